@@ -1,0 +1,1 @@
+"""A backup File Daemon that loads compiled agents."""

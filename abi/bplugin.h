@@ -6,7 +6,7 @@
 extern "C" {
 #endif
 
-#define BP_VERSION(major, minor) (((uint32_t)(major) << 16) | (uint32_t)(minor))
+#define BP_VERSION(major, minor) ((major) * 65536u + (minor))
 #define BP_HEADER_VERSION BP_VERSION(1, 0)
 #define BP_MAGIC "BPLUGIN"
 

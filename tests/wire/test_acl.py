@@ -1,0 +1,34 @@
+from __future__ import annotations
+
+import pytest
+
+from filed.errors import LocalProtocolError, StreamError
+from filed.wire.acl import pack_acl, parse_acl
+from filed.wire.stream import Stream
+from tests.wire.golden import hex_record
+
+
+@pytest.mark.parametrize(("name", "stream"), [("acl-access", 1008), ("acl-default", 1007)])
+def test_the_records_of_real_daemons_are_read_and_written_alike(name, stream):
+    record = hex_record(name)
+    text = parse_acl(record, stream)
+    assert text.startswith(b"user::rw")
+    assert text.endswith(b"\n")
+    assert pack_acl(text) == record
+    assert pack_acl(text.rstrip(b"\n")) == record
+
+
+def test_names_of_users_and_groups_are_read():
+    assert (
+        parse_acl(b"user:daemon:rw-\ngroup:bin:r--\n\0", Stream.ACL_LINUX_ACCESS) == b"user:daemon:rw-\ngroup:bin:r--\n"
+    )
+
+
+@pytest.mark.parametrize(
+    "data", [b"", b"\0", b"user::rw", b"user::rwx\0group::r--\n", b"rm -rf /\n\0", b"user::rw-\n" * 200_000]
+)
+def test_anything_else_is_refused(data):
+    with pytest.raises(StreamError):
+        parse_acl(data, Stream.ACL_LINUX_ACCESS)
+    with pytest.raises(LocalProtocolError):
+        pack_acl(b"\0" + data[:100])

@@ -1,0 +1,42 @@
+# The front door. `make demo` and `make test` need python3 (3.11 or newer), gcc and make; the rest is installed.
+PYTHON ?= python3
+VENV   := .venv
+BIN    := $(VENV)/bin
+
+.PHONY: demo test agents lint types check live bench clean peers
+
+demo: $(VENV)/.ready agents            ## back up real trees, change them, restore both points in time
+	$(BIN)/python tools/demo.py
+
+test: lint types check                 ## everything but bench
+
+check: $(VENV)/.ready peers agents
+	$(BIN)/pytest -n 2 --dist loadfile -q
+
+agents: $(VENV)/.ready                 ## filed/_agents/*.so
+	$(BIN)/python build.py
+
+lint: $(VENV)/.ready
+	$(BIN)/ruff format --check
+	$(BIN)/ruff check
+	$(BIN)/lint-imports
+
+types: $(VENV)/.ready
+	$(BIN)/mypy
+
+live: $(VENV)/.ready peers agents  ## only the tests against Debian's Bacula
+	$(BIN)/pytest -m live
+
+bench: $(VENV)/.ready peers agents ## minutes; prints the tables of docs/benchmarks.md
+	$(BIN)/python tests/bench/compare.py
+
+clean:
+	rm -rf build dist filed.egg-info filed/_agents filed/_sdk .mypy_cache .ruff_cache .pytest_cache .hypothesis
+
+peers:                                 # asks only for what is not there
+	tools/install-peers
+
+# Made again when what it depends on changes, not at each call.
+$(VENV)/.ready: pyproject.toml setup.py tools/make-venv
+	tools/make-venv $(PYTHON) $(VENV)
+	touch $@

@@ -1,0 +1,65 @@
+"""One program run to its end: how long, how much processor, how much memory."""
+
+from __future__ import annotations
+
+import os
+import statistics
+import subprocess
+import time
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+
+@dataclass(frozen=True, slots=True)
+class Cost:
+    """What a program and all its children took; `peak_bytes` is the largest resident set among them."""
+
+    wall_s: float
+    cpu_s: float
+    peak_bytes: int
+
+
+class MeasuredProgramError(Exception):
+    """A program that is being measured failed; the text ends with what it wrote."""
+
+
+def run(argv: Sequence[str], env: Mapping[str, str], log: Path) -> Cost:
+    """Run a program, its output into `log`. Raises MeasuredProgramError when it does not exit 0.
+
+    The kernel's own sums: wait4() counts every descendant that was waited for. Not for a caller with a large resident
+    set: a child's peak starts at its parent's.
+    """
+    with log.open("wb") as out:
+        began = time.monotonic()
+        child = subprocess.Popen(
+            argv, stdin=subprocess.DEVNULL, stdout=out, stderr=subprocess.STDOUT, env={**os.environ, **env}
+        )
+        _, status, usage = os.wait4(child.pid, 0)
+        wall = time.monotonic() - began
+        child.returncode = os.waitstatus_to_exitcode(status)
+    if child.returncode:
+        raise MeasuredProgramError(
+            f"{' '.join(argv)}: exit {child.returncode}\n{log.read_text(errors='replace')[-2000:]}"
+        )
+    return Cost(wall, usage.ru_utime + usage.ru_stime, usage.ru_maxrss * 1024)
+
+
+def median(costs: Sequence[Cost]) -> Cost:
+    """Each figure's own median."""
+    return Cost(
+        statistics.median(cost.wall_s for cost in costs),
+        statistics.median(cost.cpu_s for cost in costs),
+        int(statistics.median(cost.peak_bytes for cost in costs)),
+    )
+
+
+def warm(tree: Path) -> None:
+    """Bring a tree into the page cache, and get the writes of earlier runs off to the disk."""
+    buffer = bytearray(1 << 20)
+    for directory, _, names in os.walk(tree):
+        for name in names:
+            with Path(directory, name).open("rb", buffering=0) as file:
+                while file.readinto(buffer):
+                    pass
+    os.sync()

@@ -27,7 +27,7 @@ import subprocess
 import sys
 import tempfile
 import tomllib
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -57,27 +57,21 @@ class Agent:
 
 @dataclass(frozen=True, slots=True)
 class Target:
-    """One kind of library: which compilers make it, with which flags."""
+    """One kind of library: which compiler makes it, with which flags."""
 
     suffix: str
-    cc: str
-    cxx: str
+    compiler: tuple[str, ...]
     compile_flags: tuple[str, ...]
     link_flags: tuple[str, ...]
 
-    def compiler(self, sources: Iterable[Path]) -> list[str]:
-        """The command that compiles and links: C++ as soon as one source is."""
-        return shlex.split(self.cxx if any(source.suffix == ".cc" for source in sources) else self.cc)
-
 
 def native(*, sanitize: bool = False) -> Target:
-    """This machine; CC and CXX choose other compilers."""
+    """This machine; CC chooses another compiler."""
     link = ["-shared", "-Wl,--build-id=none", "-Wl,-z,relro,-z,now"]
     link += [] if sanitize else ["-Wl,-z,defs"]  # a sanitizer's run-time is found in the program, not in the library
     return Target(
         ".so",
-        os.environ.get("CC", "gcc"),
-        os.environ.get("CXX", "g++"),
+        tuple(shlex.split(os.environ.get("CC", "gcc"))),
         (*FLAGS, *(SANITIZED if sanitize else OPTIMIZED)),
         tuple(link),
     )
@@ -85,12 +79,18 @@ def native(*, sanitize: bool = False) -> Target:
 
 def windows() -> Target | None:
     """64-bit Windows, when Debian's gcc-mingw-w64-x86-64 is installed; else None."""
-    cc, cxx = "x86_64-w64-mingw32-gcc", "x86_64-w64-mingw32-g++"
-    if not shutil.which(cc):
+    compiler = "x86_64-w64-mingw32-gcc"
+    if not shutil.which(compiler):
         return None
     flags = [flag for flag in FLAGS if flag != "-fPIC"]  # all code is, there; and the compiler says so
-    link = ("-shared", "-static-libgcc", "-Wl,--no-insert-timestamp")
-    return Target(".dll", cc, cxx, (*flags, "-O2"), link)
+    link = (
+        "-shared",
+        "-static",  # the compiler's own libraries are not there
+        "-s",  # symbols name temporary files
+        "-Wl,--no-insert-timestamp",
+        "-Wl,--disable-auto-image-base",  # it hashes the output's path
+    )
+    return Target(".dll", (compiler,), (*flags, "-O2"), link)
 
 
 def read_agent(directory: Path) -> Agent:
@@ -128,12 +128,12 @@ def agents(root: Path, only: Sequence[str] = ()) -> list[Agent]:
 def compile_agent(root: Path, agent: Agent, target: Target, output: Path) -> bool:
     """Make output/<name><suffix>. False when it was up to date. Raises BuildError with the compiler's own words."""
     library = output / f"{agent.name}{target.suffix}"
-    compiler = target.compiler(agent.sources)
-    if not shutil.which(compiler[0]):
-        raise BuildError(f"{agent.name}: no compiler {compiler[0]}; on Debian: apt-get install gcc g++")
-    libs = agent.windows_libs if target.suffix == ".dll" else agent.libs
+    if not shutil.which(target.compiler[0]):
+        raise BuildError(f"{agent.name}: no compiler {target.compiler[0]}; on Debian: apt-get install gcc")
+    libs = [*(agent.windows_libs if target.suffix == ".dll" else agent.libs)]
+    libs += ["stdc++"] if any(source.suffix == ".cc" for source in agent.sources) else []
     command = [
-        *compiler,
+        *target.compiler,
         *target.compile_flags,
         f"-ffile-prefix-map={root}=.",
         "-Iabi",

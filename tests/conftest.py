@@ -1,0 +1,64 @@
+"""What all tests share: peers that may be missing, and the rule that in CI nothing may be.
+
+A test that needs another program asks for it: `programs("bls", "bscan")`, or the marker `live` for Debian's Bacula. On a
+person's machine it is skipped when the program is missing; with CI=true every skip, of any origin, is a failure.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+from collections.abc import Callable, Generator
+from typing import TypeVar
+
+import pytest
+from hypothesis import settings
+
+Report = TypeVar("Report", pytest.TestReport, pytest.CollectReport)
+
+IN_CI = os.environ.get("CI") == "true"
+BACULA = ("bacula-dir", "bacula-sd", "bacula-fd", "bconsole", "bls", "bextract", "bscan")
+
+# Debian keeps Bacula's programs where only root's PATH looks.
+os.environ["PATH"] += ":/usr/sbin:/sbin"
+
+# A deadline measures the machine's other guests.
+settings.register_profile("filed", deadline=None, derandomize=IN_CI, print_blob=True)
+settings.load_profile("filed")
+
+
+def _need(*names: str) -> None:
+    missing = [name for name in names if not shutil.which(name)]
+    if missing:
+        pytest.skip(f"not installed: {', '.join(missing)} (tools/install-peers)")
+
+
+@pytest.fixture
+def programs() -> Callable[..., None]:
+    """Call it with the names of the programs a test runs."""
+    return _need
+
+
+def pytest_runtest_setup(item: pytest.Item) -> None:
+    if item.get_closest_marker("live"):
+        _need(*BACULA)
+    if item.get_closest_marker("root") and os.geteuid():
+        pytest.skip("needs root")
+
+
+def _forbid_skip(report: Report) -> Report:
+    if IN_CI and report.skipped and not hasattr(report, "wasxfail"):
+        reason = report.longrepr[2] if isinstance(report.longrepr, tuple) else str(report.longrepr)
+        report.outcome = "failed"
+        report.longrepr = f"{report.nodeid}: nothing may be skipped in CI: {reason}"
+    return report
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport() -> Generator[None, pytest.TestReport, pytest.TestReport]:
+    return _forbid_skip((yield))
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_make_collect_report() -> Generator[None, pytest.CollectReport, pytest.CollectReport]:
+    return _forbid_skip((yield))

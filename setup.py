@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import shutil
 import sys
 from pathlib import Path
 
-from setuptools import Distribution, setup
+from setuptools import Distribution, find_packages, setup
 from setuptools.command.bdist_wheel import bdist_wheel
 from setuptools.command.build_py import build_py
 
@@ -19,6 +20,8 @@ class BuildWithAgents(build_py):
 
     def run(self) -> None:
         build.build()
+        if not self.editable_mode:
+            shutil.rmtree(self.build_lib, ignore_errors=True)  # else a module that is gone stays in the wheel
         super().run()
 
 
@@ -36,4 +39,13 @@ class PlatformDistribution(Distribution):
         return True
 
 
-setup(cmdclass={"build_py": BuildWithAgents, "bdist_wheel": PlatformWheel}, distclass=PlatformDistribution)
+# They hold no Python, so setuptools does not find them; and it looks for them before anything is built.
+FILLED_BY_BUILD = ("_agents", "_sdk")
+for directory in FILLED_BY_BUILD:
+    (build.ROOT / "filed" / directory).mkdir(mode=0o755, exist_ok=True)
+
+setup(
+    packages=[*find_packages(include=["filed", "filed.*"]), *(f"filed.{directory}" for directory in FILLED_BY_BUILD)],
+    cmdclass={"build_py": BuildWithAgents, "bdist_wheel": PlatformWheel},
+    distclass=PlatformDistribution,
+)

@@ -48,7 +48,7 @@
 /* Is this function of a table there? The pointer counts, not the version. */
 #define BP_HAS_CALL(p, type, field) ((p) && BP_HAS_FIELD(p, type, field) && (p)->field)
 
-/* ---- the exported symbol ------------------------------------------------------------------------------------------ */
+/* ---- the exported symbol --------------------------------------------------------------------------------------- */
 
 /* The first fields of a descriptor, in order, for an initialiser without designators (C++11). */
 #define BP_DESCRIPTOR_START BP_MAGIC, (uint32_t)sizeof(bp_descriptor), BP_HEADER_VERSION
@@ -67,7 +67,7 @@ static inline const bp_descriptor *bp_query(const bp_descriptor *d, uint32_t hos
   }                                                                                                           \
   struct bp_define_ends_with_a_semicolon
 
-/* ---- the page writer ------------------------------------------------------------------------------------------------ */
+/* ---- the page writer ------------------------------------------------------------------------------------------- */
 
 /* Returned by the page writer: no room left, nothing was written; keep the entry for the next page. */
 #define BP_PAGE_FULL 1
@@ -331,7 +331,7 @@ static inline bp_status bp_page_end(bp_page *page, int complete)
   return BP_END;
 }
 
-/* ---- small streams ------------------------------------------------------------------------------------------------- */
+/* ---- small streams --------------------------------------------------------------------------------------------- */
 
 typedef struct bp_tlv {
   uint32_t    stream, len;
@@ -392,7 +392,7 @@ static inline bp_status bp_xattr_split(const void *data, uint64_t len, const cha
   return BP_OK;
 }
 
-/* ---- the fileset ------------------------------------------------------------------------------------------------------ */
+/* ---- the fileset ----------------------------------------------------------------------------------------------- */
 
 typedef struct bp_fileset {
   const char *next;
@@ -449,7 +449,7 @@ static inline bp_status bp_fileset_next(bp_fileset *fileset, char code[4], char 
   return BP_OK;
 }
 
-/* ---- the host, checked --------------------------------------------------------------------------------------------------- */
+/* ---- the host, checked ----------------------------------------------------------------------------------------- */
 
 /* A callback's answer as an agent may use it: a host has no positive status. */
 static inline bp_status bp_answer(bp_status status)
@@ -477,7 +477,7 @@ static inline bp_status bp_message(const bp_host_api *host, int32_t severity, co
   return bp_answer(host->message(host->ctx, severity, utf8, len));
 }
 
-/* Says why `status` is about to be returned, and returns it: `return bp_fail(host, BP_E_IO, BP_OS_ERRNO, errno, "..");` */
+/* Says why `status` is about to be returned, and returns it: `return bp_fail(host, BP_E_IO, BP_OS_ERRNO, errno, "");` */
 static inline bp_status bp_fail(const bp_host_api *host, bp_status status, int32_t os_domain, int64_t os_error,
                                 const char *utf8)
 {
@@ -529,7 +529,7 @@ static inline BP_PRINTF(5, 6) bp_status bp_failf(const bp_host_api *host, bp_sta
   return bp_fail(host, status, os_domain, os_error, text);
 }
 
-/* The same for errno; the host adds the number's own text: `return bp_fail_errno(host, BP_E_IO, errno, "read %s", n);` */
+/* The same for errno; the host adds the number's own text. `return bp_fail_errno(host, BP_E_IO, errno, "read %s", f);` */
 static inline BP_PRINTF(4, 5) bp_status bp_fail_errno(const bp_host_api *host, bp_status status, int number,
                                                       const char *format, ...)
 {
@@ -635,7 +635,7 @@ static inline bp_status bp_chunk_set(bp_chunk *chunk, uint64_t offset, uint64_t 
   return BP_OK;
 }
 
-/* ---- C++ ------------------------------------------------------------------------------------------------------------------- */
+/* ---- C++ ------------------------------------------------------------------------------------------------------- */
 #if defined(__cplusplus) && __cplusplus >= 201103L
 #include <new>
 /*

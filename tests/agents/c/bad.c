@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * bad: an agent with one sin at a time, chosen by the option `sin` (or -DSIN='"..."' where no option is early enough).
- * Without a sin it is well-behaved: three entries, two of them with a stream. README.md says what each sin should end in.
+ * Without a sin it is well-behaved: three entries, two of them with a stream. README.md says what each should end in.
  *
  * Two kinds of names. `<verb>-<function>` sins on entry to that function of the table: crash-read, return-begin:-40.
  * The rest are plain: page-name-dotdot, read-zero, state-huge.
@@ -43,14 +43,18 @@ static const char *const plain[] = {
   /* pages: an entry */
   "page-name-outside", "page-name-huge", "page-name-wrap", "page-name-in-records", "page-name-below-heap",
   "page-name-shared", "page-name-empty", "page-name-nul", "page-name-dot", "page-name-dotdot", "page-name-escape",
-  "page-name-relative", "page-name-double-slash", "page-name-trailing-slash", "page-name-control", "page-link-outside",
-  "page-link-missing", "page-old-name-outside", "page-old-name-missing", "page-inline-outside", "page-inline-in-records",
-  "page-tlv-outside", "page-tlv-long", "page-tlv-cut", "page-tlv-stream", "page-type", "page-entry-flags", "page-change",
+  "page-name-relative", "page-name-double-slash", "page-name-trailing-slash", "page-name-control", "page-link-
+  outside",
+  "page-link-missing", "page-old-name-outside", "page-old-name-missing", "page-inline-outside", "page-inline-in-
+  records",
+  "page-tlv-outside", "page-tlv-long", "page-tlv-cut", "page-tlv-stream", "page-type", "page-entry-flags",
+  "page-change",
   "page-streams", "page-valid", "page-nsec", "page-deleted-data", "page-cookie-twice", "page-failed", "page-size-lie",
   /* fetch */
   "fetch-none", "fetch-more", "fetch-order", "fetch-unknown-cookie", "fetch-other-name", "fetch-twice",
   /* streams */
-  "read-zero", "read-over-cap", "read-descending", "read-overlap", "read-flags", "read-wrap", "read-end", "read-endless",
+  "read-zero", "read-over-cap", "read-descending", "read-overlap", "read-flags", "read-wrap", "read-end", "read-
+  endless",
   "read-overrun", "read-changed", "read-error",
   /* state and messages */
   "state-huge", "state-lie", "state-null", "state-late", "message-huge", "message-null", "message-flood",
@@ -72,7 +76,7 @@ struct bp_job {
   uint64_t cookie;
 };
 
-/* ---- choosing ------------------------------------------------------------------------------------------------------------ */
+/* ---- choosing -------------------------------------------------------------------------------------------------- */
 
 static int is(const bp_agent *agent, const char *sin)
 {
@@ -105,7 +109,7 @@ int main(void)
 }
 #endif
 
-/* ---- the verbs ------------------------------------------------------------------------------------------------------------- */
+/* ---- the verbs ------------------------------------------------------------------------------------------------- */
 
 static void nap(void)
 {
@@ -202,7 +206,7 @@ static int sins_at(const bp_agent *agent, const bp_host_api *host, const char *f
       return status_;                                          \
   } while (0)
 
-/* ---- what belongs to the process ---------------------------------------------------------------------------------------- */
+/* ---- what belongs to the process ------------------------------------------------------------------------------- */
 
 static void on_signal(int number)
 {
@@ -270,7 +274,7 @@ static void use_thread(bp_agent *agent)
     pthread_join(thread, NULL);
 }
 
-/* ---- the instance ----------------------------------------------------------------------------------------------------------- */
+/* ---- the instance ---------------------------------------------------------------------------------------------- */
 
 static bp_status BPLUGIN_CALL create(const bp_host_api *host, bp_agent **out)
 {
@@ -332,7 +336,7 @@ static void BPLUGIN_CALL destroy(bp_agent *agent)
   free(agent);
 }
 
-/* ---- a Job -------------------------------------------------------------------------------------------------------------------- */
+/* ---- a Job ----------------------------------------------------------------------------------------------------- */
 
 static bp_status BPLUGIN_CALL begin(bp_agent *agent, const bp_host_api *host, const bp_begin *why, bp_job **out)
 {
@@ -686,7 +690,7 @@ static bp_status BPLUGIN_CALL close_stream(bp_job *job, bp_status how)
   return is(job->agent, "read-changed") ? BP_E_CHANGED : BP_OK;
 }
 
-/* ---- restore: everything goes nowhere ---------------------------------------------------------------------------------------- */
+/* ---- restore: everything goes nowhere -------------------------------------------------------------------------- */
 
 static bp_status BPLUGIN_CALL restore_entry(bp_job *job, const bp_entry *entry, const void *base, const char *dest,
                                             uint32_t replace, uint32_t *action)
@@ -722,7 +726,7 @@ static bp_status BPLUGIN_CALL restore_done(bp_job *job, bp_status how)
   return BP_OK;
 }
 
-/* ---- the end ------------------------------------------------------------------------------------------------------------------- */
+/* ---- the end --------------------------------------------------------------------------------------------------- */
 
 static bp_status BPLUGIN_CALL commit(bp_job *job)
 {

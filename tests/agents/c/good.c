@@ -42,7 +42,7 @@ struct bp_job {
   uint64_t restored, sum;
 };
 
-/* ---- the service ------------------------------------------------------------------------------------------------------ */
+/* ---- the service ----------------------------------------------------------------------------------------------- */
 
 /* Item k holds its own name, k % 50 times; item 50 is empty. */
 static uint32_t small_data(uint64_t k, char *out)
@@ -99,7 +99,7 @@ static uint32_t describe(const bp_agent *agent, uint64_t cookie, bp_entry *entry
   }
 }
 
-/* ---- the instance -------------------------------------------------------------------------------------------------------- */
+/* ---- the instance ---------------------------------------------------------------------------------------------- */
 
 static bp_status BPLUGIN_CALL create(const bp_host_api *host, bp_agent **out)
 {
@@ -158,7 +158,7 @@ static void BPLUGIN_CALL destroy(bp_agent *agent)
   free(agent);
 }
 
-/* ---- a Job ------------------------------------------------------------------------------------------------------------------ */
+/* ---- a Job ----------------------------------------------------------------------------------------------------- */
 
 static bp_status BPLUGIN_CALL begin(bp_agent *agent, const bp_host_api *host, const bp_begin *why, bp_job **out)
 {
@@ -308,7 +308,7 @@ static bp_status BPLUGIN_CALL close_stream(bp_job *job, bp_status how)
   return BP_OK;
 }
 
-/* ---- restore ------------------------------------------------------------------------------------------------------------------ */
+/* ---- restore --------------------------------------------------------------------------------------------------- */
 
 static bp_status make_parents(const bp_job *job)
 {
@@ -401,7 +401,7 @@ static bp_status BPLUGIN_CALL restore_done(bp_job *job, bp_status how)
   return BP_OK;
 }
 
-/* ---- the end -------------------------------------------------------------------------------------------------------------------- */
+/* ---- the end --------------------------------------------------------------------------------------------------- */
 
 static bp_status BPLUGIN_CALL commit(bp_job *job)
 {

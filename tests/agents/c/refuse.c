@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * refuse: agents that must not be loaded, or only just; one -DVARIANT each. tests/agents/refuse.py has the table of what
- * a host says to each. Compiled without a variant it is loaded and saves nothing.
+ * refuse: agents that must not be loaded, or only just; one -DVARIANT each. tests/agents/refuse.py has the table of
+ * what a host says to each. Compiled without a variant it is loaded and saves nothing.
  */
 #include <stdlib.h>
 

@@ -1,0 +1,81 @@
+"""The host of native agents: everything the Job needs, and the only door to compiled code."""
+
+from filed.agents.abi import (
+    Action,
+    AgentStream,
+    Attr,
+    BeginFlag,
+    Change,
+    Entry,
+    EntryFlag,
+    EntryType,
+    Feature,
+    Has,
+    Kind,
+    Level,
+    Outcome,
+    Replace,
+    Severity,
+    StateWhy,
+    Status,
+    Verdict,
+    WantOption,
+)
+from filed.agents.agent_job import AgentJob, Chunk, Want
+from filed.agents.callbacks import HostServices
+from filed.agents.descriptor import Descriptor, OptionSpec
+from filed.agents.instance import Agent, Begin
+from filed.agents.load import Library, agent_id, find, load
+from filed.agents.page import Page, join_xattr, split_xattr
+from filed.agents.page_buffer import INLINE_LIMIT
+from filed.agents.process_state import ProcessState
+from filed.agents.pulse import Call, Cancel, Counters, Current, Pulse
+from filed.agents.report import describe_exit, describe_hang
+from filed.agents.watchdog import Watchdog
+
+__all__ = [
+    "INLINE_LIMIT",
+    "Action",
+    "Agent",
+    "AgentJob",
+    "AgentStream",
+    "Attr",
+    "Begin",
+    "BeginFlag",
+    "Call",
+    "Cancel",
+    "Change",
+    "Chunk",
+    "Counters",
+    "Current",
+    "Descriptor",
+    "Entry",
+    "EntryFlag",
+    "EntryType",
+    "Feature",
+    "Has",
+    "HostServices",
+    "Kind",
+    "Level",
+    "Library",
+    "OptionSpec",
+    "Outcome",
+    "Page",
+    "ProcessState",
+    "Pulse",
+    "Replace",
+    "Severity",
+    "StateWhy",
+    "Status",
+    "Verdict",
+    "Want",
+    "WantOption",
+    "Watchdog",
+    "agent_id",
+    "describe_exit",
+    "describe_hang",
+    "find",
+    "join_xattr",
+    "load",
+    "split_xattr",
+]

@@ -1,0 +1,338 @@
+"""One Job of one agent instance: the calls between `begin` and `end`, in the order the contract wants.
+
+Backup:   next_page, (fetch | open_stream, read*, close_stream)*, ... until a page's `end`; commit; end.
+Restore:  (restore_entry, (restore_stream, write*)*, restore_done)*; commit; end.
+
+Errors of every call: ItemError when the status concerns the one entry at hand, JobCanceled once a cancel is asked for,
+AgentError else, with code E_VIOLATION when a rule was broken. A call that the host makes out of order raises
+LocalProtocolError and does not reach the agent.
+"""
+
+from __future__ import annotations
+
+import ctypes
+import threading
+from collections.abc import Callable, Sequence
+from functools import partial
+from types import TracebackType
+from typing import NamedTuple, NoReturn, Self
+
+from filed.agents.abi import (
+    CHUNK,
+    CHUNK_LAST,
+    MIN_READ_BYTES,
+    SIZE_UNKNOWN,
+    Action,
+    AgentStream,
+    BpAgentApi,
+    Entry,
+    EntryFlag,
+    Kind,
+    Outcome,
+    Replace,
+    Status,
+)
+from filed.agents.buffers import Buffer, borrowed
+from filed.agents.callbacks import Callbacks
+from filed.agents.caller import Caller
+from filed.agents.page import MAX_SIZE, Page, PageReader, pack_wants
+from filed.agents.page_buffer import FETCH_PAGE_BYTES, LIST_PAGE_BYTES, PageBuffer
+from filed.agents.pulse import Call
+from filed.agents.restore_record import RestoreRecord
+from filed.agents.waiting import Patience
+from filed.errors import AgentError, ItemError, JobCanceled, LocalProtocolError
+
+_CANCEL_PATIENCE_S = 5.0  # `cancel` must not block; `end` waits so long for one that does
+
+
+class Want(NamedTuple):
+    """What to fetch of a listed entry: a mask of `AgentStream` bits, and WantOption bits."""
+
+    cookie: int
+    streams: int
+    options: int = 0
+
+
+class Chunk(NamedTuple):
+    """Where the bytes that `read` put into the buffer belong; `last`: the stream ends at offset + length."""
+
+    offset: int
+    length: int
+    last: bool
+
+
+class AgentJob:
+    """Made by `Agent.begin`. As a context manager it ends what was not ended: CANCELLED after JobCanceled, else FAILED."""
+
+    def __init__(
+        self,
+        *,
+        caller: Caller,
+        callbacks: Callbacks,
+        api: BpAgentApi,
+        kind: Kind,
+        address: int,
+        patience: Patience,
+        reader: PageReader,
+        check_process_state: Callable[[str], None],
+    ) -> None:
+        self.kind = kind
+        self.ended = False
+        self._caller, self._callbacks, self._api, self._address = caller, callbacks, api, address
+        self._patience, self._reader, self._check_process_state = patience, reader, check_process_state
+        self._call = caller.call
+        self._committed = False
+        self._cancel_lock = threading.Lock()
+        self._canceled = False
+        # listing
+        self._list_buffer: PageBuffer | None = None
+        self._fetch_buffer: PageBuffer | None = None
+        self._page: Page | None = None
+        self._by_cookie: dict[int, tuple[Entry, bytes]] = {}
+        # streams
+        self._size_out = ctypes.c_uint64()
+        self._size_at = ctypes.addressof(self._size_out)
+        self._chunk = bytearray(CHUNK.size)
+        self._chunk_at = ctypes.addressof(ctypes.c_char.from_buffer(self._chunk))
+        self._stream_open = False
+        self._position = 0
+        self._last_read = False
+        self._opened: set[tuple[int, int]] = set()
+        # restore
+        self._record = RestoreRecord()
+        self._action_out = ctypes.c_uint32()
+        self._action_at = ctypes.addressof(self._action_out)
+        self._restoring = False
+
+    @property
+    def label(self) -> str:
+        return self._caller.label
+
+    # ---- backup: listing -----------------------------------------------------------------------------------------
+
+    def next_page(self) -> Page:
+        """The next entries; at least one, or `end` is set. Only when all of the last page are read or dropped.
+
+        Waits, with pauses, for an agent that has nothing yet.
+        """
+        if self.kind == Kind.RESTORE or (self._page is not None and self._page.end) or self._stream_open:
+            self._out_of_order("next_entries")
+        buffer = self._list_buffer = self._list_buffer or PageBuffer(LIST_PAGE_BYTES)
+        if self._by_cookie or self._caller.entry:
+            self._caller.entry = b""
+            self._by_cookie, self._opened = {}, set()
+        while True:
+            buffer.clear()
+            end = self._call(Call.next_entries, self._api.next_entries, self._address, buffer.address) == Status.END
+            page = buffer.parse(self._reader, "next_entries", end=end)
+            if page.entries or end:
+                break
+            if not self._patience.wait(self._callbacks.made):
+                self._caller.violated(Call.next_entries, "only empty pages, and no sign of life")
+        self._patience.renew()
+        self._page = page
+        if end:
+            self._callbacks.state_allowed = False
+            self._check_process_state("next_entries")
+        return page
+
+    @property
+    def can_fetch(self) -> bool:
+        """Without `fetch` everything goes through open_stream."""
+        return bool(self._api.fetch)
+
+    def fetch(self, wants: Sequence[Want]) -> Page:
+        """The first of the wanted entries, as many as fit, again, with contents and small streams; at least one.
+
+        wants: entries of the last page, in its order. The answer's entries are those of `wants[: len(page)]`.
+        """
+        if self._stream_open or not wants or not self.can_fetch:
+            self._out_of_order("fetch")
+        listed = self._listed()
+        buffer = self._fetch_buffer = self._fetch_buffer or PageBuffer(FETCH_PAGE_BYTES)
+        buffer.clear()
+        self._caller.entry = listed[wants[0].cookie][1]
+        records = pack_wants(wants)
+        self._call(Call.fetch, self._api.fetch, self._address, records, len(wants), buffer.address)
+        page = buffer.parse(self._reader, "fetch", end=False)
+        if not page.entries:
+            self._caller.violated(Call.fetch, "it returned no entry")
+        if len(page) > len(wants):
+            self._caller.violated(Call.fetch, f"{len(page)} entries for {len(wants)} wanted")
+        for (entry, name), want in zip(page, wants, strict=False):
+            if entry.cookie != want.cookie or name != listed[want.cookie][1]:
+                self._caller.entry = name
+                self._caller.violated(Call.fetch, "its entries are not the wanted ones in their order")
+        return page
+
+    # ---- backup: streams -----------------------------------------------------------------------------------------
+
+    def open_stream(self, cookie: int, stream: AgentStream, offset: int = 0) -> int | None:
+        """Opens a stream of an entry of the last page; its size, None when unknown. Follow with read and close_stream.
+
+        Once per stream and at offset 0, unless the entry is flagged REREAD.
+        """
+        listed = self._listed().get(cookie)
+        if listed is None or self._stream_open:
+            self._out_of_order("open_stream")
+        entry, name = listed
+        if (offset or (cookie, stream) in self._opened) and not entry.flags & EntryFlag.REREAD:
+            self._out_of_order("open_stream")
+        self._opened.add((cookie, stream))
+        self._caller.entry = name
+        self._size_out.value = SIZE_UNKNOWN
+        self._position, self._last_read, self._caller.last_status = offset, False, Status.E_SEQUENCE
+        try:
+            self._call(Call.open_stream, self._api.open_stream, self._address, cookie, stream, offset, self._size_at)
+        finally:
+            self._stream_open = self._caller.last_status == Status.OK
+        size = self._size_out.value
+        if size == SIZE_UNKNOWN:
+            return None
+        if size > MAX_SIZE:
+            self._caller.violated(Call.open_stream, f"a size of {size} bytes")
+        return size
+
+    def read(self, address: int, cap: int) -> Chunk:
+        """Fills the memory at `address`, `cap` bytes of it (64 KiB at least), with what comes next."""
+        if not self._stream_open or self._last_read or cap < MIN_READ_BYTES:
+            self._out_of_order("read")
+        CHUNK.pack_into(self._chunk, 0, 0, 0, 0, 0)
+        self._call(Call.read, self._api.read, self._address, address, cap, self._chunk_at)
+        offset, length, flags, _ = CHUNK.unpack_from(self._chunk)
+        end = offset + length
+        if length > cap or offset < self._position or end > MAX_SIZE or flags & ~CHUNK_LAST or not (length or flags):
+            self._caller.violated(Call.read, self._chunk_rule(offset, length, flags, cap))
+        self._position = end
+        self._last_read = flags != 0
+        return Chunk(offset, length, flags != 0)
+
+    def close_stream(self, how: Status = Status.OK) -> None:
+        """Always after an open_stream that succeeded. ItemError with E_CHANGED's text: it changed while read."""
+        if not self._stream_open:
+            self._out_of_order("close_stream")
+        self._stream_open = False
+        self._caller.call_to_the_end(Call.close_stream, self._api.close_stream, self._address, how)
+
+    def _listed(self) -> dict[int, tuple[Entry, bytes]]:
+        if not self._by_cookie and self._page is not None:
+            self._by_cookie = {entry.cookie: (entry, name) for entry, name in self._page}
+        return self._by_cookie
+
+    def _chunk_rule(self, offset: int, length: int, flags: int, cap: int) -> str:
+        if length > cap:
+            return f"{length} bytes in a buffer of {cap}"
+        if offset < self._position:
+            return f"a chunk at {offset} after one that ended at {self._position}"
+        if flags & ~CHUNK_LAST:
+            return f"chunk flags {flags:#x} has bits that this version does not know"
+        if not length:
+            return "no bytes, and not the last chunk"
+        return f"a chunk that ends at {offset + length}"
+
+    # ---- restore -------------------------------------------------------------------------------------------------
+
+    def restore_entry(self, entry: Entry, name: bytes, dest: bytes, replace: Replace, link: bytes = b"") -> Action:
+        """Prepares one file. What follows depends on the answer: WANT: its streams, then restore_done; CREATED:
+        restore_done; SKIP or HOST: nothing.
+
+        entry: offsets are filled in here. dest: the final path; link: where it leads, final as well.
+        """
+        if self.kind != Kind.RESTORE or self._restoring:
+            self._out_of_order("restore_entry")
+        self._caller.entry = dest
+        base = self._record.write(entry, name, link, dest)
+        self._action_out.value = Action.NONE
+        function = self._api.restore_entry
+        self._call(Call.restore_entry, function, self._address, base, base, dest, replace, self._action_at)
+        action = self._action_out.value
+        if not Action.SKIP <= action <= Action.HOST:
+            self._caller.violated(Call.restore_entry, f"action {action} is unknown")
+        self._restoring = action in (Action.WANT, Action.CREATED)
+        return Action(action)
+
+    def restore_stream(self, stream: AgentStream, size: int | None) -> None:
+        """The chunks that follow are of this stream. size: None when unknown."""
+        if not self._restoring:
+            self._out_of_order("restore_stream")
+        announced = SIZE_UNKNOWN if size is None else size
+        self._call(Call.restore_stream, self._api.restore_stream, self._address, stream, announced)
+
+    def write(self, data: Buffer, offset: int, *, last: bool) -> None:
+        """All of `data`, at `offset` of the stream; gaps are holes. last: the stream ends behind it."""
+        if not self._restoring:
+            self._out_of_order("write")
+        with borrowed(data) as (address, length):
+            CHUNK.pack_into(self._chunk, 0, offset, length, CHUNK_LAST if last else 0, 0)
+            self._call(Call.write, self._api.write, self._address, address, self._chunk_at)
+
+    def restore_done(self, how: Status = Status.OK) -> None:
+        """The entry is complete; E_CORRUPT: its digest or signature says it is not what was saved."""
+        if not self._restoring:
+            self._out_of_order("restore_done")
+        self._restoring = False
+        self._caller.call_to_the_end(Call.restore_done, self._api.restore_done, self._address, how)
+
+    # ---- the end -------------------------------------------------------------------------------------------------
+
+    def commit(self) -> None:
+        """Backup: the Storage side has everything and the state is sealed. Restore: after the last record. Once."""
+        finished = self.kind == Kind.RESTORE or (self._page is not None and self._page.end)
+        if self.kind not in (Kind.BACKUP, Kind.RESTORE) or not finished or self._committed or self.ended:
+            self._out_of_order("commit")
+        self._committed = True
+        self._caller.entry = b""
+        if self._api.commit:
+            self._caller.call_to_the_end(Call.commit, self._api.commit, self._address)
+
+    def cancel(self) -> None:
+        """Makes a blocking call return. From any thread, beside a call; does nothing the second time or after end."""
+        with self._cancel_lock:
+            if self._canceled or self.ended:
+                return
+            self._canceled = True
+            if self._api.cancel:
+                self._caller.cancel(self._api.cancel, self._address)
+
+    def end(self, outcome: Outcome) -> None:
+        """Releases the agent's side of the Job. Exactly once, whatever happened before."""
+        if self.ended:
+            self._out_of_order("end")
+        if not self._cancel_lock.acquire(timeout=_CANCEL_PATIENCE_S):
+            self.ended = True  # `cancel` still uses the job: `end` would free it under its feet
+            self._caller.violated(Call.cancel, "cancel blocks")
+        try:
+            self.ended = True
+        finally:
+            self._cancel_lock.release()
+        self._callbacks.state_allowed = False
+        self._caller.entry = b""
+        self._caller.call_to_the_end(Call.end, self._api.end, self._address, outcome)
+        self._check_process_state("end")
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        if not self.ended:
+            self.abandon(error)
+
+    def abandon(self, error: BaseException | None) -> None:
+        """Closes and ends because of `error`; what goes wrong now is added to it as a note, or raised without one."""
+        outcome = Outcome.CANCELLED if isinstance(error, JobCanceled) else Outcome.FAILED
+        how = Status.E_CANCELLED if outcome == Outcome.CANCELLED else Status.E_FAIL
+        steps: list[Callable[[], None]] = [partial(self.end, outcome)]
+        if self._stream_open:
+            steps.insert(0, partial(self.close_stream, how))
+        for step in steps:
+            try:
+                step()
+            except (AgentError, ItemError) as second:
+                if error is None:
+                    raise
+                error.add_note(str(second))
+
+    def _out_of_order(self, call: str) -> NoReturn:
+        raise LocalProtocolError(f"agent {self.label}: {call} is not allowed now")

@@ -1,0 +1,293 @@
+"""The only place where C calls us: the functions of `bp_host_api`.
+
+Every function that C sees is made by `trampoline`, which lets nothing out: what a body raises is kept as the fault of
+the Job (the first one, with its traceback), the cancel word is set, and C gets BP_E_HOST. Answers are written into
+the agent's memory last, and only when there is one. What arrives is copied before anything is done with it.
+
+[job] functions answer only on the thread that made the table and only within a Job; [any] functions on every thread.
+What other threads say through `message` is kept and delivered by the job thread when its call returns, so that the
+services below never run on two threads.
+"""
+
+from __future__ import annotations
+
+import ctypes
+import os
+import sys
+import threading
+from collections import deque
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import partial, wraps
+from types import TracebackType
+from typing import Any, Protocol
+
+from filed.agents.abi import (
+    ENTRY,
+    HOST_FEATURES,
+    MAX_STATE_BYTES,
+    BpHostApi,
+    DeferFn,
+    Entry,
+    ExtensionFn,
+    FailFn,
+    MatchFn,
+    MessageFn,
+    OsDomain,
+    PutStateFn,
+    SecretFn,
+    Severity,
+    Status,
+    Verdict,
+)
+from filed.agents.page import name_rule
+from filed.agents.pulse import CANCEL_AT, HEARTBEAT_AT, PROGRESS_WORD, Cancel, Pulse
+from filed.errors import printable
+
+MAX_TEXT_BYTES = 8 << 10  # of a message; more is a dump, not a sentence
+MAX_NAME_BYTES = 64 << 10  # of a path in `match`; PATH_MAX is 4096, an agent's own names may be longer
+MAX_SECRET_NAME_BYTES = 1024
+MAX_KEPT_MESSAGES = 1000  # of other threads, until the job thread's call returns
+MAX_DEFER_S = 24 * 3600
+
+
+class HostServices(Protocol):
+    """What the Job does for its agents. Called on the job thread only, and only while an agent's call is in progress."""
+
+    def message(self, severity: Severity, text: str) -> None: ...
+
+    def match(self, path: bytes, entry: Entry) -> int:
+        """A Verdict for a directory. `entry` has dev and fs_type when `valid` says so; its offsets mean nothing."""
+
+    def put_state(self, state: bytes, state_format: int) -> None: ...
+
+    def secret(self, name: str) -> bytes | None:
+        """The secret of that name; None when there is none."""
+
+
+@dataclass(frozen=True, slots=True)
+class Detail:
+    """What an agent said with `fail` about the status it is about to return."""
+
+    status: int
+    domain: int
+    number: int
+    text: str
+
+    def __str__(self) -> str:
+        match self.domain:
+            case OsDomain.ERRNO:
+                return f"{self.text}: {os.strerror(self.number)}" if 0 < self.number < 4096 else self.text
+            case OsDomain.WIN32:
+                return f"{self.text} (Windows error {self.number})"
+            case OsDomain.HRESULT:
+                return f"{self.text} (HRESULT {self.number & 0xFFFF_FFFF:#010x})"
+            case OsDomain.AGENT:
+                return f"{self.text} (error {self.number})"
+        return self.text
+
+    @property
+    def errno(self) -> int:
+        return self.number if self.domain == OsDomain.ERRNO else 0
+
+
+class Callbacks:
+    """One host table: `table` is what an agent's `create` or `begin` gets. Must outlive the agent's last use of it.
+
+    in_job: the table of `begin`; without it the [job] functions that need a Job answer BP_E_SEQUENCE.
+    state_allowed: set by the Job while `put_state` may be called.
+    made: how many callbacks there were.
+    trouble: something below is set, look at it when the call returns. Reading one flag keeps the common case cheap.
+    fault: the first thing that went wrong in the host itself, with the name of the callback. violation: the first rule
+    that the agent broke. detail: its last `fail`.
+    """
+
+    def __init__(self, agent: str, version: int, pulse: Pulse, services: HostServices, *, in_job: bool) -> None:
+        self._agent, self._pulse, self._services, self._in_job = agent, pulse, services, in_job
+        self._thread = threading.get_ident()
+        self._kept: deque[tuple[Severity, str]] = deque()
+        self._lost_messages = 0
+        self.state_allowed = False
+        self.made = 0
+        self.trouble = False
+        self.fault: tuple[str, BaseException] | None = None
+        self.violation = ""
+        self.detail: Detail | None = None
+        # An opaque, unique, never dereferenced number: agents that mix up two tables are found out.
+        self._context = id(self)
+        # ctypes keeps no reference to what it hands out to C; this tuple and `table` must live as long as the agent.
+        self._functions = (
+            MessageFn(self.trampoline("message", self._message)),
+            FailFn(self.trampoline("fail", self._fail)),
+            MatchFn(self.trampoline("match", self._match, job_thread=True)),
+            PutStateFn(self.trampoline("put_state", self._put_state, job_thread=True)),
+            SecretFn(self.trampoline("secret", self._secret, job_thread=True)),
+            DeferFn(self.trampoline("defer", self._defer)),
+            ExtensionFn(self.trampoline("extension", self._extension)),
+        )
+        self.table = BpHostApi(
+            ctypes.sizeof(BpHostApi),
+            version,
+            HOST_FEATURES,
+            self._context,
+            pulse.address + CANCEL_AT,
+            pulse.address + HEARTBEAT_AT,
+            *self._functions,
+        )
+        self.address = ctypes.addressof(self.table)
+
+    def trampoline(self, name: str, body: Callable[..., Status], *, job_thread: bool = False) -> Callable[..., int]:
+        """`body` as C may call it: never raises, always an int."""
+        words, own_thread, get_ident = self._pulse.words, self._thread, threading.get_ident
+
+        @wraps(body)
+        def called_by_c(context: int | None, *arguments: Any) -> int:
+            try:
+                words[PROGRESS_WORD] += 1
+                self.made += 1
+                if context != self._context:
+                    return self._refuse(f"{name} was called with a ctx that is not this table's", Status.E_INVAL)
+                if job_thread and get_ident() != own_thread:
+                    return self._refuse(f"{name} was called from a thread of the agent's own", Status.E_SEQUENCE)
+                return int(body(*arguments))
+            except BaseException as fault:  # noqa: BLE001  an exception that left would hand C an uninitialised number
+                self.record_fault(name, fault)
+                return int(Status.E_HOST)
+
+        return called_by_c
+
+    def record_fault(self, where: str, fault: BaseException) -> None:
+        if self.fault is None:
+            self.fault = (where, fault)
+        self.trouble = True
+        self._pulse.ask_cancel(Cancel.FAULT)
+
+    def drain(self) -> None:
+        """Delivers what the agent's own threads said. On the job thread, between calls."""
+        while self._kept:
+            self._services.message(*self._kept.popleft())
+        if self._lost_messages:
+            lost, self._lost_messages = self._lost_messages, 0
+            self._services.message(Severity.WARNING, f"{self._agent}: {lost} messages of its threads were dropped")
+
+    @property
+    def has_kept(self) -> bool:
+        return bool(self._kept)
+
+    def _refuse(self, rule: str, status: Status) -> int:
+        if not self.violation:
+            self.violation = rule
+        self.trouble = True
+        return int(status)
+
+    # ---- the functions, without their ctx ------------------------------------------------------------------------
+
+    def _message(self, severity: int, address: int | None, length: int) -> Status:
+        text = _text(address, length)
+        if text is None:
+            return Status.E_INVAL
+        known = Severity.DEBUG <= severity <= Severity.ERROR
+        level = Severity(severity) if known else Severity.WARNING
+        if threading.get_ident() == self._thread:
+            self._services.message(level, text)
+        elif len(self._kept) < MAX_KEPT_MESSAGES:
+            self._kept.append((level, text))
+            self.trouble = True
+        else:
+            self._lost_messages += 1
+        return Status.OK if known else Status.E_INVAL
+
+    def _fail(self, status: int, domain: int, number: int, address: int | None, length: int) -> Status:
+        text = _text(address, length)
+        if text is None:
+            return Status.E_INVAL
+        self.detail = Detail(status, domain, number, text)
+        return Status.OK
+
+    def _match(self, path_at: int | None, length: int, entry_at: int | None, verdict_at: int | None) -> Status:
+        if not self._in_job:
+            return Status.E_SEQUENCE
+        if not path_at or not entry_at or not verdict_at or not 0 < length <= MAX_NAME_BYTES:
+            return Status.E_INVAL
+        path = ctypes.string_at(path_at, length)
+        rule = name_rule(path)
+        if rule:
+            self._refuse(f"match({printable(path)}): {rule}", Status.E_INVAL)
+            return Status.E_INVAL
+        entry = Entry._make(ENTRY.unpack(ctypes.string_at(entry_at, ENTRY.size)))
+        verdict = Verdict(self._services.match(path, entry))
+        ctypes.c_uint32.from_address(verdict_at).value = verdict
+        return Status.OK
+
+    def _put_state(self, address: int | None, length: int, state_format: int) -> Status:
+        if not self._in_job or not self.state_allowed:
+            return Status.E_SEQUENCE
+        if length > MAX_STATE_BYTES:
+            return Status.E_TOO_BIG
+        if length and not address:
+            return Status.E_INVAL
+        self._services.put_state(ctypes.string_at(address, length) if address else b"", state_format)
+        return Status.OK
+
+    def _secret(self, name_at: int | None, buffer_at: int | None, cap: int, length_at: int | None) -> Status:
+        if not name_at or not length_at or (cap and not buffer_at):
+            return Status.E_INVAL
+        name = ctypes.string_at(name_at)
+        if len(name) > MAX_SECRET_NAME_BYTES:
+            return Status.E_INVAL
+        value = self._services.secret(name.decode("utf-8", "backslashreplace"))
+        if value is None:
+            return Status.E_NOTFOUND
+        if len(value) > cap:
+            ctypes.c_uint32.from_address(length_at).value = len(value)
+            return Status.E_TOO_BIG
+        if value and buffer_at:
+            ctypes.memmove(buffer_at, value, len(value))
+        ctypes.c_uint32.from_address(length_at).value = len(value)
+        return Status.OK
+
+    def _defer(self, seconds: int) -> Status:
+        self._pulse.defer(min(seconds, MAX_DEFER_S))
+        return Status.OK
+
+    def _extension(self, _id: int | None, out: int | None) -> Status:
+        if not out:
+            return Status.E_INVAL
+        ctypes.c_void_p.from_address(out).value = None
+        return Status.E_UNSUPPORTED
+
+
+def _text(address: int | None, length: int) -> str | None:
+    """An agent's words as one line; None when they are nowhere."""
+    if not address:
+        return None if length else ""
+    cut = " ..." if length > MAX_TEXT_BYTES else ""
+    return printable(ctypes.string_at(address, min(length, MAX_TEXT_BYTES)).strip()) + cut
+
+
+class UnraisableHook:
+    """While it is entered, faults that Python can only print fail the Job: `report(where, fault)` gets them.
+
+    An argument or a result that ctypes cannot convert, or no memory, raises outside of a trampoline's body and reaches
+    `sys.unraisablehook`, in older CPython `sys.excepthook`. Unheard, a lost put_state would look like success.
+    """
+
+    def __init__(self, report: Callable[[str, BaseException], None]) -> None:
+        self._report = report
+
+    def __enter__(self) -> None:
+        self._before = sys.unraisablehook, sys.excepthook
+        sys.unraisablehook = self._unraisable
+        sys.excepthook = partial(self._exception)
+
+    def __exit__(self, *_: object) -> None:
+        sys.unraisablehook, sys.excepthook = self._before
+
+    def _unraisable(self, args: sys.UnraisableHookArgs) -> None:
+        if args.exc_value is not None:
+            self._report("a callback", args.exc_value)
+        else:
+            self._before[0](args)
+
+    def _exception(self, _kind: type[BaseException], fault: BaseException, _trace: TracebackType | None) -> None:
+        self._report("a callback", fault)

@@ -1,0 +1,154 @@
+"""One call into an agent: marked in the pulse, its answer judged."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any, NoReturn
+
+from filed.agents.abi import ENTRY_SCOPE, Status
+from filed.agents.callbacks import Callbacks
+from filed.agents.load import Library
+from filed.agents.pulse import CALL_WORD, NO_SLOT, PROGRESS_WORD, Call, Pulse, Slot
+from filed.errors import AgentError, FiledError, ItemError, JobCanceled
+
+_CALLS_OF_ONE_ENTRY = frozenset(
+    {
+        Call.open_stream,
+        Call.read,
+        Call.close_stream,
+        Call.restore_entry,
+        Call.restore_stream,
+        Call.write,
+        Call.restore_done,
+    }
+)
+_LAST_COMMON_STATUS = -999  # below are an agent's own numbers, which read as E_FAIL
+
+
+class Caller:
+    """Calls functions of one agent and turns what they return into values and errors.
+
+    Judged in this order: a fault of our own callbacks, a rule the agent broke in one, a cancel, the status. ItemError
+    for a status that concerns one entry, AgentError else. last_status: what the last call returned, whatever was raised
+    after: what it made must be released.
+    """
+
+    def __init__(self, library: Library, pulse: Pulse, callbacks: Callbacks, *, slot: Slot | None = None) -> None:
+        self.label = library.descriptor.label
+        self._pulse, self._callbacks = pulse, callbacks
+        self._words, self._halves = pulse.words, pulse.halves
+        self.slot = pulse.register(self.label) if slot is None else slot
+        self._slot_bits = self.slot << 16
+        self._entry = b""
+        self.last_status = 0
+
+    @property
+    def entry(self) -> bytes:
+        return self._entry
+
+    @entry.setter
+    def entry(self, name: bytes) -> None:
+        """The entry that the coming calls are about; b"" for none."""
+        self._entry = name
+        self._pulse.set_entry(name)
+
+    def call(self, call: Call, function: Callable[..., int], *arguments: Any) -> int:
+        """Returns OK or END (only next_entries may say END). Raises what the module says."""
+        status: int = self._raw(call, function, arguments)
+        if status or self._callbacks.trouble or self._halves[0]:
+            self._judge(call, status, canceled=self._halves[0] != 0)
+        return status
+
+    def call_to_the_end(self, call: Call, function: Callable[..., int], *arguments: Any) -> None:
+        """The same for what must be done whether the Job is canceled or not: closing, commit, end."""
+        status = self._raw(call, function, arguments)
+        if status or self._callbacks.trouble:
+            self._judge(call, status, canceled=False)
+
+    def call_void(self, call: Call, function: Callable[..., None], *arguments: Any) -> None:
+        self._raw(call, function, arguments)
+        if self._callbacks.trouble:
+            self._judge(call, Status.OK, canceled=False)
+
+    def cancel(self, function: Callable[..., int], address: int) -> None:
+        """The one call that runs on another thread, beside others. Its status is nobody's concern."""
+        self._pulse.mark_cancel(self.slot)
+        try:
+            function(address)
+        finally:
+            self._pulse.mark_cancel(NO_SLOT)
+
+    def violated(self, call: Call | str, rule: str) -> NoReturn:
+        name = call.name if isinstance(call, Call) else call
+        raise AgentError(self.label, name, Status.E_VIOLATION, f"broke the contract: {rule}", self._entry)
+
+    def _raw(self, call: Call, function: Callable[..., Any], arguments: tuple[Any, ...]) -> Any:
+        words = self._words
+        words[CALL_WORD] = call | self._slot_bits
+        try:
+            self.last_status = status = function(*arguments)
+            return status
+        finally:
+            words[CALL_WORD] = 0
+            words[PROGRESS_WORD] += 1
+
+    def _judge(self, call: Call, status: int, *, canceled: bool) -> None:
+        callbacks = self._callbacks
+        detail, callbacks.detail = callbacks.detail, None
+        callbacks.trouble = False
+        callbacks.drain()
+        if callbacks.fault is not None:
+            (where, fault), callbacks.fault = callbacks.fault, None
+            if isinstance(fault, FiledError):
+                raise fault
+            text = f"the host's own callback {where} failed: {type(fault).__name__}: {fault}"
+            raise AgentError(self.label, call.name, Status.E_HOST, text, self._entry) from fault
+        if callbacks.violation:
+            rule, callbacks.violation = callbacks.violation, ""
+            self.violated(call, rule)
+        if canceled:
+            raise JobCanceled(f"canceled during {call.name} of agent {self.label}")
+        if status == Status.OK or (status == Status.END and call == Call.next_entries):
+            return
+        if status > 0:
+            self.violated(call, f"it returned {status}, which is no status")
+        said = "" if detail is None or detail.status != status else str(detail)
+        if status in ENTRY_SCOPE and call in _CALLS_OF_ONE_ENTRY:
+            text = f"agent {self.label}: {call.name}: {said or _MEANINGS[Status(status)]}"
+            raise ItemError(self._entry, text, detail.errno if said and detail else 0)
+        name, code = _status_name(status)
+        meaning = said or _MEANINGS.get(code, "")
+        text = f"{meaning} ({name})" if meaning else name
+        raise AgentError(self.label, call.name, code, text, self._entry)
+
+
+def _status_name(status: int) -> tuple[str, Status]:
+    """(its name, the status it reads as)"""
+    if status in _MEANINGS:
+        return f"BP_{Status(status).name}", Status(status)
+    if status < _LAST_COMMON_STATUS:
+        return f"its own error {status}", Status.E_FAIL
+    return f"status {status}, unknown to this host", Status.E_FAIL
+
+
+_MEANINGS = {
+    Status.E_ENTRY: "this entry cannot be done",
+    Status.E_NOTFOUND: "it is not there any more",
+    Status.E_ACCESS: "access is denied",
+    Status.E_CHANGED: "it changed while it was read",
+    Status.E_IO: "input/output error",
+    Status.E_FAIL: "it failed without saying why",
+    Status.E_NOMEM: "out of memory",
+    Status.E_NOSPACE: "no space left",
+    Status.E_CORRUPT: "the data is corrupt",
+    Status.E_CANCELLED: "it says it was canceled; nobody asked it to",
+    Status.E_BASE: "it cannot continue from this base",
+    Status.E_BUSY: "its service is busy with another backup",
+    Status.E_VERSION: "it does not want this host's version",
+    Status.E_UNSUPPORTED: "it does not support this",
+    Status.E_INVAL: "it was given something invalid",
+    Status.E_SEQUENCE: "it was called out of order",
+    Status.E_TOO_BIG: "something is too big",
+    Status.E_HOST: "it says a callback of the host failed",
+    Status.E_VIOLATION: "it says the contract was broken",
+}

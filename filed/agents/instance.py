@@ -1,0 +1,209 @@
+"""One configured instance of an agent: create, option*, ready; its Jobs; destroy."""
+
+from __future__ import annotations
+
+import ctypes
+import time
+from collections.abc import Callable, Iterable
+from contextlib import ExitStack
+from dataclasses import dataclass
+from types import TracebackType
+from typing import Self
+
+from filed.agents.abi import (
+    BpBegin,
+    BpTime,
+    Kind,
+    Level,
+    StateWhy,
+    Status,
+)
+from filed.agents.agent_job import AgentJob
+from filed.agents.callbacks import Callbacks, HostServices, UnraisableHook
+from filed.agents.caller import Caller
+from filed.agents.descriptor import Descriptor
+from filed.agents.load import Library
+from filed.agents.page import PageReader
+from filed.agents.process_state import ProcessState
+from filed.agents.pulse import Call, Pulse
+from filed.agents.waiting import Patience
+from filed.errors import AgentError, FiledError, LocalProtocolError
+
+AGENT_TIMEOUT_S = 600.0  # without any sign of life
+
+
+@dataclass(frozen=True, slots=True)
+class Begin:
+    """Why a Job runs, as `begin` tells the agent.
+
+    flags: BeginFlag. since: (seconds, nanoseconds), advisory; base_job is the identity. state: what this agent sealed in base_job, with
+    its format. fileset: this instance's lines (`FileSet.lines()`). where: restore: trusted root, b"" = as saved.
+    """
+
+    kind: Kind
+    level: Level = Level.NONE
+    state_why: StateWhy = StateWhy.NONE
+    flags: int = 0
+    since: tuple[int, int] = (0, 0)
+    job: str = ""
+    base_job: str = ""
+    state: bytes = b""
+    state_format: int = 0
+    fileset: bytes = b""
+    where: bytes = b""
+
+
+class Agent:
+    """A context manager: `with Agent(...) as agent:` creates and configures, leaving destroys.
+
+    options: (key, value) in order, as `options.check_options` gives them. doorbell: a descriptor that becomes readable
+    when a cancel is asked for. clock: monotonic seconds. All on one thread, the job thread.
+    """
+
+    def __init__(
+        self,
+        library: Library,
+        services: HostServices,
+        pulse: Pulse,
+        options: Iterable[tuple[str, str]] = (),
+        *,
+        doorbell: int | None = None,
+        timeout_s: float = AGENT_TIMEOUT_S,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self.library = library
+        self.pulse = pulse
+        self._services, self._doorbell, self._timeout_s, self._clock = services, doorbell, timeout_s, clock
+        self._options = tuple(options)
+        self._address = 0
+        self._job: AgentJob | None = None
+        self._open = ExitStack()
+        self._callbacks = Callbacks(self.label, library.version, pulse, services, in_job=False)
+        self.caller = Caller(library, pulse, self._callbacks)
+        self.process_state = ProcessState.now()
+        # Tables that agents were given. Some keep using a Job's table after its end; it must not be gone then.
+        self._kept: list[Callbacks] = [self._callbacks]
+
+    @property
+    def descriptor(self) -> Descriptor:
+        return self.library.descriptor
+
+    @property
+    def label(self) -> str:
+        """Id and version, for people."""
+        return self.library.descriptor.label
+
+    def __enter__(self) -> Self:
+        with ExitStack() as undo:
+            undo.enter_context(UnraisableHook(self._record_fault))
+            undo.callback(self._destroy)
+            self._create()
+            api, call = self.library.api, self.caller.call
+            for key, value in self._options:
+                if not api.option:
+                    raise AgentError(self.label, "option", Status.E_UNSUPPORTED, f"it takes no options, given: {key}")
+                call(Call.option, api.option, self._address, key.encode(), value.encode())
+            if api.ready:
+                call(Call.ready, api.ready, self._address)
+            self.check_process_state("ready")
+            self._open = undo.pop_all()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._open.close()
+
+    def begin(self, why: Begin) -> AgentJob:
+        """Starts a Job of this instance. Raises AgentError; code E_BASE: ask again without a state, or fail."""
+        if self._job is not None and not self._job.ended:
+            raise LocalProtocolError("begin: the agent's last Job has not ended")
+        self._check_kind(why)
+        callbacks = Callbacks(self.label, self.library.version, self.pulse, self._services, in_job=True)
+        callbacks.state_allowed = why.kind == Kind.BACKUP
+        self._kept.append(callbacks)
+        state = ctypes.create_string_buffer(why.state, len(why.state)) if why.state else None
+        raw = BpBegin(
+            ctypes.sizeof(BpBegin),
+            why.kind,
+            why.level,
+            why.state_why,
+            why.flags,
+            why.state_format,
+            BpTime(*why.since),
+            why.job.encode(),
+            why.base_job.encode(),
+            ctypes.addressof(state) if state else None,
+            len(why.state),
+            why.fileset,
+            why.where,
+        )
+        out = ctypes.c_void_p()
+        caller = Caller(self.library, self.pulse, callbacks, slot=self.caller.slot)
+        try:
+            caller.call(
+                Call.begin,
+                self.library.api.begin,
+                self._address,
+                callbacks.address,
+                ctypes.addressof(raw),
+                ctypes.addressof(out),
+            )
+        except FiledError as error:
+            if caller.last_status == Status.OK and out.value:
+                self._job_at(out.value, caller, callbacks, why.kind).abandon(error)
+            raise
+        if not out.value:
+            caller.violated(Call.begin, "begin said OK and gave no job")
+        self._job = self._job_at(out.value, caller, callbacks, why.kind)
+        return self._job
+
+    def confirmed(self, job: str, state: bytes, state_format: int) -> None:
+        """The earlier Job of that name counts: the agent may release what waited for it. Outside of Jobs."""
+        if self.library.api.confirmed:
+            self.caller.call(
+                Call.confirmed, self.library.api.confirmed, self._address, job.encode(), state, len(state), state_format
+            )
+
+    def check_process_state(self, when: str) -> None:
+        """Did the agent leave the process as it found it? Raises AgentError naming what it changed."""
+        changed = self.process_state.difference(ProcessState.now())
+        if changed:
+            self.process_state = ProcessState.now()  # said once
+            self.caller.violated(when, f"it changed {changed} of the process")
+
+    def _check_kind(self, why: Begin) -> None:
+        about = self.descriptor
+        able = about.can_restore if why.kind == Kind.RESTORE else about.can_backup
+        if not able:
+            raise AgentError(self.label, "begin", Status.E_UNSUPPORTED, f"it cannot do a {why.kind.name.lower()}")
+
+    def _job_at(self, address: int, caller: Caller, callbacks: Callbacks, kind: Kind) -> AgentJob:
+        return AgentJob(
+            caller=caller,
+            callbacks=callbacks,
+            api=self.library.api,
+            kind=kind,
+            address=address,
+            patience=Patience(self.pulse, self._timeout_s, self._doorbell, self._clock),
+            reader=PageReader(self.label, absolute=self.descriptor.names_are_absolute),
+            check_process_state=self.check_process_state,
+        )
+
+    def _create(self) -> None:
+        out = ctypes.c_void_p()
+        self.caller.last_status = Status.E_SEQUENCE
+        try:
+            self.caller.call(Call.create, self.library.api.create, self._callbacks.address, ctypes.addressof(out))
+        finally:
+            self._address = out.value or 0 if self.caller.last_status == Status.OK else 0
+        if not self._address:
+            self.caller.violated(Call.create, "create said OK and gave no agent")
+
+    def _destroy(self) -> None:
+        address, self._address = self._address, 0
+        if address:
+            self.caller.call_void(Call.destroy, self.library.api.destroy, address)
+
+    def _record_fault(self, where: str, fault: BaseException) -> None:
+        self._kept[-1].record_fault(where, fault)

@@ -1,0 +1,151 @@
+"""From an agent's id to a loaded, checked, negotiated library.
+
+Done in a job process, or in the throw-away process of `scan`; never in the daemon, since opening a library runs its
+constructors. A library is never unloaded: thread-local destructors and running threads would outlive its code.
+"""
+
+from __future__ import annotations
+
+import ctypes
+import os
+import sys
+from collections.abc import Callable, Collection, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from filed.agents.abi import HOST_MAX, HOST_MIN, QUERY_SYMBOL, BpAgentApi, QueryFn, version_text
+from filed.agents.descriptor import ID, Descriptor, read_descriptor
+from filed.agents.elf import why_not_loadable
+from filed.agents.pulse import Call, Pulse
+from filed.agents.trust import check_digest, check_path, trusted_owners
+from filed.errors import AgentLoadError
+
+SUFFIX = ".dll" if sys.platform == "win32" else ".so"
+_ANY_SUFFIX = (".so", ".dll")
+
+
+@dataclass(frozen=True, slots=True)
+class Library:
+    """A loaded agent. `version` is the negotiated one; `api` our copy of its function table."""
+
+    path: Path
+    descriptor: Descriptor
+    version: int
+    api: BpAgentApi = field(repr=False)
+    handle: ctypes.CDLL = field(repr=False)
+
+    def __str__(self) -> str:
+        """The line for the log."""
+        about = self.descriptor
+        return (
+            f"agent {about.label} from {self.path}: built with header {version_text(about.header)},"
+            f" speaking {version_text(self.version)}, {about.features!r}"
+        )
+
+
+def agent_id(name: str) -> str:
+    """`exchange.dll`, `exchange.so` and `exchange` name the same agent. Raises AgentLoadError for what is no id.
+
+    A path is no id: a Director, too, may only name an agent, never a file.
+    """
+    stem = next((name.removesuffix(suffix) for suffix in _ANY_SUFFIX if name.endswith(suffix)), name)
+    if not ID.fullmatch(stem):
+        raise AgentLoadError(
+            name, "load", 0, "this is no agent's name: give lower-case letters, digits and -, without a directory"
+        )
+    return stem
+
+
+def find(name: str, directories: Sequence[Path]) -> Path:
+    """The library of an agent, in the first directory that has one, absolute. Raises AgentLoadError."""
+    agent = agent_id(name)
+    for directory in directories:
+        path = Path(os.path.abspath(directory)) / (agent + SUFFIX)  # noqa: PTH100  resolve() would follow links
+        if path.is_file():
+            return path
+    places = ", ".join(str(directory) for directory in directories) or "no directory is configured"
+    raise AgentLoadError(agent, "load", 0, f"there is no {agent}{SUFFIX}; looked in: {places}")
+
+
+def load(
+    name: str,
+    directories: Sequence[Path],
+    *,
+    digests: Collection[str] = (),
+    owners: Collection[int] | None = None,
+    pulse: Pulse | None = None,
+) -> Library:
+    """Finds, trusts, opens, asks and negotiates. Every refusal is an AgentLoadError with the agent's id.
+
+    digests: lower-case SHA-256 of the libraries that may be loaded; empty: any that the path's owners put there.
+    owners: who may own them, default `trusted_owners()`. pulse: says "opening" or "query" should that crash.
+    """
+    agent = agent_id(name)
+    named = find(name, directories)
+    accepted = trusted_owners() if owners is None else owners
+    check_path(agent, named, accepted)
+    path = named.resolve(strict=True)
+    check_path(agent, path, accepted)
+    if digests:
+        check_digest(agent, path, digests)
+    flaw = why_not_loadable(path)
+    if flaw:
+        raise AgentLoadError(agent, "load", 0, f"not loaded: {flaw}")
+    with _marked(pulse, agent, Call.opening):
+        try:
+            handle = ctypes.CDLL(str(path), mode=os.RTLD_NOW | os.RTLD_LOCAL)
+        except OSError as why:
+            raise AgentLoadError(agent, "load", 0, f"not loaded: {why}") from why
+    query = _query_function(agent, path, handle)
+    with _marked(pulse, agent, Call.query):
+        address = query(HOST_MIN, HOST_MAX)
+    if not address:
+        raise AgentLoadError(
+            agent,
+            "load",
+            0,
+            f"not loaded: it refuses this host's versions {version_text(HOST_MIN)} to {version_text(HOST_MAX)}",
+        )
+    descriptor, api, chosen = read_descriptor(agent, address)
+    return Library(path, descriptor, chosen, api, handle)
+
+
+@contextmanager
+def _marked(pulse: Pulse | None, agent: str, call: Call) -> Iterator[None]:
+    if pulse is None:
+        yield
+        return
+    pulse.mark(call, pulse.register(agent))
+    try:
+        yield
+    finally:
+        pulse.unmark()
+
+
+class _DlInfo(ctypes.Structure):
+    _fields_ = [
+        ("file", ctypes.c_char_p),
+        ("base", ctypes.c_void_p),
+        ("symbol", ctypes.c_char_p),
+        ("address", ctypes.c_void_p),
+    ]
+
+
+def _query_function(agent: str, path: Path, handle: ctypes.CDLL) -> Callable[[int, int], int | None]:
+    """The entry point, which must be in that very file: dlsym also searches what the library was linked with."""
+    try:
+        symbol = getattr(handle, QUERY_SYMBOL)
+    except AttributeError as why:
+        raise AgentLoadError(
+            agent, "load", 0, f"not loaded: {path} does not export {QUERY_SYMBOL}: it is no agent"
+        ) from why
+    address = ctypes.cast(symbol, ctypes.c_void_p).value or 0
+    info = _DlInfo()
+    found = ctypes.CDLL(None).dladdr(ctypes.c_void_p(address), ctypes.byref(info))
+    where = Path(os.fsdecode(info.file)) if found and info.file else None
+    if where is None or not where.samefile(path):
+        raise AgentLoadError(
+            agent, "load", 0, f"not loaded: {QUERY_SYMBOL} comes from {where}, which {path} was linked with"
+        )
+    return QueryFn(address)

@@ -1,0 +1,351 @@
+"""What an agent wrote into a page: parsed and checked as if it came from an attacker.
+
+A page is the host's memory. Records (`bp_entry`, fixed stride) stand at its start, a heap of names and data at its end:
+
+    | record 0 | record 1 | ... | free | heap ...                        |
+    0          stride              heap_low                             cap
+
+The heap is copied once, before anything is looked at, so nothing an agent's thread writes later can be seen. The
+checks are made for the page as a whole, column by column in C code, about 1 us an entry in all; only when one of them
+trips are entries looked at one by one, to name the rule. Any page that breaks a rule raises AgentError with
+E_VIOLATION, whatever the bytes; nothing else is raised.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from operator import add, itemgetter
+from struct import Struct
+from typing import NoReturn
+
+from filed.agents.abi import (
+    ENTRY,
+    STREAM_MASK,
+    Change,
+    Entry,
+    EntryFlag,
+    EntryType,
+    Has,
+    Status,
+)
+from filed.errors import AgentError
+
+# Agents report sizes as u64; what comes after us (files, databases, the wire) counts in i64.
+MAX_SIZE = 2**63 - 1
+NSEC_PER_S = 10**9
+TLV_HEAD = Struct("=II")
+XATTR_HEAD = Struct("=I")
+
+_VALID_MASK = sum(Has)
+_FLAGS_MASK = sum(EntryFlag)
+_BACKUP_TYPES = frozenset(EntryType) - {EntryType.HARDLINK}
+_kind_of = itemgetter(
+    Entry._fields.index("streams"),
+    Entry._fields.index("valid"),
+    Entry._fields.index("type"),
+    Entry._fields.index("change"),
+    Entry._fields.index("flags"),
+)
+# Columns of a record, as u32 or u64 words.
+_NAME, _LINK, _OLD_NAME, _INLINE, _TLV = 0, 2, 4, 6, 8
+_CHANGE = 43
+_SIZE_U64, _BLOCKS_U64 = 8, 9
+_NSEC = (28, 32, 36, 40)
+
+
+class Page:
+    """The entries of one answer of `next_entries` or `fetch`, in the agent's order.
+
+    names: of each entry, at the same index. end: BP_END came with it. complete: and every name was listed, so what only
+    the base has of this agent's claims is deleted. Everything handed out is a copy and stays valid.
+    """
+
+    __slots__ = ("_agent", "_call", "_heap", "_low", "complete", "end", "entries", "names")
+
+    def __init__(
+        self,
+        *,
+        agent: str,
+        call: str,
+        entries: list[Entry],
+        names: list[bytes],
+        heap: bytes,
+        low: int,
+        end: bool,
+        complete: bool,
+    ) -> None:
+        self._agent, self._call = agent, call
+        self.entries, self.names = entries, names
+        self._heap, self._low = heap, low
+        self.end, self.complete = end, complete
+
+    def __len__(self) -> int:
+        return len(self.entries)
+
+    def __iter__(self) -> Iterator[tuple[Entry, bytes]]:
+        return zip(self.entries, self.names, strict=True)
+
+    def name(self, entry: Entry) -> bytes:
+        return self._slice(entry.name_off, entry.name_len)
+
+    def link(self, entry: Entry) -> bytes:
+        return self._slice(entry.link_off, entry.link_len)
+
+    def old_name(self, entry: Entry) -> bytes:
+        return self._slice(entry.old_name_off, entry.old_name_len)
+
+    def inline(self, entry: Entry) -> memoryview | None:
+        """The entry's whole data when it travelled in the page, else None. An empty file is an empty view."""
+        if not entry.inline_off:
+            return None
+        at = entry.inline_off - self._low
+        return memoryview(self._heap)[at : at + entry.inline_len]
+
+    def tlvs(self, entry: Entry) -> Iterator[tuple[int, bytes]]:
+        """The small streams that came along: (number, bytes), in order. Raises AgentError at the first broken one."""
+        area = self._slice(entry.tlv_off, entry.tlv_len)
+        at = 0
+        while at < len(area):
+            if len(area) - at < TLV_HEAD.size:
+                self._violated("a small stream's head is cut short", entry)
+            stream, length = TLV_HEAD.unpack_from(area, at)
+            at += TLV_HEAD.size
+            if length > len(area) - at:
+                self._violated(f"a small stream of {length} bytes is longer than its area", entry)
+            if not STREAM_MASK >> stream & 1:
+                self._violated(f"stream {stream} is not one of this version", entry)
+            yield stream, area[at : at + length]
+            at += length + (-length % 8)
+
+    def _slice(self, offset: int, length: int) -> bytes:
+        return self._heap[offset - self._low : offset - self._low + length] if length else b""
+
+    def _violated(self, rule: str, entry: Entry) -> NoReturn:
+        violated(self._agent, self._call, rule, self.name(entry))
+
+
+def violated(agent: str, call: str, rule: str, entry: bytes = b"") -> NoReturn:
+    raise AgentError(agent, call, Status.E_VIOLATION, f"broke the contract: {rule}", entry)
+
+
+class PageReader:
+    """Parses and checks the pages of one agent.
+
+    absolute: its names must start with `/`; so for every agent that takes `File =` lines.
+    """
+
+    def __init__(self, agent: str, *, absolute: bool) -> None:
+        self._agent = agent
+        self._absolute = absolute
+        self._known_kinds: set[tuple[int, ...]] = set()
+
+    def parse(
+        self,
+        call: str,
+        page: memoryview,
+        *,
+        stride: int,
+        max_entries: int,
+        count: int,
+        heap_low: int,
+        end: bool = False,
+        complete: bool = False,
+    ) -> Page:
+        """page: all of it, as bytes. count, heap_low: as the agent left them."""
+        if count > max_entries:
+            violated(self._agent, call, f"{count} entries on a page for {max_entries}")
+        if heap_low > len(page):
+            violated(self._agent, call, f"the heap starts at {heap_low}, behind the page's {len(page)} bytes")
+        if count * stride > heap_low:
+            violated(self._agent, call, f"the heap starts at {heap_low}, inside the {count} records")
+        if not count:
+            return Page(
+                agent=self._agent, call=call, entries=[], names=[], heap=b"", low=heap_low, end=end, complete=complete
+            )
+        records = bytes(page[: count * stride])
+        heap = bytes(page[heap_low:])
+        entries = _entries(records, stride)
+        words = memoryview(records).cast("I")
+        step = stride // 4
+        if not self._sound(words, step, entries, heap_low, len(page)):
+            self._explain(call, entries, heap, heap_low, len(page))
+        names = [heap[off - heap_low : off - heap_low + length] for off, length in map(_name_of, entries)]
+        if not self._proper(names):
+            for name in names:
+                rule = _name_rule(name, absolute=self._absolute)
+                if rule:
+                    violated(self._agent, call, rule, name)
+        result = Page(
+            agent=self._agent,
+            call=call,
+            entries=entries,
+            names=names,
+            heap=heap,
+            low=heap_low,
+            end=end,
+            complete=complete,
+        )
+        if any(words[_LINK + 1 :: step].tolist()) or any(words[_OLD_NAME + 1 :: step].tolist()):
+            self._check_links(call, result)
+        return result
+
+    def _sound(self, words: memoryview, step: int, entries: list[Entry], low: int, cap: int) -> bool:
+        """Do all numbers of all entries keep the rules? Says only yes or no, fast."""
+        longs = words.cast("B").cast("Q")
+        kinds = set(map(_kind_of, entries))
+        if not kinds <= self._known_kinds:
+            if any(_kind_rule(*kind) for kind in kinds):
+                return False
+            if len(self._known_kinds) < 1000:  # no agent that is not hostile has so many
+                self._known_kinds |= kinds
+        if max(max(words[column::step].tolist()) for column in _NSEC) >= NSEC_PER_S:
+            return False
+        if (
+            max(longs[_SIZE_U64 :: step // 2].tolist()) > MAX_SIZE
+            or max(longs[_BLOCKS_U64 :: step // 2].tolist()) > MAX_SIZE
+        ):
+            return False
+        offsets, lengths = words[_NAME::step].tolist(), words[_NAME + 1 :: step].tolist()
+        if min(lengths) == 0 or min(offsets) < low or max(map(add, offsets, lengths)) > cap:
+            return False
+        renamed = words[_CHANGE::step].tolist().count(Change.RENAMED)
+        if renamed != sum(map(bool, words[_OLD_NAME + 1 :: step].tolist())):
+            return False
+        for column in (_LINK, _OLD_NAME, _INLINE, _TLV):
+            lengths = words[column + 1 :: step].tolist()
+            offsets = words[column::step].tolist()
+            # Zero is "none"; a page without any, the usual one, costs two scans.
+            if any(lengths) or (column == _INLINE and any(offsets)):
+                for offset, length in zip(offsets, lengths, strict=True):
+                    if (length or (offset and column == _INLINE)) and not low <= offset <= offset + length <= cap:
+                        return False
+        return True
+
+    def _proper(self, names: list[bytes]) -> bool:
+        """Are all names surely well-formed? False may be a false alarm, for "/" alone or a relative name."""
+        joined = b"\0" + b"\0".join(names) + b"\0"
+        return (
+            joined.count(b"\0") == len(names) + 1
+            and joined.count(b"\0/") == len(names)
+            and b"//" not in joined
+            and b"/\0" not in joined
+            and (
+                b"/." not in joined
+                or not (b"/./" in joined or b"/../" in joined or b"/.\0" in joined or b"/..\0" in joined)
+            )
+        )
+
+    def _explain(self, call: str, entries: list[Entry], heap: bytes, low: int, cap: int) -> NoReturn:
+        for entry in entries:
+            rule = _entry_rule(entry, low, cap)
+            if rule:
+                inside = low <= entry.name_off and entry.name_off + entry.name_len <= cap
+                name = heap[entry.name_off - low : entry.name_off - low + entry.name_len] if inside else b""
+                violated(self._agent, call, rule, name)
+        raise AssertionError("the fast and the exact checks disagree")
+
+    def _check_links(self, call: str, page: Page) -> None:
+        for entry, name in page:
+            if entry.link_len and b"\0" in page.link(entry):
+                violated(self._agent, call, "a link's target holds a NUL", name)
+            if entry.old_name_len:
+                rule = _name_rule(page.old_name(entry), absolute=self._absolute)
+                if rule:
+                    violated(self._agent, call, f"old name: {rule}", name)
+
+
+_name_of = itemgetter(0, 1)
+
+
+def _entries(records: bytes, stride: int) -> list[Entry]:
+    layout = ENTRY if stride == ENTRY.size else Struct(f"{ENTRY.format}{stride - ENTRY.size}x")
+    return list(map(Entry._make, layout.iter_unpack(records)))
+
+
+def _entry_rule(entry: Entry, low: int, cap: int) -> str:
+    """The first rule that an entry's numbers break; "" for none."""
+    rule = _kind_rule(*_kind_of(entry))
+    if rule:
+        return rule
+    if max(entry.atime_ns, entry.mtime_ns, entry.chtime_ns, entry.btime_ns) >= NSEC_PER_S:
+        return "a time has a thousand million nanoseconds or more"
+    if entry.size > MAX_SIZE or entry.blocks > MAX_SIZE:
+        return "size or blocks is not below 2^63"
+    if not entry.name_len:
+        return "an entry has no name"
+    if (entry.change == Change.RENAMED) != bool(entry.old_name_len):
+        return "RENAMED and an old name go together"
+    for what, offset, length in (
+        ("name", entry.name_off, entry.name_len),
+        ("link", entry.link_off, entry.link_len),
+        ("old name", entry.old_name_off, entry.old_name_len),
+        ("inline data", entry.inline_off, entry.inline_len),
+        ("small streams", entry.tlv_off, entry.tlv_len),
+    ):
+        used = length or (offset and what == "inline data")
+        if used and not low <= offset <= offset + length <= cap:
+            return f"{what} at {offset}, {length} bytes long, outside the page's heap ({low} to {cap})"
+    return ""
+
+
+def _kind_rule(streams: int, valid: int, kind: int, change: int, flags: int) -> str:
+    if streams & ~STREAM_MASK:
+        return f"streams {streams:#x} has bits that this version does not know"
+    if valid & ~_VALID_MASK:
+        return f"valid {valid:#x} has bits that this version does not know"
+    if change not in _CHANGES:
+        return f"change {change} is unknown"
+    if kind not in _BACKUP_TYPES and not (kind == 0 and change == Change.DELETED):
+        return f"type {kind} is unknown or not for a backup"
+    if flags & ~_FLAGS_MASK:
+        return f"flags {flags:#x} has bits that this version does not know"
+    return ""
+
+
+_CHANGES = frozenset(Change)
+
+
+def _name_rule(name: bytes, *, absolute: bool) -> str:
+    """The first rule that a name breaks; "" for none."""
+    if not name:
+        return "an entry has no name"
+    if b"\0" in name:
+        return "a name holds a NUL"
+    if not name.startswith(b"/"):
+        if absolute:
+            return "a name does not start with /"
+        name = b"/" + name
+    if name == b"/":
+        return ""
+    parts = name[1:].split(b"/")
+    if b"" in parts:
+        return "a name has an empty part, such as // or a / at its end"
+    if b"." in parts or b".." in parts:
+        return "a name has a part . or .."
+    return ""
+
+
+def name_rule(name: bytes, *, absolute: bool = True) -> str:
+    """The first rule of the contract that a name breaks, as text; "" for none."""
+    return _name_rule(name, absolute=absolute)
+
+
+def split_xattr(data: bytes) -> tuple[bytes, bytes]:
+    """(name, value) of one XATTR stream. Raises ValueError when it is none."""
+    if len(data) < XATTR_HEAD.size:
+        raise ValueError("an extended attribute is cut short")
+    (length,) = XATTR_HEAD.unpack_from(data)
+    name = data[XATTR_HEAD.size : XATTR_HEAD.size + length]
+    if not length or len(name) != length or b"\0" in name:
+        raise ValueError("an extended attribute has no proper name")
+    return name, data[XATTR_HEAD.size + length :]
+
+
+def join_xattr(name: bytes, value: bytes) -> bytes:
+    return XATTR_HEAD.pack(len(name)) + name + value
+
+
+def pack_wants(wants: Iterable[tuple[int, int, int]]) -> bytes:
+    """`bp_want` records of (cookie, streams, options)."""
+    flat = [number for want in wants for number in want]
+    return Struct(f"={len(flat)}Q").pack(*flat)

@@ -1,0 +1,68 @@
+"""What an agent must leave as it found it: a process is shared by all agents of a Job, and by us."""
+
+from __future__ import annotations
+
+import ctypes
+import os
+import signal
+from dataclasses import dataclass, fields
+from pathlib import Path
+
+_SIGACTION_BYTES = 256  # glibc's struct sigaction has 152 bytes on x86-64; its first word is the handler
+_LC_ALL = 6
+_libc = ctypes.CDLL(None)
+_libc.setlocale.restype = ctypes.c_char_p
+
+
+@dataclass(frozen=True, slots=True)
+class ProcessState:
+    """A photograph; about 50 us, so it is taken at `begin`, END and `end`, not per call."""
+
+    signal_handlers: tuple[bytes, ...]
+    signal_mask: frozenset[int]
+    working_directory: tuple[int, int]
+    umask: str
+    standard_descriptors: tuple[tuple[int, int, int] | None, ...]
+    users: tuple[int, ...]
+    locale: bytes | None
+
+    @classmethod
+    def now(cls) -> ProcessState:
+        here = os.stat(".")  # noqa: PTH116  a directory may be gone and still be where we are
+        return cls(
+            signal_handlers=tuple(_handler(number) for number in sorted(signal.valid_signals())),
+            signal_mask=frozenset(signal.pthread_sigmask(signal.SIG_BLOCK, ())),
+            working_directory=(here.st_dev, here.st_ino),
+            umask=_umask(),
+            standard_descriptors=tuple(_identity(descriptor) for descriptor in (0, 1, 2)),
+            users=(*os.getresuid(), *os.getresgid()),
+            locale=_libc.setlocale(_LC_ALL, None),
+        )
+
+    def difference(self, later: ProcessState) -> str:
+        """What is not as it was, in words; "" when all is."""
+        changed = [field.name for field in fields(self) if getattr(self, field.name) != getattr(later, field.name)]
+        return " and ".join(name.replace("_", " ") for name in changed)
+
+
+def _handler(number: int) -> bytes:
+    """The C-level handler: Python's own `signal.getsignal` does not see what C code installed."""
+    action = ctypes.create_string_buffer(_SIGACTION_BYTES)
+    _libc.sigaction(number, None, action)
+    return action.raw[: ctypes.sizeof(ctypes.c_void_p)]
+
+
+def _umask() -> str:
+    """Read without setting it, which other threads would notice."""
+    for line in Path("/proc/self/status").read_text().splitlines():
+        if line.startswith("Umask:"):
+            return line.split()[1]
+    return ""
+
+
+def _identity(descriptor: int) -> tuple[int, int, int] | None:
+    try:
+        status = os.fstat(descriptor)
+    except OSError:
+        return None
+    return status.st_dev, status.st_ino, status.st_rdev

@@ -1,0 +1,33 @@
+"""When has an agent been silent for too long?"""
+
+from __future__ import annotations
+
+from filed.agents.pulse import Progress, Pulse
+
+
+class Watchdog:
+    """Watches one Job's pulse from its parent. Only time inside one agent call counts.
+
+    The parent calls `expired(now)` every second or so, `now` from one monotonic clock. Progress is a heartbeat, a
+    callback or a return; `defer` grants its seconds from when it is seen.
+    """
+
+    def __init__(self, pulse: Pulse, timeout_s: float, now: float) -> None:
+        self._pulse, self.timeout_s = pulse, timeout_s
+        self._last: Progress = pulse.progress
+        self._since = now
+        self._deferred, _ = pulse.deferred
+        self._deferred_until = now
+
+    def silent_s(self, now: float) -> float:
+        """Seconds since the agent last showed progress; 0 while none of its calls is in progress."""
+        progress = self._pulse.progress
+        if not progress.calling or progress != self._last:
+            self._last, self._since = progress, now
+        asked, seconds = self._pulse.deferred
+        if asked != self._deferred:
+            self._deferred, self._deferred_until = asked, now + seconds
+        return now - self._since
+
+    def expired(self, now: float) -> bool:
+        return self.silent_s(now) > self.timeout_s and now > self._deferred_until

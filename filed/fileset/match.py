@@ -1,0 +1,263 @@
+"""Why a name is taken or left: the rules of a FileSet for one agent's instance.
+
+Two streams of questions come in and may run at different speeds.  While it walks, an agent asks about each directory
+(`directory`); later the host filters the page of entries the agent handed over (`file`, `directory_entry`, `top_entry`).
+Each keeps its own place in the list of File lines.
+
+The Options blocks are tried in order; the first with a pattern that matches decides: its own exclude, or its own
+options.  A block with `exclude` and no pattern takes all that reach it away.  When none decides, the Exclude entries are
+asked, and then the options of the last block hold.  A File line's own entry is never filtered.
+"""
+
+from __future__ import annotations
+
+from enum import IntEnum
+from typing import TYPE_CHECKING, Protocol
+
+from filed.errors import printable
+from filed.fileset import regex, wild
+from filed.fileset.fstype import listed, type_name
+from filed.fileset.model import FileSet, Include, Options, merged
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+
+class Verdict(IntEnum):
+    """The answers of `match` in abi/bplugin.h."""
+
+    NONE = 0
+    TAKE = 1
+    SKIP = 2
+    DESCEND = 3
+    PRUNE = 4
+
+
+class Decide(Protocol):
+    def __call__(self, path: bytes, /, *, nodump: bool = False) -> Options | None: ...
+
+
+class Matcher:
+    """The rules of one instance; `fileset` is its part (`FileSet.narrowed`).  Raises JobError for a bad pattern.
+
+    file(path, *, nodump=False) -> Options | None
+        What a file of a page is kept with, or None when it is left out.  The same Options object comes back each time,
+        so that its identity can be the key of what a caller derives from it.
+    directory_entry(path, *, nodump=False) -> Options | None
+        The same for the entry of a directory.
+    """
+
+    def __init__(self, fileset: FileSet) -> None:
+        excluded = wild.matcher(fileset.excludes) if fileset.excludes else None
+        includes = fileset.includes or (Include(),)
+        rules = [_Rules(include, excluded) for include in includes]
+        items = [_Item(path, each) for include, each in zip(includes, rules, strict=True) for path in include.files]
+        self._walk = _Place(items, rules[0])
+        self._page = _Place(items, rules[0])
+        self._borders: list[tuple[bytes, int]] = []
+        self._top = b""
+        self.file: Decide = rules[0].file
+        self.directory_entry: Decide = rules[0].directory
+        if len(rules) > 1:
+            self.file = self._file_of_many
+            self.directory_entry = self._directory_of_many
+
+    def directory(
+        self, path: bytes, dev: int, fs_type: int | str | None = None, *, nodump: bool = False, top: bool = False
+    ) -> tuple[Verdict, str | None]:
+        """What to do with a directory, and a text for the Job's report when that may surprise.
+
+        path: without a slash at the end.  dev: st_dev.  fs_type: statfs' number, a name, or None when not known.
+        top: the path is that of a File line; this starts its walk.
+        """
+        if top:
+            return self._top_directory(path, dev, fs_type, nodump=nodump)
+        rules = self._walk.at(path)
+        options = rules.directory(path)
+        if options is None:
+            return Verdict.SKIP, None
+        if not options.recurse or (nodump and options.honor_nodump):
+            return Verdict.PRUNE, None
+        if dev != self._device_around(path, dev):
+            name = printable(path)
+            if options.onefs:
+                text = f"{name} is a different filesystem. Will not descend from {printable(self._top)} into {name}"
+                return Verdict.PRUNE, text
+            if options.fstypes and fs_type is not None and not listed(fs_type, options.fstypes):
+                return Verdict.SKIP, f'Directory "{name}" has unlisted fstype "{type_name(fs_type)}"'
+            self._borders.append((_inside(path), dev))
+        return Verdict.TAKE, None
+
+    def top_entry(self, path: bytes) -> Options:
+        """The options of a File line's own entry in a page.  It comes last of its tree: the place moves on."""
+        return self._page.leave(path).top
+
+    def _top_directory(
+        self, path: bytes, dev: int, fs_type: int | str | None, *, nodump: bool
+    ) -> tuple[Verdict, str | None]:
+        options = self._walk.enter(path).top
+        self._top = path
+        self._borders = [(_inside(path), dev)]
+        if options.fstypes and fs_type is not None and not listed(fs_type, options.fstypes):
+            return Verdict.SKIP, f'Top level directory "{printable(path)}" has unlisted fstype "{type_name(fs_type)}"'
+        if nodump and options.honor_nodump:
+            return Verdict.PRUNE, None
+        return Verdict.TAKE, None
+
+    def _device_around(self, path: bytes, dev: int) -> int:
+        """The device of the directory in which `path` stands: that of the nearest border crossed on the way."""
+        for prefix, device in reversed(self._borders):
+            if path.startswith(prefix):
+                return device
+        self._borders.append((_inside(path), dev))  # an agent that names no top: what it asks first is one
+        return dev
+
+    def _file_of_many(self, path: bytes, /, *, nodump: bool = False) -> Options | None:
+        return self._page.at(path).file(path, nodump=nodump)
+
+    def _directory_of_many(self, path: bytes, /, *, nodump: bool = False) -> Options | None:
+        return self._page.at(path).directory(path, nodump=nodump)
+
+
+class _Rules:
+    """One Include's rules, made ready: patterns compiled, the usual case (no pattern) a function that only answers."""
+
+    def __init__(self, include: Include, excluded: Callable[[str], object] | None) -> None:
+        last = include.options[-1] if include.options else Options()
+        honor = any(options.honor_nodump for options in include.options)
+        self.top = merged(include.options)
+        self.file = _decider(include.options, excluded, last, directories=False)
+        self.directory = _decider(include.options, excluded, last, directories=True)
+        if honor:
+            self.file = _unless_nodump(self.file)
+
+
+def _decider(
+    blocks: tuple[Options, ...],
+    excluded: Callable[[str], object] | None,
+    last: Options,
+    *,
+    directories: bool,
+) -> Decide:
+    tests: list[tuple[Callable[[bytes], object], Options | None]] = []
+    default: Options | None = last
+    for options in blocks:
+        test = _test(options, directories=directories)
+        if test is not None:
+            tests.append((test, None if options.exclude else options))
+        elif options.exclude and not options.has_patterns:
+            default, excluded = None, None
+            break
+    if excluded is not None:
+        asked = excluded
+
+        def by_exclude(path: bytes) -> object:
+            return asked(path.decode("utf-8", "surrogateescape"))
+
+        tests.append((by_exclude, None))
+
+    def unconditional(path: bytes, /, *, nodump: bool = False) -> Options | None:  # noqa: ARG001  the signature is Decide's
+        return default
+
+    def first_match(path: bytes, /, *, nodump: bool = False) -> Options | None:  # noqa: ARG001
+        for test, decision in tests:
+            if test(path):
+                return decision
+        return default
+
+    return first_match if tests else unconditional
+
+
+def _unless_nodump(decide: Decide) -> Decide:
+    def unless_nodump(path: bytes, /, *, nodump: bool = False) -> Options | None:
+        options = decide(path)
+        return None if nodump and options is not None and options.honor_nodump else options
+
+    return unless_nodump
+
+
+def _test(options: Options, *, directories: bool) -> Callable[[bytes], object] | None:
+    """Whether any pattern of the block matches a path; None when it has none for this kind of entry."""
+    names = (*(options.wilddir if directories else options.wildfile), *options.wild)
+    bases = () if directories else options.wildbase
+    expressions = (*(options.regexdir if directories else options.regexfile), *options.regex)
+    by_regex = regex.matcher(expressions, ignore_case=options.ignore_case) if expressions else None
+    if not names and not bases:
+        return by_regex
+    by_wild = wild.matcher(names, bases, ignore_case=options.ignore_case, pathname=options.enhanced_wild)
+
+    def in_wild(path: bytes) -> object:
+        return by_wild(path.decode("utf-8", "surrogateescape"))
+
+    if by_regex is None:
+        return in_wild
+    in_regex = by_regex
+
+    def in_either(path: bytes) -> object:
+        return in_wild(path) or in_regex(path)
+
+    return in_either
+
+
+class _Item:
+    """One File line and the rules of its Include."""
+
+    __slots__ = ("inside", "path", "rules")
+
+    def __init__(self, path: bytes, rules: _Rules) -> None:
+        self.path = path.rstrip(b"/") or path[:1]
+        self.inside = _inside(path)
+        self.rules = rules
+
+
+class _Place:
+    """Where in the list of File lines a stream of questions is; they come in the order of the lines.
+
+    The same path may lie below two lines with different rules, so the line being walked is asked first.
+    """
+
+    __slots__ = ("_at", "_inside", "_items", "_rules")
+
+    def __init__(self, items: list[_Item], rules: _Rules) -> None:
+        self._items = items
+        self._at = 0
+        self._rules = rules
+        self._inside = items[0].inside if items else b""
+
+    def at(self, path: bytes) -> _Rules:
+        """The rules for something below the line being walked, or below the next line that has it."""
+        if not path.startswith(self._inside):
+            for index in self._onwards():
+                if path.startswith(self._items[index].inside):
+                    self._go(index)
+                    break
+        return self._rules
+
+    def enter(self, path: bytes) -> _Rules:
+        """The rules of the line whose own path this is."""
+        path = path.rstrip(b"/") or path[:1]
+        for index in self._onwards():
+            if self._items[index].path == path:
+                self._go(index)
+                return self._rules
+        return self.at(path)
+
+    def leave(self, path: bytes) -> _Rules:
+        """The same, and nothing more comes from below that line."""
+        rules = self.enter(path)
+        if self._at + 1 < len(self._items):
+            self._go(self._at + 1)
+        return rules
+
+    def _onwards(self) -> list[int]:
+        return [*range(self._at, len(self._items)), *range(self._at)]
+
+    def _go(self, index: int) -> None:
+        self._at = index
+        self._inside = self._items[index].inside
+        self._rules = self._items[index].rules
+
+
+def _inside(path: bytes) -> bytes:
+    """What each path below this one starts with."""
+    return path.rstrip(b"/") + b"/"

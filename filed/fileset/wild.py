@@ -1,0 +1,200 @@
+"""Wild cards of fnmatch(3), translated to `re`: all patterns of a kind become one alternation.
+
+The rules are glibc's in a UTF-8 locale.  `*` is any text, `?` one character, `[...]` one of, `[!...]` or `[^...]` none
+of, with ranges and `[:class:]`; a backslash takes the next character as itself.  Of a name that is not valid UTF-8 the
+odd bytes count as one character each.  stdlib's fnmatch differs from fnmatch(3) in backslashes, `[^`, classes, slashes.
+"""
+
+from __future__ import annotations
+
+import functools
+import itertools
+import re
+import sys
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable
+
+NOTHING = "(?!)"
+UNICODE_SPACES = "\u1680\u2000-\u2006\u2008-\u200a\u2028\u2029\u205f\u3000"
+CLASSES = {
+    "alpha": r"[^\W0-9_²³¹¼-¾]",
+    "digit": r"[0-9]",
+    "alnum": r"[^\W_²³¹¼-¾]",
+    "space": rf"[ \t-\r{UNICODE_SPACES}]",
+    "blank": r"[ \t\u1680\u2000-\u2006\u2008-\u200a\u205f\u3000]",
+    "punct": rf"(?:[^\w\x00-\x20\x7f-\x9f{UNICODE_SPACES}]|_)",
+    "print": r"[^\x00-\x1f\x7f-\x9f\u2028\u2029]",
+    "graph": rf"[^\x00-\x20\x7f-\x9f{UNICODE_SPACES}]",
+    "cntrl": r"[\x00-\x1f\x7f-\x9f\u2028\u2029]",
+    "xdigit": r"[0-9A-Fa-f]",
+}
+"""Tested one character at a time; `upper` and `lower` are computed when asked for."""
+
+
+def matcher(
+    patterns: Iterable[bytes],
+    base_patterns: Iterable[bytes] = (),
+    *,
+    ignore_case: bool = False,
+    pathname: bool = False,
+) -> Callable[[str], object]:
+    """A function that is true for a path (decoded with `surrogateescape`) that any of the patterns matches as a whole.
+
+    base_patterns: the same for what follows the path's last slash.
+    pathname: `*`, `?` and `[...]` do not match a slash (enhanced wild).
+    """
+    alternatives = [translate(pattern, ignore_case=ignore_case, pathname=pathname) for pattern in patterns]
+    alternatives += [
+        f"(?:.*/)?{translate(pattern, ignore_case=ignore_case, pathname=True)}" for pattern in base_patterns
+    ]
+    flags = re.IGNORECASE if ignore_case else re.NOFLAG
+    return re.compile(f"(?s:{'|'.join(alternatives)})\\Z", flags).match
+
+
+def translate(pattern: bytes, *, ignore_case: bool = False, pathname: bool = False) -> str:
+    """The same pattern for `re`: one string without groups, to be matched against a whole name with DOTALL."""
+    pieces = _pieces(pattern.decode("utf-8", "surrogateescape"), ignore_case=ignore_case, pathname=pathname)
+    if pieces is None:
+        return NOTHING
+    any_text = "[^/]*" if pathname else ".*"
+    out: list[str] = []
+    stars = [at for at, piece in enumerate(pieces) if piece is None]
+    if not stars:
+        return "".join(piece for piece in pieces if piece is not None)
+    out.extend(piece for piece in pieces[: stars[0]] if piece is not None)
+    for at, following in itertools.pairwise(stars):
+        # The leftmost place for what stands between two stars is always right: an atomic group never looks for another,
+        # so that no pattern takes exponential time.
+        fixed = "".join(piece for piece in pieces[at + 1 : following] if piece is not None)
+        if fixed:
+            out.append(f"(?>{any_text}?{fixed})")
+    out.append(any_text)
+    out.extend(piece for piece in pieces[stars[-1] + 1 :] if piece is not None)
+    return "".join(out)
+
+
+def _pieces(pattern: str, *, ignore_case: bool, pathname: bool) -> list[str | None] | None:
+    """One regular expression for each character to be matched, None for a star; None in all: it matches nothing."""
+    pieces: list[str | None] = []
+    at = 0
+    while at < len(pattern):
+        char = pattern[at]
+        at += 1
+        if char == "*":
+            pieces.append(None)
+        elif char == "?":
+            pieces.append("[^/]" if pathname else ".")
+        elif char == "[":
+            bracket = _bracket(pattern, at, ignore_case=ignore_case, pathname=pathname)
+            if bracket is None:
+                pieces.append(r"\[")
+            elif bracket.expression == NOTHING:
+                return None
+            else:
+                pieces.append(bracket.expression)
+                at = bracket.end
+        else:
+            if char == "\\":
+                if at == len(pattern):
+                    return None
+                char = pattern[at]
+                at += 1
+            pieces.append(re.escape(_fold(char) if ignore_case else char))
+    return pieces
+
+
+@dataclass(frozen=True, slots=True)
+class _Bracket:
+    expression: str
+    end: int
+
+
+def _bracket(pattern: str, at: int, *, ignore_case: bool, pathname: bool) -> _Bracket | None:
+    """The bracket expression whose `[` stands before `at`; None when it is never closed: then `[` is itself."""
+    negated = pattern[at : at + 1] in ("!", "^")
+    at += negated
+    singles: list[str] = []
+    others: list[str] = []
+    first = at
+    while at < len(pattern):
+        char = pattern[at]
+        at += 1
+        if char == "]" and at - 1 > first:
+            return _Bracket(_one_of(singles, others, negated=negated, pathname=pathname), at)
+        if char == "[" and (named := re.compile(r":([a-z]+):\]").match(pattern, at)):
+            expression = _class(named[1])
+            if expression is None:
+                return _Bracket(NOTHING, at)
+            others.append(f"(?-i:{expression})")
+            at = named.end()
+            continue
+        if char == "[" and (named := re.compile(r"\.(.)\.\]|=(.)=\]", re.DOTALL).match(pattern, at)):
+            char = named[1] or named[2]
+            at = named.end()
+        elif char == "[" and pattern[at : at + 1] == ".":
+            return _Bracket(NOTHING, at)  # not one character: an element for collating that no locale of ours has
+        elif char == "\\":
+            if at == len(pattern):
+                return _Bracket(NOTHING, at)
+            char = pattern[at]
+            at += 1
+        low = _fold(char) if ignore_case else char
+        if pattern[at : at + 1] == "-" and pattern[at + 1 : at + 2] not in ("", "]"):
+            at += 1
+            high = pattern[at]
+            at += 1
+            if high == "\\":
+                if at == len(pattern):
+                    return _Bracket(NOTHING, at)
+                high = pattern[at]
+                at += 1
+            high = _fold(high) if ignore_case else high
+            if low <= high:
+                singles.append(f"{_in_set(low)}-{_in_set(high)}")
+        else:
+            singles.append(_in_set(low))
+    return None
+
+
+def _one_of(singles: list[str], others: list[str], *, negated: bool, pathname: bool) -> str:
+    members = ([f"[{''.join(singles)}]"] if singles else []) + others
+    chosen = "|".join(members) or NOTHING
+    slash = "(?!/)" if pathname else ""
+    if negated:
+        return f"(?:{slash}(?!{chosen}).)"
+    return f"(?:{slash}(?:{chosen}))"
+
+
+def _in_set(char: str) -> str:
+    return "\\" + char if char in r"\]^-[&~|" else char
+
+
+def _fold(char: str) -> str:
+    low = char.lower()
+    return low if len(low) == 1 else char
+
+
+@functools.cache
+def _class(name: str) -> str | None:
+    """The set of `[:name:]`; None when there is no such class."""
+    if name in CLASSES:
+        return CLASSES[name]
+    if name == "upper":
+        return _members(lambda char: char.isupper() or char.istitle())
+    if name == "lower":
+        return _members(lambda char: char.islower() or (char.istitle() and not char.isupper()))
+    return None
+
+
+def _members(test: Callable[[str], bool]) -> str:
+    """A set of all characters for which `test` holds, as ranges."""
+    ranges: list[tuple[int, int]] = []
+    for code in filter(lambda c: test(chr(c)), range(sys.maxunicode + 1)):
+        if ranges and ranges[-1][1] == code - 1:
+            ranges[-1] = (ranges[-1][0], code)
+        else:
+            ranges.append((code, code))
+    return "[" + "".join(f"{_in_set(chr(low))}-{_in_set(chr(high))}" for low, high in ranges) + "]"

@@ -1,0 +1,289 @@
+"""From block to block through a Volume, past damage if the caller wants the rest.
+
+Strict (no `on_damage`): the first thing that is wrong raises VolumeError with Volume, offset and reason. Forgiving: it is
+told to `on_damage`, and the walk goes on at the next block that proves itself.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from typing import NamedTuple
+
+from filed.errors import VolumeError
+from filed.volume.block import (
+    BB03_HEADER_BYTES,
+    DEFAULT_BLOCK_BYTES,
+    MAGIC_OFFSET,
+    BlockHeader,
+    decrypt,
+    parse_header,
+    verify,
+)
+from filed.volume.record import RECORD_HEADER, LabelType, Session
+from filed.volume.selection import MAX_FILE_INDEX, FileIndexes
+from filed.volume.source import WINDOW_BYTES, VolumeSource
+
+TO_THE_END = 1 << 63
+_PEEK_BYTES = BB03_HEADER_BYTES + RECORD_HEADER.size
+_MAGIC_START = b"BB0"
+
+
+@dataclass(frozen=True, slots=True)
+class Damage:
+    """Something of a Volume that could not be used. Told in order, between the records before and after it.
+
+    Whoever restores an entry when this comes has to take it for incomplete, up to its next attributes record.
+    """
+
+    volume: str
+    offset: int
+    length: int  # bytes passed over; 0 when only the meaning was wrong
+    text: str
+    session: Session | None = None  # when known
+    file_index: int = 0  # of a record that was dropped; 0 when unknown
+
+    def __str__(self) -> str:
+        passed = f" ({self.length} bytes left out)" if self.length else ""
+        return f"Volume {self.volume}, offset {self.offset}: {self.text}{passed}"
+
+
+OnDamage = Callable[[Damage], None]
+
+
+class Block(NamedTuple):
+    """A verified block; its records are data[start:stop]."""
+
+    offset: int  # of the block, in the Volume
+    header: BlockHeader
+    data: bytes
+    start: int
+    stop: int
+
+
+class Walk:
+    """The blocks of one Volume. Errors within are without place; the one that leaves names Volume and offset."""
+
+    def __init__(self, source: VolumeSource, key: bytes | None = None, on_damage: OnDamage | None = None) -> None:
+        self._source = source
+        self._key = key
+        self._on_damage = on_damage
+        self._usual = DEFAULT_BLOCK_BYTES
+        self._last: BlockHeader | None = None
+
+    def blocks(self, start: int = 0, end: int = TO_THE_END) -> Iterator[Block]:
+        """Every block from offset `start`, each verified. `end`: the offset behind the last byte wanted."""
+        offset = start
+        while not self._ends_at(offset, end, WINDOW_BYTES):
+            try:
+                block = self._load(offset)
+            except VolumeError as error:
+                offset = self._pass_over(offset, end, error)
+                continue
+            yield block
+            offset += block.header.length
+
+    def wanted(
+        self, session: Session, selection: FileIndexes, start: int = 0, end: int = TO_THE_END
+    ) -> Iterator[Block]:
+        """The blocks of `session` which can hold part of a selected record, and perhaps a few more.
+
+        The FileIndexes of a session rise, so the first record header of the blocks before and behind a block tell whether it
+        matters: what lies before the first wanted record costs a read of 44 bytes a block. Such a block is not verified. One
+        damaged FileIndex cannot hide a wanted record: the block that has it is itself read for one of its neighbours, and
+        fails. Blocks of other sessions are verified, since the session id may be what is damaged.
+        """
+        offset, ahead = start, WINDOW_BYTES
+        before = 0  # first FileIndex of the block before `held`
+        held, held_first = -1, 0  # a block whose fate its successor decides
+        skipped = -1  # the block before `held` or `offset`, if it was skipped
+        while not self._ends_at(offset, end, ahead):
+            failed, error = -1, None
+            try:
+                header, first = self._peek(offset, ahead)
+                if header.session != session:
+                    self._load(offset)
+            except VolumeError as broken:
+                failed, error = offset, broken
+            else:
+                if header.session != session:
+                    offset += header.length
+                    continue
+            if held >= 0:
+                if error is None and before <= held_first <= first and not selection.overlaps(before, first):
+                    skipped, ahead = held, _PEEK_BYTES
+                else:
+                    try:
+                        block = self._load(held)
+                    except VolumeError as broken:
+                        failed, error = held, broken
+                    else:
+                        yield block
+                        if held_first > selection.last:
+                            return
+                        skipped, ahead = -1, WINDOW_BYTES
+                before, held = held_first, -1
+            if error is None:
+                if first < 0 or first in selection:
+                    try:
+                        block = self._load(offset)
+                    except VolumeError as broken:
+                        failed, error = offset, broken
+                    else:
+                        yield block
+                        before, skipped, ahead = max(first, 0), -1, WINDOW_BYTES
+                else:
+                    held, held_first = offset, first
+            if error is None:
+                offset += header.length
+                continue
+            if skipped >= 0 and self._on_damage is not None:
+                # It was the damaged block that told us to skip its predecessor.
+                yield self._load(skipped)
+            skipped, ahead = -1, WINDOW_BYTES
+            offset = self._pass_over(failed, end, error)
+        if held >= 0:
+            yield from self.blocks(held, min(offset, end))
+
+    def headers(self, start: int = 0) -> Iterator[tuple[int, BlockHeader]]:
+        """Offset and header of each block, nothing verified. Raises VolumeError where no whole block follows."""
+        offset, size = start, self._source.size()
+        while offset < size:
+            try:
+                header, _ = self._peek(offset, _PEEK_BYTES)
+            except VolumeError as error:
+                raise self._placed(offset, error) from error
+            if offset + header.length > size:
+                raise self._placed(offset, _torn(header, size - offset))
+            yield offset, header
+            offset += header.length
+
+    def block(self, offset: int) -> Block:
+        """The block at `offset`, verified. Raises VolumeError."""
+        try:
+            return self._load(offset)
+        except VolumeError as error:
+            raise self._placed(offset, error) from error
+
+    def next_valid(self, damaged: int, end: int = TO_THE_END) -> int | None:
+        """Offset of the first block behind the damaged one at `damaged` that proves itself, or None."""
+        last = self._last
+        for candidate in self._candidates(damaged, min(end, self._source.size())):
+            try:
+                header = self._load(candidate, remember=False).header
+            except VolumeError:
+                continue
+            # A saved file may be a Volume: inside a damaged block its blocks look real. Those of this very session would
+            # have to come from a copy of this Volume, and are older than what was read.
+            if last is None or header.session != last.session or header.number > last.number:
+                return candidate
+        return None
+
+    def _ends_at(self, offset: int, end: int, ahead: int) -> bool:
+        """Is there nothing more at `offset`? Complains when a known `end` is not reached."""
+        if offset >= end:
+            return True
+        try:
+            data, index = self._source.at(offset, 1, ahead)
+        except VolumeError as error:
+            raise self._placed(offset, error) from error
+        if index < len(data):
+            return False
+        if end != TO_THE_END:
+            text = f"the Volume ends here, {end - offset} bytes of the Job are missing; it was cut short"
+            if self._on_damage is None:
+                raise self._placed(offset, text)
+            self._on_damage(Damage(self._source.name, offset, 0, text))
+        return True
+
+    def _peek(self, offset: int, ahead: int) -> tuple[BlockHeader, int]:
+        """Header and first FileIndex of the block at `offset`, not verified.
+
+        Labels sort before (0) and behind (the largest) all entries. -1: only the whole block can tell.
+        """
+        data, index = self._source.at(offset, _PEEK_BYTES, ahead)
+        header = parse_header(data, index)
+        body = index + header.body
+        if (
+            header.encrypted
+            or header.length < header.body + RECORD_HEADER.size
+            or len(data) < body + RECORD_HEADER.size
+        ):
+            return header, -1
+        first = RECORD_HEADER.unpack_from(data, body)[0]
+        if first > 0:
+            return header, first
+        return header, MAX_FILE_INDEX if first == LabelType.END_OF_SESSION else 0
+
+    def _load(self, offset: int, *, remember: bool = True) -> Block:
+        data, index = self._source.at(offset, BB03_HEADER_BYTES)
+        header = parse_header(data, index)
+        length = header.length
+        if index + length > len(data):
+            left = self._source.size() - offset
+            if length > left:
+                raise VolumeError(_torn(header, left))
+            data, index = self._source.at(offset, length)
+        raw = memoryview(data)[index : index + length]
+        if len(raw) < length:
+            raise VolumeError(_torn(header, len(raw)))
+        start, stop = index + header.body, index + length
+        body: memoryview | bytes = raw[header.body :]
+        if header.encrypted:
+            data = body = decrypt(header, raw, self._key)
+            start, stop = 0, len(body)
+        verify(header, raw, body)
+        if remember:
+            self._last = header
+            self._usual = max(self._usual, length)
+        return Block(offset, header, data, start, stop)
+
+    def _pass_over(self, damaged: int, end: int, error: VolumeError) -> int:
+        """Tell of a block that cannot be used and say where to go on; strict: raise `error` with its place."""
+        if self._on_damage is None:
+            raise self._placed(damaged, error) from error
+        stop = min(end, self._source.size())
+        goal = self._follower(damaged, stop)
+        if goal is None:
+            goal = self.next_valid(damaged, stop)
+        if goal is None:
+            goal = max(stop, damaged + 1)
+        self._on_damage(Damage(self._source.name, damaged, goal - damaged, str(error)))
+        return goal
+
+    def _follower(self, damaged: int, stop: int) -> int | None:
+        """Where the damaged block's own header leads, if a block of the same session, or the end, is there."""
+        try:
+            header, _ = self._peek(damaged, WINDOW_BYTES)
+            goal = damaged + header.length
+            if goal == stop or self._peek(goal, WINDOW_BYTES)[0].session == header.session:
+                return goal
+        except VolumeError:
+            pass
+        return None
+
+    def _candidates(self, damaged: int, stop: int) -> Iterator[int]:
+        """Where a block could start, best guess first."""
+        yield damaged + self._usual
+        offset = damaged + 1
+        while offset < stop:
+            try:
+                data, index = self._source.at(offset, min(WINDOW_BYTES, stop - offset))
+            except VolumeError:
+                return
+            end = min(len(data), index + stop - offset)
+            at = index + MAGIC_OFFSET
+            while (at := data.find(_MAGIC_START, at, end)) >= 0:
+                yield offset + at - MAGIC_OFFSET - index
+                at += 1
+            read = end - index
+            if read <= MAGIC_OFFSET + len(_MAGIC_START):
+                return
+            offset += read - MAGIC_OFFSET - len(_MAGIC_START) + 1
+
+    def _placed(self, offset: int, error: VolumeError | str) -> VolumeError:
+        return VolumeError(f"Volume {self._source.name}, offset {offset}: {error}")
+
+
+def _torn(header: BlockHeader, left: int) -> str:
+    return f"block {header.number} has {header.length} bytes and {left} are there; the Volume was cut short"

@@ -34,16 +34,16 @@ class Verdict(IntEnum):
 
 
 class Decide(Protocol):
-    def __call__(self, path: bytes, /, *, nodump: bool = False) -> Options | None: ...
+    def __call__(self, path: bytes, nodump: bool = False, /) -> Options | None: ...  # noqa: FBT001, FBT002  hot: no keywords
 
 
 class Matcher:
     """The rules of one instance; `fileset` is its part (`FileSet.narrowed`).  Raises JobError for a bad pattern.
 
-    file(path, *, nodump=False) -> Options | None
+    file(path, nodump=False) -> Options | None
         What a file of a page is kept with, or None when it is left out.  The same Options object comes back each time,
         so that its identity can be the key of what a caller derives from it.
-    directory_entry(path, *, nodump=False) -> Options | None
+    directory_entry(path, nodump=False) -> Options | None
         The same for the entry of a directory.
     """
 
@@ -112,11 +112,11 @@ class Matcher:
         self._borders.append((_inside(path), dev))  # an agent that names no top: what it asks first is one
         return dev
 
-    def _file_of_many(self, path: bytes, /, *, nodump: bool = False) -> Options | None:
-        return self._page.at(path).file(path, nodump=nodump)
+    def _file_of_many(self, path: bytes, nodump: bool = False, /) -> Options | None:  # noqa: FBT001, FBT002  hot: no keywords
+        return self._page.at(path).file(path, nodump)
 
-    def _directory_of_many(self, path: bytes, /, *, nodump: bool = False) -> Options | None:
-        return self._page.at(path).directory(path, nodump=nodump)
+    def _directory_of_many(self, path: bytes, nodump: bool = False, /) -> Options | None:  # noqa: FBT001, FBT002  hot: no keywords
+        return self._page.at(path).directory(path, nodump)
 
 
 class _Rules:
@@ -156,10 +156,10 @@ def _decider(
 
         tests.append((by_exclude, None))
 
-    def unconditional(path: bytes, /, *, nodump: bool = False) -> Options | None:  # noqa: ARG001  the signature is Decide's
+    def unconditional(path: bytes, nodump: bool = False, /) -> Options | None:  # noqa: ARG001, FBT001, FBT002  hot: no keywords
         return default
 
-    def first_match(path: bytes, /, *, nodump: bool = False) -> Options | None:  # noqa: ARG001
+    def first_match(path: bytes, nodump: bool = False, /) -> Options | None:  # noqa: ARG001, FBT001, FBT002  hot: no keywords
         for test, decision in tests:
             if test(path):
                 return decision
@@ -169,7 +169,7 @@ def _decider(
 
 
 def _unless_nodump(decide: Decide) -> Decide:
-    def unless_nodump(path: bytes, /, *, nodump: bool = False) -> Options | None:
+    def unless_nodump(path: bytes, nodump: bool = False, /) -> Options | None:  # noqa: FBT001, FBT002  hot: no keywords
         options = decide(path)
         return None if nodump and options is not None and options.honor_nodump else options
 

@@ -168,7 +168,7 @@ def test_nodump_is_honoured_only_when_asked_for():
         match = matcher(Options(honor_nodump=honor))
         match.directory(b"/data", 1, top=True)
         assert match.directory(b"/data/d", 1, nodump=True)[0] == expected
-        assert (match.file(b"/data/f", nodump=True) is None) == honor
+        assert (match.file(b"/data/f", True) is None) == honor
         assert match.file(b"/data/f")
 
 

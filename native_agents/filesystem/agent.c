@@ -1,0 +1,147 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The agent as the host sees it: its descriptor, its tables, and which of its two halves a call goes to. */
+#define _GNU_SOURCE
+#include <stdlib.h>
+#include <sys/eventfd.h>
+#include <unistd.h>
+
+#include "backup.h"
+#include "bplugin_sdk.h"
+
+struct bp_agent {
+  const bp_host_api *host;
+};
+
+struct bp_job {
+  const bp_host_api *host;
+  int wake;          /* eventfd: cancel() makes it readable */
+  backup *backup;    /* of BACKUP, ESTIMATE and VERIFY */
+};
+
+static bp_status BPLUGIN_CALL create(const bp_host_api *host, bp_agent **out)
+{
+  *out = calloc(1, sizeof **out);
+  if (!*out)
+    return BP_E_NOMEM;
+  (*out)->host = host;
+  return BP_OK;
+}
+
+static bp_status BPLUGIN_CALL option(bp_agent *agent, const char *key, const char *value)
+{
+  (void)value;
+  return bp_failf(agent->host, BP_E_INVAL, BP_OS_NONE, 0, "there is no option %s", key);
+}
+
+static void BPLUGIN_CALL destroy(bp_agent *agent)
+{
+  free(agent);
+}
+
+static bp_status out_of_order(const bp_job *job, const char *call)
+{
+  return bp_failf(job->host, BP_E_SEQUENCE, BP_OS_NONE, 0, "%s does not belong to this kind of job", call);
+}
+
+static bp_status BPLUGIN_CALL end(bp_job *job, uint32_t outcome)
+{
+  (void)outcome;
+  if (job->backup)
+    backup_end(job->backup);
+  if (job->wake >= 0)
+    close(job->wake);
+  free(job);
+  return BP_OK;
+}
+
+static bp_status BPLUGIN_CALL begin(bp_agent *agent, const bp_host_api *host, const bp_begin *how, bp_job **out)
+{
+  bp_job *job = calloc(1, sizeof *job);
+  bp_status status;
+  (void)agent;
+  *out = NULL;
+  if (!job)
+    return BP_E_NOMEM;
+  job->host = host;
+  job->wake = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+  if (job->wake < 0)
+    status = bp_fail_errno(host, BP_E_FAIL, errno, "eventfd");
+  else if (how->kind == BP_KIND_BACKUP || how->kind == BP_KIND_ESTIMATE || how->kind == BP_KIND_VERIFY)
+    status = backup_begin(&job->backup, host, job->wake, how->fileset);
+  else
+    status = BP_E_UNSUPPORTED;
+  if (status == BP_OK)
+    *out = job;
+  else
+    (void)end(job, BP_OUTCOME_FAILED);
+  return status;
+}
+
+static bp_status BPLUGIN_CALL next_entries(bp_job *job, bp_batch *batch)
+{
+  return job->backup ? backup_next_entries(job->backup, batch) : out_of_order(job, "next_entries");
+}
+
+static bp_status BPLUGIN_CALL fetch(bp_job *job, const bp_want *wants, uint32_t count, bp_batch *batch)
+{
+  return job->backup ? backup_fetch(job->backup, wants, count, batch) : out_of_order(job, "fetch");
+}
+
+static bp_status BPLUGIN_CALL open_stream(bp_job *job, uint64_t cookie, uint32_t stream, uint64_t offset, uint64_t *size)
+{
+  return job->backup ? backup_open(job->backup, cookie, stream, offset, size) : out_of_order(job, "open_stream");
+}
+
+static bp_status BPLUGIN_CALL read_stream(bp_job *job, void *buf, uint64_t cap, bp_chunk *chunk)
+{
+  return job->backup ? backup_read(job->backup, buf, cap, chunk) : out_of_order(job, "read");
+}
+
+static bp_status BPLUGIN_CALL close_stream(bp_job *job, bp_status how)
+{
+  return job->backup ? backup_close(job->backup, how) : out_of_order(job, "close_stream");
+}
+
+/* Any thread: whoever waits in poll() for a FIFO sees it; all other loops read the cancel word. */
+static bp_status BPLUGIN_CALL cancel(bp_job *job)
+{
+  uint64_t one = 1;
+  return write(job->wake, &one, sizeof one) == sizeof one ? BP_OK : BP_E_FAIL;
+}
+
+static const bp_agent_api api = {
+  .struct_size = sizeof(bp_agent_api),
+  .create = create,
+  .option = option,
+  .begin = begin,
+  .next_entries = next_entries,
+  .fetch = fetch,
+  .open_stream = open_stream,
+  .read = read_stream,
+  .close_stream = close_stream,
+  .cancel = cancel,
+  .end = end,
+  .destroy = destroy,
+};
+
+static const char *const claims[] = { "", NULL };
+static const char *const aliases[] = { NULL };
+
+static const bp_descriptor descriptor = {
+  .magic = BP_MAGIC,
+  .struct_size = sizeof(bp_descriptor),
+  .header = BP_HEADER_VERSION,
+  .min_version = BP_VERSION(1, 0),
+  .max_version = BP_VERSION(1, 0),
+  .features = BP_FEATURE_PLAIN_FILES,
+  .option_size = sizeof(bp_option),
+  .id = "filesystem",
+  .version = "1.0",
+  .vendor = "filed",
+  .license = "Apache-2.0",
+  .aliases = aliases,
+  .claims = claims,
+  .api = &api,
+};
+
+BPLUGIN_DEFINE(descriptor);

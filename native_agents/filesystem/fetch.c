@@ -1,0 +1,249 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The small things of entries that the host wants: attributes at the moment of opening, the whole of a small file, access
+ * control lists and extended attributes. What is opened is checked against what was listed before a byte of it is read.
+ */
+#define _GNU_SOURCE
+#include <errno.h>
+#include <fcntl.h>
+#include <limits.h>
+#include <poll.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/sysmacros.h>
+#include <sys/xattr.h>
+#include <unistd.h>
+
+#include "acl.h"
+#include "backup.h"
+#include "bplugin_sdk.h"
+#include "opened.h"
+#include "speak.h"
+
+#define INLINE_MAX (64u * 1024)
+
+/* BP_PAGE_FULL from the page writer, kept apart from a bp_status */
+typedef int32_t page_status;
+
+/* ---- ACL and extended attributes ---------------------------------------------------------------------------------------- */
+
+static ssize_t list_names(const opened *o, char *names, size_t cap)
+{
+  return o->path_only ? listxattr(o->proc, names, cap) : flistxattr(o->fd, names, cap);
+}
+
+static ssize_t get_value(const opened *o, const char *name, void *value, size_t cap)
+{
+  return o->path_only ? getxattr(o->proc, name, value, cap) : fgetxattr(o->fd, name, value, cap);
+}
+
+static bool is_acl(const char *name)
+{
+  return !strcmp(name, ACL_ACCESS_NAME) || !strcmp(name, ACL_DEFAULT_NAME);
+}
+
+static page_status add_acl(bp_page *page, uint32_t stream, const void *value, size_t len)
+{
+  char text[ACL_LINE_MAX * (64 * 1024 / 8 / 8)]; /* ext4, xfs, btrfs: far fewer entries */
+  size_t n;
+  if (stream == BP_STREAM_ACL_ACCESS && acl_is_mode(value, len))
+    return BP_OK;
+  n = acl_text(text, sizeof text, value, len);
+  return n ? bp_page_tlv(page, stream, text, (uint32_t)n) : BP_E_ENTRY;
+}
+
+/* One attribute, in the streams that want it. */
+static page_status add_named(backup *b, bp_page *page, const opened *o, const char *name, uint64_t wanted)
+{
+  uint64_t acls = BP_STREAM_BIT(BP_STREAM_ACL_ACCESS) | BP_STREAM_BIT(BP_STREAM_ACL_DEFAULT);
+  uint8_t *value = b->scratch + BACKUP_SCRATCH_BYTES / 2;
+  bool acl = is_acl(name);
+  ssize_t len;
+  if (acl ? !(wanted & (acls | BP_STREAM_BIT(BP_STREAM_XATTR))) : !(wanted & BP_STREAM_BIT(BP_STREAM_XATTR)))
+    return BP_OK;
+  len = get_value(o, name, value, BACKUP_SCRATCH_BYTES / 2);
+  if (len < 0) /* gone since it was listed, or a name that is listed and belongs to somebody else */
+    return errno == ENODATA || errno == EPERM || errno == EACCES || errno == EOPNOTSUPP ? BP_OK : BP_E_ENTRY;
+  if (!acl || !(wanted & acls))
+    return bp_page_xattr(page, name, (uint32_t)strlen(name), value, (uint32_t)len);
+  if (!strcmp(name, ACL_DEFAULT_NAME))
+    return wanted & BP_STREAM_BIT(BP_STREAM_ACL_DEFAULT)
+             ? add_acl(page, BP_STREAM_ACL_DEFAULT, value, (size_t)len) : BP_OK;
+  return wanted & BP_STREAM_BIT(BP_STREAM_ACL_ACCESS)
+           ? add_acl(page, BP_STREAM_ACL_ACCESS, value, (size_t)len) : BP_OK;
+}
+
+/* All that `wanted` names; BP_PAGE_FULL: the rest does not fit. Losses are told. */
+static page_status add_all_named(backup *b, bp_page *page, const slot *s, const opened *o, uint64_t wanted)
+{
+  uint64_t acls = BP_STREAM_BIT(BP_STREAM_ACL_ACCESS) | BP_STREAM_BIT(BP_STREAM_ACL_DEFAULT);
+  char *names = (char *)b->scratch;
+  page_status status;
+  shown text;
+  ssize_t len;
+  if (!(wanted & (acls | BP_STREAM_BIT(BP_STREAM_XATTR))))
+    return BP_OK;
+  len = list_names(o, names, BACKUP_SCRATCH_BYTES / 2);
+  if (len < 0 && errno != EOPNOTSUPP && errno != ENOSYS)
+    bp_logf(b->host, BP_MSG_WARNING, "Cannot read the attributes of %s: %s",
+            show(&text, slot_path(b, s), s->path_len), strerror(errno));
+  if (len > 0) /* Bacula's order: the two lists first */
+    for (int pass = 0; pass < 2; pass++)
+      for (const char *name = names; name < names + len; name += strlen(name) + 1) {
+        if (is_acl(name) != (pass == 0))
+          continue;
+        status = add_named(b, page, o, name, wanted);
+        if (status == BP_PAGE_FULL)
+          return status;
+        if (status != BP_OK)
+          bp_logf(b->host, BP_MSG_WARNING, "Cannot read the attribute %s of %s: %s", name,
+                  show(&text, slot_path(b, s), s->path_len), strerror(errno));
+      }
+  return BP_OK;
+}
+
+/* ---- contents -------------------------------------------------------------------------------------------------------- */
+
+/* Reads until `cap` bytes are there or nothing more comes. -1: errno. */
+static ssize_t read_all(int fd, uint8_t *buf, size_t cap)
+{
+  size_t got = 0;
+  while (got < cap) {
+    ssize_t n = read(fd, buf + got, cap - got);
+    if (n < 0 && errno == EINTR)
+      continue;
+    if (n < 0)
+      return -1;
+    if (n == 0)
+      break;
+    got += (size_t)n;
+    if (got == cap - 1) /* all of the file and a byte of room: it did not grow */
+      break;
+  }
+  return (ssize_t)got;
+}
+
+/*
+ * The whole of a small file, when it is the same before and after. Anything else (it grows, it shrinks, the read fails) is
+ * left to open_stream, which can say so. BP_PAGE_FULL: no room on this page.
+ */
+static page_status add_contents(bp_page *page, const slot *s, const opened *o, const bp_entry *entry)
+{
+  uint32_t cap = (uint32_t)entry->size + 1;
+  uint8_t *room = bp_page_inline_begin(page, cap);
+  ssize_t n;
+  if (!room)
+    return BP_PAGE_FULL;
+  n = entry->size ? read_all(o->fd, room, cap) : 0;
+  if (n != (ssize_t)entry->size) {
+    bp_page_inline_drop(page);
+    return BP_OK;
+  }
+  if (s->options & BP_OPT_CHECK_CHANGES) {
+    struct statx st;
+    bp_entry now;
+    if (statx(o->fd, "", AT_EMPTY_PATH, STAT_MASK, &st)) {
+      bp_page_inline_drop(page);
+      return BP_OK;
+    }
+    entry_from_stat(&now, &st);
+    if (entry_changed(entry, &now)) {
+      bp_page_inline_drop(page);
+      return BP_OK;
+    }
+  }
+  bp_page_inline_done(page, (uint32_t)n);
+  if (s->options & BP_OPT_KEEPATIME)
+    keep_atime(o, &s->atime);
+  return BP_OK;
+}
+
+/* ---- one entry --------------------------------------------------------------------------------------------------------- */
+
+static page_status add_link(backup *b, bp_page *page, const slot *s, const bp_entry *entry, const char *path,
+                            uint32_t path_len)
+{
+  char link[PATH_MAX];
+  int fd = dirs_fd(&b->dirs, s->at);
+  ssize_t n = fd < 0 ? -1 : readlinkat(fd, slot_name(b, s), link, sizeof link);
+  return n < 0 ? BP_E_ENTRY : bp_page_add(page, entry, path, path_len, link, (uint32_t)n);
+}
+
+static page_status add_failed(backup *b, bp_page *page, const slot *s, uint64_t cookie, int number)
+{
+  shown text;
+  bp_entry entry = { .cookie = cookie, .flags = s->flags | BP_ENTRY_FAILED, .mode = s->mode, .valid = BP_HAS_MODE };
+  const char *path = s->path_len ? slot_path(b, s) : "/";
+  uint32_t len = s->path_len ? s->path_len : 1;
+  struct statx st = { .stx_mode = (uint16_t)s->mode };
+  bp_entry typed;
+  page_status status;
+  entry_from_stat(&typed, &st);
+  entry.type = typed.type;
+  status = bp_page_add(page, &entry, path, len, NULL, 0);
+  if (status == BP_OK) /* told once: not again when the page was full */
+    bp_logf(b->host, number == ENOENT ? BP_MSG_INFO : BP_MSG_WARNING, "Cannot open %s: %s", show(&text, path, len),
+            number == ENOENT ? "it vanished after it was listed"
+            : number == ESTALE ? "something else stands there since it was listed"
+                               : strerror(number));
+  return status;
+}
+
+/* BP_OK, BP_PAGE_FULL (nothing was added), BP_E_TOO_BIG (not even on an empty page). */
+static page_status fetch_one(backup *b, bp_page *page, slot *s, const bp_want *want)
+{
+  const char *path = s->path_len ? slot_path(b, s) : "/";
+  uint32_t path_len = s->path_len ? s->path_len : 1;
+  uint64_t data = want->streams & BP_STREAM_BIT(BP_STREAM_DATA);
+  bool empty = bp_page_count(page) == 0, small;
+  page_status status;
+  bp_entry entry;
+  opened o;
+  s->options = want->options;
+  if (!empty && bp_page_room(page, 1) < (uint64_t)path_len + (data && s->size <= INLINE_MAX ? s->size + 8 : 0))
+    return BP_PAGE_FULL; /* seen before the file is read for nothing */
+  if (!open_slot(b, s, data && S_ISREG(s->mode), &o, &entry))
+    return add_failed(b, page, s, want->cookie, errno);
+  entry.cookie = want->cookie;
+  entry.flags = s->flags;
+  entry.streams = entry_streams(&entry);
+  slot_remember(s, &entry);
+  status = entry.type == BP_TYPE_SYMLINK ? add_link(b, page, s, &entry, path, path_len)
+                                         : bp_page_add(page, &entry, path, path_len, NULL, 0);
+  if (status != BP_OK) {
+    close_opened(&o);
+    return status == BP_E_ENTRY ? add_failed(b, page, s, want->cookie, ESTALE) : status;
+  }
+  small = data && entry.type == BP_TYPE_REGULAR && entry.size <= INLINE_MAX;
+  if (small)
+    status = add_contents(page, s, &o, &entry);
+  if (status == BP_OK)
+    status = add_all_named(b, page, s, &o, want->streams);
+  close_opened(&o);
+  if (status == BP_PAGE_FULL && empty) {
+    shown text;
+    bp_logf(b->host, BP_MSG_WARNING, "Not all attributes of %s are saved: they are larger than a page",
+            show(&text, path, path_len));
+    return BP_OK;
+  }
+  if (status == BP_PAGE_FULL)
+    bp_page_undo(page);
+  return status;
+}
+
+bp_status backup_fetch(backup *b, const bp_want *wants, uint32_t count, bp_batch *batch)
+{
+  bp_page page;
+  page_status status = bp_page_init(&page, batch);
+  for (uint32_t i = 0; status == BP_OK && i < count; i++) {
+    slot *s = backup_slot(b, wants[i].cookie);
+    if (bp_cancelled(b->host))
+      return BP_E_CANCELLED;
+    if (!s)
+      return bp_failf(b->host, BP_E_INVAL, BP_OS_NONE, 0, "fetch: no entry %llu in the last page",
+                      (unsigned long long)wants[i].cookie);
+    status = fetch_one(b, &page, s, &wants[i]);
+  }
+  bp_beat(b->host);
+  return status == BP_PAGE_FULL ? BP_OK : status;
+}

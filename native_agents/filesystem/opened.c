@@ -1,0 +1,106 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#define _GNU_SOURCE
+#include "opened.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+
+static void use_path(opened *o)
+{
+  o->path_only = true;
+  snprintf(o->proc, sizeof o->proc, "/proc/self/fd/%d", o->fd);
+}
+
+/*
+ * A regular file for reading. O_NONBLOCK: should a FIFO stand there by now, we do not wait in it. It also makes a file with
+ * a lease of somebody else answer "again"; that one is known to be regular first and then waited for.
+ */
+static int open_for_reading(int at, const char *name, bool no_atime)
+{
+  const int flags = O_RDONLY | O_NOFOLLOW | O_NOCTTY | O_CLOEXEC;
+  int fd = openat(at, name, flags | O_NONBLOCK | (no_atime ? O_NOATIME : 0));
+  struct stat st;
+  char proc[32];
+  int held;
+  if (fd < 0 && errno == EPERM && no_atime)
+    fd = openat(at, name, flags | O_NONBLOCK);
+  if (fd >= 0 || errno != EAGAIN)
+    return fd;
+  held = openat(at, name, O_PATH | O_NOFOLLOW | O_CLOEXEC);
+  if (held < 0)
+    return -1;
+  snprintf(proc, sizeof proc, "/proc/self/fd/%d", held);
+  fd = fstat(held, &st) == 0 && S_ISREG(st.st_mode) ? open(proc, O_RDONLY | O_NOCTTY | O_CLOEXEC) : -1;
+  close(held);
+  return fd;
+}
+
+bool open_slot(backup *b, const slot *s, bool reading, opened *o, bp_entry *entry)
+{
+  const char *name = slot_name(b, s);
+  int at = dirs_fd(&b->dirs, s->at);
+  struct statx st;
+  *o = (opened){ .fd = -1 };
+  if (at < 0)
+    return false;
+  if (!*name && s->path_len) { /* a directory listed from inside */
+    o->fd = at;
+    o->borrowed = true;
+  } else if (!*name) { /* the same for "/"; or "/" that was not entered */
+    o->fd = openat(at, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+  } else {
+    o->fd = reading ? open_for_reading(at, name, (s->options & BP_OPT_NOATIME) != 0)
+                    : openat(at, name, O_PATH | O_NOFOLLOW | O_CLOEXEC);
+    if (!reading && o->fd >= 0)
+      use_path(o);
+  }
+  if (o->fd < 0) {
+    errno = errno == ELOOP || errno == ENXIO ? ESTALE : errno;
+    return false;
+  }
+  if (statx(o->fd, "", AT_EMPTY_PATH, STAT_MASK, &st)) {
+    int number = errno;
+    close_opened(o);
+    errno = number;
+    return false;
+  }
+  entry_from_stat(entry, &st);
+  /*
+   * An editor that saves by renaming puts another file there: the name's content is that one, by now. Not so when the host
+   * may have taken the listed one for the first name of a file with several.
+   */
+  if ((entry->mode & S_IFMT) != (s->mode & S_IFMT) || entry->dev != s->dev
+      || (entry->ino != s->ino && (entry->type != BP_TYPE_REGULAR || s->nlink > 1))) {
+    close_opened(o);
+    errno = ESTALE;
+    return false;
+  }
+  return true;
+}
+
+void close_opened(opened *o)
+{
+  if (o->fd >= 0 && !o->borrowed)
+    close(o->fd);
+  o->fd = -1;
+}
+
+static bool same_time(const bp_time *a, const bp_time *b)
+{
+  return a->sec == b->sec && a->nsec == b->nsec;
+}
+
+bool entry_changed(const bp_entry *before, const bp_entry *after)
+{
+  return before->size != after->size || !same_time(&before->mtime, &after->mtime)
+         || !same_time(&before->chtime, &after->chtime);
+}
+
+void keep_atime(const opened *o, const bp_time *atime)
+{
+  struct timespec times[2] = { { .tv_sec = atime->sec, .tv_nsec = atime->nsec }, { .tv_nsec = UTIME_OMIT } };
+  (void)futimens(o->fd, times);
+}

@@ -1,0 +1,547 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * What is there? Each File line is walked in the order of its directories, contents first, a directory's own entry after
+ * them. Nothing is looked up by a whole path; no link is followed below the directory that a File line stands in.
+ *
+ * Each path is listed once: one that is a File line itself is left to that line, also when it lies below another.
+ */
+#define _GNU_SOURCE
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <limits.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/syscall.h>
+#include <sys/sysmacros.h>
+#include <sys/vfs.h>
+#include <unistd.h>
+
+#include "backup.h"
+#include "bplugin_sdk.h"
+#include "speak.h"
+
+#define NAMES_BYTES (32u * 1024) /* one getdents64: some hundred names */
+#define NAMES_KEPT 256u          /* listings deeper than this give up their buffer while one below is read */
+#define LINK_MAX_BYTES PATH_MAX
+
+/* Stat flags: what stands there itself, and no mount of something that is not mounted yet. */
+#define LOOK (AT_SYMLINK_NOFOLLOW | AT_NO_AUTOMOUNT)
+
+struct listing {
+  listing *up;
+  dir     *d;
+  char    *names;            /* what getdents64 gave; NULL: given up */
+  uint32_t next, end;        /* in names */
+  bool     complete;         /* the kernel has no more */
+  bool     wanted, failed;   /* its own entry: the verdict, and whether all of it was seen */
+  bool     items_below;      /* a File line names something in here */
+  uint32_t path_before;      /* length of the path without this directory */
+  uint32_t generation;       /* of d, when names was filled */
+  int64_t  position;         /* behind the last name that was used */
+  fileset_include *include;
+  bp_entry entry;            /* its own */
+};
+
+static const char *path_shown(backup *b, shown *text)
+{
+  return show(text, b->path_len ? b->path : "/", b->path_len ? b->path_len : 1);
+}
+
+/* ---- the page ---------------------------------------------------------------------------------------------------- */
+
+static void forget_page(backup *b)
+{
+  for (uint32_t i = 0; i < b->n_slots; i++)
+    dirs_drop(&b->dirs, b->slots[i].at);
+  b->first_cookie += b->n_slots;
+  b->n_slots = 0;
+  b->text_used = 0;
+}
+
+/* Is there room for whatever comes next? Asked before anything is looked at or told twice. */
+static bool has_room(const backup *b, const bp_page *page)
+{
+  return page->batch->count < page->batch->max_entries
+         && bp_page_room(page, 1) > (uint64_t)b->path_len + 1 + NAME_MAX + 1 + LINK_MAX_BYTES + sizeof(bp_entry);
+}
+
+static bp_status remember(backup *b, dir *at, uint32_t name, const bp_entry *entry)
+{
+  slot *s;
+  if (b->n_slots == b->cap_slots) {
+    uint32_t cap = b->cap_slots ? b->cap_slots * 2 : 256;
+    slot *slots = realloc(b->slots, cap * sizeof *slots);
+    if (!slots)
+      return BP_E_NOMEM;
+    b->slots = slots;
+    b->cap_slots = cap;
+  }
+  if (b->text_cap - b->text_used <= b->path_len) {
+    uint64_t cap = (b->text_cap + b->path_len) * 2;
+    char *text = realloc(b->slots_text, cap);
+    if (!text)
+      return BP_E_NOMEM;
+    b->slots_text = text;
+    b->text_cap = cap;
+  }
+  s = &b->slots[b->n_slots++];
+  *s = (slot){ .at = dirs_keep(at), .path = b->text_used, .path_len = b->path_len, .name = name };
+  slot_remember(s, entry);
+  memcpy(b->slots_text + b->text_used, b->path, b->path_len);
+  b->slots_text[b->text_used + b->path_len] = 0;
+  b->text_used += b->path_len + 1;
+  return BP_OK;
+}
+
+/* The entry whose path stands in b->path; `name`: where its last component starts there, its length: `at` itself. */
+static bp_status add(backup *b, bp_page *page, dir *at, uint32_t name, bp_entry *entry, const char *link,
+                     uint32_t link_len)
+{
+  int32_t status;
+  entry->cookie = b->first_cookie + b->n_slots;
+  entry->streams = entry->flags & BP_ENTRY_FAILED ? 0 : entry_streams(entry);
+  status = bp_page_add(page, entry, b->path_len ? b->path : "/", b->path_len ? b->path_len : 1, link, link_len);
+  if (status != BP_OK) /* has_room() has seen to that */
+    return status < 0 ? status : BP_E_FAIL;
+  return remember(b, at, name, entry);
+}
+
+/* It is there, and cannot be saved: told, and listed so that what the base has of it stays. */
+static bp_status add_failed(backup *b, bp_page *page, dir *at, uint32_t name, bp_entry *entry, const char *what,
+                            int number)
+{
+  shown text;
+  bp_logf(b->host, BP_MSG_WARNING, "Cannot %s %s: %s", what, path_shown(b, &text), strerror(number));
+  entry->flags |= BP_ENTRY_FAILED;
+  return add(b, page, at, name, entry, NULL, 0);
+}
+
+/* ---- directories ---------------------------------------------------------------------------------------------------- */
+
+/* The type of the file system that `name` in `at` is on; false: not to be had. */
+static bool fs_type(backup *b, dir *at, const char *name, uint64_t dev, uint32_t *type)
+{
+  struct statfs fs;
+  int parent, fd;
+  for (unsigned i = 0; i < sizeof b->fs_types / sizeof *b->fs_types; i++)
+    if (b->fs_types[i].known && b->fs_types[i].dev == dev) {
+      *type = b->fs_types[i].type;
+      return true;
+    }
+  parent = dirs_fd(&b->dirs, at);
+  fd = parent < 0 ? -1 : openat(parent, name, O_PATH | O_NOFOLLOW | O_CLOEXEC);
+  if (fd < 0 || fstatfs(fd, &fs)) {
+    if (fd >= 0)
+      close(fd);
+    return false;
+  }
+  close(fd);
+  *type = (uint32_t)fs.f_type;
+  b->fs_types[b->next_fs_type].dev = dev;
+  b->fs_types[b->next_fs_type].type = *type;
+  b->fs_types[b->next_fs_type].known = true;
+  b->next_fs_type = (b->next_fs_type + 1) % (sizeof b->fs_types / sizeof *b->fs_types);
+  return true;
+}
+
+static bool has_marker(backup *b, dir *at, const char *name, const fileset_include *include)
+{
+  struct stat st;
+  for (uint32_t i = 0; i < include->n_markers; i++) {
+    char inside[NAME_MAX + 1 + PATH_MAX];
+    int fd = dirs_fd(&b->dirs, at);
+    int n = snprintf(inside, sizeof inside, "%s/%s", name, include->markers[i]);
+    if (fd >= 0 && n < (int)sizeof inside && fstatat(fd, inside, &st, AT_NO_AUTOMOUNT) == 0)
+      return true;
+  }
+  return false;
+}
+
+/* A bind mount may show a directory inside itself. Only the root of a mount can be one, where the kernel tells. */
+static bool inside_itself(const backup *b, const struct statx *st, const bp_entry *entry)
+{
+  if ((st->stx_attributes_mask & STATX_ATTR_MOUNT_ROOT) && !(st->stx_attributes & STATX_ATTR_MOUNT_ROOT))
+    return false;
+  for (const listing *l = b->now; l; l = l->up)
+    if (l->entry.ino == entry->ino && l->entry.dev == entry->dev)
+      return true;
+  return false;
+}
+
+static bp_status enter(backup *b, dir *d, const bp_entry *entry, bool wanted, uint32_t path_before,
+                       fileset_include *include)
+{
+  listing *l = malloc(sizeof *l);
+  if (!l)
+    return BP_E_NOMEM;
+  if (b->now && b->depth > NAMES_KEPT) {
+    free(b->now->names);
+    b->now->names = NULL;
+    b->now->next = b->now->end = 0;
+    b->now->generation = 0;
+  }
+  *l = (listing){ .up = b->now, .d = d, .wanted = wanted, .path_before = path_before, .generation = d->generation,
+                  .include = include, .entry = *entry };
+  b->path[b->path_len] = '/';
+  l->items_below = fileset_reaches_below(&b->set, b->path, b->path_len + 1);
+  b->now = l;
+  b->depth++;
+  return BP_OK;
+}
+
+/* Everything below is listed: now the directory itself, and back to the one above. */
+static bp_status leave(backup *b, bp_page *page)
+{
+  listing *l = b->now;
+  bp_status status = BP_OK;
+  if (l->failed)
+    l->entry.flags |= BP_ENTRY_FAILED;
+  if (l->wanted || l->failed)
+    status = add(b, page, l->d, b->path_len, &l->entry, NULL, 0);
+  if (l->up)
+    (void)dirs_fd(&b->dirs, l->up->d); /* while this one is open, ".." leads there */
+  b->now = l->up;
+  b->depth--;
+  b->path_len = l->path_before;
+  dirs_drop(&b->dirs, l->d);
+  free(l->names);
+  free(l);
+  return status;
+}
+
+/* A directory that was met: asks the host, lists it or enters it. `st` is what was seen of it. */
+static bp_status directory(backup *b, bp_page *page, dir *at, uint32_t name, struct statx *st, bp_entry *entry,
+                           fileset_include *include, uint32_t path_before, bool *entered)
+{
+  for (unsigned tries = 0;; tries++) {
+    uint32_t flags = entry->flags, verdict;
+    const char *component = b->path_len == name ? "." : b->path + name;
+    bp_status status;
+    dir *d;
+    b->path[b->path_len] = 0;
+    if (b->now && b->now->entry.dev == entry->dev && (b->now->entry.valid & BP_HAS_FSTYPE)) {
+      entry->fs_type = b->now->entry.fs_type;
+      entry->valid |= BP_HAS_FSTYPE;
+    } else if (fs_type(b, at, component, entry->dev, &entry->fs_type)) {
+      entry->valid |= BP_HAS_FSTYPE;
+    }
+    status = bp_match(b->host, b->path_len ? b->path : "/", b->path_len ? b->path_len : 1, entry, &verdict);
+    if (status != BP_OK)
+      return status;
+    if (verdict == BP_VERDICT_SKIP || has_marker(b, at, component, include))
+      return BP_OK;
+    if (verdict == BP_VERDICT_PRUNE)
+      return add(b, page, at, name, entry, NULL, 0);
+    if (inside_itself(b, st, entry)) {
+      shown text;
+      bp_logf(b->host, BP_MSG_INFO, "%s is a mount of a directory above it; what is in it is not saved twice",
+              path_shown(b, &text));
+      return verdict == BP_VERDICT_TAKE ? add(b, page, at, name, entry, NULL, 0) : BP_OK;
+    }
+    d = dirs_open(&b->dirs, at, component, st);
+    if (d) {
+      status = enter(b, d, entry, verdict == BP_VERDICT_TAKE, path_before, include);
+      *entered = status == BP_OK;
+      if (status != BP_OK)
+        dirs_drop(&b->dirs, d);
+      return status;
+    }
+    if (errno == ENOMEM)
+      return BP_E_NOMEM;
+    if (errno == ESTALE && tries < 3) { /* replaced, or mounted by our coming: look again */
+      int fd = dirs_fd(&b->dirs, at);
+      if (fd >= 0 && !statx(fd, component, AT_SYMLINK_NOFOLLOW, STAT_MASK, st) && S_ISDIR(st->stx_mode)) {
+        entry_from_stat(entry, st);
+        entry->flags = flags;
+        continue;
+      }
+      errno = ENOENT;
+    }
+    if ((errno == ENOENT || errno == ENOTDIR || errno == ELOOP) && !(flags & BP_ENTRY_TOP)) {
+      b->vanished++;
+      return BP_OK;
+    }
+    return add_failed(b, page, at, name, entry, "read directory", errno);
+  }
+}
+
+/* ---- entries -------------------------------------------------------------------------------------------------------- */
+
+static uint32_t type_of_dirent(unsigned char type)
+{
+  return type == DT_DIR ? BP_TYPE_DIRECTORY
+         : type == DT_LNK ? BP_TYPE_SYMLINK
+         : type == DT_FIFO ? BP_TYPE_FIFO
+         : type == DT_CHR ? BP_TYPE_CHARDEV
+         : type == DT_BLK ? BP_TYPE_BLOCKDEV
+                          : BP_TYPE_REGULAR;
+}
+
+/*
+ * Looks at what b->path names, `name` being where its last component starts, found in `at`. *entered: it is a directory and
+ * is the innermost listing now, its path stays; else the caller takes the component away again.
+ */
+static bp_status look(backup *b, bp_page *page, dir *at, uint32_t name, uint32_t flags, unsigned char hint,
+                      fileset_include *include, uint32_t path_before, bool *entered)
+{
+  char link[LINK_MAX_BYTES];
+  const char *component = b->path_len == name ? "." : b->path + name;
+  int fd = dirs_fd(&b->dirs, at);
+  struct statx st;
+  bp_entry entry;
+  ssize_t n = 0;
+  b->path[b->path_len] = 0;
+  if (fd < 0 || statx(fd, component, LOOK, STAT_MASK, &st)) {
+    if (errno == ENOENT && !(flags & BP_ENTRY_TOP)) {
+      b->vanished++;
+      return BP_OK;
+    }
+    entry = (bp_entry){ .type = type_of_dirent(hint), .flags = flags };
+    return add_failed(b, page, at, name, &entry, "look at", errno);
+  }
+  entry_from_stat(&entry, &st);
+  entry.flags = flags;
+  if (entry.type == BP_TYPE_DIRECTORY)
+    return directory(b, page, at, name, &st, &entry, include, path_before, entered);
+  if (!entry.type) {
+    b->sockets++;
+    return BP_OK;
+  }
+  if (b->now && b->now->entry.dev == entry.dev) {
+    entry.fs_type = b->now->entry.fs_type;
+    entry.valid |= b->now->entry.valid & BP_HAS_FSTYPE;
+  }
+  if (entry.type == BP_TYPE_SYMLINK) {
+    n = readlinkat(fd, component, link, sizeof link);
+    if (n < 0 && (errno == ENOENT || errno == EINVAL)) {
+      b->vanished++;
+      return BP_OK;
+    }
+    if (n < 0)
+      return add_failed(b, page, at, name, &entry, "read symbolic link", errno);
+  }
+  return add(b, page, at, name, &entry, link, (uint32_t)n);
+}
+
+/* The next name of the innermost listing; NULL: no more, or l->failed and told. */
+static const struct dirent64 *next_name(backup *b)
+{
+  listing *l = b->now;
+  for (;;) {
+    const struct dirent64 *entry;
+    long n = 0;
+    int fd;
+    while (l->next < l->end) {
+      entry = (const struct dirent64 *)(l->names + l->next);
+      l->next += entry->d_reclen;
+      l->position = entry->d_off;
+      if (entry->d_name[0] == '.' && (!entry->d_name[1] || (entry->d_name[1] == '.' && !entry->d_name[2])))
+        continue;
+      return entry;
+    }
+    if (l->complete)
+      return NULL;
+    bp_beat(b->host);
+    if (!l->names && !(l->names = malloc(NAMES_BYTES))) {
+      errno = ENOMEM;
+      n = -1;
+    }
+    fd = n < 0 ? -1 : dirs_fd(&b->dirs, l->d);
+    if (fd >= 0 && l->generation != l->d->generation) {
+      n = lseek(fd, l->position, SEEK_SET) < 0 ? -1 : 0;
+      l->generation = l->d->generation;
+    }
+    if (fd >= 0 && n == 0)
+      n = syscall(SYS_getdents64, fd, l->names, NAMES_BYTES);
+    l->next = 0;
+    l->end = fd >= 0 && n > 0 ? (uint32_t)n : 0;
+    if (l->end)
+      continue;
+    l->complete = true;
+    if ((fd < 0 || n < 0) && errno != ENOENT) { /* ENOENT: removed while it was read, so it has no more */
+      shown text;
+      bp_logf(b->host, BP_MSG_WARNING, "Cannot read all of directory %s: %s", path_shown(b, &text), strerror(errno));
+      l->failed = true;
+    }
+    return NULL;
+  }
+}
+
+/* One more name of the innermost listing. */
+static bp_status advance(backup *b, bp_page *page)
+{
+  listing *l = b->now;
+  uint32_t before = b->path_len;
+  const struct dirent64 *next = next_name(b);
+  bool entered = false;
+  bp_status status;
+  size_t len;
+  if (!next)
+    return leave(b, page);
+  len = strlen(next->d_name);
+  if (before + 1 + len > PATH_BYTES_MAX) {
+    shown text;
+    bp_logf(b->host, BP_MSG_ERROR, "Not saved, its path is longer than %u bytes: %s in %s", PATH_BYTES_MAX,
+            next->d_type == DT_DIR ? "a directory" : "a file", path_shown(b, &text));
+    return BP_OK;
+  }
+  b->path[before] = '/';
+  memcpy(b->path + before + 1, next->d_name, len + 1);
+  b->path_len = before + 1 + (uint32_t)len;
+  if (next->d_type == DT_SOCK) {
+    b->sockets++;
+    status = BP_OK;
+  } else if (l->items_below && fileset_names(&b->set, b->path, b->path_len)) {
+    status = BP_OK;
+  } else {
+    status = look(b, page, l->d, before + 1, 0, next->d_type, l->include, before, &entered);
+  }
+  if (!entered)
+    b->path_len = before;
+  return status;
+}
+
+/* ---- File lines ------------------------------------------------------------------------------------------------------ */
+
+/* The directory that holds the last component, links on the way followed as the path says. -1: errno. */
+static int open_holder(const fileset_item *item)
+{
+  int fd = open("/", O_PATH | O_DIRECTORY | O_CLOEXEC);
+  const char *p = item->path;
+  while (fd >= 0 && *p) {
+    const char *end = strchrnul(p + 1, '/');
+    char name[NAME_MAX + 1];
+    size_t len = (size_t)(end - p) - 1;
+    int next = -1, number = ENAMETOOLONG;
+    if (!*end)
+      break;
+    if (len < sizeof name) {
+      memcpy(name, p + 1, len);
+      name[len] = 0;
+      next = openat(fd, name, O_PATH | O_DIRECTORY | O_CLOEXEC);
+      number = errno;
+    }
+    close(fd);
+    errno = number;
+    fd = next;
+    p = end;
+  }
+  return fd;
+}
+
+static bp_status start_item(backup *b, bp_page *page)
+{
+  const fileset_item *item = &b->set.items[b->next_item++];
+  fileset_include *include = &b->set.includes[item->include];
+  bool entered = false;
+  bp_status status;
+  dir *at;
+  int fd, number;
+  if (item->len > PATH_BYTES_MAX) {
+    shown text;
+    bp_logf(b->host, BP_MSG_ERROR, "Not saved, its path is longer than %u bytes: %s", PATH_BYTES_MAX,
+            show(&text, item->path, item->len));
+    return BP_OK;
+  }
+  memcpy(b->path, item->path, item->len + 1);
+  b->path_len = item->len;
+  fd = open_holder(item);
+  number = errno;
+  at = dirs_anchor(&b->dirs, fd);
+  if (!at)
+    return BP_E_NOMEM;
+  if (fd < 0) {
+    bp_entry entry = { .type = BP_TYPE_REGULAR, .flags = BP_ENTRY_TOP };
+    status = add_failed(b, page, at, b->path_len, &entry, "look at", number);
+  } else {
+    const char *slash = strrchr(item->path, '/');
+    uint32_t name = slash ? (uint32_t)(slash - item->path) + 1 : 0;
+    status = look(b, page, at, name, BP_ENTRY_TOP, DT_UNKNOWN, include, 0, &entered);
+  }
+  dirs_drop(&b->dirs, at);
+  if (!entered)
+    b->path_len = 0;
+  return status;
+}
+
+static void tell_counts(const backup *b)
+{
+  if (b->sockets)
+    bp_logf(b->host, BP_MSG_DEBUG, "%llu sockets were left out", (unsigned long long)b->sockets);
+  if (b->vanished)
+    bp_logf(b->host, BP_MSG_DEBUG, "%llu entries vanished between being named and being looked at",
+            (unsigned long long)b->vanished);
+}
+
+bp_status backup_next_entries(backup *b, bp_batch *batch)
+{
+  bp_page page;
+  bp_status status = bp_page_init(&page, batch);
+  if (status != BP_OK)
+    return status;
+  forget_page(b);
+  bp_beat(b->host);
+  for (;;) {
+    if (bp_cancelled(b->host))
+      return BP_E_CANCELLED;
+    if (!has_room(b, &page))
+      return batch->count ? BP_OK : BP_E_TOO_BIG;
+    if (b->now) {
+      status = advance(b, &page);
+    } else if (b->next_item < b->set.n_items) {
+      status = start_item(b, &page);
+    } else {
+      tell_counts(b);
+      return bp_page_end(&page, 1);
+    }
+    if (status != BP_OK)
+      return status;
+  }
+}
+
+/* ---- begin, end -------------------------------------------------------------------------------------------------------- */
+
+bp_status backup_begin(backup **out, const bp_host_api *host, int wake, const char *fileset)
+{
+  backup *b = calloc(1, sizeof *b);
+  long files = sysconf(_SC_OPEN_MAX);
+  bp_status status;
+  *out = NULL;
+  if (!b)
+    return BP_E_NOMEM;
+  b->host = host;
+  b->wake = wake;
+  b->first_cookie = 1;
+  b->stream.fd = -1;
+  dirs_init(&b->dirs, files < 0 || files > 4096 ? 1024 : (uint32_t)files / 4);
+  b->path = malloc(PATH_BYTES_MAX + NAME_MAX + 2);
+  b->scratch = malloc(BACKUP_SCRATCH_BYTES);
+  status = b->path && b->scratch ? fileset_read(&b->set, host, fileset) : BP_E_NOMEM;
+  if (status != BP_OK) {
+    backup_end(b);
+    return status;
+  }
+  *out = b;
+  return BP_OK;
+}
+
+void backup_end(backup *b)
+{
+  forget_page(b);
+  while (b->now) {
+    listing *l = b->now;
+    b->now = l->up;
+    dirs_drop(&b->dirs, l->d);
+    free(l->names);
+    free(l);
+  }
+  if (b->stream.fd >= 0)
+    close(b->stream.fd);
+  fileset_free(&b->set);
+  free(b->slots);
+  free(b->slots_text);
+  free(b->path);
+  free(b->scratch);
+  free(b);
+}

@@ -9,7 +9,10 @@ Source: docs/formats/streams.md.
 from __future__ import annotations
 
 from enum import IntEnum, IntFlag
-from typing import Final
+from typing import Final, TypeAlias
+
+Buffer: TypeAlias = bytes | bytearray | memoryview
+"""What the data of a record may be; a memoryview is one-dimensional bytes."""
 
 STREAM_TYPE_MASK: Final = 0x7FF
 

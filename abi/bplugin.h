@@ -41,8 +41,9 @@
  *             until that call returns, unless its comment says longer. Copy what you keep.
  * Text        Host to agent: bytes ended by NUL. Agent to host: bytes with a length, no NUL needed. For people: UTF-8.
  * Names       Bytes, as the system has them: raw on POSIX, on Windows UTF-8 (a lone surrogate encoded the same way).
- *             Absolute: they begin with `/` or, on Windows, `X:/`. Parts are separated by one `/`; none is empty, `.`
- *             or `..`; no `/` at the end, except that `/` itself is a name. No NUL. A newline or a control is allowed.
+ *             They begin with `/` or, on Windows, `X:/`; relative ones are for agents that take no File lines. Parts
+ *             are separated by one `/`; none is empty, `.` or `..`; no `/` at the end, except that `/` itself is a
+ *             name. No NUL. A newline or a control is allowed.
  * Times       Seconds and nanoseconds (below 1 000 000 000) since 1970 UTC, seconds possibly negative.
  * Numbers     Never reused. Writers set `reserved` and undefined bits to 0. Of what the agent writes the host refuses
  *             unknown numbers and bits, except where "ignored" is said; readers ignore `reserved`.
@@ -148,7 +149,7 @@ typedef int32_t bp_status;
 #define BP_LEVEL_INCREMENTAL  3 /* since the last backup of any level */
 
 /* bp_begin.state_why: how `state` came about. All but FOUND come with an empty state: a Differential or Incremental
- * then has no base of the agent's own, and everything is to be sent (a superset restores correctly, a hole does not). */
+ * then has no base of the agent's own, and all is to be sent (a superset restores correctly, a hole does not). */
 #define BP_STATE_NONE            0   /* a Full: no base is wanted */
 #define BP_STATE_FOUND           1   /* `state` is what this instance sealed in `base_job` */
 #define BP_STATE_FIRST           2   /* this instance never sealed one */
@@ -198,7 +199,7 @@ typedef int32_t bp_status;
 
 /* bp_entry.change, for agents that know their changes from a journal */
 #define BP_CHANGE_NONE    0
-#define BP_CHANGE_DELETED 1     /* the base has it, it is gone: no data, no attributes but the type */
+#define BP_CHANGE_DELETED 1     /* the base has it, it is gone: no data; only the name and this count */
 #define BP_CHANGE_RENAMED 2     /* old_name is gone and this is it; the data must be readable, it may be asked for */
 
 /* bp_entry.flags */
@@ -229,7 +230,7 @@ typedef int32_t bp_status;
  *   DATA         the content
  *   ACL_ACCESS   the access list, libacl's long text form without a NUL; ACL_DEFAULT a directory's default one
  *   XATTR        one extended attribute: u32 length of the name, name, value. One stream each, and only as a TLV
- *   OBJECT       the bytes of a restore object; at most BP_STATE_MAX */
+ *   OBJECT       the bytes of a restore object; at most BP_MAX_STATE */
 #define BP_STREAM_DATA        0
 #define BP_STREAM_ACL_ACCESS  1
 #define BP_STREAM_ACL_DEFAULT 2
@@ -286,9 +287,9 @@ typedef int32_t bp_status;
 #define BP_OPTION_FROM_DIRECTOR 8u  /* may come from a Director's Plugin line. Others only from this machine's conf */
 
 /* Limits */
-#define BP_PAGE_MIN  1048576u   /* bytes a host's page has at least */
-#define BP_READ_MIN  65536u     /* bytes a buffer for `read` has at least */
-#define BP_STATE_MAX 524288u    /* bytes of a state or a restore object */
+#define BP_MIN_PAGE  1048576u   /* bytes a host's page has at least */
+#define BP_MIN_READ  65536u     /* bytes a buffer for `read` has at least */
+#define BP_MAX_STATE 524288u    /* bytes of a state or a restore object */
 
 /* ==== types ===================================================================================================== */
 
@@ -345,13 +346,12 @@ typedef struct bp_want {
  *   buf [ entry 0 | entry 1 | ... count * stride      free      heap_low ... names, links, data ... cap ]
  *
  * The record area comes zeroed. Write min(stride, sizeof(bp_entry)) bytes of each record. All offsets an entry holds
- * lie in [heap_low, cap], and their ends too; heap parts of different entries may overlap only if they are the same
- * bytes.
+ * lie in [heap_low, cap], and their ends too; entries may share heap bytes.
  */
 typedef struct bp_batch {
   uint32_t struct_size, stride;         /* in: stride a multiple of 8, at least the size of a 1.0 bp_entry */
   void    *buf;                         /* in: aligned to 8, this call only */
-  uint64_t cap;                         /* in: at least BP_PAGE_MIN, below 4 GiB */
+  uint64_t cap;                         /* in: at least BP_MIN_PAGE, below 4 GiB */
   uint32_t max_entries;                 /* in: at least 1 */
   uint32_t count;                       /* out */
   uint64_t heap_low;                    /* out: lowest heap byte used; cap when none is */
@@ -370,8 +370,8 @@ typedef struct bp_begin {
   uint32_t level, state_why;
   uint32_t flags;                       /* BP_BEGIN_* */
   uint32_t state_format;                /* the number that went with the state */
-  bp_time  since;                       /* when the base began, on this machine's clock; seconds 0: none. To compare file
-                                           times with, never an identity: that is base_job */
+  bp_time  since;                       /* when the base began, on this machine's clock; seconds 0: none. To compare
+                                           file times with, never an identity: that is base_job */
   const char *job, *base_job;           /* unique names; base_job "" when there is none or it is not known */
   const void *state; uint64_t state_len;/* by put_state in base_job, if state_why is FOUND; else NULL, 0 */
   const char *fileset;                  /* see below */
@@ -425,7 +425,7 @@ typedef struct bp_host_api {
                           uint32_t *verdict);
 
   /* [job] In a backup, until END: the state to find again when this Job is the base of another. Replaces the one
-   * before; copied; at most BP_STATE_MAX bytes, else BP_E_TOO_BIG. Nothing is kept unless the Job ends well. format:
+   * before; copied; at most BP_MAX_STATE bytes, else BP_E_TOO_BIG. Nothing is kept unless the Job ends well. format:
    * the agent's own version number of it. BP_E_SEQUENCE in other kinds of Job and after END. */
   BP_FN(bp_status, put_state)(bp_ctx *, const void *, uint64_t len, uint32_t format);
 
@@ -485,10 +485,10 @@ typedef struct bp_agent_api {
    * Directories come after what is in them. Journal agents list each changed name once, in its final state. */
   BP_FN(bp_status, next_entries)(bp_job *, bp_batch *);
 
-  /* [job] Optional. Wanted entries of the last page, in the order of the page, as many as fit, at least one: each with
-   * cookie, attributes as of when it was opened, and what of `streams` is small: DATA inline, others as TLVs. The name
-   * may be left out, the one listed stands. What is too large for the page is given without DATA, and opened
-   * afterwards. An entry that cannot be read comes with BP_ENTRY_FAILED. BP_OK; the host asks again for the rest. */
+  /* [job] Optional. Wanted entries of the last page, in the order of the page, as many as fit, at least one: each again
+   * with name and cookie, its attributes as of when it was opened, and what of `streams` is small: DATA inline, others
+   * as TLVs. What is too large for the page comes without DATA and is opened afterwards. An entry that cannot be read
+   * comes with BP_ENTRY_FAILED. BP_OK; the host asks again for the rest. */
   BP_FN(bp_status, fetch)(bp_job *, const bp_want *, uint32_t count, bp_batch *);
 
   /* [job] Opens one stream of an entry of the last page. One is open at a time; each is opened once and at offset 0,
@@ -496,7 +496,7 @@ typedef struct bp_agent_api {
   BP_FN(bp_status, open_stream)(bp_job *, uint64_t cookie, uint32_t stream, uint64_t offset,
                                 uint64_t *size);
 
-  /* [job] The next bytes into buf, cap of at least BP_READ_MIN; fewer than cap are fine. chunk->offset never lies
+  /* [job] The next bytes into buf, cap of at least BP_MIN_READ; fewer than cap are fine. chunk->offset never lies
    * before the end of the last chunk; a gap is a hole. BP_CHUNK_LAST on the last one, whose end is the stream's length
    * (len 0 after a hole at the end, or in an empty stream). No bytes and no LAST is a violation, and so is BP_END. */
   BP_FN(bp_status, read)(bp_job *, void *buf, uint64_t cap, bp_chunk *);

@@ -477,7 +477,7 @@ static inline bp_status bp_message(const bp_host_api *host, int32_t severity, co
   return bp_answer(host->message(host->ctx, severity, utf8, len));
 }
 
-/* Says why `status` is about to be returned, and returns it: `return bp_fail(host, BP_E_IO, BP_OS_ERRNO, errno, "");` */
+/* Says why `status` is about to be returned and returns it: `return bp_fail(host, BP_E_IO, BP_OS_ERRNO, errno, "");` */
 static inline bp_status bp_fail(const bp_host_api *host, bp_status status, int32_t os_domain, int64_t os_error,
                                 const char *utf8)
 {
@@ -529,7 +529,7 @@ static inline BP_PRINTF(5, 6) bp_status bp_failf(const bp_host_api *host, bp_sta
   return bp_fail(host, status, os_domain, os_error, text);
 }
 
-/* The same for errno; the host adds the number's own text. `return bp_fail_errno(host, BP_E_IO, errno, "read %s", f);` */
+/* The same for errno; the host adds its own text. `return bp_fail_errno(host, BP_E_IO, errno, "read %s", f);` */
 static inline BP_PRINTF(4, 5) bp_status bp_fail_errno(const bp_host_api *host, bp_status status, int number,
                                                       const char *format, ...)
 {

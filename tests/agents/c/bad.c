@@ -43,19 +43,16 @@ static const char *const plain[] = {
   /* pages: an entry */
   "page-name-outside", "page-name-huge", "page-name-wrap", "page-name-in-records", "page-name-below-heap",
   "page-name-shared", "page-name-empty", "page-name-nul", "page-name-dot", "page-name-dotdot", "page-name-escape",
-  "page-name-relative", "page-name-double-slash", "page-name-trailing-slash", "page-name-control", "page-link-
-  outside",
-  "page-link-missing", "page-old-name-outside", "page-old-name-missing", "page-inline-outside", "page-inline-in-
-  records",
-  "page-tlv-outside", "page-tlv-long", "page-tlv-cut", "page-tlv-stream", "page-type", "page-entry-flags",
-  "page-change",
-  "page-streams", "page-valid", "page-nsec", "page-deleted-data", "page-cookie-twice", "page-failed", "page-size-lie",
+  "page-name-relative", "page-name-double-slash", "page-name-trailing-slash", "page-name-control",
+  "page-link-outside", "page-link-missing", "page-old-name-outside", "page-old-name-missing",
+  "page-inline-outside", "page-inline-in-records", "page-tlv-outside", "page-tlv-long", "page-tlv-cut",
+  "page-tlv-stream", "page-type", "page-entry-flags", "page-change", "page-streams", "page-valid", "page-nsec",
+  "page-deleted-data", "page-cookie-twice", "page-failed", "page-size-lie",
   /* fetch */
   "fetch-none", "fetch-more", "fetch-order", "fetch-unknown-cookie", "fetch-other-name", "fetch-twice",
   /* streams */
-  "read-zero", "read-over-cap", "read-descending", "read-overlap", "read-flags", "read-wrap", "read-end", "read-
-  endless",
-  "read-overrun", "read-changed", "read-error",
+  "read-zero", "read-over-cap", "read-descending", "read-overlap", "read-flags", "read-wrap", "read-end",
+  "read-endless", "read-overrun", "read-changed", "read-error",
   /* state and messages */
   "state-huge", "state-lie", "state-null", "state-late", "message-huge", "message-null", "message-flood",
   "message-not-utf8", "message-control", "message-severity", "fail-positive", "match-null", "match-relative",

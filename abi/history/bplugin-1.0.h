@@ -1,0 +1,588 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * bplugin.h, version 1.0: the contract between `filed`, the host, and an agent.
+ *
+ * An agent is a library, `<id>.so` or `<id>.dll`, that knows one kind of thing to back up: a file system, a database, a
+ * mail store. The host loads it into the process of one Job, asks it for entries page by page, stores them, and hands
+ * them back in a restore. Matching filesets, digests, compression, encryption, the network and the Volume are the
+ * host's; what exists, what changed and how to read and put it back are the agent's.
+ *
+ * This header is all there is: nothing to link, one symbol to export. bplugin_sdk.h has helpers, none of them needed.
+ *
+ *
+ * THE ORDER OF CALLS
+ *
+ *   bplugin_query_v1                     may be asked at any time, also by `filed agent info`: no effects
+ *   create  option*  ready               one instance for an agent's File lines, one for each Plugin line
+ *   confirmed?                           an earlier Job turned out to count
+ *   begin(BACKUP)                        also ESTIMATE and VERIFY, with the differences told at bp_begin.kind
+ *     ( next_entries                     a page: what exists
+ *       fetch*                           small files, ACLs, attributes of those wanted, as pages
+ *       ( open_stream read* close_stream )* )*      the rest, one stream at a time
+ *   commit?                              the Storage side has everything
+ *   end                                  always, once for each begin that returned BP_OK
+ *   begin(RESTORE)
+ *     ( restore_entry ( restore_stream write* )* restore_done )*
+ *   commit?  end
+ *   destroy
+ *
+ * A call out of this order is answered BP_E_SEQUENCE, by either side. A process that dies makes no further calls: do
+ * not keep in memory what has to outlive it.
+ *
+ *
+ * RULES FOR EVERYTHING BELOW
+ *
+ * Threads     [job]  the one thread that drives the agent. No two [job] calls of an instance ever overlap.
+ *             [any]  any thread, also beside a [job] call.
+ *             The host never calls an agent from inside a callback. An agent may start threads from `ready` on; they
+ *             use [any] callbacks only, sparingly (a callback from a foreign thread costs 8 us), and are gone when
+ *             `end`, or for those of an instance `destroy`, returns. cancel and heartbeat below are memory and cost
+ * nothing. Memory      Who allocates frees; neither side ever frees the other's. A pointer given to a call is valid
+ *             until that call returns, unless its comment says longer. Copy what you keep.
+ * Text        Host to agent: bytes ended by NUL. Agent to host: bytes with a length, no NUL needed. For people: UTF-8.
+ * Names       Bytes, as the system has them: raw on POSIX, on Windows UTF-8 (a lone surrogate encoded the same way).
+ *             They begin with `/` or, on Windows, `X:/`; relative ones are for agents that take no File lines. Parts
+ *             are separated by one `/`; none is empty, `.` or `..`; no `/` at the end, except that `/` itself is a
+ *             name. No NUL. A newline or a control is allowed.
+ * Times       Seconds and nanoseconds (below 1 000 000 000) since 1970 UTC, seconds possibly negative.
+ * Numbers     Never reused. Writers set `reserved` and undefined bits to 0. Of what the agent writes the host refuses
+ *             unknown numbers and bits, except where "ignored" is said; readers ignore `reserved`.
+ * Sizes       Each struct that may grow begins with struct_size, or travels with a stride: its writer's size. What
+ *             lies beyond it does not exist; check before reading a field or calling a slot newer than 1.0.
+ * Absence     A NULL slot means "not supported". It is never called to find out.
+ * Checks      The host checks all that an agent writes as if it came from the network. What breaks a rule here is
+ *             BP_E_VIOLATION: the Job fails, and its message names agent, call, entry and rule.
+ * Manners     The process belongs to the host. Do not exit or abort, fork without exec, change working directory,
+ *             umask, locale, user or signal handlers, touch descriptors 0 to 2 or any you did not open, or let a C++
+ *             exception or longjmp cross the border. Open with O_CLOEXEC. A library, once loaded, is never unloaded.
+ *
+ *
+ * VERSIONS
+ *
+ * A minor version appends: slots, fields at the end, numbers. A major version would be another symbol. Host and agent
+ * both state a range of versions they speak; the highest common one is used, and each side then behaves as that version
+ * says. Define BP_TARGET_VERSION, as BP_VERSION(1, 0), before the include to compile against an older contract than the
+ * header's own: what came later is then invisible, and the agent runs on hosts of that age.
+ */
+#ifndef BPLUGIN_H
+#define BPLUGIN_H
+#include <stdint.h>
+
+/* Fits #if and has type unsigned: major << 16 | minor. */
+#define BP_VERSION(major, minor) ((major) * 65536u + (minor))
+#define BP_HEADER_VERSION BP_VERSION(1, 0)
+
+#ifndef BP_TARGET_VERSION
+# define BP_TARGET_VERSION BP_HEADER_VERSION
+#endif
+#if BP_TARGET_VERSION < BP_VERSION(1, 0) || BP_TARGET_VERSION > BP_HEADER_VERSION
+# error "BP_TARGET_VERSION: this header knows 1.0 to BP_HEADER_VERSION"
+#endif
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+/* bp_descriptor.magic, its NUL included. */
+#define BP_MAGIC "BPLUGIN"
+
+/* Every function of the contract has this calling convention; everything but bplugin_query_v1 should be hidden. */
+#if defined(_WIN32) || defined(__CYGWIN__)
+# define BPLUGIN_CALL __cdecl
+# define BPLUGIN_EXPORT __declspec(dllexport)
+#else
+# define BPLUGIN_CALL
+# define BPLUGIN_EXPORT __attribute__((visibility("default")))
+#endif
+#define BP_FN(ret, name) ret (BPLUGIN_CALL *name)
+
+/* ==== status ========================================================================================================
+ *
+ * What every call returns. Other positive values are violations. Unknown negative values down to -999, and an agent's
+ * own below -1000, count as BP_E_FAIL. Say why with the callback `fail` before returning one.
+ */
+typedef int32_t bp_status;
+
+#define BP_OK              0
+#define BP_END             1    /* next_entries: that was all */
+
+/* About one entry or stream: counted, told as a warning, the Job goes on. For data that is worth nothing in part (a
+ * dump) return BP_E_FAIL instead: bytes already sent cannot be called back. */
+#define BP_E_ENTRY        (-1)  /* any other reason */
+#define BP_E_NOTFOUND     (-2)  /* it is gone */
+#define BP_E_ACCESS       (-3)  /* not permitted */
+#define BP_E_CHANGED      (-4)  /* close_stream: it changed while it was read; the data is kept */
+#define BP_E_IO           (-5)  /* a read or write error */
+
+/* About the Job: it is cancelled and ended with BP_OUTCOME_FAILED. */
+#define BP_E_FAIL        (-20)
+#define BP_E_NOMEM       (-21)
+#define BP_E_NOSPACE     (-22)
+#define BP_E_CORRUPT     (-23)  /* to restore_done: the stored digest does not match what was written */
+#define BP_E_CANCELLED   (-24)  /* the cancel word was seen; ends the Job as cancelled */
+
+/* About the call; the Job fails unless the call's comment says otherwise. */
+#define BP_E_BASE        (-40)  /* begin, next_entries: cannot continue from the base given */
+#define BP_E_BUSY        (-41)  /* begin: the service takes one backup at a time */
+#define BP_E_VERSION     (-42)  /* create: not with this host; final */
+#define BP_E_UNSUPPORTED (-43)
+#define BP_E_INVAL       (-44)  /* an argument is wrong: an option's key or value, a NULL */
+#define BP_E_SEQUENCE    (-45)  /* not now: the order of calls forbids it */
+#define BP_E_TOO_BIG     (-46)  /* it does not fit and never will */
+
+/* The host's. An agent that gets BP_E_HOST from a callback cleans up and returns it. */
+#define BP_E_HOST        (-60)  /* a callback failed; the host knows why */
+#define BP_E_VIOLATION   (-61)  /* the contract was broken; an agent never returns it */
+
+/* ==== numbers =================================================================================================== */
+
+/* bp_begin.kind */
+#define BP_KIND_BACKUP   1
+#define BP_KIND_RESTORE  2
+#define BP_KIND_ESTIMATE 3      /* next_entries only; no state, no snapshot, no command started; cheap, or refuse it */
+#define BP_KIND_VERIFY   4      /* as a backup, but the host compares: no base, no state, no commit */
+
+/* bp_begin.level */
+#define BP_LEVEL_NONE         0 /* a restore */
+#define BP_LEVEL_FULL         1
+#define BP_LEVEL_DIFFERENTIAL 2 /* since the last Full */
+#define BP_LEVEL_INCREMENTAL  3 /* since the last backup of any level */
+
+/* bp_begin.state_why: how `state` came about. All but FOUND come with an empty state: a Differential or Incremental
+ * then has no base of the agent's own, and all is to be sent (a superset restores correctly, a hole does not). */
+#define BP_STATE_NONE            0   /* a Full: no base is wanted */
+#define BP_STATE_FOUND           1   /* `state` is what this instance sealed in `base_job` */
+#define BP_STATE_FIRST           2   /* this instance never sealed one */
+#define BP_STATE_LOST            3   /* it did, but not in `base_job`: the catalog was lost, the machine re-installed */
+#define BP_STATE_RESTORED        4   /* a restore ran since: what is there is no longer what was saved */
+#define BP_STATE_FILESET_CHANGED 5   /* the base was taken with another fileset */
+#define BP_STATE_UNNAMED         6   /* the Director named no base job */
+#define BP_STATE_GAP             7   /* begun again, after BP_E_BASE */
+
+/* bp_begin.flags */
+#define BP_BEGIN_ACCURATE  1u   /* the host has the base's list: deletions are found by comparing */
+
+/* end: outcome */
+#define BP_OUTCOME_DONE      0  /* stored and sealed; not yet "the Director has it", that is `confirmed` */
+#define BP_OUTCOME_FAILED    1
+#define BP_OUTCOME_CANCELLED 2
+
+/* match: *verdict, about a directory */
+#define BP_VERDICT_NONE    0    /* no answer: the host has failed. Return BP_E_HOST, whatever the status said */
+#define BP_VERDICT_TAKE    1    /* save it and go in */
+#define BP_VERDICT_SKIP    2    /* neither save it nor go in */
+#define BP_VERDICT_DESCEND 3    /* go in, but do not save it */
+#define BP_VERDICT_PRUNE   4    /* save it, but do not go in: another file system, recurse = no */
+
+/* message: severity. There is no "fatal": return an error. */
+#define BP_MSG_DEBUG   1
+#define BP_MSG_INFO    2
+#define BP_MSG_WARNING 3        /* the Job ends "with warnings" */
+#define BP_MSG_ERROR   4        /* and counts as an error in its report */
+
+/* fail: os_domain, what os_error is a number of */
+#define BP_OS_NONE    0
+#define BP_OS_ERRNO   1
+#define BP_OS_WIN32   2         /* GetLastError */
+#define BP_OS_HRESULT 3
+#define BP_OS_AGENT   4         /* the service's own */
+
+/* bp_entry.type */
+#define BP_TYPE_REGULAR   1
+#define BP_TYPE_DIRECTORY 2
+#define BP_TYPE_SYMLINK   3     /* link: where it leads, any bytes but NUL; at least one */
+#define BP_TYPE_HARDLINK  4     /* restore only: link is the final path of the first name */
+#define BP_TYPE_FIFO      5     /* has data only where an option says so: BP_OPT_READFIFO */
+#define BP_TYPE_CHARDEV   6
+#define BP_TYPE_BLOCKDEV  7     /* has data only when named by a File line itself */
+#define BP_TYPE_OBJECT    8     /* a restore object: bytes without a file, in stream OBJECT */
+
+/* bp_entry.change, for agents that know their changes from a journal */
+#define BP_CHANGE_NONE    0
+#define BP_CHANGE_DELETED 1     /* the base has it, it is gone: no data; only the name and this count */
+#define BP_CHANGE_RENAMED 2     /* old_name is gone and this is it; the data must be readable, it may be asked for */
+
+/* bp_entry.flags */
+#define BP_ENTRY_SELECTED 1u    /* the agent's own sequence chose it: do not filter it by time */
+#define BP_ENTRY_REREAD   2u    /* may be opened again, and at any offset */
+#define BP_ENTRY_FAILED   4u    /* could not be read, the message is out: counted; it and all below it still exist */
+#define BP_ENTRY_TOP      8u    /* named by a File line itself */
+
+/* bp_entry.valid: which fields are set; one without its bit is ignored. type, change, flags, streams always count. */
+#define BP_HAS_MODE   (1ull << 0)
+#define BP_HAS_OWNER  (1ull << 1)    /* uid and gid */
+#define BP_HAS_SIZE   (1ull << 2)
+#define BP_HAS_BLOCKS (1ull << 3)    /* blocks and blksize */
+#define BP_HAS_INO    (1ull << 4)    /* ino and dev */
+#define BP_HAS_NLINK  (1ull << 5)
+#define BP_HAS_RDEV   (1ull << 6)
+#define BP_HAS_ATIME  (1ull << 7)
+#define BP_HAS_MTIME  (1ull << 8)
+#define BP_HAS_CHTIME (1ull << 9)    /* of the last change of attributes: ctime on POSIX */
+#define BP_HAS_BTIME  (1ull << 10)   /* of birth */
+#define BP_HAS_ATTRS  (1ull << 11)
+#define BP_HAS_FSTYPE (1ull << 12)
+
+/* bp_entry.attrs */
+#define BP_ATTR_NODUMP 1u       /* the user asked that it be left out of dumps; the fileset decides */
+
+/* Streams of an entry: numbers below 64; in a mask the bit BP_STREAM_BIT(number). Their bytes on a Volume and back:
+ *   DATA         the content
+ *   ACL_ACCESS   the access list, libacl's long text form without a NUL; ACL_DEFAULT a directory's default one
+ *   XATTR        one extended attribute: u32 length of the name, name, value. One stream each, and only as a TLV
+ *   OBJECT       the bytes of a restore object; at most BP_MAX_STATE */
+#define BP_STREAM_DATA        0
+#define BP_STREAM_ACL_ACCESS  1
+#define BP_STREAM_ACL_DEFAULT 2
+#define BP_STREAM_XATTR       3
+#define BP_STREAM_OBJECT      4
+#define BP_STREAM_BIT(n) (1ull << (n))
+
+/* bp_want.options: of the fileset's options, those about reading */
+#define BP_OPT_NOATIME       (1ull << 0)   /* leave the access time alone while reading (O_NOATIME) */
+#define BP_OPT_KEEPATIME     (1ull << 1)   /* set it back after reading */
+#define BP_OPT_READFIFO      (1ull << 2)   /* read a FIFO's data instead of saving the node */
+#define BP_OPT_CHECK_CHANGES (1ull << 3)   /* look again when done: BP_E_CHANGED from close_stream */
+#define BP_OPT_SPARSE        (1ull << 4)   /* holes are of use: report them where it is cheap */
+
+/* bp_batch.flags */
+#define BP_BATCH_COMPLETE 1u    /* with BP_END: every name below this agent's claims or lines was listed (or lies below
+                                   a FAILED entry), so what only the base has is deleted. Without it, only DELETED
+                                   entries delete. When in doubt, leave it out */
+/* bp_chunk.flags */
+#define BP_CHUNK_LAST     1u    /* the stream ends at offset + len */
+
+#define BP_SIZE_UNKNOWN   UINT64_MAX       /* open_stream, restore_stream: *size, size */
+
+/* restore_entry: replace, for a file that exists */
+#define BP_REPLACE_ALWAYS  1
+#define BP_REPLACE_IFNEWER 2    /* when the entry is newer than the file */
+#define BP_REPLACE_IFOLDER 3    /* when the entry is older than the file */
+#define BP_REPLACE_NEVER   4
+
+/* restore_entry: *action */
+#define BP_ACTION_NONE    0     /* no answer: a violation when the status is BP_OK */
+#define BP_ACTION_SKIP    1     /* left alone (replace); no streams, no restore_done */
+#define BP_ACTION_CREATED 2     /* made; do not send DATA. Other streams and restore_done follow */
+#define BP_ACTION_WANT    3     /* made; send DATA and the rest, then restore_done */
+#define BP_ACTION_HOST    4     /* plain file: the host's file system agent shall restore it to dest; nothing follows */
+
+/* bp_descriptor.features: an unknown bit is ignored */
+#define BP_FEATURE_PLAIN_FILES (1ull << 0) /* its entries are files of this machine, which any such agent restores */
+#define BP_FEATURE_VERBATIM    (1ull << 1) /* its Plugin line is not parsed into options: it comes whole, in fileset */
+/* bp_host_api.features, bp_descriptor.needs: none are defined in 1.0; an unknown bit in needs refuses the agent */
+
+/* bp_option.type, of its value as text */
+#define BP_OPTION_STRING   1
+#define BP_OPTION_BOOL     2    /* handed over as "yes" or "no" */
+#define BP_OPTION_INT      3    /* decimal, possibly negative */
+#define BP_OPTION_SIZE     4    /* bytes, decimal: the host has multiplied the unit out */
+#define BP_OPTION_DURATION 5    /* seconds, decimal; likewise */
+#define BP_OPTION_PATH     6    /* absolute */
+#define BP_OPTION_ENUM     7    /* one of `choices` */
+/* bp_option.flags */
+#define BP_OPTION_REQUIRED      1u
+#define BP_OPTION_SECRET        2u  /* masked everywhere; the agent asks `secret` for it by its key when it needs it */
+#define BP_OPTION_REPEATS       4u  /* may be given more than once; option() is called for each, in order */
+#define BP_OPTION_FROM_DIRECTOR 8u  /* may come from a Director's Plugin line. Others only from this machine's conf */
+
+/* Limits */
+#define BP_MIN_PAGE  1048576u   /* bytes a host's page has at least */
+#define BP_MIN_READ  65536u     /* bytes a buffer for `read` has at least */
+#define BP_MAX_STATE 524288u    /* bytes of a state or a restore object */
+
+/* ==== types ===================================================================================================== */
+
+typedef struct bp_agent bp_agent;   /* an instance: the agent's memory, from create to destroy */
+typedef struct bp_job   bp_job;     /* a Job in it: the agent's memory, from begin to end */
+typedef struct bp_ctx   bp_ctx;     /* the host's, given back to it untouched */
+
+typedef struct bp_time {
+  int64_t  sec;
+  uint32_t nsec, reserved;
+} bp_time;
+
+/*
+ * One thing that exists. Flat: no pointers, each 64-bit field on a multiple of 8, the same bytes on every platform.
+ * Offsets count from the start of the page (bp_batch.buf), in a restore from `base`; a part with length 0 is not there.
+ */
+typedef struct bp_entry {
+  uint32_t name_off, name_len;
+  uint32_t link_off, link_len;          /* types SYMLINK and HARDLINK */
+  uint32_t old_name_off, old_name_len;  /* change RENAMED */
+  uint32_t inline_off, inline_len;      /* the whole DATA; inline_off 0: none (an empty file: off != 0, len 0) */
+  uint32_t tlv_off, tlv_len;            /* small streams, see below; tlv_off is a multiple of 8 */
+  uint64_t cookie;                      /* the agent's key: comes back in bp_want and open_stream. Unique in its page */
+  uint64_t streams;                     /* mask of what it has. Given inline or as a TLV already: not opened again */
+  uint64_t valid;                       /* mask of BP_HAS_* */
+  uint64_t size;                        /* of DATA, as far as known now; what `read` ends at decides */
+  uint64_t blocks;                      /* of 512 bytes, allocated */
+  uint64_t ino, dev;                    /* with nlink: the host finds hard links by them. dev: which file system */
+  uint64_t rdev;                        /* CHARDEV, BLOCKDEV: st_rdev */
+  bp_time  atime, mtime, chtime, btime;
+  uint32_t type, change, flags;
+  uint32_t mode;                        /* permission, set-id and sticky bits, 07777; others are ignored */
+  uint32_t nlink, uid, gid;
+  uint32_t attrs;                       /* mask of BP_ATTR_*; unknown bits are ignored */
+  uint32_t blksize;
+  uint32_t fs_type;                     /* directories: Linux f_type of statfs(2); else without its bit */
+} bp_entry;
+/*
+ * Small streams: TLVs, one after another, tlv_len bytes in all. Each: u32 stream, u32 length, that many bytes, zeros up
+ * to a multiple of 8. Native byte order; order is kept.
+ */
+
+/* What the host wants of a listed entry. Flat. */
+typedef struct bp_want {
+  uint64_t cookie;
+  uint64_t streams;                     /* never more than the entry offered */
+  uint64_t options;                     /* mask of BP_OPT_*; unknown bits are ignored */
+} bp_want;
+
+/*
+ * A page: host memory that the agent fills during one call. Records grow upwards from buf, `stride` bytes apart; their
+ * names and data (the heap) grow downwards from buf + cap, down to heap_low:
+ *
+ *   buf [ entry 0 | entry 1 | ... count * stride      free      heap_low ... names, links, data ... cap ]
+ *
+ * The record area comes zeroed. Write min(stride, sizeof(bp_entry)) bytes of each record. All offsets an entry holds
+ * lie in [heap_low, cap], and their ends too; entries may share heap bytes.
+ */
+typedef struct bp_batch {
+  uint32_t struct_size, stride;         /* in: stride a multiple of 8, at least the size of a 1.0 bp_entry */
+  void    *buf;                         /* in: aligned to 8, this call only */
+  uint64_t cap;                         /* in: at least BP_MIN_PAGE, below 4 GiB */
+  uint32_t max_entries;                 /* in: at least 1 */
+  uint32_t count;                       /* out */
+  uint64_t heap_low;                    /* out: lowest heap byte used; cap when none is */
+  uint32_t flags, reserved;             /* out: BP_BATCH_* */
+} bp_batch;
+
+/* Part of a stream: `len` bytes that stand at `offset` in it. */
+typedef struct bp_chunk {
+  uint64_t offset, len;
+  uint32_t flags, reserved;             /* BP_CHUNK_* */
+} bp_chunk;
+
+/* Why a Job runs; filled by the host, const for the agent, valid until `begin` returns with all it points to. */
+typedef struct bp_begin {
+  uint32_t struct_size, kind;
+  uint32_t level, state_why;
+  uint32_t flags;                       /* BP_BEGIN_* */
+  uint32_t state_format;                /* the number that went with the state */
+  bp_time  since;                       /* when the base began, on this machine's clock; seconds 0: none. To compare
+                                           file times with, never an identity: that is base_job */
+  const char *job, *base_job;           /* unique names; base_job "" when there is none or it is not known */
+  const void *state; uint64_t state_len;/* by put_state in base_job, if state_why is FOUND; else NULL, 0 */
+  const char *fileset;                  /* see below */
+  const char *where;                    /* restore: the directory everything goes to, "" for where it came from. Already
+                                           in every `dest`; an agent may trust it and what leads to it */
+} bp_begin;
+/*
+ * fileset: NUL-terminated text, this instance's part of the FileSet, in a restore "". Lines in the letters of Bacula's
+ * wire, each `<letters> <item>` ending in '\n'; letters alone when there is no item. Within an item, a backslash is
+ * written as two, a newline as backslash and n. An agent acts on
+ *   I         an Include block begins
+ *   Z <name>  a directory that has an entry of this name is not saved at all, nor what is in it
+ *   F <path>  save this, and what is below it. Several lines may overlap
+ *   P <text>  the Plugin line itself, to an agent with BP_FEATURE_VERBATIM
+ *   N         the end of a list
+ * and skips all other lines: patterns and options (O, W, WD, WF, R, RD, RF, X..) and the Exclude block (E), with the F
+ * lines in it, are the host's, who filters pages and answers `match` by them.
+ */
+
+/* ==== the host's side ===============================================================================================
+ *
+ * Filled by the host, const for the agent. `create` gets a table of the instance, valid until `destroy` has returned;
+ * `begin` gets one of the Job, valid until `end` has returned. match and put_state belong to a Job: BP_E_SEQUENCE in
+ * the instance's table. Preset every out-parameter to a value that is no answer: a callback that fails leaves it alone.
+ */
+typedef struct bp_host_api {
+  uint32_t struct_size;
+  uint32_t version;                     /* the one agreed on; behave as it says */
+  uint64_t features;
+  bp_ctx  *ctx;                         /* first argument of every callback */
+
+  /* [any] Non-zero: stop and return BP_E_CANCELLED. Poll it at least every second. Never NULL. */
+  const volatile uint32_t *cancel;
+
+  /* [any] Add 1 in any loop that makes no callback: an agent that shows no life for the configured time (10 minutes) is
+   * cancelled, and 30 seconds later killed. Callbacks and returns show life too. Never NULL. */
+  volatile uint64_t *heartbeat;
+
+  /* [any] Text for the Job's report, or the log outside a Job. Copied. No format strings: the SDK formats. */
+  BP_FN(bp_status, message)(bp_ctx *, int32_t severity, const char *utf8, uint32_t len);
+
+  /* [any] Detail of the error that is about to be returned; the last one before the return counts. errno is not read by
+   * the host: hand it over here. Copied. */
+  BP_FN(bp_status, fail)(bp_ctx *, bp_status, int32_t os_domain, int64_t os_error,
+                         const char *utf8, uint32_t len);
+
+  /* [job] May this directory be saved, and entered? Ask once for each directory before going in, with at least type,
+   * dev and fs_type in the entry and flag TOP where it applies (offsets are ignored). Files need no asking: list them,
+   * the host filters pages. *verdict: preset to BP_VERDICT_NONE. */
+  BP_FN(bp_status, match)(bp_ctx *, const char *path, uint32_t len, const bp_entry *,
+                          uint32_t *verdict);
+
+  /* [job] In a backup, until END: the state to find again when this Job is the base of another. Replaces the one
+   * before; copied; at most BP_MAX_STATE bytes, else BP_E_TOO_BIG. Nothing is kept unless the Job ends well. format:
+   * the agent's own version number of it. BP_E_SEQUENCE in other kinds of Job and after END. */
+  BP_FN(bp_status, put_state)(bp_ctx *, const void *, uint64_t len, uint32_t format);
+
+  /* [job] Copies the secret of this name (an option's key) into buf and its length to *len. BP_E_TOO_BIG: *len is what
+   * it takes. BP_E_NOTFOUND. Ask when it is needed and wipe it then; neither side logs it. */
+  BP_FN(bp_status, secret)(bp_ctx *, const char *name, void *buf, uint32_t cap, uint32_t *len);
+
+  /* [any] "No sign of life for up to this many seconds": a service that freezes, a mount that waits. Once per call. */
+  BP_FN(bp_status, defer)(bp_ctx *, uint32_t seconds);
+
+  /* [job] A further table by its name and revision, "bp.something/1"; lives as long as this one. NULL is written when
+   * the host has none, with BP_E_UNSUPPORTED. None is defined in 1.0. */
+  BP_FN(bp_status, extension)(bp_ctx *, const char *id, const void **out);
+} bp_host_api;
+
+/* ==== the agent's side ==============================================================================================
+ *
+ * Required: create, begin, end, destroy, and of the two groups at least one whole:
+ *   backup   next_entries, open_stream, read, close_stream
+ *   restore  restore_entry, restore_stream, write, restore_done
+ * All others may be NULL.
+ */
+typedef struct bp_agent_api {
+  uint32_t struct_size, reserved;
+
+  /* ---- the instance ---- */
+
+  /* [job] Makes an instance; no effects outside of memory. host->version is what was agreed. BP_E_VERSION refuses. */
+  BP_FN(bp_status, create)(const bp_host_api *, bp_agent **);
+
+  /* [job] After create, before ready: one option, checked against bp_option and in its form. A key in the conf that is
+   * not declared never gets here; an agent that takes any (no bp_option at all) answers an unknown one BP_E_INVAL. An
+   * error fails the Job before any data moves. */
+  BP_FN(bp_status, option)(bp_agent *, const char *key, const char *value);
+
+  /* [job] All options are set: check them together, reach the service. The last place to fail cleanly. */
+  BP_FN(bp_status, ready)(bp_agent *);
+
+  /* [job] A further table of the agent by name; NULL has to be written to *out when there is none. */
+  BP_FN(bp_status, extension)(bp_agent *, const char *id, const void **out);
+
+  /* ---- a Job ---- */
+
+  /* [job] Begins a Job; the host table is this Job's. BP_E_BASE: the base cannot be continued from (the journal
+   * wrapped, a log is missing, the snapshot is gone). The host then begins again with BP_STATE_GAP, or fails, as
+   * configured; never guess. BP_E_BUSY; BP_E_UNSUPPORTED, for a kind this agent does not do. After an
+   * error there is no `end`. */
+  BP_FN(bp_status, begin)(bp_agent *, const bp_host_api *, const bp_begin *, bp_job **);
+
+  /* [job] Fills a page with names and attributes; data only if it is in memory already, since most of it may not be
+   * wanted. Asked again only when each entry of the last page was read or dropped: an agent may open its next phase
+   *   then. BP_OK, count > 0    a page
+   *   BP_OK, count 0      nothing yet, ask again (soon; the host sees to the rate)
+   *   BP_END              that was all; count may be > 0. See BP_BATCH_COMPLETE
+   *   BP_E_BASE           as in begin; works only while nothing has been sent
+   *   BP_E_TOO_BIG        an entry does not fit into an empty page. One that does not fit now waits for the next
+   * Directories come after what is in them. Journal agents list each changed name once, in its final state. */
+  BP_FN(bp_status, next_entries)(bp_job *, bp_batch *);
+
+  /* [job] Optional. Wanted entries of the last page, in the order of the page, as many as fit, at least one: each again
+   * with name and cookie, its attributes as of when it was opened, and what of `streams` is small: DATA inline, others
+   * as TLVs. What is too large for the page comes without DATA and is opened afterwards. An entry that cannot be read
+   * comes with BP_ENTRY_FAILED. BP_OK; the host asks again for the rest. */
+  BP_FN(bp_status, fetch)(bp_job *, const bp_want *, uint32_t count, bp_batch *);
+
+  /* [job] Opens one stream of an entry of the last page. One is open at a time; each is opened once and at offset 0,
+   * unless the entry is REREAD. *size: what is expected, or BP_SIZE_UNKNOWN. An error about the entry skips it. */
+  BP_FN(bp_status, open_stream)(bp_job *, uint64_t cookie, uint32_t stream, uint64_t offset,
+                                uint64_t *size);
+
+  /* [job] The next bytes into buf, cap of at least BP_MIN_READ; fewer than cap are fine. chunk->offset never lies
+   * before the end of the last chunk; a gap is a hole. BP_CHUNK_LAST on the last one, whose end is the stream's length
+   * (len 0 after a hole at the end, or in an empty stream). No bytes and no LAST is a violation, and so is BP_END. */
+  BP_FN(bp_status, read)(bp_job *, void *buf, uint64_t cap, bp_chunk *);
+
+  /* [job] After each open_stream that returned BP_OK. how: BP_OK, BP_E_CANCELLED, or the error that ended the reading.
+   * BP_E_CHANGED: told as "changed while read". */
+  BP_FN(bp_status, close_stream)(bp_job *, bp_status how);
+
+  /* [job] Prepare this file. dest: its final path, renames applied; the entry's name is the one it had, its link is
+   * final; offsets count from base. The agent makes missing parents, obeys `replace`, and never follows a symbolic link
+   * below `where` on the way. *action: BP_ACTION_*. An error about the entry skips it. */
+  BP_FN(bp_status, restore_entry)(bp_job *, const bp_entry *, const void *base,
+                                  const char *dest, uint32_t replace, uint32_t *action);
+
+  /* [job] The next stream of this file, in the order they were stored. size may be BP_SIZE_UNKNOWN. BP_E_UNSUPPORTED:
+   * told once, its bytes are dropped. */
+  BP_FN(bp_status, restore_stream)(bp_job *, uint32_t stream, uint64_t size);
+
+  /* [job] Writes all of it or fails. Offsets ascend, gaps are holes, BP_CHUNK_LAST as in read. */
+  BP_FN(bp_status, write)(bp_job *, const void *buf, const bp_chunk *);
+
+  /* [job] The file is complete; apply its attributes and close it. how: BP_OK; BP_E_CORRUPT, the digest or signature
+   * stored behind the data does not match; or the error that ended it. Keep a corrupt file: its owner decides. A
+   * directory's attributes wait for `commit`. */
+  BP_FN(bp_status, restore_done)(bp_job *, bp_status how);
+
+  /* [job] Optional, once, and never in a Job that failed or was cancelled, nor in ESTIMATE or VERIFY.
+   *   Backup: the Storage side has all and the states are sealed. Do now what cannot be undone (truncate logs) if it
+   *     has to happen inside this session; what can wait waits for `confirmed`. Too late for a cancel. An error is
+   *     counted.
+   *   Restore: after the last file of all. Attributes of directories, recovery, services. An error fails the Job. */
+  BP_FN(bp_status, commit)(bp_job *);
+
+  /* [any] Optional, at most once, while a call of this Job may be running; never beside or after `end`. Makes a call
+   * that blocks return soon. Must not block and must not free. The cancel word is set before. */
+  BP_FN(bp_status, cancel)(bp_job *);
+
+  /* [job] Releases the bp_job, even when returning an error, which is only logged. Nothing long. */
+  BP_FN(bp_status, end)(bp_job *, uint32_t outcome);
+
+  /* [job] Optional, outside of Jobs: the Director has named this earlier Job as a base, so it is in its catalog.
+   * Release what waited for that: logs, slots, snapshots, though nothing that a state still to be named needs (a
+   * Differential goes back to the Full). May come late, twice, or never. */
+  BP_FN(bp_status, confirmed)(bp_agent *, const char *job, const void *state, uint64_t len,
+                              uint32_t format);
+
+  /* [job] The last call of an instance, after every create that returned BP_OK. */
+  BP_FN(void, destroy)(bp_agent *);
+} bp_agent_api;
+
+/* ==== the descriptor ============================================================================================ */
+
+/* One option an agent has. The host parses, checks, and prints the help. */
+typedef struct bp_option {
+  const char *key, *help;               /* key: [a-z][a-z0-9_-]*; help: one line */
+  const char *choices;                  /* ENUM: "a|b|c"; else NULL */
+  const char *initial;                  /* value when not set, as text, for the help only; NULL: none */
+  uint32_t type, flags;
+} bp_option;
+
+/* What the agent is: constant, valid as long as the library is loaded. The texts are never NULL. */
+typedef struct bp_descriptor {
+  char     magic[8];                    /* BP_MAGIC */
+  uint32_t struct_size, header;         /* sizeof(bp_descriptor), BP_HEADER_VERSION */
+  uint32_t min_version, max_version;    /* contracts this agent can speak; max_version BP_TARGET_VERSION */
+  uint64_t features, needs;             /* BP_FEATURE_*; host features it does not run without */
+  uint32_t threads;                     /* 0: [job] calls are serial, as told above. No other value in 1.0 */
+  uint32_t option_size;                 /* sizeof(bp_option) */
+  uint32_t format, reserved;            /* version of its entries on a Volume: written now, read from 0 to this */
+  const char *id;                       /* [a-z0-9][a-z0-9-]{0,31}, the library's file name without its suffix */
+  const char *version, *vendor, *license; /* for people */
+  const char *const *aliases;           /* other ids whose Volumes it restores, NULL at the end; or NULL */
+  const char *const *claims;            /* File lines it takes, by how they begin ("" takes any), NULL at the end; or
+                                           NULL: only Plugin lines that name it */
+  const bp_option *options; uint64_t n_options;
+  const bp_agent_api *api;
+} bp_descriptor;
+
+/*
+ * [any] The one exported symbol. The descriptor, or NULL when the agent refuses a host that speaks host_min to
+ * host_max. Pure: no effects, the same answer each time, and nothing of the agent has run before. BPLUGIN_DEFINE of
+ * the SDK writes it.
+ */
+BPLUGIN_EXPORT const bp_descriptor *BPLUGIN_CALL bplugin_query_v1(uint32_t host_min,
+                                                                  uint32_t host_max);
+#ifdef __cplusplus
+}
+#endif
+#endif

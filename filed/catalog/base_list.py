@@ -1,0 +1,253 @@
+"""What a backup compares with: the entries of its base, in a private file on disk.
+
+Filled from the catalog by SQL alone, or entry by entry from the list a Director sends. The walk asks a page of paths at
+a time and marks what it has seen; what stays unseen in the end was deleted.
+
+A million entries are about 150 MB on disk and stay within the cache below in memory. The file has no name: nothing is
+left behind, however the process ends.
+
+Measured, one lookup of 256 paths, per path: SELECT by SELECT 3.0 us, through a temporary table 2.1, `IN (...)` 1.8,
+a join with VALUES 1.5 - which is what stands here.
+"""
+
+# ruff: noqa: S608 - the statements are joined from constants
+
+from __future__ import annotations
+
+import os
+import sqlite3
+import tempfile
+from collections.abc import Iterable, Iterator, Sequence
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Final, NamedTuple, Self
+
+from filed.catalog.database import Database, translated
+from filed.catalog.tree import ranges
+from filed.errors import CatalogError
+from filed.wire.attributes import FileType
+
+CACHE_KIB: Final = 24_000
+PAGE_PATHS: Final = 256
+ADD_BATCH: Final = 1000
+
+_SMALL_PAGE: Final = 16
+_COLUMNS: Final = "type, file_index, job_id, lstat, extended, digest, link"
+_DELETED: Final = int(FileType.DELETED)
+
+_TABLE: Final = """
+CREATE TABLE entry (
+    path BLOB PRIMARY KEY,
+    number INTEGER NOT NULL,
+    type INTEGER NOT NULL,
+    file_index INTEGER NOT NULL,
+    job_id INTEGER NOT NULL,
+    lstat BLOB NOT NULL,
+    extended BLOB NOT NULL,
+    digest BLOB NOT NULL,
+    link BLOB NOT NULL
+) WITHOUT ROWID
+"""
+
+
+class BaseRow(NamedTuple):
+    """An entry of the base. number: for `mark_seen`; the rest as in `FileRow`, 0 and b"" where not known."""
+
+    number: int
+    path: bytes
+    type: int
+    file_index: int
+    job_id: int
+    lstat: bytes
+    extended: bytes
+    digest_record: bytes
+    link: bytes
+
+    @property
+    def digest_stream(self) -> int:
+        """The digest's stream; 0 when the entry has no digest."""
+        return self.digest_record[0] if self.digest_record else 0
+
+    @property
+    def digest(self) -> bytes:
+        return self.digest_record[1:]
+
+
+class BaseList:
+    """Entries by path. Made by `empty` or `of_chain`; close it."""
+
+    def __init__(self, connection: sqlite3.Connection, path: Path, count: int) -> None:
+        self._connection = connection
+        self._path = path
+        self._waiting: list[tuple[Any, ...]] = []
+        self._next = count
+        self._seen = bytearray()
+        self._queries = {size: _query(size) for size in (1, _SMALL_PAGE, PAGE_PATHS)}
+
+    @classmethod
+    def empty(cls, directory: Path) -> Self:
+        """A list without entries, on the disk of `directory`; `add` fills it."""
+        connection, path = _private_file(directory)
+        return cls(connection, path, 0)
+
+    @classmethod
+    def of_chain(
+        cls,
+        database: Database,
+        job_ids: Sequence[int],
+        prefixes: Iterable[bytes] = (),
+        directory: Path | None = None,
+    ) -> Self:
+        """The live entries over a chain (the oldest first), at and below `prefixes` if there are any.
+
+        directory: where the list is kept; None is beside the catalog.
+        """
+        connection, path = _private_file(directory or database.path.parent)
+        try:
+            return cls(connection, path, _copy(connection, database, job_ids, prefixes))
+        except BaseException:
+            connection.close()
+            raise
+
+    def add(self, path: bytes, lstat: bytes, digest_record: bytes = b"", file_type: int = 0) -> None:
+        """One entry of a Director's list; the last of a path counts. digest_record: stream byte and digest, or b""."""
+        self._waiting.append((path, self._next, file_type, lstat, digest_record))
+        self._next += 1
+        if len(self._waiting) >= ADD_BATCH:
+            self._write_waiting()
+
+    def _write_waiting(self) -> None:
+        with translated(self._path):
+            self._connection.execute("BEGIN")
+            self._connection.executemany(
+                "INSERT OR REPLACE INTO entry VALUES (?, ?, ?, 0, 0, ?, x'', ?, x'')", self._waiting
+            )
+            self._connection.execute("COMMIT")
+        self._waiting.clear()
+
+    def lookup(self, paths: Sequence[bytes]) -> list[BaseRow | None]:
+        """The entry of each path, in their order. One call for a page of 256 is six times faster than 256 calls."""
+        if self._waiting:
+            self._write_waiting()
+        found: list[BaseRow | None] = []
+        for start in range(0, len(paths), PAGE_PATHS):
+            found += self._page(paths[start : start + PAGE_PATHS])
+        return found
+
+    def _page(self, paths: Sequence[bytes]) -> list[BaseRow | None]:
+        count = len(paths)
+        size = 1 if count == 1 else _SMALL_PAGE if count <= _SMALL_PAGE else PAGE_PATHS
+        found: list[BaseRow | None] = [None] * count
+        make = BaseRow._make
+        with translated(self._path):
+            for row in self._connection.execute(self._queries[size], [*paths, *[None] * (size - count)]):
+                found[row[0]] = make(row[1:])
+        return found
+
+    def mark_seen(self, number: int) -> None:
+        """The walk has met this entry: it was not deleted."""
+        byte = number >> 3
+        if byte >= len(self._seen):
+            self._seen.extend(bytes(self._next // 8 + 1 - len(self._seen)))
+        self._seen[byte] |= 1 << (number & 7)
+
+    def unseen(self, failed: Iterable[bytes] = ()) -> Iterator[BaseRow]:
+        """Entries the walk did not meet, in the order of paths.
+
+        failed: what could not be read; neither it nor anything below it can be called deleted.
+        """
+        if self._waiting:
+            self._write_waiting()
+        unread = {path.rstrip(b"/") or b"/" for path in failed}
+        seen = self._seen
+        known = len(seen) * 8
+        with translated(self._path):
+            for row in self._connection.execute(f"SELECT number, path, {_COLUMNS} FROM entry ORDER BY path"):
+                number = row[0]
+                if number < known and seen[number >> 3] >> (number & 7) & 1:
+                    continue
+                if unread and _is_below(row[1], unread):
+                    continue
+                yield BaseRow._make(row)
+
+    def close(self) -> None:
+        self._connection.close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+
+def _private_file(directory: Path) -> tuple[sqlite3.Connection, Path]:
+    # Not SQLite's own temporary file: that may go to a /tmp which is memory.
+    try:
+        handle, name = tempfile.mkstemp(prefix=".filed-base-", dir=directory)
+    except OSError as error:
+        raise CatalogError(f"cannot keep the list of the base in {directory}: {error.strerror}") from error
+    os.close(handle)
+    path = Path(name)
+    try:
+        with translated(path):
+            connection = sqlite3.connect(path, isolation_level=None, cached_statements=32, uri=True)
+            for pragma in (
+                "journal_mode = OFF",
+                "synchronous = OFF",
+                "main.locking_mode = EXCLUSIVE",  # without `main` it would hold for the attached catalog too
+                f"cache_size = -{CACHE_KIB}",
+                "temp_store = FILE",
+            ):
+                connection.execute(f"PRAGMA {pragma}")
+            connection.execute(_TABLE)
+    finally:
+        path.unlink()
+    return connection, path
+
+
+def _copy(connection: sqlite3.Connection, database: Database, job_ids: Sequence[int], prefixes: Iterable[bytes]) -> int:
+    """Lay the Jobs of the chain over each other; returns a number above that of every entry."""
+    count = 0
+    wanted = ranges(prefixes)
+    with translated(database.path):
+        connection.execute("ATTACH ? AS catalog", (database.uri.replace("?mode=rw", "?mode=ro"),))
+        connection.execute("BEGIN")
+        for job_id in job_ids:
+            for low, high in wanted:
+                where = "job_id = ? AND path >= ?" + ("" if high is None else " AND path < ?")
+                parameters = (job_id, low) if high is None else (job_id, low, high)
+                copied = connection.execute(
+                    f"INSERT OR REPLACE INTO main.entry SELECT path, ? + row_number() OVER (ORDER BY path), {_COLUMNS}"
+                    f" FROM catalog.file WHERE {where} AND type <> {_DELETED} ORDER BY path",
+                    (count - 1, *parameters),
+                )
+                count += copied.rowcount
+                connection.execute(
+                    "DELETE FROM main.entry WHERE path IN"
+                    f" (SELECT path FROM catalog.file WHERE {where} AND type = {_DELETED})",
+                    parameters,
+                )
+        connection.execute("COMMIT")
+        connection.execute("DETACH catalog")
+    return count
+
+
+def _is_below(path: bytes, tops: set[bytes]) -> bool:
+    if path.rstrip(b"/") in tops or (b"/" in tops and path.startswith(b"/")):
+        return True
+    end = path.find(b"/", 1)
+    while end > 0:
+        if path[:end] in tops:
+            return True
+        end = path.find(b"/", end + 1)
+    return False
+
+
+def _query(size: int) -> str:
+    wanted = ", ".join(f"({number}, ?)" for number in range(size))
+    return (
+        f"WITH wanted (place, path) AS (VALUES {wanted})"
+        f" SELECT wanted.place, number, entry.path, {_COLUMNS} FROM wanted CROSS JOIN entry ON entry.path = wanted.path"
+    )

@@ -1,0 +1,108 @@
+"""Which Jobs a Job builds on: found again for a restore, chosen for a new backup.
+
+An Incremental builds on the good Job before it, a Differential on its Full, a Full on nothing.
+"""
+
+# ruff: noqa: S608 - the statements are joined from constants and integers
+
+from __future__ import annotations
+
+from dataclasses import dataclass, fields
+from enum import StrEnum
+from typing import Final
+
+from filed.catalog.database import Database
+from filed.catalog.job import Job, JobId, Level
+from filed.errors import CatalogError
+
+JOB_COLUMNS: Final = ", ".join(field.name for field in fields(Job))
+
+
+class BaseWhy(StrEnum):
+    """Why there is a base, or none; the value says it to a person."""
+
+    FOUND = "found"
+    NOT_WANTED = "a Full needs none"
+    NO_FULL = "no good Full backup yet"
+    FILESET_CHANGED = "the FileSet has changed since the last Full backup"
+    BROKEN = "a Job that the earlier ones build on is not in the catalog"
+
+
+@dataclass(frozen=True, slots=True)
+class BaseChoice:
+    """base: what the new Job builds on; None means it has to be a Full, and `why` says the reason."""
+
+    base: Job | None
+    why: BaseWhy
+
+
+def jobs(database: Database) -> list[Job]:
+    """All, the oldest first."""
+    return [Job(*row) for row in database.rows(f"SELECT {JOB_COLUMNS} FROM job ORDER BY start_time, job_id")]
+
+
+def job(database: Database, job_id: int) -> Job:
+    row = database.one(f"SELECT {JOB_COLUMNS} FROM job WHERE job_id = ?", (job_id,))
+    if row is None:
+        raise CatalogError(
+            f"JobId {job_id} is not in the catalog {database.path}: filed jobs -s {database.path.parent}"
+        )
+    return Job(*row)
+
+
+def chain(database: Database, job_id: int) -> list[Job]:
+    """The Jobs that hold the tree as `job_id` left it, the Full first, `job_id` last.
+
+    CatalogError when one is missing.
+    """
+    found = [job(database, job_id)]
+    while True:
+        newest = found[-1]
+        if newest.base_job_id is None:
+            if newest.level in {Level.INCREMENTAL, Level.DIFFERENTIAL}:
+                raise CatalogError(f"Job {newest.job} builds on a Job that is not in the catalog {database.path}")
+            return found[::-1]
+        # A base is older: a ring in a damaged file cannot keep us here.
+        if newest.base_job_id >= newest.job_id:
+            raise CatalogError(
+                f"Job {newest.job} claims to build on a later one; the catalog {database.path} is damaged"
+            )
+        found.append(job(database, newest.base_job_id))
+
+
+def choose_base(database: Database, name: str, client: str, level: str, fileset_digest: str) -> BaseChoice:
+    """The last good Job that a new one of this name, client, level and FileSet can build on.
+
+    A directory of Volumes may be carried from machine to machine, so the client has to be the same.
+    """
+    if level not in {Level.INCREMENTAL, Level.DIFFERENTIAL}:
+        return BaseChoice(None, BaseWhy.NOT_WANTED)
+    rows = database.rows(
+        f"SELECT {JOB_COLUMNS} FROM job WHERE name = ? AND client = ? AND type = 'B' AND status IN ('T', 'W')"
+        " ORDER BY start_time DESC, job_id DESC",
+        (name, client),
+    )
+    return choose_among([Job(*row) for row in rows], level, fileset_digest)
+
+
+def choose_among(candidates: list[Job], level: str, fileset_digest: str) -> BaseChoice:
+    """The choice itself. candidates: good backups of one name and client, the newest first."""
+    known = {candidate.job_id: candidate for candidate in candidates}
+    wanted = {Level.FULL} if level == Level.DIFFERENTIAL else set(Level)
+    same = [one for one in candidates if one.fileset_digest == fileset_digest and one.level in wanted]
+    for candidate in same:
+        if _complete(candidate, known):
+            return BaseChoice(candidate, BaseWhy.FOUND)
+    if same:
+        return BaseChoice(None, BaseWhy.BROKEN)
+    fulls = [one for one in candidates if one.level == Level.FULL]
+    return BaseChoice(None, BaseWhy.FILESET_CHANGED if fulls else BaseWhy.NO_FULL)
+
+
+def _complete(candidate: Job, known: dict[JobId, Job]) -> bool:
+    while candidate.base_job_id is not None:
+        base = known.get(candidate.base_job_id)
+        if base is None or base.job_id >= candidate.job_id:
+            return False
+        candidate = base
+    return candidate.level == Level.FULL

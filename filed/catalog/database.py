@@ -1,0 +1,230 @@
+"""The catalog's file: how it is opened, what a transaction promises, and what its errors mean to a person.
+
+Write-ahead log, so readers and one writer do not wait for each other; a second writer waits up to a minute.
+An ordinary transaction survives a crash of the process, a durable one also that of the machine (and everything
+before it then, too).
+"""
+
+from __future__ import annotations
+
+import os
+import sqlite3
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Final, Self
+from urllib.parse import quote
+
+from filed.catalog.schema import APPLICATION_ID, VERSION, migrate, version_of
+from filed.errors import CatalogError
+
+CATALOG_FILE: Final = "catalog.sqlite"
+FILE_MODE: Final = 0o640
+"""As the Volumes beside it: names and digests are no less private than the content."""
+
+BUSY_TIMEOUT_MS: Final = 60_000
+"""Each transaction of a Job takes milliseconds, so whoever holds the lock this long is stuck."""
+
+CACHE_KIB: Final = 16_000
+"""A Job has 200 MB for everything. Inserts are no faster with 48 MB; a million rows were measured."""
+
+LOG_PAGES: Final = 8000
+"""32 MB of log before it goes into the file, which waits for the disk: 7.9 us a file with SQLite's 1000, 6.2 with this."""
+
+Row = tuple[Any, ...]
+Parameters = Sequence[object]
+
+
+class Database:
+    """One connection to one catalog. Not shared between threads, nor carried over a fork."""
+
+    def __init__(self, path: Path, uri: str) -> None:
+        self.path = path
+        self.uri = uri
+        with translated(path):
+            self.connection = sqlite3.connect(
+                uri, timeout=BUSY_TIMEOUT_MS / 1000, isolation_level=None, uri=True, cached_statements=256
+            )
+
+    @classmethod
+    def open(cls, path: Path) -> Self:
+        """To read and write; an older file is migrated. CatalogError when it is missing, damaged or newer."""
+        _must_exist(path)
+        database = cls(path, _uri(path, "rw"))
+        try:
+            with translated(path):
+                _refuse_strangers(path, database.connection)
+                database._prepare()
+                migrate(database.connection)
+        except BaseException:
+            database.close()
+            raise
+        return database
+
+    @classmethod
+    def create(cls, path: Path) -> Self:
+        """As `open`, and an empty one is made when there is none."""
+        if not path.exists():
+            try:
+                os.close(os.open(path, os.O_CREAT | os.O_RDWR | getattr(os, "O_CLOEXEC", 0), FILE_MODE))
+            except OSError as error:
+                raise CatalogError(f"cannot make the catalog {path}: {error.strerror}") from error
+        return cls.open(path)
+
+    @classmethod
+    def read(cls, path: Path) -> Self:
+        """To read only, also from a disk mounted read-only. An older file is refused: it cannot be migrated."""
+        _must_exist(path)
+        database = cls(path, _uri(path, "ro"))
+        try:
+            database.connection.execute("SELECT count(*) FROM sqlite_schema").fetchone()
+        except sqlite3.Error as error:
+            database.close()
+            _refuse_unless_log_is_empty(path, error)
+            database = cls(path, _uri(path, "ro") + "&immutable=1")
+        try:
+            with translated(path):
+                _refuse_strangers(path, database.connection)
+                _refuse_old(path, database.connection)
+                database.connection.execute(f"PRAGMA cache_size = -{CACHE_KIB}")
+        except BaseException:
+            database.close()
+            raise
+        return database
+
+    def _prepare(self) -> None:
+        for pragma in (
+            "journal_mode = WAL",
+            "synchronous = NORMAL",
+            f"cache_size = -{CACHE_KIB}",
+            f"wal_autocheckpoint = {LOG_PAGES}",
+            "foreign_keys = ON",
+            "temp_store = FILE",
+        ):
+            self.connection.execute(f"PRAGMA {pragma}")
+
+    def close(self) -> None:
+        self.connection.close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+    @contextmanager
+    def transaction(self) -> Iterator[sqlite3.Connection]:
+        """All or nothing; the write lock is taken at once, so that two writers wait and never collide."""
+        with translated(self.path):
+            self.connection.execute("BEGIN IMMEDIATE")
+            try:
+                yield self.connection
+                self.connection.execute("COMMIT")
+            except BaseException:
+                if self.connection.in_transaction:  # SQLite ends it by itself on a full disk
+                    self.connection.execute("ROLLBACK")
+                raise
+
+    @contextmanager
+    def durable(self) -> Iterator[sqlite3.Connection]:
+        """A transaction that is on the disk, with all before it, when this returns."""
+        self.connection.execute("PRAGMA synchronous = FULL")
+        try:
+            with self.transaction() as connection:
+                yield connection
+        finally:
+            self.connection.execute("PRAGMA synchronous = NORMAL")
+
+    def rows(self, sql: str, parameters: Parameters = ()) -> Iterator[Row]:
+        """Rows one by one, in the memory of one."""
+        with translated(self.path):
+            yield from self.connection.execute(sql, parameters)
+
+    def all(self, sql: str, parameters: Parameters = ()) -> list[Row]:
+        with translated(self.path):
+            return self.connection.execute(sql, parameters).fetchall()
+
+    def one(self, sql: str, parameters: Parameters = ()) -> Row | None:
+        with translated(self.path):
+            row: Row | None = self.connection.execute(sql, parameters).fetchone()
+            return row
+
+
+@contextmanager
+def translated(path: Path) -> Iterator[None]:
+    """SQLite's errors in here come out as CatalogError."""
+    try:
+        yield
+    except sqlite3.Error as error:
+        raise CatalogError(explain(path, error)) from error
+
+
+def explain(path: Path, error: sqlite3.Error) -> str:
+    """What is wrong with the catalog at `path`, and what to do about it."""
+    code = getattr(error, "sqlite_errorcode", 0) & 0xFF
+    rebuild = f"filed catalog rebuild -s {path.parent}"
+    if code in {sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB}:
+        return f"the catalog {path} is damaged ({error}); the Volumes are not: {rebuild}"
+    if code in {sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED}:
+        return (
+            f"the catalog {path} is locked by another process for more than {BUSY_TIMEOUT_MS // 1000} s;"
+            f" find it with: fuser -v {path}"
+        )
+    if code == sqlite3.SQLITE_FULL:
+        return f"no space left on the disk of {path}; free some (filed prune -s {path.parent}) and run the Job again"
+    if code == sqlite3.SQLITE_READONLY:
+        return f"the catalog {path} cannot be written: check the owner of {path.parent} and how its disk is mounted"
+    if code in {sqlite3.SQLITE_CANTOPEN, sqlite3.SQLITE_PERM, sqlite3.SQLITE_AUTH}:
+        return f"the catalog {path} cannot be opened: check the owner of it and of {path.parent}"
+    if code == sqlite3.SQLITE_IOERR:
+        return f"the disk under the catalog {path} fails ({error}); check it, then: {rebuild}"
+    if code == sqlite3.SQLITE_ERROR and "no such" in str(error):
+        return f"the catalog {path} is not as filed makes it ({error}): {rebuild}"
+    return f"the catalog {path}: {error}"
+
+
+def _must_exist(path: Path) -> None:
+    if not path.exists():
+        raise CatalogError(
+            f"{path} does not exist: {path.parent} is no Volume directory, or its catalog was lost"
+            f" (then: filed catalog rebuild -s {path.parent})"
+        )
+
+
+def _refuse_unless_log_is_empty(path: Path, error: sqlite3.Error) -> None:
+    """For a first read that failed: return when the file alone, without its log, is the whole truth."""
+    if error.sqlite_errorcode & 0xFF not in {sqlite3.SQLITE_CANTOPEN, sqlite3.SQLITE_READONLY}:
+        raise CatalogError(explain(path, error)) from error
+    log = path.with_name(path.name + "-wal")
+    if log.exists() and log.stat().st_size:
+        raise CatalogError(
+            f"{path} has a log ({log.name}) that cannot be read on a read-only disk;"
+            f" copy {path.name}* to a disk that can be written and read them there"
+        ) from error
+
+
+def _refuse_old(path: Path, connection: sqlite3.Connection) -> None:
+    if version_of(connection) < VERSION:
+        raise CatalogError(
+            f"{path} was written by an older filed; open it once where it can be written: filed jobs -s {path.parent}"
+        )
+
+
+def _refuse_strangers(path: Path, connection: sqlite3.Connection) -> None:
+    version = version_of(connection)
+    if version > VERSION:
+        raise CatalogError(
+            f"{path} has version {version}, this filed knows up to {VERSION}: use the newer filed that wrote it"
+        )
+    (application,) = connection.execute("PRAGMA application_id").fetchone()
+    (tables,) = connection.execute("SELECT count(*) FROM sqlite_schema").fetchone()
+    if application != APPLICATION_ID and (application or tables):
+        raise CatalogError(f"{path} is a SQLite file of another program; filed does not touch it")
+
+
+def _uri(path: Path, mode: str) -> str:
+    # Bytes, so that a directory name of any encoding works.
+    return f"file:{quote(os.fsencode(path.absolute()))}?mode={mode}"

@@ -23,9 +23,13 @@ from filed.agents.abi import (
 )
 from filed.agents.agent_job import AgentJob, Chunk, Want
 from filed.agents.callbacks import HostServices
+from filed.agents.capture import Capture
 from filed.agents.descriptor import Descriptor, OptionSpec
 from filed.agents.instance import Agent, Begin
+from filed.agents.limits import fence
 from filed.agents.load import Library, agent_id, find, load
+from filed.agents.memory import GuardedMemory
+from filed.agents.options import Settings, check_options
 from filed.agents.page import Page, join_xattr, split_xattr
 from filed.agents.page_buffer import INLINE_LIMIT
 from filed.agents.process_state import ProcessState
@@ -44,6 +48,7 @@ __all__ = [
     "BeginFlag",
     "Call",
     "Cancel",
+    "Capture",
     "Change",
     "Chunk",
     "Counters",
@@ -53,6 +58,7 @@ __all__ = [
     "EntryFlag",
     "EntryType",
     "Feature",
+    "GuardedMemory",
     "Has",
     "HostServices",
     "Kind",
@@ -64,6 +70,7 @@ __all__ = [
     "ProcessState",
     "Pulse",
     "Replace",
+    "Settings",
     "Severity",
     "StateWhy",
     "Status",
@@ -72,8 +79,10 @@ __all__ = [
     "WantOption",
     "Watchdog",
     "agent_id",
+    "check_options",
     "describe_exit",
     "describe_hang",
+    "fence",
     "find",
     "join_xattr",
     "load",

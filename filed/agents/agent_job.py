@@ -30,6 +30,7 @@ from filed.agents.abi import (
     Kind,
     Outcome,
     Replace,
+    Severity,
     Status,
 )
 from filed.agents.buffers import Buffer, borrowed
@@ -54,10 +55,10 @@ class Want(NamedTuple):
 
 
 class Chunk(NamedTuple):
-    """Where the bytes that `read` put into the buffer belong; `last`: the stream ends at offset + length."""
+    """Where the bytes that `read` put into the buffer belong; `last`: the stream ends at offset + len."""
 
     offset: int
-    length: int
+    len: int
     last: bool
 
 
@@ -78,6 +79,9 @@ class AgentJob:
     ) -> None:
         self.kind = kind
         self.ended = False
+        # listed_all: END came. complete: and with it the word that nothing was left out, so what only the base has
+        # below this agent's claims or lines is deleted.
+        self.listed_all = self.complete = False
         self._caller, self._callbacks, self._api, self._address = caller, callbacks, api, address
         self._patience, self._reader, self._check_process_state = patience, reader, check_process_state
         self._call = caller.call
@@ -103,6 +107,8 @@ class AgentJob:
         self._action_out = ctypes.c_uint32()
         self._action_at = ctypes.addressof(self._action_out)
         self._restoring = False
+        self._dropping = False  # the stream at hand is not supported
+        self._told_unsupported: set[int] = set()
 
     @property
     def label(self) -> str:
@@ -110,17 +116,19 @@ class AgentJob:
 
     # ---- backup: listing -----------------------------------------------------------------------------------------
 
-    def next_page(self) -> Page:
-        """The next entries; at least one, or `end` is set. Only when all of the last page are read or dropped.
+    def next_page(self) -> Page | None:
+        """The next entries, at least one; None after the last. Only when all of the last page are read or dropped.
 
         Waits, with pauses, for an agent that has nothing yet.
         """
-        if self.kind == Kind.RESTORE or (self._page is not None and self._page.end) or self._stream_open:
+        if self.kind == Kind.RESTORE or self._stream_open:
             self._out_of_order("next_entries")
         buffer = self._list_buffer = self._list_buffer or PageBuffer(LIST_PAGE_BYTES)
-        if self._by_cookie or self._caller.entry:
+        if self._page is not None:
             self._caller.entry = b""
-            self._by_cookie, self._opened = {}, set()
+            self._page, self._by_cookie, self._opened = None, {}, set()
+        if self.listed_all:
+            return None
         while True:
             buffer.clear()
             end = self._call(Call.next_entries, self._api.next_entries, self._address, buffer.address) == Status.END
@@ -130,14 +138,17 @@ class AgentJob:
             if not self._patience.wait(self._callbacks.made):
                 self._caller.violated(Call.next_entries, "only empty pages, and no sign of life")
         self._patience.renew()
-        self._page = page
         if end:
+            self.listed_all, self.complete = True, page.complete
             self._callbacks.state_allowed = False
             self._check_process_state("next_entries")
+        if not page.entries:
+            return None
+        self._page = page
         return page
 
     @property
-    def can_fetch(self) -> bool:
+    def fetches(self) -> bool:
         """Without `fetch` everything goes through open_stream."""
         return bool(self._api.fetch)
 
@@ -146,7 +157,7 @@ class AgentJob:
 
         wants: entries of the last page, in its order. The answer's entries are those of `wants[: len(page)]`.
         """
-        if self._stream_open or not wants or not self.can_fetch:
+        if self._stream_open or not wants or not self.fetches:
             self._out_of_order("fetch")
         listed = self._listed()
         buffer = self._fetch_buffer = self._fetch_buffer or PageBuffer(FETCH_PAGE_BYTES)
@@ -252,16 +263,31 @@ class AgentJob:
         return Action(action)
 
     def restore_stream(self, stream: AgentStream, size: int | None) -> None:
-        """The chunks that follow are of this stream. size: None when unknown."""
+        """The chunks that follow are of this stream. size: None when unknown.
+
+        A stream that the agent does not support is told once, and what is written of it is dropped.
+        """
         if not self._restoring:
             self._out_of_order("restore_stream")
         announced = SIZE_UNKNOWN if size is None else size
-        self._call(Call.restore_stream, self._api.restore_stream, self._address, stream, announced)
+        self._dropping = False
+        try:
+            self._call(Call.restore_stream, self._api.restore_stream, self._address, stream, announced)
+        except AgentError as error:
+            if error.code != Status.E_UNSUPPORTED:
+                raise
+            self._dropping = True
+            if stream not in self._told_unsupported:
+                self._told_unsupported.add(stream)
+                text = f"agent {self.label} does not restore {AgentStream(stream).name}: {error.text}; it is left out"
+                self._callbacks.tell(Severity.WARNING, text)
 
     def write(self, data: Buffer, offset: int, *, last: bool) -> None:
         """All of `data`, at `offset` of the stream; gaps are holes. last: the stream ends behind it."""
         if not self._restoring:
             self._out_of_order("write")
+        if self._dropping:
+            return
         with borrowed(data) as (address, length):
             CHUNK.pack_into(self._chunk, 0, offset, length, CHUNK_LAST if last else 0, 0)
             self._call(Call.write, self._api.write, self._address, address, self._chunk_at)
@@ -277,7 +303,7 @@ class AgentJob:
 
     def commit(self) -> None:
         """Backup: the Storage side has everything and the state is sealed. Restore: after the last record. Once."""
-        finished = self.kind == Kind.RESTORE or (self._page is not None and self._page.end)
+        finished = self.kind == Kind.RESTORE or self.listed_all
         if self.kind not in (Kind.BACKUP, Kind.RESTORE) or not finished or self._committed or self.ended:
             self._out_of_order("commit")
         self._committed = True
@@ -307,7 +333,14 @@ class AgentJob:
             self._cancel_lock.release()
         self._callbacks.state_allowed = False
         self._caller.entry = b""
-        self._caller.call_to_the_end(Call.end, self._api.end, self._address, outcome)
+        try:
+            self._caller.call_to_the_end(Call.end, self._api.end, self._address, outcome)
+        except AgentError as error:
+            if error.code in (Status.E_VIOLATION, Status.E_HOST):
+                raise
+            self._callbacks.tell(Severity.INFO, str(error))  # its job is released all the same
+        finally:
+            self._callbacks.close()
         self._check_process_state("end")
 
     def __enter__(self) -> Self:

@@ -16,7 +16,7 @@ import os
 import sys
 import threading
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import partial, wraps
 from types import TracebackType
@@ -42,6 +42,7 @@ from filed.agents.abi import (
 )
 from filed.agents.page import name_rule
 from filed.agents.pulse import CANCEL_AT, HEARTBEAT_AT, PROGRESS_WORD, Cancel, Pulse
+from filed.agents.secret import Secret
 from filed.errors import printable
 
 MAX_TEXT_BYTES = 8 << 10  # of a message; more is a dump, not a sentence
@@ -62,7 +63,7 @@ class HostServices(Protocol):
     def put_state(self, state: bytes, state_format: int) -> None: ...
 
     def secret(self, name: str) -> bytes | None:
-        """The secret of that name; None when there is none."""
+        """A secret that is no option of the agent's; None when there is none of that name."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,11 +103,22 @@ class Callbacks:
     that the agent broke. detail: its last `fail`.
     """
 
-    def __init__(self, agent: str, version: int, pulse: Pulse, services: HostServices, *, in_job: bool) -> None:
+    def __init__(
+        self,
+        agent: str,
+        version: int,
+        pulse: Pulse,
+        services: HostServices,
+        *,
+        secrets: Mapping[str, Secret],
+        in_job: bool,
+    ) -> None:
         self._agent, self._pulse, self._services, self._in_job = agent, pulse, services, in_job
+        self._secrets = secrets
         self._thread = threading.get_ident()
         self._kept: deque[tuple[Severity, str]] = deque()
         self._lost_messages = 0
+        self._closed = False
         self.state_allowed = False
         self.made = 0
         self.trouble = False
@@ -123,7 +135,7 @@ class Callbacks:
             PutStateFn(self.trampoline("put_state", self._put_state, job_thread=True)),
             SecretFn(self.trampoline("secret", self._secret, job_thread=True)),
             DeferFn(self.trampoline("defer", self._defer)),
-            ExtensionFn(self.trampoline("extension", self._extension)),
+            ExtensionFn(self.trampoline("extension", self._extension, job_thread=True)),
         )
         self.table = BpHostApi(
             ctypes.sizeof(BpHostApi),
@@ -147,6 +159,8 @@ class Callbacks:
                 self.made += 1
                 if context != self._context:
                     return self._refuse(f"{name} was called with a ctx that is not this table's", Status.E_INVAL)
+                if self._closed:
+                    return self._refuse(f"{name} was called on the table of a Job that has ended", Status.E_SEQUENCE)
                 if job_thread and get_ident() != own_thread:
                     return self._refuse(f"{name} was called from a thread of the agent's own", Status.E_SEQUENCE)
                 return int(body(*arguments))
@@ -161,6 +175,14 @@ class Callbacks:
             self.fault = (where, fault)
         self.trouble = True
         self._pulse.ask_cancel(Cancel.FAULT)
+
+    def close(self) -> None:
+        """The Job of this table has ended: whoever still uses it breaks the contract."""
+        self._closed = True
+        self.drain()
+
+    def tell(self, severity: Severity, text: str) -> None:
+        self._services.message(severity, text)
 
     def drain(self) -> None:
         """Delivers what the agent's own threads said. On the job thread, between calls."""
@@ -235,7 +257,8 @@ class Callbacks:
         name = ctypes.string_at(name_at)
         if len(name) > MAX_SECRET_NAME_BYTES:
             return Status.E_INVAL
-        value = self._services.secret(name.decode("utf-8", "backslashreplace"))
+        key = name.decode("utf-8", "backslashreplace")
+        value = self._secrets[key].read() if key in self._secrets else self._services.secret(key)
         if value is None:
             return Status.E_NOTFOUND
         if len(value) > cap:

@@ -24,6 +24,7 @@ from filed.agents.abi import (
 from filed.errors import AgentLoadError, printable
 
 ID = re.compile(r"[a-z0-9][a-z0-9-]{0,31}")
+_KEY = re.compile(r"[a-z][a-z0-9_-]*")
 MAX_LIST = 1000  # options, aliases, claims: a longer list has lost its NULL
 MAX_TEXT_BYTES = 4096
 
@@ -175,8 +176,8 @@ def _options(agent: str, raw: BpDescriptor) -> tuple[OptionSpec, ...]:
 def _option(agent: str, address: int) -> OptionSpec:
     raw = BpOption.from_buffer_copy(ctypes.string_at(address, ctypes.sizeof(BpOption)))
     key = _text(agent, "option", raw.key)
-    if not key:
-        raise _refusal(agent, "an option has no key")
+    if not _KEY.fullmatch(key):
+        raise _refusal(agent, f"its option {key!r} is not lower-case letters, digits, - and _")
     if raw.type not in set(OptionType):
         raise _refusal(agent, f"its option {key} has type {raw.type}, which this host does not know")
     choices = tuple(_text(agent, key, raw.choices).split("|")) if raw.choices else ()

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import ctypes
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from contextlib import ExitStack
 from dataclasses import dataclass
 from types import TracebackType
@@ -23,6 +23,7 @@ from filed.agents.callbacks import Callbacks, HostServices, UnraisableHook
 from filed.agents.caller import Caller
 from filed.agents.descriptor import Descriptor
 from filed.agents.load import Library
+from filed.agents.options import Settings
 from filed.agents.page import PageReader
 from filed.agents.process_state import ProcessState
 from filed.agents.pulse import Call, Pulse
@@ -56,7 +57,7 @@ class Begin:
 class Agent:
     """A context manager: `with Agent(...) as agent:` creates and configures, leaving destroys.
 
-    options: (key, value) in order, as `options.check_options` gives them. doorbell: a descriptor that becomes readable
+    settings: from `check_options`. doorbell: a descriptor that becomes readable
     when a cancel is asked for. clock: monotonic seconds. All on one thread, the job thread.
     """
 
@@ -65,7 +66,7 @@ class Agent:
         library: Library,
         services: HostServices,
         pulse: Pulse,
-        options: Iterable[tuple[str, str]] = (),
+        settings: Settings = Settings(),  # noqa: B008  frozen
         *,
         doorbell: int | None = None,
         timeout_s: float = AGENT_TIMEOUT_S,
@@ -74,15 +75,14 @@ class Agent:
         self.library = library
         self.pulse = pulse
         self._services, self._doorbell, self._timeout_s, self._clock = services, doorbell, timeout_s, clock
-        self._options = tuple(options)
+        self._settings = settings
         self._address = 0
         self._job: AgentJob | None = None
         self._open = ExitStack()
-        self._callbacks = Callbacks(self.label, library.version, pulse, services, in_job=False)
+        self._tables: list[Callbacks] = []
+        self._callbacks = self._table(in_job=False)
         self.caller = Caller(library, pulse, self._callbacks)
         self.process_state = ProcessState.now()
-        # Tables that agents were given. Some keep using a Job's table after its end; it must not be gone then.
-        self._kept: list[Callbacks] = [self._callbacks]
 
     @property
     def descriptor(self) -> Descriptor:
@@ -99,7 +99,7 @@ class Agent:
             undo.callback(self._destroy)
             self._create()
             api, call = self.library.api, self.caller.call
-            for key, value in self._options:
+            for key, value in self._settings.options:
                 if not api.option:
                     raise AgentError(self.label, "option", Status.E_UNSUPPORTED, f"it takes no options, given: {key}")
                 call(Call.option, api.option, self._address, key.encode(), value.encode())
@@ -119,9 +119,8 @@ class Agent:
         if self._job is not None and not self._job.ended:
             raise LocalProtocolError("begin: the agent's last Job has not ended")
         self._check_kind(why)
-        callbacks = Callbacks(self.label, self.library.version, self.pulse, self._services, in_job=True)
+        callbacks = self._table(in_job=True)
         callbacks.state_allowed = why.kind == Kind.BACKUP
-        self._kept.append(callbacks)
         state = ctypes.create_string_buffer(why.state, len(why.state)) if why.state else None
         raw = BpBegin(
             ctypes.sizeof(BpBegin),
@@ -172,6 +171,20 @@ class Agent:
             self.process_state = ProcessState.now()  # said once
             self.caller.violated(when, f"it changed {changed} of the process")
 
+    def _table(self, *, in_job: bool) -> Callbacks:
+        callbacks = Callbacks(
+            self.label,
+            self.library.version,
+            self.pulse,
+            self._services,
+            secrets=self._settings.secrets,
+            in_job=in_job,
+        )
+        self._tables.append(callbacks)
+        # Agents with stray threads use tables after their time; the memory must still be there then.
+        self.library.kept.append(callbacks)
+        return callbacks
+
     def _check_kind(self, why: Begin) -> None:
         about = self.descriptor
         able = about.can_restore if why.kind == Kind.RESTORE else about.can_backup
@@ -204,6 +217,9 @@ class Agent:
         address, self._address = self._address, 0
         if address:
             self.caller.call_void(Call.destroy, self.library.api.destroy, address)
+        for callbacks in self._tables:
+            if callbacks.violation:
+                self.caller.violated(Call.destroy, callbacks.violation)
 
     def _record_fault(self, where: str, fault: BaseException) -> None:
-        self._kept[-1].record_fault(where, fault)
+        self._tables[-1].record_fault(where, fault)

@@ -27,13 +27,17 @@ _ANY_SUFFIX = (".so", ".dll")
 
 @dataclass(frozen=True, slots=True)
 class Library:
-    """A loaded agent. `version` is the negotiated one; `api` our copy of its function table."""
+    """A loaded agent. `version` is the negotiated one; `api` our copy of its function table.
+
+    kept: what C was given pointers to and ctypes would let go of too early.
+    """
 
     path: Path
     descriptor: Descriptor
     version: int
     api: BpAgentApi = field(repr=False)
     handle: ctypes.CDLL = field(repr=False)
+    kept: list[object] = field(repr=False, default_factory=list)
 
     def __str__(self) -> str:
         """The line for the log."""

@@ -21,6 +21,7 @@ from typing import NoReturn
 from filed.agents.abi import (
     ENTRY,
     STREAM_MASK,
+    AgentStream,
     Change,
     Entry,
     EntryFlag,
@@ -48,8 +49,8 @@ _kind_of = itemgetter(
 )
 # Columns of a record, as u32 or u64 words.
 _NAME, _LINK, _OLD_NAME, _INLINE, _TLV = 0, 2, 4, 6, 8
-_CHANGE = 43
-_SIZE_U64, _BLOCKS_U64 = 8, 9
+_TYPE, _CHANGE = 42, 43
+_STREAMS_U64, _SIZE_U64, _BLOCKS_U64 = 6, 8, 9
 _NSEC = (28, 32, 36, 40)
 
 
@@ -139,6 +140,9 @@ class PageReader:
         self._absolute = absolute
         self._known_kinds: set[tuple[int, ...]] = set()
 
+    def violated(self, call: str, rule: str, entry: bytes = b"") -> NoReturn:
+        violated(self._agent, call, rule, entry)
+
     def parse(
         self,
         call: str,
@@ -185,6 +189,8 @@ class PageReader:
             end=end,
             complete=complete,
         )
+        if len(set(map(_cookie_of, entries))) != count:
+            self._check_cookies(call, result)
         if any(words[_LINK + 1 :: step].tolist()) or any(words[_OLD_NAME + 1 :: step].tolist()):
             self._check_links(call, result)
         return result
@@ -208,6 +214,9 @@ class PageReader:
         offsets, lengths = words[_NAME::step].tolist(), words[_NAME + 1 :: step].tolist()
         if min(lengths) == 0 or min(offsets) < low or max(map(add, offsets, lengths)) > cap:
             return False
+        symlinks = words[_TYPE::step].tolist().count(EntryType.SYMLINK)
+        if symlinks and not all(map(_has_its_link, entries)):
+            return False
         renamed = words[_CHANGE::step].tolist().count(Change.RENAMED)
         if renamed != sum(map(bool, words[_OLD_NAME + 1 :: step].tolist())):
             return False
@@ -218,6 +227,12 @@ class PageReader:
             if any(lengths) or (column == _INLINE and any(offsets)):
                 for offset, length in zip(offsets, lengths, strict=True):
                     if (length or (offset and column == _INLINE)) and not low <= offset <= offset + length <= cap:
+                        return False
+                if column == _TLV and any(o % 8 for o, n in zip(offsets, lengths, strict=True) if n):
+                    return False
+                if column == _INLINE:
+                    streams = longs[_STREAMS_U64 :: step // 2].tolist()
+                    if any(o and not s & AgentStream.DATA.bit for o, s in zip(offsets, streams, strict=True)):
                         return False
         return True
 
@@ -244,6 +259,15 @@ class PageReader:
                 violated(self._agent, call, rule, name)
         raise AssertionError("the fast and the exact checks disagree")
 
+    def _check_cookies(self, call: str, page: Page) -> None:
+        """Unique in the page, but for what nobody will ever ask for."""
+        seen: set[int] = set()
+        for entry, name in page:
+            if entry.change != Change.DELETED:
+                if entry.cookie in seen:
+                    violated(self._agent, call, f"cookie {entry.cookie} is twice on its page", name)
+                seen.add(entry.cookie)
+
     def _check_links(self, call: str, page: Page) -> None:
         for entry, name in page:
             if entry.link_len and b"\0" in page.link(entry):
@@ -254,12 +278,22 @@ class PageReader:
                     violated(self._agent, call, f"old name: {rule}", name)
 
 
-_name_of = itemgetter(0, 1)
+_name_of = itemgetter(Entry._fields.index("name_off"), Entry._fields.index("name_len"))
+_cookie_of = itemgetter(Entry._fields.index("cookie"))
 
 
 def _entries(records: bytes, stride: int) -> list[Entry]:
     layout = ENTRY if stride == ENTRY.size else Struct(f"{ENTRY.format}{stride - ENTRY.size}x")
     return list(map(Entry._make, layout.iter_unpack(records)))
+
+
+def _has_its_link(entry: Entry) -> bool:
+    return bool(
+        entry.type != EntryType.SYMLINK
+        or entry.link_len
+        or entry.flags & EntryFlag.FAILED
+        or entry.change == Change.DELETED
+    )
 
 
 def _entry_rule(entry: Entry, low: int, cap: int) -> str:
@@ -273,6 +307,12 @@ def _entry_rule(entry: Entry, low: int, cap: int) -> str:
         return "size or blocks is not below 2^63"
     if not entry.name_len:
         return "an entry has no name"
+    if not _has_its_link(entry):
+        return "a symbolic link leads nowhere"
+    if entry.tlv_off % 8 and entry.tlv_len:
+        return f"small streams at {entry.tlv_off}, not a multiple of 8"
+    if entry.inline_off and not entry.streams & AgentStream.DATA.bit:
+        return "inline data of an entry without data"
     if (entry.change == Change.RENAMED) != bool(entry.old_name_len):
         return "RENAMED and an old name go together"
     for what, offset, length in (
@@ -297,6 +337,8 @@ def _kind_rule(streams: int, valid: int, kind: int, change: int, flags: int) -> 
         return f"change {change} is unknown"
     if kind not in _BACKUP_TYPES and not (kind == 0 and change == Change.DELETED):
         return f"type {kind} is unknown or not for a backup"
+    if change == Change.DELETED and streams:
+        return "a DELETED entry has streams"
     if flags & ~_FLAGS_MASK:
         return f"flags {flags:#x} has bits that this version does not know"
     return ""

@@ -13,8 +13,8 @@
 #include "dirs.h"
 #include "fileset.h"
 
-/* A longer path is left out and told: 32 times what one call of the kernel takes, an eighth of the smallest page. */
-#define PATH_BYTES_MAX (128u * 1024)
+/* A longer path is left out and told: 16 times what one call of the kernel takes. */
+#define PATH_BYTES_MAX (64u * 1024)
 
 /* The kernel's longest list of attribute names, and its longest value. */
 #define BACKUP_SCRATCH_BYTES (2u * 64 * 1024)

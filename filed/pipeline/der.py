@@ -15,7 +15,6 @@ from cryptography.hazmat import asn1
 from cryptography.x509 import ObjectIdentifier
 
 from filed.errors import StreamError
-from filed.wire.stream import Stream
 
 T = TypeVar("T")
 MAX_RECORD_BYTES: Final = 1 << 20  # some three thousand recipients
@@ -83,10 +82,10 @@ def pack_session(cipher: str, iv: bytes, recipients: Sequence[Recipient]) -> byt
 
 def parse_session(record: bytes) -> tuple[str, bytes, tuple[Recipient, ...]]:
     """(cipher OID, IV, recipients).  StreamError when it is not session data of version 0."""
-    data = _decode(_CryptoData, record, Stream.ENCRYPTED_SESSION_DATA)
+    data = _decode(_CryptoData, record)
     recipients = data.recipients.as_list()
     if data.version or any(to.version for to in recipients):
-        raise StreamError("session data of a version that is not known", Stream.ENCRYPTED_SESSION_DATA)
+        raise StreamError("session data of a version that is not known")
     return (
         data.algorithm.dotted_string,
         data.iv,
@@ -110,10 +109,10 @@ def pack_signatures(signers: Sequence[Signer]) -> bytes:
 
 def parse_signatures(record: bytes) -> tuple[Signer, ...]:
     """StreamError when it is not a signature record of version 0."""
-    data = _decode(_SignatureData, record, Stream.SIGNED_DIGEST)
+    data = _decode(_SignatureData, record)
     signers = data.signers.as_list()
     if data.version or any(signer.version for signer in signers):
-        raise StreamError("a signature of a version that is not known", Stream.SIGNED_DIGEST)
+        raise StreamError("a signature of a version that is not known")
     return tuple(
         Signer(
             signer.key_id,
@@ -125,10 +124,10 @@ def parse_signatures(record: bytes) -> tuple[Signer, ...]:
     )
 
 
-def _decode(kind: type[T], record: bytes, stream: int) -> T:
+def _decode(kind: type[T], record: bytes) -> T:
     if len(record) > MAX_RECORD_BYTES:
-        raise StreamError("session or signature data of more than a megabyte", stream)
+        raise StreamError("session or signature data of more than a megabyte")
     try:
         return asn1.decode_der(kind, record)
     except ValueError as error:
-        raise StreamError(f"session or signature data is damaged ({error})", stream) from error
+        raise StreamError(f"session or signature data is damaged ({error})") from error

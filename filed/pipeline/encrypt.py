@@ -27,7 +27,7 @@ from filed.errors import StreamError
 from filed.pipeline.compress import HEADER, MAX_CHUNK_BYTES
 from filed.pipeline.keys import Certificate, Cipher, Keyring
 from filed.pipeline.workers import Slot
-from filed.wire.stream import Buffer, Stream
+from filed.wire.stream import Buffer
 
 if TYPE_CHECKING:
     from cryptography.hazmat.primitives.ciphers import CipherContext
@@ -72,9 +72,9 @@ def open_session(record: Buffer, keyring: Keyring) -> SessionKey:
     oid, iv, recipients = parse_session(bytes(record))
     cipher = next((cipher for cipher in Cipher if cipher.oid == oid), None)
     if cipher is None:
-        raise StreamError(f"encrypted with a cipher that is not known ({oid})", Stream.ENCRYPTED_SESSION_DATA)
+        raise StreamError(f"encrypted with a cipher that is not known ({oid})")
     if len(iv) != BLOCK:
-        raise StreamError("session data with an IV of another length", Stream.ENCRYPTED_SESSION_DATA)
+        raise StreamError("session data with an IV of another length")
     for recipient in recipients:
         pair = keyring.pair(recipient.key_id)
         if pair is None:
@@ -82,12 +82,12 @@ def open_session(record: Buffer, keyring: Keyring) -> SessionKey:
         try:
             key = pair.private_key.decrypt(recipient.wrapped_key, PKCS1v15())
         except ValueError as error:
-            raise StreamError("the session key cannot be unwrapped", Stream.ENCRYPTED_SESSION_DATA) from error
+            raise StreamError("the session key cannot be unwrapped") from error
         if len(key) != cipher.key_bytes:
-            raise StreamError("the session key has a wrong length", Stream.ENCRYPTED_SESSION_DATA)
+            raise StreamError("the session key has a wrong length")
         return SessionKey(cipher, key, iv)
     wanted = ", ".join(recipient.key_id.hex() for recipient in recipients)
-    raise StreamError(f"encrypted for the keys {wanted or '(none)'}: give the key pair of one of them", 22)
+    raise StreamError(f"encrypted for the keys {wanted or '(none)'}: give the key pair of one of them")
 
 
 class PacketCipher:

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 from filed.errors import StreamError
 from filed.pipeline.digest import Digest
 from filed.pipeline.keys import KeyPair, Keyring
-from filed.wire.stream import Buffer, Stream
+from filed.wire.stream import Buffer
 
 if TYPE_CHECKING:
     from cryptography.hazmat.primitives.asymmetric.utils import Prehashed
@@ -71,9 +71,7 @@ def verify(record: Buffer, keyring: Keyring, digests: dict[Digest, bytes]) -> Si
             continue
         kind = _kind(signer.digest_algorithm)
         if kind is None:
-            raise StreamError(
-                f"signed with a digest that is not known ({signer.digest_algorithm})", Stream.SIGNED_DIGEST
-            )
+            raise StreamError(f"signed with a digest that is not known ({signer.digest_algorithm})")
         digest = digests.get(kind.digest)
         if digest is None:
             return Signed.UNCHECKED

@@ -2,10 +2,14 @@
 
 from filed.volume.block import BlockHeader as BlockHeader
 from filed.volume.block import BlockVersion as BlockVersion
+from filed.volume.block import block_length as block_length
+from filed.volume.block import first_file_index as first_file_index
+from filed.volume.block import parse_header as parse_header
 from filed.volume.block import single_record_block as single_record_block
 from filed.volume.label import SessionEnd as SessionEnd
 from filed.volume.label import SessionLabel as SessionLabel
 from filed.volume.label import VolumeLabel as VolumeLabel
+from filed.volume.label import check_name as check_name
 from filed.volume.label import pack_session_label as pack_session_label
 from filed.volume.label import pack_volume_label as pack_volume_label
 from filed.volume.label import parse_session_label as parse_session_label
@@ -17,6 +21,11 @@ from filed.volume.record import LabelType as LabelType
 from filed.volume.record import Record as Record
 from filed.volume.record import Session as Session
 from filed.volume.selection import FileIndexes as FileIndexes
+from filed.volume.survey import SessionPart as SessionPart
+from filed.volume.survey import end_of_session as end_of_session
+from filed.volume.survey import last_file_index as last_file_index
+from filed.volume.survey import survey as survey
+from filed.volume.walk import Block as Block
 from filed.volume.walk import Damage as Damage
 from filed.volume.walk import OnDamage as OnDamage
 from filed.volume.writer import BlockWriter as BlockWriter

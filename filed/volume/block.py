@@ -30,6 +30,7 @@ from filed.volume.record import RECORD_HEADER, Buffer, Session
 BB02_HEADER = struct.Struct(">III4sII")
 BB03_CHECKSUM = struct.Struct(">Q")
 BB03_HEADER_BYTES = BB02_HEADER.size + BB03_CHECKSUM.size
+BLOCK_HEADER_BYTES = BB02_HEADER.size
 MAGIC_BB02 = b"BB02"
 MAGIC_BB03 = b"BB03"
 MAGIC_OFFSET = 12
@@ -40,6 +41,7 @@ MAX_BLOCK_BYTES = 20_000_000
 
 _TWEAK = struct.Struct(">III4x")
 _CRC = struct.Struct(">I")
+_LENGTH = struct.Struct(">I")
 _NO_CHECKSUM = bytes(BB03_CHECKSUM.size)
 
 
@@ -89,6 +91,18 @@ def parse_header(data: Buffer, at: int = 0) -> BlockHeader:
     if not smallest <= length <= MAX_BLOCK_BYTES:
         raise VolumeError(f"a block of {length} bytes is not possible ({smallest} to {MAX_BLOCK_BYTES})")
     return BlockHeader(checksum, options, length, number, version, Session(session_id, session_time))
+
+
+def block_length(run: memoryview, at: int) -> int:
+    """Length of the sealed block at run[at:]."""
+    length: int = _LENGTH.unpack_from(run, at + _CRC.size)[0]
+    return length
+
+
+def first_file_index(run: memoryview, at: int) -> int:
+    """FileIndex of the first record of the sealed BB02 block at run[at:]."""
+    header: tuple[int, int, int] = RECORD_HEADER.unpack_from(run, at + BLOCK_HEADER_BYTES)
+    return header[0]
 
 
 def verify(header: BlockHeader, block: memoryview, body: Buffer) -> None:

@@ -15,6 +15,7 @@ from enum import IntEnum
 from typing import NamedTuple, TypeAlias
 
 RECORD_HEADER = struct.Struct(">iiI")
+RECORD_HEADER_BYTES = RECORD_HEADER.size
 MAX_RECORD_BYTES = 20_000_000
 """A record is shorter than this; real readers refuse more, and so it bounds our memory."""
 

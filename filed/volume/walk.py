@@ -146,15 +146,17 @@ class Walk:
             yield from self.blocks(held, min(offset, end))
 
     def headers(self, start: int = 0) -> Iterator[tuple[int, BlockHeader]]:
-        """Offset and header of each block, nothing verified. Raises VolumeError where no whole block follows."""
-        offset, size = start, self._source.size()
-        while offset < size:
+        """Offset and header of each block, nothing verified; 44 bytes are read of each."""
+        offset = start
+        while not self._ends_at(offset, TO_THE_END, _PEEK_BYTES):
             try:
                 header, _ = self._peek(offset, _PEEK_BYTES)
+                left = self._source.size() - offset
+                if header.length > left:
+                    raise VolumeError(_torn(header, left))  # noqa: TRY301 - caught to add the place, or to pass over
             except VolumeError as error:
-                raise self._placed(offset, error) from error
-            if offset + header.length > size:
-                raise self._placed(offset, _torn(header, size - offset))
+                offset = self._pass_over(offset, TO_THE_END, error)
+                continue
             yield offset, header
             offset += header.length
 

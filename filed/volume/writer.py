@@ -45,9 +45,11 @@ class BlockWriter:
         self._start = 0  # of the open block in the buffer
         self._used = _BODY  # end of the last record in the open block
         self._limit = block_bytes  # end of the open block
+        self.last_index = 0  # FileIndex of the last record written
 
     def write(self, file_index: int, stream: int, data: Buffer) -> None:
         """Append one record. `data` has less than 20,000,000 bytes and is free again on return."""
+        self.last_index = file_index
         used = self._used
         size = len(data)
         body = used + _HEADER
@@ -75,6 +77,19 @@ class BlockWriter:
         """Length the open block would have if closed now; 0 when it holds no record."""
         length = self._used - self._start
         return length if length > _BODY else 0
+
+    @property
+    def closed_bytes(self) -> int:
+        """Bytes of closed blocks that the sink has not got yet."""
+        return self._start
+
+    @property
+    def open_index(self) -> int:
+        """FileIndex of the first record in the open block; 0 when it holds none."""
+        if not self.open_bytes:
+            return 0
+        header: tuple[int, int, int] = RECORD_HEADER.unpack_from(self._view, self._start + _BODY)
+        return header[0]
 
     def flush_closed(self) -> None:
         """Hand every closed block to the sink; the open block stays open."""

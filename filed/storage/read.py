@@ -1,0 +1,70 @@
+"""A Job's records out of its Volumes, in order."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+
+from filed.errors import VolumeError
+from filed.storage.session import JobMedia
+from filed.volume import Assembly, Damage, FileIndexes, OnDamage, Record, Session, VolumeReader
+
+
+def read_session(
+    directory: Path,
+    media: Iterable[JobMedia],
+    session: Session,
+    selection: FileIndexes | None,
+    *,
+    on_damage: OnDamage | None,
+    key: bytes | None,
+) -> Iterator[Record]:
+    """See VolumeDirectory.read_session."""
+    assembly = Assembly()
+    volume = ""
+    for part in media:
+        volume = part.volume
+        if not part.last_index:
+            continue  # labels only
+        if selection is not None and not selection.overlaps(part.first_index, part.last_index):
+            continue
+        try:
+            reader = _open(directory, part, on_damage, key)
+        except VolumeError as error:
+            if on_damage is None:
+                raise
+            on_damage(Damage(part.volume, part.start, part.end + 1 - part.start, str(error), session))
+            continue
+        with reader:
+            yield from reader.select(session, selection, part.start, part.end + 1, assembly)
+    lost = assembly.drop(session)
+    if lost is not None and lost.wanted:
+        text = f"the last record of FileIndex {lost.file_index} is not complete; it would go on in a Volume that is not listed"
+        if on_damage is None:
+            raise VolumeError(f"Volume {volume}: {text}")
+        on_damage(Damage(volume, 0, 0, text, session, lost.file_index))
+
+
+def check_volume_name(name: str) -> None:
+    """A Volume name is a file name in the directory and nothing else: it comes from catalogs and labels. Raises VolumeError."""
+    if not name or name in {".", ".."} or "/" in name or "\\0" in name:
+        raise VolumeError(f"{name!r} cannot be the name of a Volume")
+
+
+def _open(directory: Path, part: JobMedia, on_damage: OnDamage | None, key: bytes | None) -> VolumeReader:
+    check_volume_name(part.volume)
+    reader = VolumeReader(directory / part.volume, key=key, on_damage=on_damage)
+    try:
+        _check_label(reader, part.volume)
+    except VolumeError as error:
+        if on_damage is None:
+            reader.close()
+            raise
+        on_damage(Damage(part.volume, 0, 0, str(error)))
+    return reader
+
+
+def _check_label(reader: VolumeReader, volume: str) -> None:
+    name = reader.label().name
+    if name != volume:
+        raise VolumeError(f"the file of Volume {volume} holds the Volume {name}; put the right one there")

@@ -1,0 +1,53 @@
+"""Every session in a directory of Volumes: what a catalog is rebuilt from."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from pathlib import Path
+
+from filed.errors import VolumeError
+from filed.storage.session import JobMedia
+from filed.volume import Damage, OnDamage, Session, SessionLabel, SessionPart, VolumeReader, survey
+
+
+@dataclass(frozen=True, slots=True)
+class ScannedSession:
+    """One Job's run as the Volumes tell it."""
+
+    session: Session
+    label: SessionLabel | None  # None: the Volume with its start is missing
+    ended: SessionLabel | None  # with `end`; None: the Job died, or its last Volume is missing
+    media: tuple[JobMedia, ...]  # in the order in which they were written
+
+    @property
+    def is_complete(self) -> bool:
+        return self.label is not None and self.ended is not None
+
+
+def scan(directory: Path, volumes: Iterable[str], on_damage: OnDamage | None) -> list[ScannedSession]:
+    """The sessions of these Volumes, oldest first. Reads block headers, not data.
+
+    on_damage: None is strict; else damaged places and unreadable Volumes are told to it and left out.
+    """
+    found: dict[Session, list[tuple[str, SessionPart]]] = {}
+    for name in volumes:
+        try:
+            with VolumeReader(directory / name, on_damage=on_damage) as reader:
+                for part in survey(reader):
+                    found.setdefault(part.session, []).append((name, part))
+        except VolumeError as error:
+            if on_damage is None:
+                raise
+            on_damage(Damage(name, 0, 0, str(error)))
+    sessions = [_joined(session, parts) for session, parts in found.items()]
+    return sorted(sessions, key=lambda one: (one.session.vol_session_time, one.session.vol_session_id))
+
+
+def _joined(session: Session, parts: list[tuple[str, SessionPart]]) -> ScannedSession:
+    # BlockNumbers go on from Volume to Volume; a start label, if there is one, comes first whatever its number.
+    parts.sort(key=lambda named: (named[1].label is None, named[1].first_number))
+    media = tuple(JobMedia(name, part.first_index, part.last_index, part.start, part.end) for name, part in parts)
+    label = next((part.label for _, part in parts if part.label), None)
+    ended = next((part.ended for _, part in parts if part.ended), None)
+    return ScannedSession(session, label, ended, media)

@@ -1,0 +1,62 @@
+"""The far end of a Job's records, as the Job sees it: a Storage Daemon's session or a directory of Volumes."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Protocol
+
+from filed.volume import Buffer, Session
+
+
+@dataclass(frozen=True, slots=True)
+class JobIdentity:
+    """Who writes; goes into the session labels."""
+
+    job_id: int
+    job: str  # the unique name: Name.2026-11-23_10.25.18_03
+    name: str
+    client: str
+    file_set: str
+    level: str = "F"  # one letter
+    type: str = "B"  # one letter
+    file_set_digest: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class JobTotals:
+    """How it went; goes into the end-of-session label, and from there into a rebuilt catalog."""
+
+    files: int
+    bytes: int
+    errors: int = 0
+    status: str = "T"  # one letter: T, W, E, f, A
+
+
+@dataclass(frozen=True, slots=True)
+class JobMedia:
+    """A stretch of a Volume that holds records of a Job. FileIndexes are 0 when it holds labels only."""
+
+    volume: str
+    first_index: int
+    last_index: int
+    start: int  # offset of the first block
+    end: int  # offset of the last byte
+
+
+class AppendSession(Protocol):
+    """One Job's records on their way out. One thread uses it. After a VolumeError only `abandon` is left."""
+
+    @property
+    def session(self) -> Session: ...
+
+    def write(self, file_index: int, stream: int, data: Buffer) -> None:
+        """One record of less than 20,000,000 bytes; `data` is free again on return. FileIndexes do not fall."""
+
+    def position(self) -> tuple[str, int]:
+        """Volume and offset of the block that the next record goes into, as far as known now."""
+
+    def finish(self, totals: JobTotals) -> list[JobMedia]:
+        """End the session. On return everything is on stable storage, in Volume order. Once; then nothing more."""
+
+    def abandon(self) -> None:
+        """Take back what was written, as far as possible. Never raises; nothing happens after `finish`."""

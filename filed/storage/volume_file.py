@@ -1,0 +1,150 @@
+"""A Volume file that is ours alone, to append to.
+
+Alone means flock(2) on the file: another process, or another Job of this one, finds it taken and takes another Volume.
+Readers take no lock.
+"""
+
+from __future__ import annotations
+
+import errno
+import fcntl
+import os
+import stat
+from pathlib import Path
+
+from filed.errors import VolumeError
+
+VOLUME_MODE = 0o640
+
+_ADVICE = {
+    errno.ENOSPC: "free some space or prune old Jobs, then run the Job again",
+    errno.EDQUOT: "the quota is used up: raise it or prune old Jobs, then run the Job again",
+    errno.EFBIG: "no larger file is allowed there: set a smaller Maximum Volume Bytes, then run the Job again",
+    errno.EROFS: "the file system is read-only: mount it writable, then run the Job again",
+    errno.EIO: "check the disk and the kernel's log before the next Job",
+    errno.EACCES: "give the user who runs this program the right to write there",
+    errno.EPERM: "give the user who runs this program the right to write there",
+    errno.EMFILE: "too many files are open: raise the limit (ulimit -n)",
+    errno.ENOLCK: "the file system cannot lock files: use another one",
+    errno.EOPNOTSUPP: "the file system cannot lock files: use another one",
+}
+
+
+def explain(what: str, path: Path, error: OSError) -> VolumeError:
+    """The error for a person: what failed, where, why, what to do."""
+    advice = _ADVICE.get(error.errno or 0, "")
+    return VolumeError(f"{what}: {path}: {error.strerror or error}" + (f"; {advice}" if advice else ""))
+
+
+class VolumeFile:
+    """An open, locked Volume. `write` appends at `offset`, which is ours to set."""
+
+    def __init__(self, path: Path, fd: int) -> None:
+        self.path = path
+        self.name = path.name
+        self.offset = 0
+        self._fd = fd
+
+    @classmethod
+    def lock(cls, path: Path) -> VolumeFile | None:
+        """Open an existing Volume for appending; None when somebody has it, or it is gone. Raises VolumeError."""
+        try:
+            fd = os.open(path, os.O_RDWR | os.O_NOFOLLOW | os.O_CLOEXEC | os.O_NONBLOCK)
+        except FileNotFoundError:
+            return None
+        except OSError as error:
+            raise explain("the Volume cannot be opened", path, error) from error
+        return cls._locked(path, fd)
+
+    @classmethod
+    def create(cls, path: Path) -> VolumeFile | None:
+        """Make a new, empty Volume; None when the name is taken. Raises VolumeError."""
+        try:
+            fd = os.open(path, os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC, VOLUME_MODE)
+        except FileExistsError:
+            return None
+        except OSError as error:
+            raise explain("no Volume can be made", path, error) from error
+        return cls._locked(path, fd)
+
+    @classmethod
+    def _locked(cls, path: Path, fd: int) -> VolumeFile | None:
+        volume = cls(path, fd)
+        try:
+            fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            mine, there = os.fstat(fd), path.stat(follow_symlinks=False)
+        except (BlockingIOError, FileNotFoundError):
+            volume.close()
+            return None
+        except OSError as error:
+            volume.close()
+            raise explain("the Volume cannot be locked", path, error) from error
+        if (mine.st_dev, mine.st_ino) != (there.st_dev, there.st_ino):
+            volume.close()  # removed, and perhaps made anew, before we had the lock
+            return None
+        if not stat.S_ISREG(mine.st_mode):
+            volume.close()
+            raise VolumeError(f"{path} is not a plain file; move it away")
+        return volume
+
+    def size(self) -> int:
+        return os.fstat(self._fd).st_size
+
+    def read(self, offset: int, length: int) -> bytes:
+        try:
+            return os.pread(self._fd, length, offset)
+        except OSError as error:
+            raise explain(f"Volume {self.name} cannot be read at offset {offset}", self.path, error) from error
+
+    def write(self, data: memoryview) -> None:
+        """All of `data`. After VolumeError some of it may be in the file, behind `offset`."""
+        offset = self.offset
+        try:
+            while data:
+                done = os.pwrite(self._fd, data, offset)
+                offset += done
+                data = data[done:]
+        except OSError as error:
+            raise explain(f"Volume {self.name} cannot be written at offset {offset}", self.path, error) from error
+        self.offset = offset
+
+    def truncate(self, offset: int) -> None:
+        """Cut the file; the next write goes to its end. On stable storage on return."""
+        try:
+            os.ftruncate(self._fd, offset)
+            os.fsync(self._fd)
+        except OSError as error:
+            raise explain(f"Volume {self.name} cannot be cut to {offset} bytes", self.path, error) from error
+        self.offset = offset
+
+    def sync(self) -> None:
+        """Everything written is on stable storage on return."""
+        try:
+            os.fsync(self._fd)
+        except OSError as error:
+            raise explain(f"Volume {self.name} cannot be brought to the disk", self.path, error) from error
+
+    def remove(self) -> None:
+        """Delete the file while it is ours, and let it go."""
+        try:
+            self.path.unlink()
+            sync_directory(self.path.parent)
+        except OSError as error:
+            raise explain("the Volume cannot be removed", self.path, error) from error
+        finally:
+            self.close()
+
+    def close(self) -> None:
+        """Let it go; somebody else may have it now."""
+        if self._fd >= 0:
+            os.close(self._fd)
+            self._fd = -1
+
+
+def sync_directory(path: Path) -> None:
+    """Names made, changed or removed in `path` are on stable storage on return. Raises OSError."""
+    fd = os.open(path, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+    try:
+        os.fsync(fd)
+    finally:
+        os.close(fd)

@@ -1,4 +1,4 @@
-"""`filed` beside restic, borg and tar | pigz: a first Full, then an Incremental in which nothing changed.
+"""`filed` beside restic, borg and tar | pigz: a Full, an Incremental in which nothing changed, a restore of everything.
 
 Taken in turn (A B C, A B C, ...) on warm caches, into a new repository each time, on one disk; medians. Prints a
 Markdown table for docs/benchmarks.md. On a busy machine only the ratios mean something.
@@ -11,12 +11,14 @@ import os
 import platform
 import shutil
 import subprocess
+import tempfile
 from collections import defaultdict
+from dataclasses import dataclass
 from pathlib import Path
 
 import datasets
 from contenders import Contender, contenders
-from measure import Cost, median, run, warm
+from measure import Cost, MeasuredProgramError, median, run, warm
 
 ROUNDS = {"small": 5, "text": 3, "random": 3}
 
@@ -26,11 +28,20 @@ def stored(repository: Path) -> int:
     return sum(path.stat().st_size for path in repository.rglob("*") if path.is_file())
 
 
-def once(contender: Contender, tree: Path, scratch: Path) -> tuple[Cost, Cost, int]:
-    """Costs of the Full and of the Incremental, bytes stored by the Full; the repository is gone afterwards."""
+@dataclass(frozen=True, slots=True)
+class Round:
+    """One turn of one contender. stored: bytes after the Full."""
+
+    full: Cost
+    again: Cost
+    restore: Cost
+    stored: int
+
+
+def once(contender: Contender, tree: Path, scratch: Path) -> Round:
+    """The repository and what was restored are gone afterwards. Raises MeasuredProgramError."""
     repository = scratch / "repository"
-    shutil.rmtree(repository, ignore_errors=True)
-    repository.mkdir(parents=True)
+    repository.mkdir()
     contender.prepare(repository)
     log = scratch / "output.txt"
     warm(tree)
@@ -38,8 +49,15 @@ def once(contender: Contender, tree: Path, scratch: Path) -> tuple[Cost, Cost, i
     size = stored(repository)
     warm(tree)
     again = run(contender.again(repository, tree), contender.env, log)
+    where = repository / "restored"
+    where.mkdir()
+    os.sync()
+    restore = run(contender.restore(repository, where), contender.env, log)
+    back = next(path for path in where.rglob(tree.name) if path.is_dir())
+    if datasets.size(back) != datasets.size(tree):
+        raise MeasuredProgramError(f"{contender.name} did not restore everything")
     shutil.rmtree(repository)
-    return full, again, size
+    return Round(full, again, restore, size)
 
 
 def machine() -> str:
@@ -64,24 +82,27 @@ def table(tree: Path, rounds: int, names: list[str], scratch: Path) -> str:
     """Measure, and return the Markdown table of one tree."""
     files, total = datasets.size(tree)
     everybody = contenders()
-    fulls, agains, sizes = defaultdict(list), defaultdict(list), {}
+    rounds_of: dict[str, list[Round]] = defaultdict(list)
     for turn in range(rounds):
         for name in names:
-            full, again, sizes[name] = once(everybody[name], tree, scratch)
-            fulls[name].append(full)
-            agains[name].append(again)
-            print(f"  {tree.name} {turn + 1}/{rounds} {name}: {full.wall_s:.2f} s, {again.wall_s:.2f} s", flush=True)
+            one = once(everybody[name], tree, scratch)
+            rounds_of[name].append(one)
+            seconds = ", ".join(f"{cost.wall_s:.2f}" for cost in (one.full, one.again, one.restore))
+            print(f"  {tree.name} {turn + 1}/{rounds} {name}: {seconds} s", flush=True)
     lines = [
         f"### {tree.name}: {files:,} files, {total / 1e6:,.0f} MB (median of {rounds})",
         "",
-        "| | Full, s | processor, s | MB/s | stored, MB | peak memory, MB | nothing changed, s | processor, s |",
-        "| --- | ---: | ---: | ---: | ---: | ---: | ---: | ---: |",
+        "| | Full, s | cpu, s | MB/s | stored, MB | peak, MB | nothing changed, s | cpu, s | restore, s | cpu, s |",
+        "| --- | ---: | ---: | ---: | ---: | ---: | ---: | ---: | ---: | ---: |",
     ]
     for name in names:
-        full, again = median(fulls[name]), median(agains[name])
+        done = rounds_of[name]
+        full, again = median([one.full for one in done]), median([one.again for one in done])
+        restore = median([one.restore for one in done])
         lines.append(
-            f"| {name} | {full.wall_s:.2f} | {full.cpu_s:.2f} | {total / 1e6 / full.wall_s:,.0f} | {sizes[name] / 1e6:,.1f} "
-            f"| {full.peak_bytes / 1e6:,.0f} | {again.wall_s:.2f} | {again.cpu_s:.2f} |"
+            f"| {name} | {full.wall_s:.2f} | {full.cpu_s:.2f} | {total / 1e6 / full.wall_s:,.0f} "
+            f"| {done[-1].stored / 1e6:,.1f} | {full.peak_bytes / 1e6:,.0f} | {again.wall_s:.2f} | {again.cpu_s:.2f} "
+            f"| {restore.wall_s:.2f} | {restore.cpu_s:.2f} |"
         )
     return "\n".join(lines)
 
@@ -98,7 +119,8 @@ def main() -> None:
     report = [machine()]
     for name in args.trees:
         tree = datasets.make(name, args.directory)
-        report += ["", table(tree, args.rounds or ROUNDS[name], args.only, args.directory / "work")]
+        with tempfile.TemporaryDirectory(dir=args.directory) as scratch:
+            report += ["", table(tree, args.rounds or ROUNDS[name], args.only, Path(scratch))]
     print("\n".join(report))
 
 

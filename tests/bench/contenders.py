@@ -21,6 +21,7 @@ class Contender(Protocol):
     def prepare(self, repository: Path) -> None: ...
     def full(self, repository: Path, tree: Path) -> list[str]: ...
     def again(self, repository: Path, tree: Path) -> list[str]: ...
+    def restore(self, repository: Path, where: Path) -> list[str]: ...
 
 
 class Filed:
@@ -44,6 +45,9 @@ class Filed:
     def again(self, repository: Path, tree: Path) -> list[str]:
         return self._backup(repository, tree, "incremental")
 
+    def restore(self, repository: Path, where: Path) -> list[str]:
+        return [str(FILED), "restore", "-s", str(repository / "volumes"), "latest", "--where", str(where), "--json"]
+
 
 class Restic:
     """`restic backup`: compression auto (zstd), always encrypts; syncs its pack files."""
@@ -62,6 +66,9 @@ class Restic:
         return ["restic", "backup", "--quiet", str(tree)]
 
     again = full
+
+    def restore(self, repository: Path, where: Path) -> list[str]:
+        return ["restic", "restore", "latest", "--quiet", "--target", str(where)]
 
 
 class Borg:
@@ -84,6 +91,9 @@ class Borg:
     def again(self, repository: Path, tree: Path) -> list[str]:
         return ["borg", "create", "::again", str(tree)]
 
+    def restore(self, repository: Path, where: Path) -> list[str]:
+        return ["bash", "-c", f"cd {shlex.quote(str(where))} && exec borg extract ::again"]
+
 
 class TarPigz:
     """`tar --listed-incremental | pigz`, level 6: no index, no digests, nothing synced."""
@@ -96,17 +106,29 @@ class TarPigz:
     def prepare(self, repository: Path) -> None:
         pass
 
-    def _pipe(self, repository: Path, tree: Path, archive: str) -> list[str]:
-        at = {"dir": tree.parent, "tree": tree.name, "snap": repository / "snapshot", "out": repository / archive}
-        quoted = {key: shlex.quote(str(value)) for key, value in at.items()}
-        pipe = "tar -C {dir} --listed-incremental={snap} -cf - {tree} | pigz > {out}".format(**quoted)
-        return ["bash", "-o", "pipefail", "-c", pipe]
+    def _pipe(self, pipe: str, **places: Path) -> list[str]:
+        return [
+            "bash",
+            "-o",
+            "pipefail",
+            "-c",
+            pipe.format(**{key: shlex.quote(str(at)) for key, at in places.items()}),
+        ]
+
+    def _create(self, repository: Path, tree: Path, archive: str) -> list[str]:
+        pipe = "tar -C {parent} --listed-incremental={snapshot} -cf - {tree} | pigz > {archive}"
+        places = {"tree": Path(tree.name), "snapshot": repository / "snapshot", "archive": repository / archive}
+        return self._pipe(pipe, parent=tree.parent, **places)
 
     def full(self, repository: Path, tree: Path) -> list[str]:
-        return self._pipe(repository, tree, "full.tar.gz")
+        return self._create(repository, tree, "full.tar.gz")
 
     def again(self, repository: Path, tree: Path) -> list[str]:
-        return self._pipe(repository, tree, "again.tar.gz")
+        return self._create(repository, tree, "again.tar.gz")
+
+    def restore(self, repository: Path, where: Path) -> list[str]:
+        pipe = "pigz -dc {archive} | tar -C {where} -xf -"
+        return self._pipe(pipe, archive=repository / "full.tar.gz", where=where)
 
 
 def contenders() -> dict[str, Contender]:

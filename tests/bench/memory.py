@@ -10,6 +10,7 @@ import argparse
 import multiprocessing
 import os
 import shutil
+import tempfile
 from pathlib import Path
 
 from compare import machine
@@ -17,14 +18,13 @@ from contenders import contenders
 from measure import run
 
 DIRECTORIES = 2_000
-CONTENT = b"a small file, as most are\n"
 
 
 def _plain(directory: Path, files: int) -> None:
     directory.mkdir(parents=True)
     for n in range(files):
         fd = os.open(directory / f"file-{n:06}", os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o644)
-        os.write(fd, CONTENT)
+        os.write(fd, f"the only copy: {directory.name} {n}\n".encode())  # nothing to deduplicate
         os.close(fd)
 
 
@@ -69,14 +69,11 @@ def main() -> None:
         make(tree, args.entries, twins=kind == "twins")
         for name in args.only:
             contender = everybody[name]
-            repository = args.directory / "work" / "repository"
-            shutil.rmtree(repository, ignore_errors=True)
-            repository.mkdir(parents=True)
-            contender.prepare(repository)
-            log = args.directory / "work" / "output.txt"
-            full = run(contender.full(repository, tree), contender.env, log)
-            again = run(contender.again(repository, tree), contender.env, log)
-            shutil.rmtree(repository)
+            with tempfile.TemporaryDirectory(dir=args.directory) as scratch:
+                repository, log = Path(scratch), Path(scratch, "output.txt")
+                contender.prepare(repository)
+                full = run(contender.full(repository, tree), contender.env, log)
+                again = run(contender.again(repository, tree), contender.env, log)
             lines.append(
                 f"| {name} | {args.entries:,} {kind} | {full.peak_bytes / 1e6:,.0f} | {full.wall_s:.1f} "
                 f"| {again.peak_bytes / 1e6:,.0f} | {again.wall_s:.1f} |"

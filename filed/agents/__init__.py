@@ -35,6 +35,7 @@ from filed.agents.page_buffer import INLINE_LIMIT
 from filed.agents.process_state import ProcessState
 from filed.agents.pulse import Call, Cancel, Counters, Current, Pulse
 from filed.agents.report import describe_exit, describe_hang
+from filed.agents.scan import Scanned, examine, scan
 from filed.agents.watchdog import Watchdog
 
 __all__ = [
@@ -70,6 +71,7 @@ __all__ = [
     "ProcessState",
     "Pulse",
     "Replace",
+    "Scanned",
     "Settings",
     "Severity",
     "StateWhy",
@@ -82,9 +84,11 @@ __all__ = [
     "check_options",
     "describe_exit",
     "describe_hang",
+    "examine",
     "fence",
     "find",
     "join_xattr",
     "load",
+    "scan",
     "split_xattr",
 ]

@@ -86,10 +86,10 @@ def read_descriptor(agent: str, address: int) -> tuple[Descriptor, BpAgentApi, i
     """
     magic = ctypes.string_at(address, len(MAGIC))
     if magic != MAGIC:
-        raise _refusal(agent, f"its descriptor starts with {magic!r}, not {MAGIC!r}: it is no agent")
+        raise _refusal(agent, f"the magic of its descriptor is {magic!r}, not {MAGIC!r}: it is no agent")
     size = ctypes.c_uint32.from_address(address + BpDescriptor.struct_size.offset).value
     if size < ctypes.sizeof(BpDescriptor):
-        raise _refusal(agent, f"its descriptor has {size} bytes, version 1.0 has {ctypes.sizeof(BpDescriptor)}")
+        raise _refusal(agent, f"the size of its descriptor is {size}, in version 1.0 {ctypes.sizeof(BpDescriptor)}")
     raw = BpDescriptor.from_buffer_copy(ctypes.string_at(address, ctypes.sizeof(BpDescriptor)))
     name = _text(agent, "id", raw.id)
     if not ID.fullmatch(name):
@@ -123,8 +123,8 @@ def read_descriptor(agent: str, address: int) -> tuple[Descriptor, BpAgentApi, i
 
 def _choose(agent: str, raw: BpDescriptor) -> int:
     low, high = raw.min_version, raw.max_version
-    if low > high or low >> 16 != 1:
-        raise _refusal(agent, f"its versions {version_text(low)} to {version_text(high)} make no sense")
+    if low > high:
+        raise _refusal(agent, f"its range of versions, {version_text(low)} to {version_text(high)}, is empty")
     chosen: int = min(HOST_MAX, high)
     if chosen < max(HOST_MIN, low):
         raise _refusal(
@@ -145,7 +145,7 @@ def _copy_api(agent: str, address: int | None) -> BpAgentApi:
         raise _refusal(agent, "it has no function table")
     size = ctypes.c_uint32.from_address(address).value
     if size < ctypes.sizeof(BpAgentApi):
-        raise _refusal(agent, f"its function table has {size} bytes, version 1.0 has {ctypes.sizeof(BpAgentApi)}")
+        raise _refusal(agent, f"the size of its function table is {size}, in version 1.0 {ctypes.sizeof(BpAgentApi)}")
     return BpAgentApi.from_buffer_copy(ctypes.string_at(address, ctypes.sizeof(BpAgentApi)))
 
 

@@ -83,7 +83,7 @@ def load(
     """Finds, trusts, opens, asks and negotiates. Every refusal is an AgentLoadError with the agent's id.
 
     digests: lower-case SHA-256 of the libraries that may be loaded; empty: any that the path's owners put there.
-    owners: who may own them, default `trusted_owners()`. pulse: says "opening" or "query" should that crash.
+    owners: who may own them, default `trusted_owners()`. pulse: where a crash in the library's constructors or in the query shows.
     """
     agent = agent_id(name)
     named = find(name, directories)
@@ -96,22 +96,19 @@ def load(
     flaw = why_not_loadable(path)
     if flaw:
         raise AgentLoadError(agent, "load", 0, f"not loaded: {flaw}")
-    with _marked(pulse, agent, Call.opening):
+    with _marked(pulse, agent, Call.load):
         try:
             handle = ctypes.CDLL(str(path), mode=os.RTLD_NOW | os.RTLD_LOCAL)
         except OSError as why:
             raise AgentLoadError(agent, "load", 0, f"not loaded: {why}") from why
     query = _query_function(agent, path, handle)
+    # Reading the descriptor is part of it: a wild pointer crashes there.
     with _marked(pulse, agent, Call.query):
         address = query(HOST_MIN, HOST_MAX)
-    if not address:
-        raise AgentLoadError(
-            agent,
-            "load",
-            0,
-            f"not loaded: it refuses this host's versions {version_text(HOST_MIN)} to {version_text(HOST_MAX)}",
-        )
-    descriptor, api, chosen = read_descriptor(agent, address)
+        if not address:
+            ours = f"{version_text(HOST_MIN)} to {version_text(HOST_MAX)}"
+            raise AgentLoadError(agent, "load", 0, f"not loaded: it refuses this host's versions {ours}")
+        descriptor, api, chosen = read_descriptor(agent, address)
     return Library(path, descriptor, chosen, api, handle)
 
 

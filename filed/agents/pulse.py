@@ -45,7 +45,7 @@ class Call(IntEnum):
     """Every moment in which an agent's code runs; the name is what a report says."""
 
     none = 0
-    opening = 1
+    load = 1  # its constructors
     query = 2
     create = 3
     option = 4
@@ -101,10 +101,13 @@ class Progress(NamedTuple):
 
 
 class Pulse:
-    """See the module. Made once per Job by the parent; both sides keep it for the Job's life."""
+    """See the module. Made once per Job by the parent; both sides keep it for the Job's life.
 
-    def __init__(self) -> None:
-        self._page = mmap.mmap(-1, PAGE_BYTES)
+    descriptor: of a file of PAGE_BYTES to map, for a process that is not forked; default: anonymous memory.
+    """
+
+    def __init__(self, descriptor: int = -1) -> None:
+        self._page = mmap.mmap(descriptor, PAGE_BYTES)
         view = memoryview(self._page)
         self.words = view.cast("Q")  # the hot words are written by index: 30 ns each
         self.halves = view.cast("I")
@@ -113,11 +116,11 @@ class Pulse:
     # ---- the job process -----------------------------------------------------------------------------------------
 
     def register(self, agent: str) -> Slot:
-        """Gives an agent ("exchange 1.4") its number for `mark`. Past 29 agents all share the last one."""
-        number = 1
-        while number < SLOTS and self.halves[(SLOTS_AT + (number - 1) * SLOT_BYTES) // 4]:
-            number += 1
+        """Gives an agent ("exchange 1.4") its number for `mark`. Past 29 agents the newest takes the last one."""
         text = agent.encode()[: SLOT_BYTES - 4]
+        number = 1
+        while number < SLOTS and self._text(SLOTS_AT + (number - 1) * SLOT_BYTES, SLOT_BYTES - 4) not in (b"", text):
+            number += 1
         at = SLOTS_AT + (number - 1) * SLOT_BYTES
         self._page[at + 4 : at + 4 + len(text)] = text
         self.halves[at // 4] = len(text)

@@ -9,17 +9,21 @@ from filed.agents.pulse import Pulse
 
 
 def describe_exit(pulse: Pulse, wait_status: int) -> str:
-    """One sentence for a job process that died without an outcome.
+    """One sentence for a job process that died without an outcome. wait_status: as `os.waitpid` gives it."""
+    return describe_exit_code(pulse, os.waitstatus_to_exitcode(wait_status))
 
-    wait_status: as `os.waitpid` gives it. Names agent, version, call and entry when an agent's call was in progress.
+
+def describe_exit_code(pulse: Pulse, exit_code: int) -> str:
+    """The same for an exit code, minus the signal's number for a crash.
+
+    Names agent, version, call and entry when an agent's call was in progress.
     """
     current = pulse.current()
     who = f"agent {current.agent}" if current else "the job process"
     where = f" in {current}" if current else ", outside of any agent"
-    if os.WIFSIGNALED(wait_status):
-        return f"{who} crashed ({signal_name(os.WTERMSIG(wait_status))}){where}"
-    code = os.waitstatus_to_exitcode(wait_status)
-    return f"{who} called exit({code}){where}"
+    if exit_code < 0:
+        return f"{who} crashed ({signal_name(-exit_code)}){where}"
+    return f"{who} called exit({exit_code}){where}"
 
 
 def describe_hang(pulse: Pulse, seconds: float) -> str:

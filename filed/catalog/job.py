@@ -63,7 +63,10 @@ class JobTotals:
 
 @dataclass(frozen=True, slots=True)
 class JobMedia:
-    """One Volume's part of a Job. Addresses are byte offsets in the Volume; `end` is that of the last byte."""
+    """A stretch of a Volume that holds records of a Job. FileIndexes are 0 when it holds labels only.
+
+    start: offset of the first block; end: of the last byte.
+    """
 
     volume: str
     first_index: int

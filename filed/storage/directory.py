@@ -88,12 +88,14 @@ class VolumeDirectory:
         job: JobIdentity,
         max_volume_bytes: int = 0,
         *,
+        session: Session | None = None,
         finished: Callable[[Session], bool] | None = None,
         report: Callable[[str], None] = _quiet,
     ) -> VolumeAppendSession:
         """Begin a Job's session in a Volume that has room and is nobody else's now, else in a new one.
 
         max_volume_bytes: a Volume does not grow beyond that; 0 for no limit.
+        session: the pair that names the Job's records, when a catalog gave it one; else one nobody had before.
         finished: does the catalog know this session as a Job that ended? Asked before the blocks of a session which has no end
             in its Volume are cut off.
         report: called with one line for each thing a person should know (a tail cut off, a damaged Volume left alone).
@@ -101,7 +103,7 @@ class VolumeDirectory:
         """
         for what, name in (("Job", job.job), ("Job", job.name), ("Client", job.client), ("FileSet", job.file_set)):
             check_name(what, name)
-        session = self._sequence.next_session(self._clock())
+        session = session or self._sequence.next_session(self._clock())
         volume, unused, created = self._room(session, max_volume_bytes, finished, report)
         return VolumeAppendSession(
             volume,

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Protocol
 
+from filed.catalog import JobMedia
 from filed.volume import Buffer, Session
 
 
@@ -30,17 +31,6 @@ class JobTotals:
     bytes: int
     errors: int = 0
     status: str = "T"  # one letter: T, W, E, f, A
-
-
-@dataclass(frozen=True, slots=True)
-class JobMedia:
-    """A stretch of a Volume that holds records of a Job. FileIndexes are 0 when it holds labels only."""
-
-    volume: str
-    first_index: int
-    last_index: int
-    start: int  # offset of the first block
-    end: int  # offset of the last byte
 
 
 class AppendSession(Protocol):

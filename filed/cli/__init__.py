@@ -1,0 +1,1 @@
+"""argv to calls: one file for each group of commands."""

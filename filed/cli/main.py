@@ -1,0 +1,79 @@
+"""`filed`: the entry point. Subcommands are imported when they are called, so that each starts fast."""
+
+from __future__ import annotations
+
+import importlib
+import sys
+from typing import Any, NoReturn
+
+import click
+
+import filed
+from filed.cli.exit import Exit
+from filed.errors import FiledError
+
+COMMANDS = {
+    "backup": "filed.cli.backup:backup",
+    "restore": "filed.cli.restore:restore",
+    "jobs": "filed.cli.query:jobs",
+    "ls": "filed.cli.query:ls",
+    "find": "filed.cli.query:find",
+    "diff": "filed.cli.query:diff",
+    "verify": "filed.cli.verify:verify",
+    "prune": "filed.cli.prune:prune",
+    "catalog": "filed.cli.catalog:catalog",
+    "agent": "filed.cli.agent:agent",
+    "config": "filed.cli.config:config",
+    "completion": "filed.cli.completion:completion",
+}
+
+
+class LazyGroup(click.Group):
+    """A group whose commands are modules, loaded by name."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:  # noqa: ARG002  click's signature
+        return list(COMMANDS)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:  # noqa: ARG002  click's signature
+        place = COMMANDS.get(cmd_name)
+        if place is None:
+            return None
+        module, _, name = place.partition(":")
+        command: click.Command = getattr(importlib.import_module(module), name)
+        return command
+
+
+@click.group(
+    cls=LazyGroup,
+    context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
+    epilog="Exit codes: 0 good, 1 nothing was done (usage, conf), 2 the Job failed, 3 good with warnings, "
+    "4 differences were found, 130 canceled.",
+)
+@click.version_option(filed.__version__, prog_name="filed")
+def cli() -> None:
+    """Save files and whatever agents know into Bacula Volumes, and bring them back."""
+
+
+def main(arguments: list[str] | None = None) -> NoReturn:
+    """Run one command and leave with its exit code."""
+    sys.exit(run(arguments))
+
+
+def run(arguments: list[str] | None = None) -> int:
+    """Run one command. Every error a person can cause becomes one line on stderr."""
+    try:
+        code: Any = cli.main(args=arguments, prog_name="filed", standalone_mode=False)
+    except click.exceptions.Abort:
+        return Exit.CANCELED
+    except click.ClickException as wrong:
+        wrong.show()
+        return Exit.USAGE
+    except FiledError as error:
+        click.echo(f"filed: {error}", err=True)
+        return Exit.USAGE
+    except BrokenPipeError:
+        sys.stderr.close()  # `filed ls | head` is no error
+        return Exit.GOOD
+    except KeyboardInterrupt:
+        return Exit.CANCELED
+    return int(code) if isinstance(code, int) else Exit.GOOD

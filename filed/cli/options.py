@@ -1,0 +1,88 @@
+"""What several commands ask in the same way."""
+
+from __future__ import annotations
+
+import os
+import socket
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, TypeVar
+
+import click
+
+from filed.errors import ConfigError
+from filed.fileset import Compression, CompressionKind, Signature
+from filed.job.description import KeyFiles
+
+F = TypeVar("F", bound=Callable[..., Any])
+
+storage = click.option(
+    "-s",
+    "--storage",
+    type=click.Path(path_type=Path, file_okay=False),
+    envvar="FILED_STORAGE",
+    metavar="DIR",
+    help="The directory of Volumes; also from FILED_STORAGE.",
+)
+as_json = click.option("--json", "as_json", is_flag=True, help="Print one JSON document on stdout, for programs.")
+quiet = click.option("-q", "--quiet", is_flag=True, help="Only warnings and errors.")
+verbose = click.option("-v", "--verbose", is_flag=True, help="Debug messages of agents too.")
+encrypt = click.option(
+    "--encrypt",
+    "keys",
+    metavar="PAIR[,MASTER...]",
+    help="PEM files: our certificate and private key, then certificates that may read too.",
+)
+keys = click.option(
+    "--keys", metavar="PAIR[,SIGNER...]", help="PEM files: a certificate and private key that opens what is encrypted."
+)
+
+
+def needed_storage(given: Path | None) -> Path:
+    """The directory given, absolute. Raises UsageError when there is none."""
+    if given is None:
+        raise click.UsageError("which directory of Volumes? Give -s DIR, or set FILED_STORAGE.")
+    return given.absolute()
+
+
+def key_files(text: str | None, *, encrypt: bool = True) -> KeyFiles | None:
+    """`PAIR,FILE,...` as key files."""
+    if not text:
+        return None
+    pair, *others = (Path(part).absolute() for part in text.split(","))
+    return KeyFiles(pair=pair, masters=tuple(others), encrypt=encrypt)
+
+
+def parse_compression(text: str) -> Compression | None:
+    """gzip1..gzip9 (gzip is gzip6), lzo, zstd1..zstd19 (zstd is zstd3), none. Raises ConfigError."""
+    word = text.lower()
+    if word == "none":
+        return None
+    if word == "lzo":
+        return Compression(CompressionKind.LZO)
+    for kind, usual, top in ((CompressionKind.GZIP, 6, 9), (CompressionKind.ZSTD, 3, 19)):
+        rest = word.removeprefix(kind.value)
+        if rest != word:
+            level = int(rest) if rest.isdecimal() else usual if not rest else 0
+            if 1 <= level <= top:
+                return Compression(kind, level)
+    raise ConfigError(f"--compress {text}: give gzip1 to gzip9, lzo, zstd1 to zstd19, or none")
+
+
+def parse_digest(text: str) -> Signature | None:
+    """md5, sha1, sha256, sha512, xxh64, xxh3_128 or none. Raises ConfigError."""
+    word = text.upper().replace("-", "_")
+    if word == "NONE":
+        return None
+    if word in Signature.__members__ and word != "XXH3_64":
+        return Signature[word]
+    raise ConfigError(f"--digest {text}: give md5, sha1, sha256, sha512, xxh64, xxh3_128 or none")
+
+
+def path_bytes(text: str) -> bytes:
+    """A path as given, absolute, `.` and `..` taken out without following links; bytes as the file system has them."""
+    return os.fsencode(os.path.normpath(Path.cwd() / text))
+
+
+def host_name() -> str:
+    return socket.gethostname().partition(".")[0] or "localhost"

@@ -1,0 +1,150 @@
+"""`filed restore`: the tree as it was at a Job, or parts of it."""
+
+from __future__ import annotations
+
+import json
+import os
+import time
+from pathlib import Path
+
+import click
+
+from filed.catalog import Catalog, Job
+from filed.cli import options
+from filed.cli.agents import default_setup
+from filed.cli.console import Console, duration_words, size_words
+from filed.cli.exit import Exit, exit_of
+from filed.cli.run import run_job
+from filed.errors import CatalogError, printable
+from filed.job.description import AgentSetup, KeyFiles, Replace, RestoreJob
+from filed.job.outcome import Outcome
+
+EXAMPLES = """
+\b
+Examples:
+  filed restore -s /mnt/disk --where /tmp/r              the newest backup, below /tmp/r
+  filed restore -s /mnt/disk 7 --where /tmp/r /etc       /etc as it was at JobId 7
+  filed restore -s /mnt/disk --where / --replace ifnewer back in place, older files only
+"""
+
+
+@click.command(epilog=EXAMPLES)
+@options.storage
+@click.option(
+    "-c", "--conf", type=click.Path(path_type=Path, dir_okay=False), help="A conf that names Storage and agents."
+)
+@click.option("--where", required=True, type=click.Path(path_type=Path), help="Restore below here; / is in place.")
+@click.option(
+    "--replace",
+    type=click.Choice([r.value for r in Replace]),
+    default="always",
+    show_default=True,
+    help="What to do with a file that is there already.",
+)
+@click.option("--dry-run", is_flag=True, help="Only list what would be restored.")
+@options.keys
+@options.as_json
+@options.quiet
+@options.verbose
+@click.argument("words", nargs=-1, metavar="[JOBID|latest] [PATH]...")
+def restore(  # noqa: PLR0917  one argument for each option
+    storage: Path | None,
+    conf: Path | None,
+    where: Path,
+    replace: str,
+    dry_run: bool,  # noqa: FBT001
+    keys: str | None,
+    as_json: bool,  # noqa: FBT001
+    quiet: bool,  # noqa: FBT001
+    verbose: bool,  # noqa: FBT001
+    words: tuple[str, ...],
+) -> int:
+    """Restore a Job's tree, or only the PATHs given, below WHERE.
+
+    A restore of an Incremental reads the Jobs it builds on, too: the tree is as it was at that Job.
+    """
+    directory, agents, key_files = _setting(storage, conf, keys)
+    with Catalog.read(directory) as catalog:
+        job, rest = chosen_job(catalog, words)
+        paths = tuple(options.path_bytes(path) for path in rest)
+        if dry_run:
+            return _dry_run(catalog, job, paths, as_json=as_json)
+    description = RestoreJob(
+        directory=directory,
+        jobid=job.job_id,
+        where=where.absolute(),
+        agents=agents,
+        paths=paths,
+        replace=Replace(replace),
+        keys=key_files,
+    )
+    begun = time.monotonic()
+    with Console("restore", quiet=quiet or as_json, verbose=verbose) as console:
+        outcome = run_job(description, console, agents.timeout_s)
+    _report(outcome, job, where, time.monotonic() - begun, as_json=as_json)
+    return exit_of(outcome.status)
+
+
+def _setting(storage: Path | None, conf: Path | None, keys: str | None) -> tuple[Path, AgentSetup, KeyFiles | None]:
+    if conf is None:
+        return options.needed_storage(storage), default_setup(), options.key_files(keys)
+    from filed.cli.conf_job import conf_setting  # noqa: PLC0415  the conf's grammar is 50 ms
+
+    directory, agents, conf_keys = conf_setting(conf, storage)
+    return directory, agents, options.key_files(keys) or conf_keys
+
+
+def chosen_job(catalog: Catalog, words: tuple[str, ...]) -> tuple[Job, tuple[str, ...]]:
+    """The Job a command is about, and the words left: paths. Without a number, the newest good backup.
+
+    Raises CatalogError when there is none.
+    """
+    if words and words[0].isdecimal():
+        job = catalog.job(int(words[0]))
+        if not job.good:
+            raise CatalogError(f"JobId {job.job_id} is no good backup ({job.failure or 'it is still running'})")
+        return job, words[1:]
+    good = [job for job in catalog.jobs() if job.good]
+    if not good:
+        raise CatalogError(f"no good backup in {catalog.path.parent}; make one with: filed backup -s DIR PATH...")
+    return good[-1], words[1:] if words[:1] == ("latest",) else words
+
+
+def _dry_run(catalog: Catalog, job: Job, paths: tuple[bytes, ...], *, as_json: bool) -> int:
+    names = (row.path for row in catalog.tree(job.job_id, paths))
+    if as_json:
+        click.echo(json.dumps({"jobid": job.job_id, "paths": [os.fsdecode(name) for name in names]}))
+    else:
+        for name in names:
+            click.echo(printable(name))
+    return Exit.GOOD
+
+
+def _report(outcome: Outcome, job: Job, where: Path, seconds: float, *, as_json: bool) -> None:
+    totals = outcome.totals
+    if as_json:
+        click.echo(
+            json.dumps(
+                {
+                    "jobid": job.job_id,
+                    "status": outcome.status.value,
+                    "files": totals.files,
+                    "bytes": totals.read_bytes,
+                    "skipped": totals.skipped,
+                    "errors": totals.errors,
+                    "warnings": totals.warnings,
+                    "seconds": round(seconds, 3),
+                    "text": outcome.text,
+                }
+            )
+        )
+        return
+    rate = size_words(totals.read_bytes / max(seconds, 0.001))
+    click.echo(f"Restore of JobId {job.job_id} to {where}: {outcome.status.words}")
+    click.echo(f"  {totals.files:,} files, {size_words(totals.read_bytes)} in {duration_words(seconds)}, {rate}/s")
+    if totals.skipped:
+        click.echo(f"  {totals.skipped:,} left as they were (--replace)")
+    if totals.errors or totals.warnings:
+        click.echo(f"  {totals.errors:,} errors, {totals.warnings:,} warnings: see the messages above")
+    if outcome.text:
+        click.echo(f"filed: {outcome.text}", err=True)

@@ -1,0 +1,61 @@
+"""One Job from the command line: its process, its messages, Ctrl-C, its end."""
+
+from __future__ import annotations
+
+import signal
+import time
+from pathlib import Path
+from types import FrameType
+
+from filed.catalog import Catalog
+from filed.cli.console import Console
+from filed.daemon.supervisor import JobProcess
+from filed.errors import CatalogError
+from filed.job.channel import Event
+from filed.job.description import JobDescription
+from filed.job.outcome import Outcome, Severity
+
+
+def run_job(description: JobDescription, console: Console, timeout_s: float) -> Outcome:
+    """Run a Job in its process. Ctrl-C and SIGTERM cancel it; the Job then ends marked canceled."""
+    stop = _Stop()
+    with JobProcess(description, agent_timeout_s=timeout_s) as process, stop:
+
+        def on_event(event: Event) -> None:
+            if event["event"] == "message":
+                console.message(Severity(str(event["severity"])), str(event["text"]))
+
+        def on_tick() -> None:
+            counters = process.pulse.counters
+            console.progress(counters.files, counters.bytes_read, counters.bytes_expected)
+
+        outcome = process.run(on_event, on_tick, wanted=lambda: not stop.asked)
+    if not outcome.status.good and process.jobid:
+        _mark_failed(description.directory, outcome)
+    return outcome
+
+
+def _mark_failed(directory: Path, outcome: Outcome) -> None:
+    """A Job whose process died could not say so in the catalog itself."""
+    try:
+        with Catalog.open(directory) as catalog:
+            catalog.fail_job(outcome.jobid, time.time(), outcome.text, outcome.status)
+    except CatalogError:
+        return  # what is wrong with the catalog is in the Job's own message; the next Job marks this one
+
+
+class _Stop:
+    """Notes SIGINT and SIGTERM instead of dying of them. The old handlers come back at the end."""
+
+    def __init__(self) -> None:
+        self.asked = False
+
+    def __enter__(self) -> None:
+        self._before = {number: signal.signal(number, self._note) for number in (signal.SIGINT, signal.SIGTERM)}
+
+    def __exit__(self, *_error: object) -> None:
+        for number, handler in self._before.items():
+            signal.signal(number, handler)
+
+    def _note(self, _number: int, _frame: FrameType | None) -> None:
+        self.asked = True

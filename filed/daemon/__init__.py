@@ -1,0 +1,1 @@
+"""Where everything is joined: the supervisor of job processes."""

@@ -1,0 +1,293 @@
+"""The agents of one Job: which line of the FileSet goes to whom, and each instance from `create` to `end`.
+
+`plugin` lines of the conf say which agents a Job is offered to, in order. A File line goes to the first that claims its path; a Plugin
+line of a FileSet to the agent it names. A line that nobody takes fails the Job before anything is saved.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from contextlib import ExitStack
+from dataclasses import dataclass
+from types import TracebackType
+from typing import Self
+
+from filed.agents import (
+    Agent,
+    AgentJob,
+    Attr,
+    Begin,
+    Entry,
+    EntryFlag,
+    Feature,
+    Kind,
+    Library,
+    Outcome,
+    Replace,
+    Severity,
+    StateWhy,
+    Status,
+    Verdict,
+    agent_id,
+    load,
+)
+from filed.agents import Level as AgentLevel
+from filed.agents.options import Settings, check_options
+from filed.catalog import SealedState
+from filed.errors import AgentError, AgentLoadError, JobError
+from filed.fileset import FileSet, Matcher
+from filed.job.description import AgentLine, AgentSetup, RestoreJob
+from filed.job.outcome import Severity as JobSeverity
+from filed.job.sealed import without_state
+from filed.job.workplace import Workplace
+
+_SEVERITIES = {
+    Severity.DEBUG: JobSeverity.DEBUG,
+    Severity.INFO: JobSeverity.INFO,
+    Severity.WARNING: JobSeverity.WARNING,
+    Severity.ERROR: JobSeverity.ERROR,
+}
+NODUMP = int(Attr.NODUMP)
+TOP = int(EntryFlag.TOP)
+
+
+class Services:
+    """What the host does for one instance: messages, verdicts, its pending state."""
+
+    def __init__(self, place: Workplace, name: str, matcher: Matcher | None) -> None:
+        self._place, self._name, self._matcher = place, name, matcher
+        self.state: tuple[bytes, int] | None = None
+
+    def message(self, severity: Severity, text: str) -> None:
+        self._place.message(_SEVERITIES[severity], f"{self._name}: {text}")
+
+    def match(self, path: bytes, entry: Entry) -> int:
+        if self._matcher is None:
+            return Verdict.NONE
+        top = bool(entry.flags & TOP)
+        nodump = bool(entry.attrs & NODUMP)
+        fs_type = entry.fs_type or None
+        verdict, text = self._matcher.directory(path, entry.dev, fs_type, nodump=nodump, top=top)
+        if text:
+            self._place.info(text)
+        return verdict
+
+    def put_state(self, state: bytes, state_format: int) -> None:
+        self.state = (state, state_format)
+
+    def secret(self, name: str) -> None:
+        """Secrets are options of the agent, which it may ask for by key; there are no others."""
+
+
+@dataclass(slots=True)
+class Instance:
+    """One instance of an agent, made and ready. command: of its plugin-name records, b"" for plain files."""
+
+    agent: Agent
+    services: Services
+    matcher: Matcher
+    fileset: FileSet
+    line: str  # the Plugin line; "" for File lines
+    command: bytes
+    job: AgentJob | None = None
+
+    @property
+    def prefixes(self) -> tuple[bytes, ...]:
+        """All its names are at or below these: its File lines, or what the agent claims."""
+        files = tuple(path for include in self.fileset.includes for path in include.files)
+        return files or self.agent.descriptor.claims
+
+    @property
+    def pending_state(self) -> SealedState | None:
+        """What the agent has put, to be sealed with the Job."""
+        if self.services.state is None:
+            return None
+        blob, number = self.services.state
+        return SealedState(self.agent.descriptor.id, self.line, number, blob)
+
+
+class Libraries:
+    """The agents of a setup, loaded when first needed."""
+
+    def __init__(self, place: Workplace, setup: AgentSetup) -> None:
+        self._place, self._setup = place, setup
+        self._loaded: dict[str, Library] = {}
+
+    def of(self, name: str) -> Library:
+        """Raises AgentLoadError with the reason."""
+        known = agent_id(name)
+        if known not in self._loaded:
+            library = load(known, self._setup.directories, digests=self._setup.digests, pulse=self._place.pulse)
+            self._place.debug(str(library))
+            self._loaded[known] = library
+        return self._loaded[known]
+
+    def line_of(self, name: str) -> AgentLine:
+        """The conf's line for an agent, else one without options. Raises JobError for an agent the conf does not name."""
+        for line in self._setup.lines:
+            if agent_id(line.name) == name:
+                return line
+        loaded = ", ".join(agent_id(line.name) for line in self._setup.lines)
+        raise JobError(f"no agent {name!r} here; the conf names: {loaded}. Add the line: plugin {name}")
+
+
+def instances(place: Workplace, setup: AgentSetup, fileset: FileSet, stack: ExitStack) -> list[Instance]:
+    """Create and configure an instance for each agent's File lines, and one for each Plugin line.
+
+    They are destroyed with `stack`. Raises JobError for a line that nobody takes.
+    """
+    libraries = Libraries(place, setup)
+    made = []
+    left = {path for include in fileset.includes for path in include.files}
+    for line in setup.lines:
+        library = libraries.of(line.name)
+        taken = {path for path in left if any(path.startswith(claim) for claim in library.descriptor.claims)}
+        left -= taken
+        if taken:
+            part = fileset.narrowed(taken.__contains__, lambda _plugin: False)
+            settings = check_options(library.descriptor, line.options)
+            made.append(_instance(place, setup, library, settings, part, "", stack))
+    if left:
+        names = ", ".join(agent_id(line.name) for line in setup.lines)
+        raise JobError(f"File = {min(left).decode('utf-8', 'replace')}: no agent takes it; the conf names: {names}")
+    for plugin in (plugin for include in fileset.includes for plugin in include.plugins):
+        name = plugin.partition(":")[0].strip()
+        library = libraries.of(libraries.line_of(name).name)
+        given = () if library.descriptor.features & Feature.VERBATIM else parse_plugin_line(plugin)
+        settings = check_options(library.descriptor, libraries.line_of(name).options, given)
+        part = fileset.narrowed(lambda _file: False, plugin.__eq__)
+        made.append(_instance(place, setup, library, settings, part, plugin, stack))
+    return made
+
+
+def _instance(
+    place: Workplace,
+    setup: AgentSetup,
+    library: Library,
+    settings: Settings,
+    part: FileSet,
+    line: str,
+    stack: ExitStack,
+) -> Instance:
+    about = library.descriptor
+    matcher = Matcher(part)
+    services = Services(place, about.id, matcher)
+    agent = stack.enter_context(
+        Agent(library, services, place.pulse, settings, doorbell=place.bell, timeout_s=setup.timeout_s)
+    )
+    if about.features & Feature.PLAIN_FILES:
+        command = b""
+    elif about.features & Feature.VERBATIM and line:
+        command = line.encode("utf-8", "surrogateescape")
+    else:
+        given = line.partition(":")[2]
+        command = f"{about.id}:{about.format}:{given}".encode("utf-8", "surrogateescape")
+    return Instance(agent, services, matcher, part, line, command)
+
+
+_PLUGIN_OPTION = re.compile(r"""\s*([A-Za-z][\w-]*)\s*=\s*("(?:[^"\\\\]|\\\\.)*"|[^,"]*?)\s*(?:,|$)""")
+
+
+def parse_plugin_line(line: str) -> tuple[tuple[str, str], ...]:
+    """The options of `Plugin = "name: key = value, key = value"`; a value with a comma stands in double quotes.
+
+    Raises JobError that shows the place where it stops making sense.
+    """
+    text = line.partition(":")[2].strip()
+    found, at = [], 0
+    while at < len(text):
+        match = _PLUGIN_OPTION.match(text, at)
+        if match is None:
+            raise JobError(f"Plugin = {line}: {text[at:]!r} is no `key = value`")
+        value = match[2]
+        if value.startswith('"'):
+            value = re.sub(r"\\(.)", r"\1", value[1:-1])
+        found.append((match[1], value))
+        at = match.end()
+    return tuple(found)
+
+
+def begin(place: Workplace, instance: Instance, why: Begin) -> AgentJob:
+    """Begin one instance's part of a backup; when it cannot continue from its base, once more without a state.
+
+    A superset in an Incremental restores correctly, so the level stays and the Job is warned.
+    """
+    try:
+        instance.job = instance.agent.begin(why)
+    except AgentError as error:
+        if error.code != Status.E_BASE or why.state_why == StateWhy.GAP:
+            raise
+        place.warning(f"{error}; it saves everything it has, once more")
+        instance.job = instance.agent.begin(without_state(why))
+    place.on_cancel(instance.job)
+    return instance.job
+
+
+class Restorer:
+    """The instance that restores the entries of one plugin command."""
+
+    def __init__(self, agent: Agent, job: AgentJob, replace: Replace) -> None:
+        self.agent, self.job, self.replace = agent, job, replace
+
+
+class Restorers:
+    """The instances of a restore, begun at their first entry. As a context manager it ends what was begun."""
+
+    def __init__(self, place: Workplace, job: RestoreJob) -> None:
+        self._place, self._job = place, job
+        self._libraries = Libraries(place, job.agents)
+        self._open = ExitStack()
+        self._begun: dict[bytes, Restorer] = {}
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, value: BaseException | None, tb: TracebackType | None) -> None:
+        self._open.__exit__(kind, value, tb)
+
+    def __iter__(self) -> Iterator[Restorer]:
+        return iter(self._begun.values())
+
+    def of(self, command: bytes) -> Restorer:
+        """The restorer for entries saved under `command`; b"" is the agent of plain files.
+
+        Raises AgentLoadError when nobody here restores them.
+        """
+        known = self._begun.get(command)
+        return known if known is not None else self._begin(command)
+
+    def commit(self) -> None:
+        """After the last record: directories' attributes, recovery, services."""
+        for restorer in self:
+            restorer.job.commit()
+            restorer.job.end(Outcome.DONE)
+
+    def _begin(self, command: bytes) -> Restorer:
+        library = self._library(command)
+        options = [line.options for line in self._job.agents.lines if agent_id(line.name) == library.descriptor.id]
+        settings = check_options(library.descriptor, options[0] if options else ())
+        services = Services(self._place, library.descriptor.id, None)
+        timeout_s = self._job.agents.timeout_s
+        agent = self._open.enter_context(
+            Agent(library, services, self._place.pulse, settings, doorbell=self._place.bell, timeout_s=timeout_s)
+        )
+        where = bytes(self._job.where).rstrip(b"/")
+        job = self._open.enter_context(agent.begin(Begin(Kind.RESTORE, AgentLevel.NONE, where=where, fileset=command)))
+        self._place.on_cancel(job)
+        restorer = Restorer(agent, job, Replace[self._job.replace.name])
+        self._begun[command] = restorer
+        return restorer
+
+    def _library(self, command: bytes) -> Library:
+        name = command.partition(b":")[0].decode("utf-8", "replace").strip() if command else "filesystem"
+        for line in self._job.agents.lines:
+            library = self._libraries.of(line.name)
+            about = library.descriptor
+            if name in (about.id, *about.aliases):
+                return library
+        if not command:
+            return self._libraries.of(name)
+        raise AgentLoadError(
+            name, "load", 0, "entries of this agent cannot be restored: the conf has no plugin line for it"
+        )

@@ -1,0 +1,178 @@
+"""A backup, told in order.
+
+The end is the part that matters: the last record is written -> the Volumes are on the disk -> one durable transaction makes the Job
+good and seals the agents' states -> each agent may commit what cannot be undone -> the Job ends. On error or cancel nothing is
+sealed, nothing committed, and the Volumes are cut back to where the Job began.
+"""
+
+from __future__ import annotations
+
+import time
+from contextlib import ExitStack
+from functools import partial
+
+from filed.agents import Begin, BeginFlag, Kind
+from filed.agents import Level as AgentLevel
+from filed.agents import Outcome as AgentOutcome
+from filed.catalog import Catalog, JobFacts, JobMedia, JobTotals, Level, NewJob, SealedState, facts_object, state_object
+from filed.catalog import Job as JobRow
+from filed.errors import AgentError, FiledError, ItemError, JobCanceled
+from filed.fileset import agent_text, wire_lines
+from filed.job import agents
+from filed.job.description import BackupJob
+from filed.job.hardlinks import HardLinks
+from filed.job.keeping import Keepings
+from filed.job.keys import load_keys
+from filed.job.levels import Base, choose_base
+from filed.job.outcome import JobStatus, Outcome
+from filed.job.sealed import Sealed
+from filed.job.selection import ChangedSince, Everything, Selection
+from filed.job.send import Lister, Sending
+from filed.job.sink import JobSink
+from filed.job.workplace import Workplace
+from filed.pipeline import RecordQueue, Workers
+from filed.storage import AppendSession, JobIdentity, VolumeDirectory
+from filed.storage import JobTotals as SessionTotals
+from filed.volume import Session
+
+_AGENT_LEVELS = {
+    Level.FULL: AgentLevel.FULL,
+    Level.DIFFERENTIAL: AgentLevel.DIFFERENTIAL,
+    Level.INCREMENTAL: AgentLevel.INCREMENTAL,
+}
+
+
+def backup(job: BackupJob, place: Workplace) -> Outcome:
+    """Save into `job.directory`. Raises FiledError when the Job failed, after leaving Volumes and catalog sound."""
+    directory = VolumeDirectory.open(job.directory, create=True)
+    with Catalog.open(job.directory, create=True) as catalog:
+        for dead in catalog.reconcile(time.time()):
+            place.info(f"Job {dead.job} (JobId {dead.job_id}) had died without a word; it is marked as failed")
+        base = choose_base(catalog, job, place)
+        row = catalog.begin_job(_new_job(job, base), time.time())
+        place.started(row.job_id, base.level.name.capitalize())
+        place.expected = base.expected_bytes
+        try:
+            media = _save(job, place, directory, catalog, base, row)
+        except BaseException as error:
+            status = JobStatus.CANCELED if isinstance(error, JobCanceled) else JobStatus.FATAL
+            words = str(error) if isinstance(error, FiledError) else f"internal error: {error!r}"
+            catalog.fail_job(row.job_id, time.time(), words, status)
+            raise
+    status = JobStatus.WARNINGS if place.totals.errors else JobStatus.OK
+    return place.ended(status, volumes=tuple(dict.fromkeys(part.volume for part in media)))
+
+
+def _save(
+    job: BackupJob, place: Workplace, directory: VolumeDirectory, catalog: Catalog, base: Base, row: JobRow
+) -> list[JobMedia]:
+    """From the first entry to the last commit. Returns where the Job lies."""
+    keys = load_keys(job.keys)
+    sealed = Sealed(catalog, base, row.fileset_digest)
+    with ExitStack() as stack:
+        instances = agents.instances(place, job.agents, job.fileset, stack)
+        identity = JobIdentity(row.job_id, row.job, row.name, row.client, row.fileset_name, row.level)
+        written = directory.append_session(
+            identity,
+            job.max_volume_bytes,
+            session=Session(row.vol_session_id, row.vol_session_time),
+            finished=partial(_finished, catalog),
+            report=place.info,
+        )
+        stack.callback(written.abandon)  # does nothing once it is finished
+        workers = stack.enter_context(Workers())
+        links = stack.enter_context(HardLinks(job.directory))
+        sink = JobSink(place, written, catalog.feed(row.job_id))
+        queue = RecordQueue(sink.write)
+        stack.callback(queue.discard)
+        selection = _selection(catalog, base, job, stack)
+        sending = Sending(place, queue, Keepings(keys, workers, queue), selection, links)
+        sink.on_digest = sending.digest_went_out
+        for instance in instances:
+            agent_job = agents.begin(place, instance, _begin(instance, base, row, sealed))
+            stack.enter_context(agent_job)
+            sending.instance(Lister(agent_job, instance.matcher, instance.command, instance.prefixes))
+        sending.deletions()
+        states = [state for instance in instances if (state := instance.pending_state) is not None]
+        for state in states:
+            sending.object(partial(state_object, state=state))
+        facts = JobFacts(row.start_time, row.since, sealed.base_job, row.fileset_text, place.totals.read_bytes)
+        sending.object(partial(facts_object, facts=facts))
+        queue.flush()
+        sink.feed.flush()
+        place.show_progress()
+        place.check_canceled()
+        media = _make_good(place, catalog, row, written, states)
+        for instance in instances:
+            _commit(place, instance)
+    return media
+
+
+def _finished(catalog: Catalog, session: Session) -> bool:
+    """Whether the catalog knows the session as a good Job: then its blocks stay, with or without an end label."""
+    found = (job for job in catalog.jobs() if (job.vol_session_id, job.vol_session_time) == session)
+    return any(job.good for job in found)
+
+
+def _new_job(job: BackupJob, base: Base) -> NewJob:
+    return NewJob(
+        name=job.name,
+        client=job.client,
+        level=base.level,
+        fileset_digest=job.fileset.digest(),
+        fileset_name=job.fileset.name,
+        fileset_text=b"\n".join(wire_lines(job.fileset)).decode("utf-8", "surrogateescape"),
+        since=base.base.start_time if base.base is not None else 0,
+        base=base.base.job_id if base.base is not None else None,
+    )
+
+
+def _selection(catalog: Catalog, base: Base, job: BackupJob, stack: ExitStack) -> Selection:
+    if base.base is None:
+        return Everything()
+    digested = any(options.signature for include in job.fileset.includes for options in include.options)
+    rows = stack.enter_context(catalog.base_list(base.base.job_id))
+    return ChangedSince(rows, base.base.start_time, digested=digested)
+
+
+def _begin(instance: agents.Instance, base: Base, row: JobRow, sealed: Sealed) -> Begin:
+    found = sealed.find(instance.agent.descriptor.id, instance.line)
+    return Begin(
+        kind=Kind.BACKUP,
+        level=_AGENT_LEVELS[base.level],
+        state_why=found.why,
+        flags=BeginFlag.ACCURATE,
+        since=(base.base.start_time, 0) if base.base is not None else (0, 0),
+        job=row.job,
+        base_job=sealed.base_job,
+        state=found.blob,
+        state_format=found.format,
+        fileset=agent_text(instance.fileset),
+    )
+
+
+def _make_good(
+    place: Workplace,
+    catalog: Catalog,
+    row: JobRow,
+    written: AppendSession,
+    states: list[SealedState],
+) -> list[JobMedia]:
+    """Volumes on the disk, then the one transaction that makes the Job good. Returns where the Job lies."""
+    totals = place.totals
+    status = JobStatus.WARNINGS if totals.errors else JobStatus.OK
+    media = written.finish(SessionTotals(totals.files, totals.job_bytes, totals.errors, status))
+    totals.stored_bytes = sum(part.end + 1 - part.start for part in media)
+    counted = JobTotals(totals.files, totals.job_bytes, totals.read_bytes, totals.errors, totals.deleted)
+    catalog.finish_job(row.job_id, status, time.time(), counted, media, states=states)
+    return media
+
+
+def _commit(place: Workplace, instance: agents.Instance) -> None:
+    """The point of no return of one agent. Its error is told and counted; the data is good."""
+    assert instance.job is not None
+    try:
+        instance.job.commit()
+    except (AgentError, ItemError) as error:
+        place.error(f"{error}; the data saved is good")
+    instance.job.end(AgentOutcome.DONE)

@@ -1,0 +1,166 @@
+"""An agent's entry as an attributes record, and a stored attributes record as an entry to restore.
+
+Wire numbers never appear in the agents' contract, and the contract's numbers never on a Volume: this is the border.
+"""
+
+from __future__ import annotations
+
+import stat as st
+
+from filed.agents.abi import Entry, EntryType, Has
+from filed.errors import StreamError
+from filed.wire.attributes import Attributes, FileType, decode_stat, encode_stat, pack_nanoseconds, parse_nanoseconds
+
+# Plain ints: an IntFlag in `&` costs a microsecond an entry.
+HAS_SIZE = int(Has.SIZE)
+HAS_ALL_OF_A_FILE = int(
+    Has.MODE | Has.OWNER | Has.SIZE | Has.BLOCKS | Has.INO | Has.NLINK | Has.ATIME | Has.MTIME | Has.CHTIME
+)
+HAS_RESTORED = int(Has.MODE | Has.OWNER | Has.INO | Has.NLINK | Has.RDEV | Has.ATIME | Has.MTIME | Has.CHTIME)
+
+READABLE_BY_ALL = 0o444
+SIZE_UNKNOWN = -1  # as plugins store it: the true length is that of the data
+PLAIN_BLKSIZE = 4096
+
+_KIND_BITS = {
+    EntryType.REGULAR: st.S_IFREG,
+    EntryType.DIRECTORY: st.S_IFDIR,
+    EntryType.SYMLINK: st.S_IFLNK,
+    EntryType.FIFO: st.S_IFIFO,
+    EntryType.CHARDEV: st.S_IFCHR,
+    EntryType.BLOCKDEV: st.S_IFBLK,
+    EntryType.OBJECT: st.S_IFREG,
+}
+_DEFAULT_MODE = {EntryType.DIRECTORY: 0o700, EntryType.SYMLINK: 0o777}
+_KIND_OF_BITS = {bits: kind for kind, bits in _KIND_BITS.items() if kind is not EntryType.OBJECT}
+_WIRE_TYPE = {
+    EntryType.DIRECTORY: FileType.DIRECTORY,
+    EntryType.SYMLINK: FileType.SYMLINK,
+    EntryType.FIFO: FileType.SPECIAL,
+    EntryType.CHARDEV: FileType.SPECIAL,
+    EntryType.BLOCKDEV: FileType.SPECIAL,
+}
+
+
+def stored_path(name: bytes, kind: int) -> bytes:
+    """The name as Volume and catalog have it: a directory ends in a slash."""
+    return name + b"/" if kind == EntryType.DIRECTORY and not name.endswith(b"/") else name
+
+
+def wire_type(entry: Entry, *, with_data: bool) -> FileType:
+    """The FileType of an entry that is no hard link. with_data: a FIFO's or a device's content is sent too."""
+    kind = entry.type
+    if kind in (EntryType.REGULAR, EntryType.OBJECT):
+        empty = entry.size == 0 and entry.valid & HAS_SIZE and entry.mode & READABLE_BY_ALL == READABLE_BY_ALL
+        return FileType.EMPTY if empty else FileType.REGULAR
+    if with_data and kind == EntryType.FIFO:
+        return FileType.FIFO_DATA
+    if with_data and kind == EntryType.BLOCKDEV:
+        return FileType.RAW_DEVICE
+    return _WIRE_TYPE[EntryType(kind)]
+
+
+def encode_entry_stat(entry: Entry, data_stream: int, link_fi: int = 0) -> bytes:
+    """<stat> of an entry; what the agent does not know gets the values that plugins' entries have."""
+    e = entry
+    if e.valid & HAS_ALL_OF_A_FILE == HAS_ALL_OF_A_FILE:
+        kind_bits = _KIND_BITS[e.type]  # type: ignore[index]  # an int equals its IntEnum member
+        return encode_stat(
+            (
+                e.dev,
+                e.ino,
+                e.mode & 0o7777 | kind_bits,
+                e.nlink,
+                e.uid,
+                e.gid,
+                e.rdev,
+                e.size,
+                e.blksize,
+                e.blocks,
+                e.atime,
+                e.mtime,
+                e.chtime,
+                link_fi,
+                0,
+                data_stream,
+            )
+        )
+    return encode_stat(_known_stat(e, data_stream, link_fi))
+
+
+def _known_stat(e: Entry, data_stream: int, link_fi: int) -> tuple[int, ...]:
+    valid, kind = e.valid, EntryType(e.type)
+    mode = e.mode & 0o7777 if valid & Has.MODE else _DEFAULT_MODE.get(kind, 0o600)
+    mtime = e.mtime if valid & Has.MTIME else 0
+    return (
+        e.dev if valid & Has.INO else 0,
+        e.ino if valid & Has.INO else 0,
+        mode | _KIND_BITS[kind],
+        e.nlink if valid & Has.NLINK else 1,
+        e.uid if valid & Has.OWNER else 0,
+        e.gid if valid & Has.OWNER else 0,
+        e.rdev if valid & Has.RDEV else 0,
+        e.size if valid & Has.SIZE else SIZE_UNKNOWN,
+        e.blksize if valid & Has.BLOCKS else PLAIN_BLKSIZE,
+        e.blocks if valid & Has.BLOCKS else 1,
+        e.atime if valid & Has.ATIME else mtime,
+        mtime,
+        e.chtime if valid & Has.CHTIME else mtime,
+        link_fi,
+        0,
+        data_stream,
+    )
+
+
+def encode_entry_nanoseconds(entry: Entry) -> bytes:
+    """The <extended> field: the parts of a second of atime, mtime and ctime."""
+    return pack_nanoseconds(entry.atime_ns, entry.mtime_ns, entry.chtime_ns)
+
+
+def entry_to_restore(attributes: Attributes) -> tuple[Entry, bytes]:
+    """A stored record as the entry an agent restores, and its link text. Offsets are the host's to set.
+
+    Raises StreamError when the record's stat is none, or its kind cannot be restored.
+    """
+    stat = decode_stat(attributes.lstat)
+    kind = _restored_kind(attributes, stat.mode)
+    parts = parse_nanoseconds(attributes.extended) or (0, 0, 0)
+    valid = HAS_RESTORED
+    if stat.size >= 0:
+        valid |= HAS_SIZE
+    entry = Entry(
+        valid=valid,
+        size=max(stat.size, 0),
+        ino=stat.ino & 0xFFFF_FFFF_FFFF_FFFF,
+        dev=stat.dev & 0xFFFF_FFFF_FFFF_FFFF,
+        rdev=stat.rdev & 0xFFFF_FFFF_FFFF_FFFF,
+        atime=stat.atime,
+        atime_ns=parts[0],
+        mtime=stat.mtime,
+        mtime_ns=parts[1],
+        chtime=stat.ctime,
+        chtime_ns=parts[2],
+        type=kind,
+        mode=stat.mode & 0o7777,
+        nlink=stat.nlink & 0xFFFF_FFFF,
+        uid=stat.uid & 0xFFFF_FFFF,
+        gid=stat.gid & 0xFFFF_FFFF,
+    )
+    return entry, attributes.link
+
+
+def _restored_kind(attributes: Attributes, mode: int) -> EntryType:
+    kind = attributes.type
+    if kind == FileType.HARD_LINK:
+        return EntryType.HARDLINK
+    if kind == FileType.DIRECTORY:
+        return EntryType.DIRECTORY
+    if kind == FileType.SYMLINK:
+        return EntryType.SYMLINK
+    if kind in (FileType.REGULAR, FileType.EMPTY, FileType.PLUGIN_FILE):
+        return EntryType.REGULAR
+    if kind in (FileType.SPECIAL, FileType.FIFO_DATA, FileType.RAW_DEVICE):
+        special = _KIND_OF_BITS.get(st.S_IFMT(mode))
+        if special in (EntryType.FIFO, EntryType.CHARDEV, EntryType.BLOCKDEV):
+            return special
+    raise StreamError(f"no agent restores a file of type {kind}, mode {mode:o}", 1, attributes.file_index)

@@ -1,0 +1,119 @@
+"""Which names share an inode: the first is saved with its data, the later ones as links to it.
+
+Promise: if any name of an inode is saved by a Job, all its names in the FileSet are saved by that Job. So a link never points into
+an older Job, and what `bextract` makes of one Job alone is whole. For that, names which an Incremental passed over as unchanged
+are remembered until another name of their inode turns out changed.
+
+The table lies on disk: a million links cost a few megabytes of memory. An inode is forgotten when all its names were seen.
+"""
+
+from __future__ import annotations
+
+import sqlite3
+import tempfile
+from dataclasses import dataclass
+from pathlib import Path
+from types import TracebackType
+from typing import Self
+
+CACHE_KIB = 8192
+
+
+@dataclass(frozen=True, slots=True)
+class Inode:
+    """What makes two names one file."""
+
+    dev: int
+    ino: int
+    nlink: int
+
+
+@dataclass(frozen=True, slots=True)
+class First:
+    """The name an inode was saved under."""
+
+    file_index: int
+    path: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class PassedName:
+    """A name that was left out as unchanged; `lstat` and `extended` as its record would have had them."""
+
+    path: bytes
+    lstat: bytes
+    extended: bytes
+
+
+def _signed(number: int) -> int:
+    """A u64 as SQLite keeps it."""
+    return number - (1 << 64) if number >= 1 << 63 else number
+
+
+class HardLinks:
+    """The table of one Job. Used on the job thread only."""
+
+    def __init__(self, directory: Path | None = None) -> None:
+        self._file = tempfile.NamedTemporaryFile(prefix="filed-links-", dir=directory)  # noqa: SIM115  lives as long as we
+        self._db = sqlite3.connect(self._file.name, isolation_level=None)
+        self._db.executescript(
+            f"""
+            PRAGMA journal_mode=OFF; PRAGMA synchronous=OFF; PRAGMA locking_mode=EXCLUSIVE;
+            PRAGMA cache_size=-{CACHE_KIB};
+            CREATE TABLE saved(dev INT, ino INT, left INT, file_index INT, path BLOB, digest BLOB, stream INT,
+                               PRIMARY KEY(dev, ino)) WITHOUT ROWID;
+            CREATE TABLE passed(dev INT, ino INT, path BLOB, lstat BLOB, extended BLOB,
+                                PRIMARY KEY(dev, ino, path)) WITHOUT ROWID;
+            BEGIN;
+            """
+        )
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, value: BaseException | None, tb: TracebackType | None) -> None:
+        self._db.close()
+        self._file.close()
+
+    def first(self, inode: Inode) -> First | None:
+        """The name this inode was saved under in this Job, if any was."""
+        key = (_signed(inode.dev), _signed(inode.ino))
+        row = self._db.execute("SELECT file_index, path FROM saved WHERE dev=? AND ino=?", key).fetchone()
+        return First(*row) if row else None
+
+    def saved(self, inode: Inode, file_index: int, path: bytes) -> list[PassedName]:
+        """Remember the first name. Returns the names passed over before, which must now be saved as links to it."""
+        key = (_signed(inode.dev), _signed(inode.ino))
+        self._db.execute("INSERT INTO saved VALUES(?,?,?,?,?,NULL,0)", (*key, inode.nlink - 1, file_index, path))
+        rows = self._db.execute("SELECT path, lstat, extended FROM passed WHERE dev=? AND ino=?", key).fetchall()
+        if rows:
+            self._db.execute("DELETE FROM passed WHERE dev=? AND ino=?", key)
+        return [PassedName(*row) for row in rows]
+
+    def linked(self, inode: Inode) -> None:
+        """One more name was saved as a link; forget the inode with its last name."""
+        key = (_signed(inode.dev), _signed(inode.ino))
+        self._db.execute("UPDATE saved SET left = left - 1 WHERE dev=? AND ino=?", key)
+        self._db.execute("DELETE FROM saved WHERE dev=? AND ino=? AND left <= 0", key)
+
+    def passed(self, inode: Inode, name: PassedName) -> None:
+        """Remember a name that was left out as unchanged."""
+        self._db.execute(
+            "INSERT OR REPLACE INTO passed VALUES(?,?,?,?,?)",
+            (_signed(inode.dev), _signed(inode.ino), name.path, name.lstat, name.extended),
+        )
+
+    def note_digest(self, inode: Inode, stream: int, digest: bytes) -> None:
+        """The digest of a first name, as it went out: its links carry a copy."""
+        self._db.execute(
+            "UPDATE saved SET digest=?, stream=? WHERE dev=? AND ino=?",
+            (digest, stream, _signed(inode.dev), _signed(inode.ino)),
+        )
+
+    def digest(self, inode: Inode) -> tuple[int, bytes] | None:
+        """Stream and digest of the first name, once it went out."""
+        row = self._db.execute(
+            "SELECT stream, digest FROM saved WHERE dev=? AND ino=? AND digest IS NOT NULL",
+            (_signed(inode.dev), _signed(inode.ino)),
+        ).fetchone()
+        return (row[0], row[1]) if row else None

@@ -1,0 +1,168 @@
+"""The main line of a restore: records in, entries out to the agents.
+
+An entry begins with its attributes record and ends where the next one begins. Digest and signature stand behind the data, so the
+agent is told at the end whether what it wrote is right: with a mismatch it must not let the file look good.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from filed.agents import Action, AgentStream, EntryType, Status, join_xattr
+from filed.errors import ItemError, StreamError, printable
+from filed.job.agents import Restorer, Restorers
+from filed.job.description import RestoreJob
+from filed.job.entries import entry_to_restore
+from filed.job.stored import StoredFile
+from filed.job.wanted import Wanted
+from filed.job.workplace import Workplace
+from filed.pipeline import Decoder, Piece
+from filed.wire.acl import parse_acl
+from filed.wire.attributes import Attributes, FileType, parse_attributes
+from filed.wire.plugin_name import parse_plugin_name
+from filed.wire.stream import Buffer, Stream, stream_type
+from filed.wire.xattr import parse_xattrs
+
+ATTRIBUTE_STREAMS = (Stream.UNIX_ATTRIBUTES, Stream.UNIX_ATTRIBUTES_EX, Stream.UNIX_ATTRIBUTE_UPDATE)
+_ACLS = {Stream.ACL_LINUX_ACCESS: AgentStream.ACL_ACCESS, Stream.ACL_LINUX_DEFAULT: AgentStream.ACL_DEFAULT}
+
+
+class Receiving:
+    """Gives the records of one restore to the agents they belong to."""
+
+    def __init__(self, place: Workplace, decoder: Decoder, restorers: Restorers, job: RestoreJob) -> None:
+        self._place = place
+        self._decoder = decoder
+        self._restorers = restorers
+        self._where = bytes(job.where).rstrip(b"/")
+        self._command = b""
+        self._part: Wanted | None = None
+        self._item: _Item | None = None
+        self._unknown: set[int] = set()
+
+    def begin(self, part: Wanted) -> None:
+        """The records that follow are those of this Job."""
+        self._part, self._command = part, b""
+
+    def record(self, word: int, file_index: int, data: Buffer) -> None:
+        """Take one record. Raises nothing about one entry: that is told and counted."""
+        kind = stream_type(word)
+        try:
+            if kind in ATTRIBUTE_STREAMS:
+                self._finish()
+                self._start(parse_attributes(data))
+            elif kind == Stream.PLUGIN_NAME:
+                self._finish()
+                self._command = parse_plugin_name(data).command
+            elif self._item is not None:
+                self._item.record(word, kind, data)
+        except (ItemError, StreamError) as error:
+            self._give_up(error, file_index)
+
+    def end(self) -> None:
+        """The last record of this Job was given."""
+        self._finish()
+
+    # -- entries --------------------------------------------------------------------------------------------------
+
+    def _start(self, attributes: Attributes) -> None:
+        assert self._part is not None
+        if attributes.type in (FileType.DELETED, FileType.BASE):
+            return
+        attributes = self._part.renamed(attributes)
+        entry, link = entry_to_restore(attributes)
+        if entry.type == EntryType.HARDLINK:
+            link = self._where + link
+        restorer = self._restorers.of(self._command)
+        dest = self._where + (attributes.path.rstrip(b"/") or b"/")
+        self._place.pulse.set_entry(attributes.path)
+        action = restorer.job.restore_entry(entry, attributes.path, dest, restorer.replace, link)
+        if action == Action.HOST:
+            restorer = self._restorers.of(b"")
+            action = restorer.job.restore_entry(entry, attributes.path, dest, restorer.replace, link)
+        if action == Action.SKIP:
+            self._place.totals.skipped += 1
+            return
+        stored = StoredFile(self._decoder, attributes) if action == Action.WANT else None
+        self._item = _Item(self._place, restorer, stored, attributes)
+
+    def _finish(self) -> None:
+        item, self._item = self._item, None
+        if item is None:
+            return
+        try:
+            item.finish()
+            self._place.totals.files += 1
+        except (ItemError, StreamError) as error:
+            self._place.error(_about(item.attributes.path, error))
+        if self._place.totals.files % 256 == 0:
+            self._place.show_progress()
+
+    def _give_up(self, error: ItemError | StreamError, file_index: int) -> None:
+        """What was begun is told to the agent as corrupt; the records left of this entry are dropped."""
+        item, self._item = self._item, None
+        if item is None:
+            self._place.error(f"FileIndex {file_index}: {error}")
+            return
+        self._place.error(_about(item.attributes.path, error))
+        item.abandon()
+
+
+def _about(path: bytes, error: Exception) -> str:
+    text = str(error)
+    name = printable(path)
+    return text if name in text else f"{name}: {text}"
+
+
+class _Item:
+    """One entry on its way to an agent."""
+
+    def __init__(self, place: Workplace, restorer: Restorer, stored: StoredFile | None, attributes: Attributes) -> None:
+        self.attributes = attributes
+        self._place = place
+        self._job = restorer.job
+        self._stored = stored  # None: the agent wants no data
+        self._end = 0
+        self._streaming = False
+        self._meta: list[tuple[AgentStream, bytes]] = []
+        self._open = True
+
+    def record(self, word: int, kind: int, data: Buffer) -> None:
+        if kind in _ACLS:
+            self._meta.append((_ACLS[Stream(kind)], parse_acl(data, kind)))
+        elif kind == Stream.XATTR_LINUX:
+            self._meta += ((AgentStream.XATTR, join_xattr(name, value)) for name, value in parse_xattrs(data))
+        elif self._stored is not None:
+            self._write(self._stored.record(word, kind, data))
+
+    def _write(self, pieces: Iterator[Piece]) -> None:
+        assert self._stored is not None
+        for offset, piece in pieces:
+            if not self._streaming:
+                self._job.restore_stream(AgentStream.DATA, self._stored.size)
+                self._streaming = True
+            self._job.write(piece, offset, last=False)
+            self._end = offset + len(piece)
+            self._place.totals.read_bytes += len(piece)
+
+    def finish(self) -> None:
+        """Close the entry well; or, when digest, signature or size say otherwise, as corrupt, raising why."""
+        try:
+            if self._stored is not None:
+                self._write(self._stored.finish())
+                if self._streaming:
+                    self._job.write(b"", self._end, last=True)
+            for stream, data in self._meta:
+                self._job.restore_stream(stream, len(data))
+                self._job.write(data, 0, last=True)
+        except (ItemError, StreamError):
+            self.abandon()
+            raise
+        self._open = False
+        self._job.restore_done(Status.OK)
+
+    def abandon(self) -> None:
+        """Tell the agent that what it has is not the file."""
+        if self._open:
+            self._open = False
+            self._job.restore_done(Status.E_CORRUPT)

@@ -1,0 +1,59 @@
+"""A restore, told in order: which records, in which Jobs; then each entry through the agent that saved it.
+
+A restore of a Job gives the tree as it was at that Job: the chain is read oldest first, and of each Job only the records
+that are still the last word about their path.
+"""
+
+from __future__ import annotations
+
+from contextlib import ExitStack
+
+from filed.catalog import Catalog
+from filed.errors import JobError
+from filed.job.agents import Restorers
+from filed.job.description import RestoreJob
+from filed.job.keys import keyring
+from filed.job.outcome import JobStatus, Outcome
+from filed.job.receive import Receiving
+from filed.job.wanted import Wanted, choose
+from filed.job.workplace import Workplace
+from filed.pipeline import Decoder, Workers
+from filed.storage import VolumeDirectory
+from filed.volume import Damage, FileIndexes
+
+
+def restore(job: RestoreJob, place: Workplace) -> Outcome:
+    """Restore into `job.where`. Never raises for one entry: that is told, counted, and the Job ends in error."""
+    with ExitStack() as stack:
+        directory = VolumeDirectory.open(job.directory, create=False)
+        catalog = stack.enter_context(Catalog.read(job.directory))
+        workers = stack.enter_context(Workers())
+        decoder = Decoder(keyring(job.keys), workers)
+        restorers = stack.enter_context(Restorers(place, job))
+        receiving = Receiving(place, decoder, restorers, job)
+        place.started(0, "")
+        wanted = choose(catalog, job.jobid, job.paths)
+        if not wanted:
+            what = "the paths given" if job.paths else "the Job"
+            raise JobError(f"nothing to restore: {what} hold no entry at JobId {job.jobid}; see `filed ls`")
+        place.expected = sum(part.data_bytes for part in wanted)
+        for part in wanted:
+            _restore_part(place, directory, part, receiving)
+        restorers.commit()
+    totals = place.totals
+    status = JobStatus.ERROR if totals.errors else JobStatus.WARNINGS if totals.warnings else JobStatus.OK
+    return place.ended(status)
+
+
+def _restore_part(place: Workplace, directory: VolumeDirectory, part: Wanted, receiving: Receiving) -> None:
+    """The records wanted of one Job of the chain, in Volume order."""
+
+    def damaged(damage: Damage) -> None:
+        place.error(f"{damage}; what lies there is not restored")
+
+    receiving.begin(part)
+    selection = FileIndexes(part.file_indexes.ranges())
+    for record in directory.read_session(part.media, part.session, selection, on_damage=damaged):
+        receiving.record(record.stream, record.file_index, record.data)
+        place.check_canceled()
+    receiving.end()

@@ -1,0 +1,102 @@
+"""What a Job sends of what the FileSet takes: everything, or what differs from a base.
+
+A file is unchanged when type, mtime, ctime and size are those of the base's record. ctime is the floor: nobody can set it. Times
+are compared to the nanosecond where the base has them. Where it has seconds only (a Volume of another File Daemon), a ctime
+in the second of the base Job's start or later is not trusted: the file may have changed again within that second.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from typing import Protocol
+
+from filed.agents.abi import Entry, EntryType
+from filed.catalog import BaseList, BaseRow
+from filed.wire.attributes import FileType, decode_stat, parse_nanoseconds
+
+__all__ = ["BaseRow", "ChangedSince", "Everything", "Selection"]
+
+DIGESTED_TYPES = (FileType.REGULAR, FileType.EMPTY)
+
+
+class Selection(Protocol):
+    """What `Sending` asks about each entry that the FileSet takes."""
+
+    def lookup(self, paths: Sequence[bytes]) -> Sequence[BaseRow | None]:
+        """The base's row of each stored path of one page."""
+
+    def wants(self, entry: Entry, row: BaseRow | None) -> bool:
+        """Whether the entry is to be sent."""
+
+    def seen(self, row: BaseRow | None) -> None:
+        """The path is still there."""
+
+    def failed(self, path: bytes) -> None:
+        """The path could not be looked at: it, and all below it, count as still there."""
+
+    def deleted(self) -> Iterator[BaseRow]:
+        """What the base has and nobody saw, once every instance has listed all it has."""
+
+
+class Everything:
+    """A Full."""
+
+    def __init__(self) -> None:
+        self._nothing: list[None] = []
+
+    def lookup(self, paths: Sequence[bytes]) -> Sequence[BaseRow | None]:
+        if len(self._nothing) != len(paths):
+            self._nothing = [None] * len(paths)
+        return self._nothing
+
+    def wants(self, entry: Entry, row: BaseRow | None) -> bool:  # noqa: ARG002  the Protocol's signature
+        return True
+
+    def seen(self, row: BaseRow | None) -> None:
+        """Nothing is compared."""
+
+    def failed(self, path: bytes) -> None:
+        """Nothing is deleted."""
+
+    def deleted(self) -> Iterator[BaseRow]:
+        return iter(())
+
+
+class ChangedSince:
+    """An Incremental or a Differential upon a list of what the base holds.
+
+    base_start: epoch second in which the base Job began to look at files.  digested: whether this Job makes digests.
+    """
+
+    def __init__(self, base: BaseList, base_start: int, *, digested: bool) -> None:
+        self._base = base
+        self._base_start = base_start
+        self._digested = digested
+        self._failed: list[bytes] = []
+        self.lookup = base.lookup
+
+    def wants(self, entry: Entry, row: BaseRow | None) -> bool:
+        if row is None:
+            return True
+        was = decode_stat(row.lstat)
+        if was.mtime != entry.mtime or was.ctime != entry.chtime:
+            return True
+        if entry.type == EntryType.REGULAR and was.size != entry.size:
+            return True
+        parts = parse_nanoseconds(row.extended)
+        if parts is None:
+            if was.ctime >= self._base_start - 1:
+                return True
+        elif parts[1] != entry.mtime_ns or parts[2] != entry.chtime_ns:
+            return True
+        return self._digested and not row.digest_record and row.type in DIGESTED_TYPES
+
+    def failed(self, path: bytes) -> None:
+        self._failed.append(path.rstrip(b"/") or b"/")
+
+    def seen(self, row: BaseRow | None) -> None:
+        if row is not None:
+            self._base.mark_seen(row.number)
+
+    def deleted(self) -> Iterator[BaseRow]:
+        return self._base.unseen(self._failed)

@@ -1,0 +1,344 @@
+"""The main line of a backup: an instance lists, the host chooses, the chosen go out as records.
+
+    page of entries -> FileSet (file by file) -> Selection (changed?) -> fetch -> attributes, data, ACL, xattr, digest
+
+FileIndex counts from 1 and rises with each attributes record. A page is asked for only when the last one is done with.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+from filed.agents import AgentJob, Entry, Page, Want
+from filed.agents.abi import AgentStream, Attr, Change, EntryFlag, EntryType, Status
+from filed.agents.page import split_xattr
+from filed.errors import ItemError
+from filed.fileset.match import Matcher
+from filed.job.buffers import BufferRing
+from filed.job.entries import encode_entry_nanoseconds, encode_entry_stat, stored_path, wire_type
+from filed.job.hardlinks import First, HardLinks, Inode, PassedName
+from filed.job.keeping import Keeping, Keepings
+from filed.job.selection import BaseRow, Selection
+from filed.job.workplace import Workplace
+from filed.pipeline import RecordQueue
+from filed.wire.acl import pack_acl
+from filed.wire.attributes import FileType, Stat, decode_stat, encode_stat, pack_attributes
+from filed.wire.plugin_name import pack_plugin_end, pack_plugin_start
+from filed.wire.restore_object import RestoreObject, pack_restore_object
+from filed.wire.stream import Stream
+from filed.wire.xattr import pack_xattrs
+
+DATA_BIT = 1 << AgentStream.DATA
+NODUMP = int(Attr.NODUMP)
+LINKED_KINDS = (EntryType.REGULAR, EntryType.FIFO, EntryType.CHARDEV, EntryType.BLOCKDEV, EntryType.SYMLINK)
+Meta = list[tuple[int, bytes]]
+
+
+@dataclass(frozen=True, slots=True)
+class Lister:
+    """One agent's instance as this room sees it.
+
+    command: the text of its plugin-name records, b"" for plain files.  prefixes: all its names are at or below these.
+    """
+
+    job: AgentJob
+    matcher: Matcher
+    command: bytes
+    prefixes: tuple[bytes, ...]
+
+
+@dataclass(slots=True)
+class _Chosen:
+    entry: Entry
+    path: bytes
+    keeping: Keeping
+
+
+class Sending:
+    """What the instances of one Job send, one after the other, into one queue of records."""
+
+    def __init__(
+        self, place: Workplace, queue: RecordQueue, keepings: Keepings, selection: Selection, links: HardLinks
+    ) -> None:
+        self._place = place
+        self._queue = queue
+        self._keepings = keepings
+        self._selection = selection
+        self._links = links
+        self._ring = BufferRing(queue.step)
+        self._next = 1
+        self._complete: list[bytes] = []
+        self._awaited: dict[int, Inode] = {}  # first names whose digest has not gone out yet
+        self._put = queue.put
+
+    # -- one instance ---------------------------------------------------------------------------------------------
+
+    def instance(self, lister: Lister) -> None:
+        """Send everything one instance lists."""
+        while (page := lister.job.next_page()) is not None:
+            self._page(lister, page)
+            self._place.show_progress()
+            self._place.check_canceled()
+        if lister.job.complete:
+            self._complete += lister.prefixes
+
+    def deletions(self) -> None:
+        """After the last instance: what the base has of those that listed all their names, and nobody saw."""
+        for row in self._selection.deleted():
+            if any(_is_at_or_below(row.path, prefix) for prefix in self._complete):
+                self._deleted(row)
+
+    def object(self, make: Callable[[int], RestoreObject]) -> None:
+        """One restore object; `make` gets its FileIndex."""
+        self._put(self._next, Stream.RESTORE_OBJECT, pack_restore_object(make(self._next)))
+        self._next += 1
+
+    def digest_went_out(self, file_index: int, stream: int, digest: bytes) -> None:
+        """Called for each digest record as it leaves: hard links carry a copy of it."""
+        inode = self._awaited.pop(file_index, None)
+        if inode is not None:
+            self._links.note_digest(inode, stream, digest)
+
+    def _page(self, lister: Lister, page: Page) -> None:
+        paths = [stored_path(name, entry.type) for entry, name in page]
+        chosen: list[_Chosen] = []
+        rows = self._selection.lookup(paths)
+        for entry, path, row in zip(page.entries, paths, rows, strict=True):
+            if entry.flags & EntryFlag.FAILED:
+                self._selection.failed(path)
+                self._place.totals.errors += 1
+                continue
+            if entry.change:
+                self._changed_name(entry, page, path)
+                if entry.change == Change.DELETED:
+                    continue
+            keeping = self._keeping(lister.matcher, entry, path)
+            if keeping is None:
+                continue
+            self._selection.seen(row)
+            if not entry.flags & EntryFlag.SELECTED and not self._selection.wants(entry, row):
+                if entry.nlink > 1 and not self._passed(entry, path, keeping):
+                    chosen.append(_Chosen(entry, path, keeping))
+                continue
+            chosen.append(_Chosen(entry, path, keeping))
+        if chosen:
+            self._send(lister, page, chosen)
+
+    def _keeping(self, matcher: Matcher, entry: Entry, path: bytes) -> Keeping | None:
+        nodump = bool(entry.attrs & NODUMP)
+        if entry.flags & EntryFlag.TOP:
+            return self._keepings.of(matcher.top_entry(path.rstrip(b"/") or b"/"))
+        if entry.type == EntryType.DIRECTORY:
+            options = matcher.directory_entry(path.rstrip(b"/") or b"/", nodump)
+        else:
+            options = matcher.file(path, nodump)
+        return None if options is None else self._keepings.of(options)
+
+    def _send(self, lister: Lister, page: Page, chosen: list[_Chosen]) -> None:
+        if not lister.job.fetches:
+            for item in chosen:
+                self._item(lister, page, item.entry, item)
+            return
+        wants = [Want(c.entry.cookie, c.keeping.streams(c.entry), c.keeping.want_options) for c in chosen]
+        done = 0
+        while done < len(chosen):
+            fetched = lister.job.fetch(wants[done:])
+            for entry in fetched.entries:
+                self._item(lister, fetched, entry, chosen[done])
+                done += 1
+
+    # -- one entry ------------------------------------------------------------------------------------------------
+
+    def _item(self, lister: Lister, page: Page, entry: Entry, chosen: _Chosen) -> None:
+        """Send one entry; what goes wrong with it alone is told and counted."""
+        if entry.flags & EntryFlag.FAILED:  # its message is out
+            self._place.totals.errors += 1
+            return
+        try:
+            if lister.command:
+                self._put(self._next, Stream.PLUGIN_NAME, pack_plugin_start(self._next, lister.command))
+                try:
+                    self._entry(lister, page, entry, chosen)
+                finally:
+                    self._put(self._next - 1, Stream.PLUGIN_NAME, pack_plugin_end(self._next - 1))
+            else:
+                self._entry(lister, page, entry, chosen)
+        except ItemError as error:
+            self._place.error(str(error))
+
+    def _entry(self, lister: Lister, page: Page, entry: Entry, chosen: _Chosen) -> None:
+        keeping, path = chosen.keeping, chosen.path
+        inode = None
+        if entry.nlink > 1 and keeping.hardlinks and entry.type in LINKED_KINDS:
+            inode = _inode(entry)
+            first = self._links.first(inode)
+            if first is not None:
+                lstat = encode_entry_stat(entry, keeping.data_stream, first.file_index)
+                self._link(inode, first, path, lstat, encode_entry_nanoseconds(entry))
+                return
+        meta = _meta(page, entry) if entry.tlv_len else []
+        streams = entry.streams & keeping.streams(entry)
+        link = page.link(entry) if entry.link_len else b""
+        if not streams & DATA_BIT:
+            file_index = self._attributes(entry, path, keeping, link, with_data=False)
+            for stream, data in meta:
+                self._put(file_index, stream, data)
+        elif (inline := page.inline(entry)) is not None:
+            entry = entry._replace(size=len(inline)) if entry.size != len(inline) else entry
+            file_index = self._attributes(entry, path, keeping, link, with_data=True)
+            self._expect_digest(inode, file_index, keeping)
+            keeping.encoder.small(file_index, inline, meta)
+            self._place.totals.read_bytes += len(inline)
+        else:
+            file_index = self._streamed(lister.job, entry, chosen, link, meta, inode)
+        if inode is not None:
+            for passed in self._links.saved(inode, file_index, path):
+                stat = decode_stat(passed.lstat)._replace(link_fi=file_index)
+                self._link(inode, First(file_index, path), passed.path, encode_stat(stat), passed.extended)
+
+    def _attributes(self, entry: Entry, path: bytes, keeping: Keeping, link: bytes, *, with_data: bool) -> int:
+        file_index = self._next
+        lstat = encode_entry_stat(entry, keeping.data_stream if with_data else keeping.plain_stream)
+        kind = wire_type(entry, with_data=with_data)
+        record = pack_attributes(file_index, kind, path, lstat, link, encode_entry_nanoseconds(entry))
+        self._put(file_index, Stream.UNIX_ATTRIBUTES, record)
+        self._next = file_index + 1
+        self._place.totals.files += 1
+        return file_index
+
+    def _streamed(
+        self, job: AgentJob, entry: Entry, chosen: _Chosen, link: bytes, meta: Meta, inode: Inode | None
+    ) -> int:
+        """Send an entry whose data is read piece by piece. Returns its FileIndex.
+
+        Raises ItemError before the attributes are out when it cannot be opened. When reading breaks later, the entry
+        stands on the Volume without digest and signature, is told, counted, and saved again by the next Job.
+        """
+        keeping = chosen.keeping
+        size = job.open_stream(entry.cookie, AgentStream.DATA)
+        how, length = Status.E_FAIL, 0
+        try:
+            if size is not None and size != entry.size:
+                entry = entry._replace(size=size)
+            file_index = self._attributes(entry, chosen.path, keeping, link, with_data=True)
+            digested = entry.type != EntryType.FIFO  # as real daemons have it
+            item = keeping.encoder.entry(file_index, digested=digested)
+            try:
+                length = self._read(job, item.data)
+                how = Status.OK
+            except ItemError as error:
+                how = Status.E_IO
+                self._place.error(str(error))
+        finally:
+            changed = self._close(job, how)
+        for stream, data in meta:
+            item.meta(stream, data)
+        if how is Status.OK:
+            if digested:
+                self._expect_digest(inode, file_index, keeping)
+            item.finish(length)
+        else:
+            item.abandon()
+        if changed:
+            self._place.error(changed)
+        return file_index
+
+    def _read(self, job: AgentJob, give: Callable[[int, memoryview, Callable[[], None] | None], None]) -> int:
+        """Pull one stream to its last chunk. Returns its length."""
+        totals = self._place.totals
+        while True:
+            buffer = self._ring.take()
+            chunk = job.read(buffer.address, buffer.size)
+            end = chunk.offset + chunk.len
+            if chunk.len:
+                totals.read_bytes += chunk.len
+                give(chunk.offset, buffer.view[: chunk.len], buffer.release)
+            else:
+                buffer.release()
+            if chunk.last:
+                return end
+            if self._ring.taken_often():
+                self._place.show_progress()
+
+    def _close(self, job: AgentJob, how: Status) -> str:
+        """Close the stream. Returns what to say when the file changed while it was read."""
+        try:
+            job.close_stream(how)
+        except ItemError as changed:
+            return str(changed)
+        return ""
+
+    # -- hard links -----------------------------------------------------------------------------------------------
+
+    def _link(self, inode: Inode, first: First, path: bytes, lstat: bytes, extended: bytes) -> None:
+        """One more name of an inode that this Job has saved: its link record, and a copy of the digest."""
+        if first.file_index in self._awaited:
+            self._queue.flush()
+        file_index = self._next
+        record = pack_attributes(file_index, FileType.HARD_LINK, path, lstat, first.path, extended)
+        self._put(file_index, Stream.UNIX_ATTRIBUTES, record)
+        self._next = file_index + 1
+        self._place.totals.files += 1
+        digest = self._links.digest(inode)
+        if digest is not None:
+            self._put(file_index, *digest)
+        self._links.linked(inode)
+
+    def _passed(self, entry: Entry, path: bytes, keeping: Keeping) -> bool:
+        """An unchanged name of an inode with several. False when another name of it was saved: it must be, too."""
+        if not keeping.hardlinks or entry.type not in LINKED_KINDS:
+            return True
+        inode = _inode(entry)
+        if self._links.first(inode) is not None:
+            return False
+        lstat = encode_entry_stat(entry, keeping.data_stream)
+        self._links.passed(inode, PassedName(path, lstat, encode_entry_nanoseconds(entry)))
+        return True
+
+    def _expect_digest(self, inode: Inode | None, file_index: int, keeping: Keeping) -> None:
+        if inode is not None and keeping.digested:
+            self._awaited[file_index] = inode
+
+    # -- deletions ------------------------------------------------------------------------------------------------
+
+    def _changed_name(self, entry: Entry, page: Page, path: bytes) -> None:
+        """A journal's entry: DELETED, or RENAMED, which is the old name deleted and the new one sent."""
+        old = path if entry.change == Change.DELETED else stored_path(page.old_name(entry), entry.type)
+        rows: Sequence[BaseRow | None] = self._selection.lookup([old])
+        if rows[0] is not None:
+            self._selection.seen(rows[0])
+            self._deleted(rows[0])
+
+    def _deleted(self, row: BaseRow) -> None:
+        was = decode_stat(row.lstat)
+        lstat = encode_stat(Stat(mtime=was.mtime, ctime=was.ctime, data_stream=Stream.FILE_DATA))
+        record = pack_attributes(self._next, FileType.DELETED, row.path, lstat)
+        self._put(self._next, Stream.UNIX_ATTRIBUTES, record)
+        self._next += 1
+        self._place.totals.deleted += 1
+
+
+def _is_at_or_below(path: bytes, prefix: bytes) -> bool:
+    prefix = prefix.rstrip(b"/")
+    return path.startswith(prefix) and path[len(prefix) : len(prefix) + 1] in (b"", b"/")
+
+
+def _inode(entry: Entry) -> Inode:
+    return Inode(entry.dev, entry.ino, entry.nlink)
+
+
+def _meta(page: Page, entry: Entry) -> Meta:
+    """The ACL and xattr records of an entry, in the order that real daemons write."""
+    found: Meta = []
+    xattrs: list[tuple[bytes, bytes]] = []
+    for stream, data in page.tlvs(entry):
+        if stream == AgentStream.XATTR:
+            xattrs.append(split_xattr(data))
+        elif stream == AgentStream.ACL_ACCESS:
+            found.insert(0, (Stream.ACL_LINUX_ACCESS, pack_acl(data)))
+        elif stream == AgentStream.ACL_DEFAULT:
+            found.append((Stream.ACL_LINUX_DEFAULT, pack_acl(data)))
+    if xattrs:
+        found.append((Stream.XATTR_LINUX, pack_xattrs(xattrs)))
+    return found

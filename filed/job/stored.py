@@ -1,0 +1,58 @@
+"""One stored file, record by record: its content comes out, and a verdict at the end.
+
+Digest and signature stand behind the data, so the content is out before it is known to be right. A size or a digest that differs, or
+a signature over something else, is a StreamError.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from filed.errors import StreamError
+from filed.pipeline import Checked, Decoder, Piece, Signed
+from filed.wire.attributes import Attributes, FileType, decode_stat
+from filed.wire.stream import DATA_STREAMS, DIGEST_STREAMS, Buffer, Stream
+
+_SIZED = (FileType.REGULAR, FileType.EMPTY)
+
+
+class StoredFile:
+    """The data, digest and signature records of one entry. size: st_size as saved, None when it was not known."""
+
+    def __init__(self, decoder: Decoder, attributes: Attributes) -> None:
+        self._content = decoder.entry(attributes.file_index)
+        self._attributes = attributes
+        size = decode_stat(attributes.lstat).size
+        self.size = size if size >= 0 else None
+        self.digested = False
+
+    @property
+    def length(self) -> int:
+        """Where the content ends, by now."""
+        return self._content.length
+
+    def record(self, word: int, kind: int, data: Buffer) -> Iterator[Piece]:
+        """Take one record; what is neither data, digest nor signature is let pass. Take all that is yielded.
+
+        Raises StreamError when the stored data is not what it claims to be.
+        """
+        if kind in DATA_STREAMS:
+            yield from self._content.feed(word, data)
+        elif kind == Stream.ENCRYPTED_SESSION_DATA:
+            self._content.session(data)
+        elif kind in DIGEST_STREAMS:
+            yield from self._content.finish()
+            self.digested = True
+            if self._content.check(word, data) is Checked.DIFFERENT:
+                raise StreamError(Checked.DIFFERENT.value, kind, self._attributes.file_index)
+        elif kind == Stream.SIGNED_DIGEST:
+            yield from self._content.finish()
+            if self._content.verify(data) is Signed.INVALID:
+                raise StreamError(Signed.INVALID.value, kind, self._attributes.file_index)
+
+    def finish(self) -> Iterator[Piece]:
+        """The last content. Then the size is checked: without a digest it is all there is to tell a file cut short."""
+        yield from self._content.finish()
+        if self._attributes.type in _SIZED and self.size is not None and self._content.length != self.size:
+            text = f"{self._content.length:,} bytes are stored of {self.size:,}"
+            raise StreamError(text, Stream.FILE_DATA, self._attributes.file_index)

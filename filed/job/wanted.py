@@ -1,0 +1,126 @@
+"""Which records a restore reads: of each Job of the chain, those that are still the last word about their path.
+
+A hard link's record names the FileIndex of the first name, which has the data. When that first name is not wanted itself (it was
+deleted since, or lies outside the paths asked for), its record is read all the same and restored under the name of the
+first link that is wanted.
+"""
+
+from __future__ import annotations
+
+from array import array
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+
+from filed.catalog import Catalog, FileRow, Job, JobMedia
+from filed.volume import Session
+from filed.wire.attributes import Attributes, FileType, decode_stat
+
+_ALL = 0xFF
+
+
+class IndexSet:
+    """A set of FileIndexes, one bit each: ten million files take 1.25 MB."""
+
+    def __init__(self) -> None:
+        self._bits = bytearray()
+        self.count = 0
+
+    def add(self, file_index: int) -> None:
+        byte, bit = file_index >> 3, 1 << (file_index & 7)
+        if byte >= len(self._bits):
+            self._bits.extend(bytes(max(byte + 1 - len(self._bits), 4096)))
+        if not self._bits[byte] & bit:
+            self._bits[byte] |= bit
+            self.count += 1
+
+    def discard(self, file_index: int) -> None:
+        if file_index in self:
+            self._bits[file_index >> 3] &= ~(1 << (file_index & 7))
+            self.count -= 1
+
+    def __contains__(self, file_index: int) -> bool:
+        byte = file_index >> 3
+        return 0 <= byte < len(self._bits) and bool(self._bits[byte] >> (file_index & 7) & 1)
+
+    def ranges(self) -> Iterator[tuple[int, int]]:
+        """(first, last) of each run, in order."""
+        first = -1
+        for byte, bits in enumerate(self._bits):
+            if bits == _ALL and first >= 0:
+                continue
+            for index in range(byte * 8, byte * 8 + 8):
+                if bits >> (index & 7) & 1:
+                    first = index if first < 0 else first
+                elif first >= 0:
+                    yield first, index - 1
+                    first = -1
+        if first >= 0:
+            yield first, len(self._bits) * 8 - 1
+
+
+@dataclass(slots=True)
+class Wanted:
+    """What is read of one Job. data_bytes: the sizes of the files wanted, for the progress only."""
+
+    job: Job
+    session: Session
+    media: Sequence[JobMedia]
+    file_indexes: IndexSet = field(default_factory=IndexSet)
+    data_bytes: int = 0
+    new_path: dict[int, bytes] = field(
+        default_factory=dict
+    )  # FileIndex of a first name -> path of the link that takes its place
+    new_target: dict[int, bytes] = field(default_factory=dict)  # FileIndex of a link -> path of that one
+    _links: array[int] = field(default_factory=lambda: array("q"))  # FileIndex of link and of its first name, in turn
+
+    def add(self, row: FileRow) -> None:
+        self.file_indexes.add(row.file_index)
+        stat = decode_stat(row.lstat)
+        if row.type == FileType.HARD_LINK:
+            self._links.extend((row.file_index, stat.link_fi))
+        else:
+            self.data_bytes += max(stat.size, 0)
+
+    def orphans(self) -> dict[int, int]:
+        """Links whose first name is not wanted: FileIndex of the link -> that of the first name."""
+        pairs = zip(self._links[::2], self._links[1::2], strict=True)
+        return {link: first for link, first in pairs if first and first not in self.file_indexes}
+
+    def renamed(self, attributes: Attributes) -> Attributes:
+        """The record with the path, or the link target, that it gets in this restore."""
+        heir = self.new_path.get(attributes.file_index)
+        if heir is not None:
+            return attributes._replace(path=heir)
+        target = self.new_target.get(attributes.file_index)
+        return attributes if target is None else attributes._replace(link=target)
+
+
+def choose(catalog: Catalog, jobid: int, paths: Sequence[bytes]) -> list[Wanted]:
+    """The parts to read, oldest Job first. Raises CatalogError when the Job, or one it needs, is not there."""
+    parts: dict[int, Wanted] = {
+        job.job_id: Wanted(job, Session(job.vol_session_id, job.vol_session_time), catalog.media(job.job_id))
+        for job in catalog.chain(jobid)
+    }
+    for row in catalog.tree(jobid, paths):
+        parts[row.job_id].add(row)
+    _adopt_orphans(catalog, jobid, paths, parts)
+    return [part for part in parts.values() if part.file_indexes.count]
+
+
+def _adopt_orphans(catalog: Catalog, jobid: int, paths: Sequence[bytes], parts: dict[int, Wanted]) -> None:
+    """Give each first name that is not wanted itself to the first of its links that is."""
+    orphans = {number: part.orphans() for number, part in parts.items()}
+    if not any(orphans.values()):
+        return
+    for row in catalog.tree(jobid, paths):
+        first = orphans[row.job_id].get(row.file_index)
+        if first is None:
+            continue
+        part = parts[row.job_id]
+        heir = part.new_path.get(first)
+        if heir is None:
+            part.file_indexes.discard(row.file_index)
+            part.file_indexes.add(first)
+            part.new_path[first] = row.path
+        else:
+            part.new_target[row.file_index] = heir

@@ -1,0 +1,89 @@
+"""What every kind of Job has at hand: its messages, its counters, its cancel word."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Protocol
+
+from filed.agents.pulse import Cancel, Counters, Pulse
+from filed.errors import JobCanceled
+from filed.job.channel import Sender
+from filed.job.outcome import JobStatus, Outcome, Severity, Totals
+
+
+class Cancelable(Protocol):
+    """Something that blocks and can be told from another thread to return."""
+
+    def cancel(self) -> None: ...
+
+
+class Workplace:
+    """The job process' link to its parent, and the totals that both look at."""
+
+    def __init__(self, sender: Sender, pulse: Pulse, bell: int) -> None:
+        self.sender = sender
+        self.bell = bell  # readable, or at its end: a cancel
+        self.pulse = pulse
+        self.totals = Totals()
+        self.expected = 0  # bytes the Job is thought to read; 0: nobody knows
+        self.jobid = 0
+        self.level = ""
+        self._cancelables: list[Cancelable] = []
+        self.at_close: list[Callable[[], None]] = []
+
+    # -- messages -------------------------------------------------------------------------------------------------
+
+    def message(self, severity: Severity, text: str) -> None:
+        """Hand one line to the parent, and count it."""
+        if severity is Severity.WARNING:
+            self.totals.warnings += 1
+        elif severity is Severity.ERROR:
+            self.totals.errors += 1
+        self.sender.send({"event": "message", "severity": severity.value, "text": text})
+
+    def debug(self, text: str) -> None:
+        self.message(Severity.DEBUG, text)
+
+    def info(self, text: str) -> None:
+        self.message(Severity.INFO, text)
+
+    def warning(self, text: str) -> None:
+        self.message(Severity.WARNING, text)
+
+    def error(self, text: str) -> None:
+        self.message(Severity.ERROR, text)
+
+    def started(self, jobid: int, level: str) -> None:
+        """Tell the parent the JobId, so that it can mark the Job failed when this process dies."""
+        self.jobid, self.level = jobid, level
+        self.sender.send({"event": "started", "jobid": jobid, "level": level})
+
+    def show_progress(self) -> None:
+        """Copy the counters to the shared page, where the parent reads them."""
+        totals = self.totals
+        expected = self.expected
+        self.pulse.count(Counters(totals.files, totals.read_bytes, totals.job_bytes, totals.errors, 0, expected))
+
+    # -- ends -----------------------------------------------------------------------------------------------------
+
+    def ended(self, status: JobStatus, text: str = "", volumes: tuple[str, ...] = ()) -> Outcome:
+        return Outcome(status, self.totals, self.jobid, self.level, volumes, text)
+
+    def check_canceled(self) -> None:
+        """Raise JobCanceled when somebody asked for the end."""
+        if self.pulse.cancel:
+            raise JobCanceled("canceled")
+
+    def on_cancel(self, target: Cancelable) -> None:
+        """Register something whose `cancel` may be called from the doorbell's thread."""
+        self._cancelables.append(target)
+
+    def cancel(self) -> None:
+        """Set the cancel word, then wake what blocks. Called on the doorbell's thread."""
+        self.pulse.ask_cancel(Cancel.ASKED)
+        for target in self._cancelables:
+            target.cancel()
+
+    def close(self) -> None:
+        for action in self.at_close:
+            action()

@@ -4,27 +4,67 @@ from filed.catalog.base_list import BaseList, BaseRow
 from filed.catalog.catalog import Catalog
 from filed.catalog.chain import BaseChoice, BaseWhy
 from filed.catalog.database import CATALOG_FILE
+from filed.catalog.facts import JobFacts, facts_object, facts_of
 from filed.catalog.feed import RecordFeed
-from filed.catalog.job import Job, JobId, JobMedia, JobTotals, Level, NewJob, Status, Volume
+from filed.catalog.find import Change, ChangeKind, glob_pattern
+from filed.catalog.job import GOOD, Job, JobId, JobMedia, JobTotals, Level, NewJob, Status, Volume
 from filed.catalog.liveness import ProcessMark
+from filed.catalog.rebuild import (
+    WANTED_STREAMS,
+    Event,
+    MediaSeen,
+    RebuildReport,
+    SessionBegan,
+    SessionEnded,
+    SessionRecord,
+    VolumeSeen,
+    rebuild,
+)
+from filed.catalog.retention import PrunePlan, Retention, plan_prune
+from filed.catalog.state import FoundState, Seal, SealedState, StateWhy, state_object, state_of
 from filed.catalog.tree import FileRow
 
 __all__ = [
     "CATALOG_FILE",
+    "GOOD",
+    "WANTED_STREAMS",
     "BaseChoice",
     "BaseList",
     "BaseRow",
     "BaseWhy",
     "Catalog",
+    "Change",
+    "ChangeKind",
+    "Event",
     "FileRow",
+    "FoundState",
     "Job",
+    "JobFacts",
     "JobId",
     "JobMedia",
     "JobTotals",
     "Level",
+    "MediaSeen",
     "NewJob",
     "ProcessMark",
+    "PrunePlan",
+    "RebuildReport",
     "RecordFeed",
+    "Retention",
+    "Seal",
+    "SealedState",
+    "SessionBegan",
+    "SessionEnded",
+    "SessionRecord",
+    "StateWhy",
     "Status",
     "Volume",
+    "VolumeSeen",
+    "facts_object",
+    "facts_of",
+    "glob_pattern",
+    "plan_prune",
+    "rebuild",
+    "state_object",
+    "state_of",
 ]

@@ -9,7 +9,9 @@ that ends it makes it good: status, totals, Volumes and the states of its agents
 from __future__ import annotations
 
 import os
+import re
 import sqlite3
+from collections import defaultdict
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from types import TracebackType
@@ -19,10 +21,13 @@ from filed.catalog import chain as chains
 from filed.catalog import tree as trees
 from filed.catalog.base_list import BaseList
 from filed.catalog.chain import BaseChoice
-from filed.catalog.database import CATALOG_FILE, Database
+from filed.catalog.database import CATALOG_FILE, Database, translated
 from filed.catalog.feed import RecordFeed
-from filed.catalog.job import Job, JobId, JobMedia, JobTotals, NewJob, Status, Volume, unique_name
+from filed.catalog.find import Change, diff, find, versions
+from filed.catalog.job import GOOD, Job, JobId, JobMedia, JobTotals, NewJob, Status, Volume, unique_name
 from filed.catalog.liveness import ProcessMark
+from filed.catalog.retention import PrunePlan, Retention, plan_prune
+from filed.catalog.state import FoundState, Seal, SealedState, find_state, mark_confirmed, mark_restored, seal
 from filed.catalog.tree import FileRow
 from filed.errors import CatalogError
 from filed.wire.restore_object import RestoreObject
@@ -121,15 +126,22 @@ class Catalog:
         totals: JobTotals,
         media: Sequence[JobMedia],
         *,
+        states: Sequence[SealedState] = (),
         failure: str = "",
     ) -> None:
         """The end of a running Job, on the disk when this returns. Flush its feed before.
+
+        states: of the Job's agents; sealed only when the status is good.
 
         CatalogError when the Job is not running any more: another process took this one for dead.
         """
         with self.database.durable() as connection:
             end_job(connection, job_id, status, int(now), totals, failure=failure)
             set_media(connection, job_id, media)
+            if states and status in GOOD:
+                job = chains.job(self.database, job_id)
+                by = Seal("", job.job, job.name, job.level, job.fileset_digest, int(now))
+                seal(connection, by, states)
 
     def add_media(self, job_id: int, media: Sequence[JobMedia]) -> None:
         """What a running Job has written up to now, so that its Volumes are known to hold something should it die."""
@@ -192,6 +204,29 @@ class Catalog:
             )
         ]
 
+    def check(self) -> list[str]:
+        """What is wrong with the file, in SQLite's words and ours; nothing when it is sound. Reads all of it."""
+        found = [str(row[0]) for row in self.database.rows("PRAGMA integrity_check") if row[0] != "ok"]
+        found += [
+            f"{row[0]} builds on JobId {row[1]}, which is missing"
+            for row in self.database.rows(
+                "SELECT job, base_job_id FROM job WHERE base_job_id NOT IN (SELECT job_id FROM job)"
+            )
+        ]
+        return found
+
+    def compact(self) -> None:
+        """Give the space of removed rows back to the disk; needs as much again while it works, and nobody writing."""
+        with translated(self.path):
+            self.database.connection.execute("VACUUM")
+
+    def prune_plan(self, policy: Retention) -> PrunePlan:
+        """Which Jobs may go under a policy, and which Volumes then; `remove_jobs` does the first."""
+        held: dict[JobId, set[str]] = defaultdict(set)
+        for job_id, name in self.database.rows("SELECT job_id, name FROM job_media JOIN volume USING (volume_id)"):
+            held[job_id].add(name)
+        return plan_prune(self.jobs(), held, policy)
+
     # Volumes
 
     def note_volume(self, name: str, created: int) -> None:
@@ -249,6 +284,44 @@ class Catalog:
     def base_list(self, job_id: int, prefixes: Iterable[bytes] = (), directory: Path | None = None) -> BaseList:
         """The tree at `job_id`, to compare a new backup with. directory: where to keep it; None is beside the catalog."""
         return BaseList.of_chain(self.database, [job.job_id for job in self.chain(job_id)], prefixes, directory)
+
+    def diff(self, before: int, after: int, prefixes: Iterable[bytes] = ()) -> Iterator[Change]:
+        """What turns the tree at one Job into the tree at another, by path."""
+        wanted = list(prefixes)
+        return diff(self.tree(before, wanted), self.tree(after, wanted))
+
+    def find(self, pattern: re.Pattern[bytes], job_ids: Iterable[int] = ()) -> Iterator[FileRow]:
+        """Rows whose path matches, of all Jobs or of some; see `glob_pattern`."""
+        return find(self.database, pattern, job_ids)
+
+    def versions(self, path: bytes) -> list[FileRow]:
+        """What every Job has of one path, the oldest first."""
+        return versions(self.database, path)
+
+    def digests(self, job_id: int, prefixes: Iterable[bytes] = ()) -> Iterator[FileRow]:
+        """The entries of the tree at a Job that have a digest to verify."""
+        return (row for row in self.tree(job_id, prefixes) if row.digest_record)
+
+    # Agents
+
+    def seal(self, by: Seal, states: Iterable[SealedState]) -> None:
+        """States of a Director's Job, on the disk when this returns. `finish_job` does it for our own."""
+        with self.database.durable() as connection:
+            seal(connection, by, states)
+
+    def find_state(
+        self, base_job: str, agent: str, instance: str, fileset_digest: str, *, director: str = ""
+    ) -> FoundState:
+        """What an agent gets when a new Job builds on `base_job`, the unique name of a Job."""
+        return find_state(self.database, base_job, agent, instance, fileset_digest, director=director)
+
+    def mark_restored(self, agent: str, instance: str | None = None, *, director: str = "") -> int:
+        """After a restore: no state sealed so far is good for this instance (None: all of the agent's)."""
+        return mark_restored(self.database, agent, instance, director=director)
+
+    def mark_confirmed(self, job: str, agent: str, instance: str, *, director: str = "") -> None:
+        """The agent was told that `job` (a unique name) is in the catalog of whoever started it."""
+        mark_confirmed(self.database, job, agent, instance, director=director)
 
     def plugin_command(self, plugin_id: int) -> bytes:
         """The text after which an agent's entry was saved; b"" for plugin_id 0."""

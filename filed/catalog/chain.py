@@ -56,18 +56,18 @@ def chain(database: Database, job_id: int) -> list[Job]:
     CatalogError when one is missing.
     """
     found = [job(database, job_id)]
-    while True:
-        newest = found[-1]
-        if newest.base_job_id is None:
-            if newest.level in {Level.INCREMENTAL, Level.DIFFERENTIAL}:
-                raise CatalogError(f"Job {newest.job} builds on a Job that is not in the catalog {database.path}")
-            return found[::-1]
-        # A base is older: a ring in a damaged file cannot keep us here.
-        if newest.base_job_id >= newest.job_id:
+    met = {found[0].job_id}
+    while (base_id := found[-1].base_job_id) is not None:
+        if base_id in met:
             raise CatalogError(
-                f"Job {newest.job} claims to build on a later one; the catalog {database.path} is damaged"
+                f"Job {found[-1].job} builds on itself; the catalog {database.path} is damaged:"
+                f" filed catalog rebuild -s {database.path.parent}"
             )
-        found.append(job(database, newest.base_job_id))
+        met.add(base_id)
+        found.append(job(database, base_id))
+    if found[-1].level in {Level.INCREMENTAL, Level.DIFFERENTIAL}:
+        raise CatalogError(f"Job {found[-1].job} builds on a Job that is not in the catalog {database.path}")
+    return found[::-1]
 
 
 def choose_base(database: Database, name: str, client: str, level: str, fileset_digest: str) -> BaseChoice:
@@ -100,9 +100,11 @@ def choose_among(candidates: list[Job], level: str, fileset_digest: str) -> Base
 
 
 def _complete(candidate: Job, known: dict[JobId, Job]) -> bool:
-    while candidate.base_job_id is not None:
+    for _ in known:  # a ring in a damaged file cannot keep us here
+        if candidate.base_job_id is None:
+            return candidate.level == Level.FULL
         base = known.get(candidate.base_job_id)
-        if base is None or base.job_id >= candidate.job_id:
+        if base is None:
             return False
         candidate = base
-    return candidate.level == Level.FULL
+    return False

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * Tests of bplugin_sdk.h, compiled as C and as C++, with the address and undefined-behaviour sanitizers. Each is a
- * function; test_sdk.py runs them one by one by name. A page is allocated to the byte, so that a write beside it is seen.
+ * function; test_sdk.py runs them one by one, by name. A page is allocated to the byte: a write beside it is seen.
  */
 #include <stdlib.h>
 
@@ -15,7 +15,7 @@
     }                                                                               \
   } while (0)
 
-/* ---- a host's page ----------------------------------------------------------------------------------------------------- */
+/* ---- a host's page --------------------------------------------------------------------------------------------- */
 
 static bp_batch new_batch(uint64_t cap, uint32_t stride, uint32_t max_entries)
 {
@@ -86,7 +86,7 @@ static bp_entry simple(uint64_t cookie)
   return entry;
 }
 
-/* ---- the page writer ----------------------------------------------------------------------------------------------------- */
+/* ---- the page writer ------------------------------------------------------------------------------------------- */
 
 static void what_is_written_is_read_back(void)
 {
@@ -148,10 +148,11 @@ static void a_full_page_says_so_and_keeps_what_it_has(void)
   bp_batch batch = new_batch(4 * sizeof(bp_entry), sizeof(bp_entry), 100);
   bp_page page;
   bp_entry entry = simple(1);
-  char name[32];
+  char name[32], far[254];
   int32_t status = BP_OK;
   volatile uint32_t huge = UINT32_MAX; /* the compiler must not see that nothing is that long */
   uint32_t n = 0;
+  memset(far, '/', sizeof far);
   CHECK(bp_page_init(&page, &batch) == BP_OK);
   while (status == BP_OK) {
     uint32_t len = (uint32_t)snprintf(name, sizeof name, "/file/%u", (unsigned)n);
@@ -163,10 +164,7 @@ static void a_full_page_says_so_and_keeps_what_it_has(void)
   CHECK(bp_page_inline_begin(&page, 4096) == NULL);
   CHECK(bp_page_inline(&page, name, huge) == BP_PAGE_FULL);
   CHECK(bp_page_tlv(&page, BP_STREAM_XATTR, name, huge) == BP_PAGE_FULL);
-  CHECK(bp_page_old_name(&page, "/far/too/long/for/what/is/left/of/this/page/"
-                         "0123456789012345678901234567890123456789012345678901234567890123456789"
-                         "0123456789012345678901234567890123456789012345678901234567890123456789"
-                         "0123456789012345678901234567890123456789012345678901234567890123456789", 254) == BP_PAGE_FULL);
+  CHECK(bp_page_old_name(&page, far, sizeof far) == BP_PAGE_FULL);
   check_page(&batch);
   free(batch.buf);
 }
@@ -331,7 +329,7 @@ static void a_page_that_is_none_is_refused(void)
   free(good.buf);
 }
 
-/* ---- fuzz: any sizes in any order; after each call the page is one that a host accepts ------------------------------------ */
+/* ---- fuzz: any sizes in any order; after each call the page is one that a host accepts ------------------------- */
 
 static uint64_t random_state;
 
@@ -440,7 +438,7 @@ static void any_bytes_are_no_trouble_to_the_readers(void)
   }
 }
 
-/* ---- the fileset ----------------------------------------------------------------------------------------------------------- */
+/* ---- the fileset ----------------------------------------------------------------------------------------------- */
 
 static void fileset_lines_are_unescaped(void)
 {
@@ -478,7 +476,9 @@ static void a_long_item_says_how_long_and_waits(void)
 
 static void a_line_that_is_none_is_corrupt(void)
 {
-  static const char *const bad[] = { "F /cut", "F /bad\\x\n", "F /end\\", " F /x\n", "f /x\n", "ABCD x\n", "\n", "F/x\n" };
+  static const char *const bad[] = {
+    "F /cut", "F /bad\\x\n", "F /end\\", " F /x\n", "f /x\n", "ABCD x\n", "\n", "F/x\n"
+  };
   bp_fileset lines;
   char code[4], item[64];
   uint32_t len;
@@ -488,7 +488,7 @@ static void a_line_that_is_none_is_corrupt(void)
   }
 }
 
-/* ---- the host's callbacks ---------------------------------------------------------------------------------------------------- */
+/* ---- the host's callbacks -------------------------------------------------------------------------------------- */
 
 struct bp_ctx {
   char text[BP_TEXT_MAX + 10];

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 from pathlib import Path
 
@@ -119,3 +120,20 @@ def test_the_throwing_agent_compiles(tmp_path: Path) -> None:
 )
 def test_every_refused_agent_compiles(tmp_path: Path, variant: str) -> None:
     assert refuse.compile_refused(variant, tmp_path).is_file()
+
+
+def test_pkg_config_finds_the_headers(tmp_path: Path) -> None:
+    values = {"prefix": "/usr", "includedir": str(ABI), "plugindir": "/usr/lib/filed", "version": "1.0"}
+    text = (ABI / "bplugin.pc.in").read_text()
+    for name, value in values.items():
+        text = text.replace(f"@{name}@", value)
+    (tmp_path / "bplugin.pc").write_text(text)
+
+    def ask(*question: str) -> str:
+        command = ["pkg-config", *question, "bplugin"]
+        environment = {**os.environ, "PKG_CONFIG_PATH": str(tmp_path)}
+        return subprocess.run(command, check=True, capture_output=True, text=True, env=environment).stdout.strip()
+
+    assert ask("--cflags") == f"-I{ABI}"
+    assert ask("--variable=plugindir") == "/usr/lib/filed"
+    assert ask("--modversion") == layout.version(layout.HEADER)

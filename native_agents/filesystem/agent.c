@@ -7,6 +7,7 @@
 
 #include "backup.h"
 #include "bplugin_sdk.h"
+#include "restore.h"
 
 struct bp_agent {
   const bp_host_api *host;
@@ -15,7 +16,8 @@ struct bp_agent {
 struct bp_job {
   const bp_host_api *host;
   int wake;          /* eventfd: cancel() makes it readable */
-  backup *backup;    /* of BACKUP, ESTIMATE and VERIFY */
+  backup *backup;    /* of BACKUP, ESTIMATE and VERIFY; else NULL */
+  restore *restore;  /* of RESTORE; else NULL */
 };
 
 static bp_status BPLUGIN_CALL create(const bp_host_api *host, bp_agent **out)
@@ -48,6 +50,8 @@ static bp_status BPLUGIN_CALL end(bp_job *job, uint32_t outcome)
   (void)outcome;
   if (job->backup)
     backup_end(job->backup);
+  if (job->restore)
+    restore_end(job->restore);
   if (job->wake >= 0)
     close(job->wake);
   free(job);
@@ -68,8 +72,10 @@ static bp_status BPLUGIN_CALL begin(bp_agent *agent, const bp_host_api *host, co
     status = bp_fail_errno(host, BP_E_FAIL, errno, "eventfd");
   else if (how->kind == BP_KIND_BACKUP || how->kind == BP_KIND_ESTIMATE || how->kind == BP_KIND_VERIFY)
     status = backup_begin(&job->backup, host, job->wake, how->fileset);
+  else if (how->kind == BP_KIND_RESTORE)
+    status = restore_begin(&job->restore, host, how->where);
   else
-    status = BP_E_UNSUPPORTED;
+    status = bp_failf(host, BP_E_UNSUPPORTED, BP_OS_NONE, 0, "jobs of kind %u are unknown here", how->kind);
   if (status == BP_OK)
     *out = job;
   else
@@ -102,6 +108,32 @@ static bp_status BPLUGIN_CALL close_stream(bp_job *job, bp_status how)
   return job->backup ? backup_close(job->backup, how) : out_of_order(job, "close_stream");
 }
 
+static bp_status BPLUGIN_CALL start_entry(bp_job *job, const bp_entry *entry, const void *base, const char *dest,
+                                          uint32_t replace, uint32_t *action)
+{
+  return job->restore ? restore_entry(job->restore, entry, base, dest, replace, action) : out_of_order(job, "restore_entry");
+}
+
+static bp_status BPLUGIN_CALL start_stream(bp_job *job, uint32_t stream, uint64_t size)
+{
+  return job->restore ? restore_stream(job->restore, stream, size) : out_of_order(job, "restore_stream");
+}
+
+static bp_status BPLUGIN_CALL write_stream(bp_job *job, const void *buf, const bp_chunk *chunk)
+{
+  return job->restore ? restore_write(job->restore, buf, chunk) : out_of_order(job, "write");
+}
+
+static bp_status BPLUGIN_CALL finish_entry(bp_job *job, bp_status how)
+{
+  return job->restore ? restore_done(job->restore, how) : out_of_order(job, "restore_done");
+}
+
+static bp_status BPLUGIN_CALL commit(bp_job *job)
+{
+  return job->restore ? restore_commit(job->restore) : BP_OK;
+}
+
 /* Any thread: whoever waits in poll() for a FIFO sees it; all other loops read the cancel word. */
 static bp_status BPLUGIN_CALL cancel(bp_job *job)
 {
@@ -119,6 +151,11 @@ static const bp_agent_api api = {
   .open_stream = open_stream,
   .read = read_stream,
   .close_stream = close_stream,
+  .restore_entry = start_entry,
+  .restore_stream = start_stream,
+  .write = write_stream,
+  .restore_done = finish_entry,
+  .commit = commit,
   .cancel = cancel,
   .end = end,
   .destroy = destroy,

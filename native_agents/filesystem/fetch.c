@@ -7,11 +7,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
-#include <poll.h>
-#include <stdio.h>
 #include <string.h>
-#include <sys/sysmacros.h>
-#include <sys/xattr.h>
 #include <unistd.h>
 
 #include "acl.h"
@@ -26,16 +22,6 @@
 typedef int32_t page_status;
 
 /* ---- ACL and extended attributes ---------------------------------------------------------------------------------------- */
-
-static ssize_t list_names(const opened *o, char *names, size_t cap)
-{
-  return o->path_only ? listxattr(o->proc, names, cap) : flistxattr(o->fd, names, cap);
-}
-
-static ssize_t get_value(const opened *o, const char *name, void *value, size_t cap)
-{
-  return o->path_only ? getxattr(o->proc, name, value, cap) : fgetxattr(o->fd, name, value, cap);
-}
 
 static bool is_acl(const char *name)
 {
@@ -53,7 +39,7 @@ static page_status add_acl(bp_page *page, uint32_t stream, const void *value, si
 }
 
 /* One attribute, in the streams that want it. */
-static page_status add_named(backup *b, bp_page *page, const opened *o, const char *name, uint64_t wanted)
+static page_status add_named(backup *b, bp_page *page, const handle *h, const char *name, uint64_t wanted)
 {
   uint64_t acls = BP_STREAM_BIT(BP_STREAM_ACL_ACCESS) | BP_STREAM_BIT(BP_STREAM_ACL_DEFAULT);
   uint8_t *value = b->scratch + BACKUP_SCRATCH_BYTES / 2;
@@ -61,7 +47,7 @@ static page_status add_named(backup *b, bp_page *page, const opened *o, const ch
   ssize_t len;
   if (acl ? !(wanted & (acls | BP_STREAM_BIT(BP_STREAM_XATTR))) : !(wanted & BP_STREAM_BIT(BP_STREAM_XATTR)))
     return BP_OK;
-  len = get_value(o, name, value, BACKUP_SCRATCH_BYTES / 2);
+  len = handle_get(h, name, value, BACKUP_SCRATCH_BYTES / 2);
   if (len < 0) /* gone since it was listed, or a name that is listed and belongs to somebody else */
     return errno == ENODATA || errno == EPERM || errno == EACCES || errno == EOPNOTSUPP ? BP_OK : BP_E_ENTRY;
   if (!acl || !(wanted & acls))
@@ -74,7 +60,7 @@ static page_status add_named(backup *b, bp_page *page, const opened *o, const ch
 }
 
 /* All that `wanted` names; BP_PAGE_FULL: the rest does not fit. Losses are told. */
-static page_status add_all_named(backup *b, bp_page *page, const slot *s, const opened *o, uint64_t wanted)
+static page_status add_all_named(backup *b, bp_page *page, const slot *s, const handle *h, uint64_t wanted)
 {
   uint64_t acls = BP_STREAM_BIT(BP_STREAM_ACL_ACCESS) | BP_STREAM_BIT(BP_STREAM_ACL_DEFAULT);
   char *names = (char *)b->scratch;
@@ -83,7 +69,7 @@ static page_status add_all_named(backup *b, bp_page *page, const slot *s, const 
   ssize_t len;
   if (!(wanted & (acls | BP_STREAM_BIT(BP_STREAM_XATTR))))
     return BP_OK;
-  len = list_names(o, names, BACKUP_SCRATCH_BYTES / 2);
+  len = handle_list(h, names, BACKUP_SCRATCH_BYTES / 2);
   if (len < 0 && errno != EOPNOTSUPP && errno != ENOSYS)
     bp_logf(b->host, BP_MSG_WARNING, "Cannot read the attributes of %s: %s",
             show(&text, slot_path(b, s), s->path_len), strerror(errno));
@@ -92,7 +78,7 @@ static page_status add_all_named(backup *b, bp_page *page, const slot *s, const 
       for (const char *name = names; name < names + len; name += strlen(name) + 1) {
         if (is_acl(name) != (pass == 0))
           continue;
-        status = add_named(b, page, o, name, wanted);
+        status = add_named(b, page, h, name, wanted);
         if (status == BP_PAGE_FULL)
           return status;
         if (status != BP_OK)
@@ -127,14 +113,14 @@ static ssize_t read_all(int fd, uint8_t *buf, size_t cap)
  * The whole of a small file, when it is the same before and after. Anything else (it grows, it shrinks, the read fails) is
  * left to open_stream, which can say so. BP_PAGE_FULL: no room on this page.
  */
-static page_status add_contents(bp_page *page, const slot *s, const opened *o, const bp_entry *entry)
+static page_status add_contents(bp_page *page, const slot *s, const handle *h, const bp_entry *entry)
 {
   uint32_t cap = (uint32_t)entry->size + 1;
   uint8_t *room = bp_page_inline_begin(page, cap);
   ssize_t n;
   if (!room)
     return BP_PAGE_FULL;
-  n = entry->size ? read_all(o->fd, room, cap) : 0;
+  n = entry->size ? read_all(h->fd, room, cap) : 0;
   if (n != (ssize_t)entry->size) {
     bp_page_inline_drop(page);
     return BP_OK;
@@ -142,7 +128,7 @@ static page_status add_contents(bp_page *page, const slot *s, const opened *o, c
   if (s->options & BP_OPT_CHECK_CHANGES) {
     struct statx st;
     bp_entry now;
-    if (statx(o->fd, "", AT_EMPTY_PATH, STAT_MASK, &st)) {
+    if (statx(h->fd, "", AT_EMPTY_PATH, STAT_MASK, &st)) {
       bp_page_inline_drop(page);
       return BP_OK;
     }
@@ -154,7 +140,7 @@ static page_status add_contents(bp_page *page, const slot *s, const opened *o, c
   }
   bp_page_inline_done(page, (uint32_t)n);
   if (s->options & BP_OPT_KEEPATIME)
-    keep_atime(o, &s->atime);
+    keep_atime(h, &s->atime);
   return BP_OK;
 }
 
@@ -198,11 +184,11 @@ static page_status fetch_one(backup *b, bp_page *page, slot *s, const bp_want *w
   bool empty = bp_page_count(page) == 0, small;
   page_status status;
   bp_entry entry;
-  opened o;
+  handle h;
   s->options = want->options;
   if (!empty && bp_page_room(page, 1) < (uint64_t)path_len + (data && s->size <= INLINE_MAX ? s->size + 8 : 0))
     return BP_PAGE_FULL; /* seen before the file is read for nothing */
-  if (!open_slot(b, s, data && S_ISREG(s->mode), &o, &entry))
+  if (!open_slot(b, s, data && S_ISREG(s->mode), &h, &entry))
     return add_failed(b, page, s, want->cookie, errno);
   entry.cookie = want->cookie;
   entry.flags = s->flags;
@@ -211,15 +197,15 @@ static page_status fetch_one(backup *b, bp_page *page, slot *s, const bp_want *w
   status = entry.type == BP_TYPE_SYMLINK ? add_link(b, page, s, &entry, path, path_len)
                                          : bp_page_add(page, &entry, path, path_len, NULL, 0);
   if (status != BP_OK) {
-    close_opened(&o);
+    handle_close(&h);
     return status == BP_E_ENTRY ? add_failed(b, page, s, want->cookie, ESTALE) : status;
   }
   small = data && entry.type == BP_TYPE_REGULAR && entry.size <= INLINE_MAX;
   if (small)
-    status = add_contents(page, s, &o, &entry);
+    status = add_contents(page, s, &h, &entry);
   if (status == BP_OK)
-    status = add_all_named(b, page, s, &o, want->streams);
-  close_opened(&o);
+    status = add_all_named(b, page, s, &h, want->streams);
+  handle_close(&h);
   if (status == BP_PAGE_FULL && empty) {
     shown text;
     bp_logf(b->host, BP_MSG_WARNING, "Not all attributes of %s are saved: they are larger than a page",

@@ -8,12 +8,6 @@
 #include <string.h>
 #include <unistd.h>
 
-static void use_path(opened *o)
-{
-  o->path_only = true;
-  snprintf(o->proc, sizeof o->proc, "/proc/self/fd/%d", o->fd);
-}
-
 /*
  * A regular file for reading. O_NONBLOCK: should a FIFO stand there by now, we do not wait in it. It also makes a file with
  * a lease of somebody else answer "again"; that one is known to be regular first and then waited for.
@@ -38,32 +32,32 @@ static int open_for_reading(int at, const char *name, bool no_atime)
   return fd;
 }
 
-bool open_slot(backup *b, const slot *s, bool reading, opened *o, bp_entry *entry)
+bool open_slot(backup *b, const slot *s, bool reading, handle *h, bp_entry *entry)
 {
   const char *name = slot_name(b, s);
   int at = dirs_fd(&b->dirs, s->at);
   struct statx st;
-  *o = (opened){ .fd = -1 };
+  *h = (handle){ .fd = -1 };
   if (at < 0)
     return false;
   if (!*name && s->path_len) { /* a directory listed from inside */
-    o->fd = at;
-    o->borrowed = true;
+    h->fd = at;
+    h->borrowed = true;
   } else if (!*name) { /* the same for "/"; or "/" that was not entered */
-    o->fd = openat(at, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    h->fd = openat(at, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
   } else {
-    o->fd = reading ? open_for_reading(at, name, (s->options & BP_OPT_NOATIME) != 0)
+    h->fd = reading ? open_for_reading(at, name, (s->options & BP_OPT_NOATIME) != 0)
                     : openat(at, name, O_PATH | O_NOFOLLOW | O_CLOEXEC);
-    if (!reading && o->fd >= 0)
-      use_path(o);
+    if (!reading && h->fd >= 0)
+      handle_use_path(h, h->fd);
   }
-  if (o->fd < 0) {
+  if (h->fd < 0) {
     errno = errno == ELOOP || errno == ENXIO ? ESTALE : errno;
     return false;
   }
-  if (statx(o->fd, "", AT_EMPTY_PATH, STAT_MASK, &st)) {
+  if (statx(h->fd, "", AT_EMPTY_PATH, STAT_MASK, &st)) {
     int number = errno;
-    close_opened(o);
+    handle_close(h);
     errno = number;
     return false;
   }
@@ -74,18 +68,11 @@ bool open_slot(backup *b, const slot *s, bool reading, opened *o, bp_entry *entr
    */
   if ((entry->mode & S_IFMT) != (s->mode & S_IFMT) || entry->dev != s->dev
       || (entry->ino != s->ino && (entry->type != BP_TYPE_REGULAR || s->nlink > 1))) {
-    close_opened(o);
+    handle_close(h);
     errno = ESTALE;
     return false;
   }
   return true;
-}
-
-void close_opened(opened *o)
-{
-  if (o->fd >= 0 && !o->borrowed)
-    close(o->fd);
-  o->fd = -1;
 }
 
 static bool same_time(const bp_time *a, const bp_time *b)
@@ -99,8 +86,8 @@ bool entry_changed(const bp_entry *before, const bp_entry *after)
          || !same_time(&before->chtime, &after->chtime);
 }
 
-void keep_atime(const opened *o, const bp_time *atime)
+void keep_atime(const handle *h, const bp_time *atime)
 {
   struct timespec times[2] = { { .tv_sec = atime->sec, .tv_nsec = atime->nsec }, { .tv_nsec = UTIME_OMIT } };
-  (void)futimens(o->fd, times);
+  (void)futimens(h->fd, times);
 }

@@ -3,25 +3,18 @@
 #ifndef FILESYSTEM_OPENED_H
 #define FILESYSTEM_OPENED_H
 #include "backup.h"
-
-typedef struct opened {
-  int  fd;
-  bool path_only;  /* O_PATH: nothing can be read; `proc` names it for calls that want a path */
-  bool borrowed;   /* the directory's own descriptor: not ours to close */
-  char proc[32];
-} opened;
+#include "handle.h"
 
 /*
  * `reading`: for its data; else so that nothing happens to a FIFO or a device. *entry becomes its attributes of now, flags
  * and cookie aside. False: errno; ESTALE when something else stands there.
  */
-bool open_slot(backup *b, const slot *s, bool reading, opened *o, bp_entry *entry);
-void close_opened(opened *o);
+bool open_slot(backup *b, const slot *s, bool reading, handle *h, bp_entry *entry);
 
 /* Was it written to between the two looks? */
 bool entry_changed(const bp_entry *before, const bp_entry *after);
 
 /* Puts the time of last access back that our reading has moved. */
-void keep_atime(const opened *o, const bp_time *atime);
+void keep_atime(const handle *h, const bp_time *atime);
 
 #endif

@@ -47,7 +47,7 @@ bp_status backup_open(backup *b, uint64_t cookie, uint32_t number, uint64_t offs
   slot *s = backup_slot(b, cookie);
   stream *st = &b->stream;
   bp_entry entry;
-  opened o;
+  handle h;
   *size = BP_SIZE_UNKNOWN;
   if (!s)
     return bp_failf(b->host, BP_E_INVAL, BP_OS_NONE, 0, "open_stream: no entry %llu in the last page",
@@ -58,13 +58,13 @@ bp_status backup_open(backup *b, uint64_t cookie, uint32_t number, uint64_t offs
     return bp_failf(b->host, BP_E_UNSUPPORTED, BP_OS_NONE, 0, "open_stream: stream %u comes with fetch only", number);
   if (!S_ISREG(s->mode) && !(s->flags & BP_ENTRY_TOP && (S_ISFIFO(s->mode) || S_ISBLK(s->mode))))
     return bp_failf(b->host, BP_E_INVAL, BP_OS_NONE, 0, "open_stream: this entry has no data");
-  if (!open_slot(b, s, true, &o, &entry))
+  if (!open_slot(b, s, true, &h, &entry))
     return refuse(b, s, errno == ENOENT || errno == ESTALE ? BP_E_NOTFOUND : bp_status_of_errno(errno), errno, "open");
-  *st = (stream){ .of = s, .fd = o.fd, .at = offset, .data_end = offset, .fifo = S_ISFIFO(s->mode) };
+  *st = (stream){ .of = s, .fd = h.fd, .at = offset, .data_end = offset, .fifo = S_ISFIFO(s->mode) };
   if (st->fifo)
     return BP_OK;
   if (S_ISBLK(s->mode)) {
-    if (ioctl(o.fd, BLKGETSIZE64, &st->limit)) {
+    if (ioctl(h.fd, BLKGETSIZE64, &st->limit)) {
       bp_status status = refuse(b, s, BP_E_IO, errno, "size of");
       (void)backup_close(b, status);
       return status;
@@ -75,8 +75,8 @@ bp_status backup_open(backup *b, uint64_t cookie, uint32_t number, uint64_t offs
     st->shrunk = entry.size < s->size;
     st->holes = entry.blocks < entry.size / 512;
     if (st->limit > ADVISE_BYTES)
-      (void)posix_fadvise(o.fd, 0, 0, POSIX_FADV_SEQUENTIAL);
-    st->uncache = st->limit > UNCACHE_BYTES && not_cached(o.fd, st->limit);
+      (void)posix_fadvise(h.fd, 0, 0, POSIX_FADV_SEQUENTIAL);
+    st->uncache = st->limit > UNCACHE_BYTES && not_cached(h.fd, st->limit);
   }
   if (!st->holes)
     st->data_end = st->limit;
@@ -207,8 +207,8 @@ bp_status backup_close(backup *b, bp_status how)
   if (st->uncache)
     (void)posix_fadvise(st->fd, 0, 0, POSIX_FADV_DONTNEED);
   if (S_ISREG(s->mode) && (s->options & BP_OPT_KEEPATIME)) {
-    opened o = { .fd = st->fd };
-    keep_atime(&o, &s->atime);
+    handle h = { .fd = st->fd };
+    keep_atime(&h, &s->atime);
   }
   close(st->fd);
   *st = (stream){ .fd = -1 };

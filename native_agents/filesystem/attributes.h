@@ -1,0 +1,22 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Gives something restored its owner, permissions, access control lists, extended attributes and times. */
+#ifndef FILESYSTEM_ATTRIBUTES_H
+#define FILESYSTEM_ATTRIBUTES_H
+#include <stdbool.h>
+
+#include "bplugin.h"
+#include "handle.h"
+#include "tally.h"
+
+typedef struct attributes {
+  const bp_entry *entry;     /* `valid` says which of its fields count */
+  const void     *small;     /* small streams, as in a page */
+  size_t          small_len;
+  const char     *path;      /* for messages */
+  bool            link;      /* a symbolic link: owner and times only */
+} attributes;
+
+/* What cannot be set is counted and told; the rest is set all the same. */
+void attributes_apply(const attributes *a, const handle *h, tally *t);
+
+#endif

@@ -166,7 +166,7 @@ class VolumeReader:
                     wanted, low, high = chosen.run(file_index)
                 if stream < 0:
                     if wanted:  # else its start was in a block that was not worth reading
-                        self._complain(block, start - _HEADER, "the start of a record is missing", session, file_index)
+                        self.complain(block, start - _HEADER, "the start of a record is missing", session, file_index)
                     continue
                 if at <= stop:
                     if wanted:
@@ -175,7 +175,7 @@ class VolumeReader:
                     continue
                 if length >= MAX_RECORD_BYTES:
                     text = f"a record of {length} bytes is not possible; the rest of the block is left out"
-                    self._complain(block, start - _HEADER, text, session, file_index)
+                    self.complain(block, start - _HEADER, text, session, file_index)
                     break
                 kept = bytearray(view[start:stop]) if wanted else bytearray()
                 opened = _Open(file_index, stream, kept, at - stop, self.name, wanted=wanted)
@@ -198,7 +198,7 @@ class VolumeReader:
             assembly.drop(session)
             if record.wanted:
                 text = f"a record of FileIndex {record.file_index} goes on nowhere, {record.missing} of its bytes are missing"
-                self._complain(block, at, text, session, record.file_index)
+                self.complain(block, at, text, session, record.file_index)
             return min(start + length, block.stop) if stream < 0 else at
         end = min(start + length, block.stop)
         record.missing -= end - start
@@ -226,11 +226,12 @@ class VolumeReader:
             record = assembly.drop(session)
             assert record is not None
             text = f"more than {MAX_OPEN_BYTES} bytes of unfinished records; no real Volume has that"
-            self._complain(block, block.start, text, session, record.file_index)
+            self.complain(block, block.start, text, session, record.file_index)
 
-    def _complain(self, block: Block, at: int, text: str, session: Session, file_index: int) -> None:
-        """`at` is within block.data."""
+    def complain(self, block: Block, at: int, text: str, session: Session, file_index: int = 0) -> None:
+        """Something at block.data[at:] makes no sense: an error, or told to `on_damage`."""
         offset = block.offset + block.header.body + at - block.start
         if self._on_damage is None:
-            raise VolumeError(f"Volume {self.name}, offset {offset}: {text} (FileIndex {file_index})")
+            entry = f" (FileIndex {file_index})" if file_index else ""
+            raise VolumeError(f"Volume {self.name}, offset {offset}: {text}{entry}")
         self._on_damage(Damage(self.name, offset, 0, text, session, file_index))

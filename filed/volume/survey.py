@@ -52,7 +52,7 @@ def survey(reader: VolumeReader) -> list[SessionPart]:
 
 def last_file_index(block: Block) -> int:
     """FileIndex of the last record of a block that is no label; 0 if there is none."""
-    return max((file_index for file_index, _ in _records(block)), default=0)
+    return max((file_index for file_index, _ in _records(block) if file_index > 0), default=0)
 
 
 @dataclass(slots=True)
@@ -72,13 +72,19 @@ def _part(reader: VolumeReader, session: Session, place: _Place) -> SessionPart 
     first_index = last_index = 0
     for file_index, data in _records(opening):
         if file_index == LabelType.START_OF_SESSION:
-            label = parse_session_label(data, ended=False)
+            try:
+                label = parse_session_label(data, ended=False)
+            except VolumeError as error:
+                reader.complain(opening, opening.start, str(error), session)
         elif file_index > 0:
             first_index = file_index
             break
     if closing is not None:
         last_index = last_file_index(closing)
-        ended = end_of_session(closing)
+        try:
+            ended = end_of_session(closing)
+        except VolumeError as error:
+            reader.complain(closing, closing.start, str(error), session)
     if not last_index and place.before_last != place.last:
         before = _load(reader, place.before_last)
         last_index = last_file_index(before) if before else 0

@@ -96,6 +96,7 @@ class Walk:
         offset, ahead = start, WINDOW_BYTES
         before = 0  # first FileIndex of the block before `held`
         held, held_first = -1, 0  # a block whose fate its successor decides
+        number = -1  # of the block before `offset`
         skipped = -1  # the block before `held` or `offset`, if it was skipped
         while not self._ends_at(offset, end, ahead):
             failed, error = -1, None
@@ -110,7 +111,12 @@ class Walk:
                     offset += header.length
                     continue
             if held >= 0:
-                if error is None and before <= held_first <= first and not selection.overlaps(before, first):
+                if (
+                    error is None
+                    and header.number == number + 1  # else the length of `held` may have led past some blocks
+                    and before <= held_first <= first
+                    and not selection.overlaps(before, first)
+                ):
                     skipped, ahead = held, _PEEK_BYTES
                 else:
                     try:
@@ -135,6 +141,7 @@ class Walk:
                 else:
                     held, held_first = offset, first
             if error is None:
+                number = header.number
                 offset += header.length
                 continue
             if skipped >= 0 and self._on_damage is not None:
@@ -254,15 +261,18 @@ class Walk:
         return goal
 
     def _follower(self, damaged: int, stop: int) -> int | None:
-        """Where the damaged block's own header leads, if a block of the same session, or the end, is there."""
+        """Where the damaged block's own header leads, unless its length may be what is damaged."""
         try:
             header, _ = self._peek(damaged, WINDOW_BYTES)
             goal = damaged + header.length
-            if goal == stop or self._peek(goal, WINDOW_BYTES)[0].session == header.session:
-                return goal
+            if goal == stop:
+                return goal if header.length <= self._usual else None
+            follower, _ = self._peek(goal, WINDOW_BYTES)
         except VolumeError:
-            pass
-        return None
+            return None
+        if follower.session == header.session:
+            return goal if follower.number == header.number + 1 else None
+        return goal if header.length <= self._usual else None
 
     def _candidates(self, damaged: int, stop: int) -> Iterator[int]:
         """Where a block could start, best guess first."""

@@ -149,7 +149,7 @@ class Catalog:
             set_media(connection, job_id, media)
 
     def fail_job(self, job_id: int, now: float, failure: str, status: str = Status.FATAL) -> bool:
-        """For whoever survives a Job's process: the Job ends, its file rows go. False when it has ended already."""
+        """For whoever survives a Job's process: the Job ends, its rows go. False when it has ended already."""
         if self.job(job_id).status != Status.RUNNING:
             return False
         self._sweep(job_id)
@@ -158,6 +158,8 @@ class Catalog:
                 "UPDATE job SET status = ?, end_time = ?, failure = ? WHERE job_id = ? AND status = 'R'",
                 (str(status), int(now), failure, job_id),
             )
+            if cursor.rowcount == 1:
+                connection.execute("DELETE FROM restore_object WHERE job_id = ?", (job_id,))
             return cursor.rowcount == 1
 
     def reconcile(self, now: float) -> list[Job]:

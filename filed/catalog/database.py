@@ -150,7 +150,9 @@ class Database:
     def rows(self, sql: str, parameters: Parameters = ()) -> Iterator[Row]:
         """Rows one by one, in the memory of one."""
         with translated(self.path):
-            yield from self.connection.execute(sql, parameters)
+            # Not `yield from`: that closes the cursor when a reader stops early, which fails if the file was closed first.
+            for row in self.connection.execute(sql, parameters):  # noqa: UP028 - see above
+                yield row
 
     def all(self, sql: str, parameters: Parameters = ()) -> list[Row]:
         with translated(self.path):

@@ -169,7 +169,7 @@ def _build(path: Path, events: Iterable[Event], old: Catalog | None, now: float)
         with translated(path):
             catalog.database.connection.execute("PRAGMA synchronous = OFF")
         sessions = _read(catalog, events, report)
-        for session in sessions:
+        for session in sorted(sessions, key=lambda one: one.end.time if one.end else 0):
             _end(catalog, session, report, now)
         _join(catalog, sessions)
         if old is not None:
@@ -200,7 +200,8 @@ def _read(catalog: Catalog, events: Iterable[Event], report: RebuildReport) -> l
         elif event.session in by_key:
             session = by_key[event.session]
             if isinstance(event, MediaSeen):
-                session.media.append(event.media)
+                if event.media not in session.media:
+                    session.media.append(event.media)
             elif session.end is None:
                 session.feed.flush()
                 session.end = event

@@ -146,9 +146,9 @@ def _statements(script: str) -> list[str]:
     # sqlite3's executescript() commits behind our back.
     statements: list[str] = []
     pending = ""
-    for line in script.splitlines(keepends=True):
-        pending += line
+    for part in script.split(";"):
+        pending += part + ";"
         if sqlite3.complete_statement(pending):
             statements.append(pending)
             pending = ""
-    return [*statements, pending] if pending.strip() else statements
+    return statements

@@ -1,0 +1,45 @@
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from dataclasses import replace
+
+from filed.catalog import ProcessMark
+
+
+def test_this_process_is_alive() -> None:
+    assert ProcessMark.of(os.getpid()).alive()
+
+
+def test_a_child_is_dead_when_it_has_ended_even_before_anybody_waits_for_it() -> None:
+    child = subprocess.Popen([sys.executable, "-c", "input()"], stdin=subprocess.PIPE)
+    mark = ProcessMark.of(child.pid)
+    with child:
+        assert mark.alive()
+        child.kill()
+        os.waitid(os.P_PID, child.pid, os.WEXITED | os.WNOWAIT)
+        assert not mark.alive()
+    assert not mark.alive()
+
+
+def test_a_pid_that_was_given_out_again_is_another_process() -> None:
+    mark = ProcessMark.of(os.getpid())
+    assert not replace(mark, start=mark.start - 1).alive()
+
+
+def test_nothing_survives_a_boot() -> None:
+    mark = ProcessMark.of(os.getpid())
+    assert not replace(mark, machine="another-boot " + mark.machine.split(" ")[1]).alive()
+
+
+def test_in_another_container_nobody_can_tell() -> None:
+    mark = ProcessMark.of(os.getpid())
+    elsewhere = mark.machine.split(" ")[0] + " pid:[1]"
+    assert replace(mark, machine=elsewhere, pid=1 << 22).alive()
+
+
+def test_without_a_start_time_the_pid_decides() -> None:
+    mark = ProcessMark.of(os.getpid())
+    assert replace(mark, start=0).alive()
+    assert not replace(mark, start=0, pid=1 << 22).alive()

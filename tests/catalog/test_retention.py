@@ -1,0 +1,131 @@
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from filed.catalog import Job, JobId, PrunePlan, Retention, plan_prune
+
+DAY = 86400
+
+
+def job(number: int, level: str = "F", base: int | None = None, *, status: str = "T", name: str = "etc") -> Job:
+    return Job(
+        job_id=JobId(number),
+        job=f"{name}.{number}",
+        name=name,
+        client="here",
+        type="B",
+        level=level,
+        status=status,
+        start_time=number * DAY,
+        end_time=number * DAY + 60,
+        since=0,
+        base_job_id=None if base is None else JobId(base),
+        fileset_name="set",
+        fileset_digest="fs",
+        fileset_text="",
+        vol_session_id=number,
+        vol_session_time=1,
+        files=0,
+        bytes=0,
+        read_bytes=0,
+        errors=0,
+        deleted=0,
+        failure="",
+    )
+
+
+def numbers(plan: PrunePlan) -> list[int]:
+    return sorted(one.job_id for one in plan.remove)
+
+
+def plan(jobs: Sequence[Job], **rules: int) -> PrunePlan:
+    """Each Job on a Volume of its own, and each pair of Jobs on one more."""
+    volumes = {one.job_id: (f"Vol-{one.job_id}", f"Pair-{one.job_id // 2}") for one in jobs}
+    return plan_prune(jobs, volumes, Retention(**rules))
+
+
+TWO_CHAINS = [job(1), job(2, "I", 1), job(3, "I", 2), job(4), job(5, "D", 4), job(6, "I", 5)]
+
+
+def test_without_a_rule_only_failed_jobs_go() -> None:
+    jobs = [job(1), job(2, "I", 1, status="f"), job(3, "I", 1), job(4, "I", 3, status="A")]
+    assert numbers(plan(jobs)) == [2]
+
+
+def test_the_last_fulls_stay_with_all_that_hangs_on_them() -> None:
+    assert numbers(plan(TWO_CHAINS, keep_fulls=1)) == [1, 2, 3]
+    assert numbers(plan(TWO_CHAINS, keep_fulls=2)) == []
+
+
+def test_what_a_young_job_builds_on_stays_however_old() -> None:
+    assert numbers(plan(TWO_CHAINS, keep_after=6 * DAY)) == [1, 2, 3]
+    assert numbers(plan(TWO_CHAINS, keep_after=3 * DAY)) == []
+    assert numbers(plan([job(1), job(2, "I", 1), job(3, "D", 1)], keep_after=3 * DAY)) == [2]
+
+
+def test_a_job_goes_only_when_both_rules_let_it() -> None:
+    assert numbers(plan(TWO_CHAINS, keep_after=2 * DAY, keep_fulls=1)) == []
+    assert numbers(plan(TWO_CHAINS, keep_after=4 * DAY, keep_fulls=1)) == [1, 2, 3]
+
+
+def test_backups_that_stopped_do_not_prune_themselves_away() -> None:
+    assert numbers(plan(TWO_CHAINS, keep_after=1000 * DAY)) == [1, 2, 3]
+    assert numbers(plan(TWO_CHAINS, keep_after=1000 * DAY, keep_fulls=0)) == [1, 2, 3]
+
+
+def test_each_name_is_counted_for_itself() -> None:
+    jobs = [job(1, name="a"), job(2, name="b"), job(3, name="a"), job(4, name="a")]
+    assert numbers(plan(jobs, keep_fulls=1)) == [1, 3]
+
+
+def test_failed_jobs_stay_until_a_good_one_follows() -> None:
+    jobs = [job(1, status="f"), job(2, status="E"), job(3, name="other")]
+    assert numbers(plan(jobs, keep_fulls=1)) == []
+    assert numbers(plan([*jobs, job(4)], keep_fulls=1)) == [1, 2]
+
+
+def test_running_jobs_stay_with_what_they_build_on() -> None:
+    jobs = [job(1), job(2, "I", 1), job(3), job(4, "I", 2, status="R")]
+    assert numbers(plan(jobs, keep_fulls=1)) == []
+
+
+def test_a_volume_goes_when_its_last_job_goes() -> None:
+    assert plan(TWO_CHAINS, keep_fulls=1).volumes == ("Pair-0", "Pair-1", "Vol-1", "Vol-2", "Vol-3")
+    assert plan([job(1), job(2), job(3)], keep_fulls=2).volumes == ("Pair-0", "Vol-1")
+
+
+STEPS = st.lists(
+    st.tuples(st.sampled_from("FDIII"), st.sampled_from("TTTWfAER"), st.sampled_from("ab"), st.integers(0, 5)),
+    max_size=25,
+)
+
+
+@given(STEPS, st.none() | st.integers(0, 30), st.none() | st.integers(0, 4))
+def test_no_kept_job_ever_loses_what_it_builds_on(steps: list, after: int | None, fulls: int | None) -> None:
+    jobs: list[Job] = []
+    for number, (level, status, name, which) in enumerate(steps, 1):
+        bases = [one for one in jobs if one.good and one.name == name and (level == "I" or one.level == "F")]
+        base = None if level == "F" or not bases else bases[-1 - which % len(bases)].job_id
+        jobs.append(job(number, "F" if base is None else level, base, status=status, name=name))
+    policy = Retention(None if after is None else after * DAY, fulls)
+    volumes = {one.job_id: [f"Vol-{one.job_id // 3}"] for one in jobs}
+    result = plan_prune(jobs, volumes, policy)
+    gone = {one.job_id for one in result.remove}
+    kept = [one for one in jobs if one.job_id not in gone]
+    assert result.kept == len(kept)
+    for one in kept:
+        assert one.base_job_id not in gone
+        assert not set(volumes[one.job_id]) & set(result.volumes)
+    for one in result.remove:
+        assert not one.running
+        if one.good and after is not None:
+            assert one.start_time < after * DAY
+    for name in "ab":
+        good = [one for one in jobs if one.good and one.name == name]
+        assert not good or good[-1].job_id not in gone
+        if fulls:
+            last = [one.job_id for one in good if one.level == "F"][-fulls:]
+            assert not gone & set(last)

@@ -161,7 +161,7 @@ def instances(place: Workplace, setup: AgentSetup, fileset: FileSet, stack: Exit
     return made
 
 
-def _instance(
+def _instance(  # noqa: PLR0917  each is one of the parts that meet here
     place: Workplace,
     setup: AgentSetup,
     library: Library,

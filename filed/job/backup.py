@@ -63,7 +63,7 @@ def backup(job: BackupJob, place: Workplace) -> Outcome:
     return place.ended(status, volumes=tuple(dict.fromkeys(part.volume for part in media)))
 
 
-def _save(
+def _save(  # noqa: PLR0917  each is one of the parts that meet here
     job: BackupJob, place: Workplace, directory: VolumeDirectory, catalog: Catalog, base: Base, row: JobRow
 ) -> list[JobMedia]:
     """From the first entry to the last commit. Returns where the Job lies."""

@@ -207,7 +207,7 @@ class Sending:
         self._place.totals.files += 1
         return file_index
 
-    def _streamed(
+    def _streamed(  # noqa: PLR0917  each is one of the parts that meet here
         self, job: AgentJob, entry: Entry, chosen: _Chosen, link: bytes, meta: Meta, inode: Inode | None
     ) -> int:
         """Send an entry whose data is read piece by piece. Returns its FileIndex.

@@ -1,0 +1,41 @@
+"""`filed catalog`: make it anew from the Volumes, or check it."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+from filed.catalog import Catalog
+from filed.cli import options
+from filed.cli.exit import Exit
+from filed.job.rebuild import rebuild_catalog
+
+
+@click.group()
+def catalog() -> None:
+    """The catalog beside the Volumes."""
+
+
+@catalog.command()
+@options.storage
+def rebuild(storage: Path | None) -> int:
+    """Make the catalog anew from the Volumes alone. The old one stays until the new one is whole."""
+    problems: list[str] = []
+    report = rebuild_catalog(options.needed_storage(storage), problems.append)
+    for problem in (*problems, *report.problems):
+        click.echo(f"Warning: {problem}", err=True)
+    click.echo(f"{report.jobs} Jobs with {report.files:,} entries; {report.unfinished} of them never ended")
+    return Exit.WARNINGS if problems or report.problems else Exit.GOOD
+
+
+@catalog.command()
+@options.storage
+def check(storage: Path | None) -> int:
+    """Check the catalog's own file."""
+    with Catalog.read(options.needed_storage(storage)) as opened:
+        problems = opened.check()
+    for problem in problems:
+        click.echo(problem, err=True)
+    click.echo("the catalog is sound" if not problems else "make it anew with: filed catalog rebuild -s DIR")
+    return Exit.DIFFERENCES if problems else Exit.GOOD

@@ -1,0 +1,87 @@
+"""What a stand-alone conf says, as the values a Job wants."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+from filed.cli.agents import default_setup
+from filed.cli.options import host_name
+from filed.config import AgentConf, FileDaemon, Pki, StandaloneConf, read_standalone_conf
+from filed.errors import ConfigError
+from filed.fileset import read_fileset
+from filed.job.description import AgentLine, AgentSetup, BackupJob, KeyFiles, Level
+
+
+def conf_job(path: Path, name: str | None, storage: Path | None, *, level: Level | None) -> BackupJob:
+    """The Job of a conf; without a name, its only one. level: of the command line, which counts more than the Job's.
+
+    Raises ConfigError with file, line and column.
+    """
+    conf = _read(path)
+    if name is None:
+        if len(conf.jobs) != 1:
+            raise click.UsageError(f"which Job? {path} has: {', '.join(conf.jobs) or 'none'}; say --job NAME")
+        (name,) = conf.jobs
+    job = conf.job(name)
+    place = conf.storage(job.storage)
+    daemon = conf.file_daemon
+    return BackupJob(
+        directory=storage.absolute() if storage is not None else Path(place.archive_device),
+        name=job.name,
+        client=daemon.name if daemon is not None else host_name(),
+        level=level or (Level[job.level.name] if job.level is not None else Level.FULL),
+        fileset=read_fileset(conf.fileset(job.fileset)),
+        agents=_setup(conf),
+        keys=_keys(daemon),
+        max_volume_bytes=place.maximum_volume_bytes,
+    )
+
+
+def conf_setting(path: Path, storage: Path | None) -> tuple[Path, AgentSetup, KeyFiles | None]:
+    """The directory of Volumes, the agents and the keys of a conf, for a restore or a verify."""
+    conf = _read(path)
+    if storage is None:
+        if len(conf.storages) != 1:
+            raise ConfigError(f"{len(conf.storages)} Storage resources; say which directory with -s DIR", str(path))
+        (only,) = conf.storages.values()
+        storage = Path(only.archive_device)
+    return storage.absolute(), _setup(conf), _keys(conf.file_daemon)
+
+
+def _read(path: Path) -> StandaloneConf:
+    conf = read_standalone_conf(path)
+    for warning in conf.warnings:
+        click.echo(f"Warning: {warning}", err=True)
+    return conf
+
+
+def _setup(conf: StandaloneConf) -> AgentSetup:
+    daemon = conf.file_daemon
+    lines = tuple(_line(agent) for agent in (*conf.agents, *(daemon.agents if daemon is not None else ())))
+    if daemon is None:
+        return default_setup(lines=lines)
+    directories = (Path(daemon.plugin_directory),) if daemon.plugin_directory else ()
+    setup = default_setup(directories, lines)
+    return AgentSetup(
+        setup.lines, setup.directories, tuple(sorted(daemon.agent_digests)), float(daemon.agent_timeout_s)
+    )
+
+
+def _line(agent: AgentConf) -> AgentLine:
+    return AgentLine(agent.id, agent.options)
+
+
+def _keys(daemon: FileDaemon | None) -> KeyFiles | None:
+    pki = daemon.pki if daemon is not None else Pki()
+    if not pki.keypair or not (pki.signatures or pki.encryption):
+        return None
+    return KeyFiles(
+        pair=Path(pki.keypair),
+        masters=tuple(map(Path, pki.master_keys)),
+        signers=tuple(map(Path, pki.signers)),
+        encrypt=pki.encryption,
+        cipher=pki.cipher.value,
+        digest=pki.digest.value,
+    )

@@ -1,0 +1,36 @@
+"""`filed config`: is a conf right?"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+from filed.cli.exit import Exit
+from filed.config.check import check as check_conf
+from filed.fileset import read_fileset
+
+
+@click.group()
+def config() -> None:
+    """The configuration file."""
+
+
+@config.command()
+@click.argument("conf", type=click.Path(path_type=Path, dir_okay=False))
+def check(conf: Path) -> int:
+    """Read CONF as its users will, and say everything that is wrong with it."""
+    report = check_conf(conf, read_fileset)
+    for warning in report.warnings:
+        click.echo(f"Warning: {warning}", err=True)
+    for error in report.errors:
+        click.echo(f"Error: {error}", err=True)
+    if not report.usable:
+        return Exit.USAGE
+    parts = []
+    if report.standalone is not None:
+        parts.append(f"{len(report.standalone.jobs)} Jobs for `filed backup`")
+    if report.daemon is not None:
+        parts.append(f"{len(report.daemon.directors)} Directors for the daemon")
+    click.echo(f"{conf} is right: {', '.join(parts)}")
+    return Exit.GOOD

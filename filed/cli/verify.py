@@ -1,0 +1,79 @@
+"""`filed verify`: are the Volumes whole, and is the disk still what they hold?"""
+
+from __future__ import annotations
+
+import json
+import time
+from pathlib import Path
+
+import click
+
+from filed.catalog import Catalog
+from filed.cli import options
+from filed.cli.agents import default_setup
+from filed.cli.console import Console, duration_words, size_words
+from filed.cli.exit import exit_of
+from filed.cli.restore import chosen_job
+from filed.cli.run import run_job
+from filed.job.description import VerifyJob
+from filed.job.outcome import JobStatus
+
+
+@click.command(
+    epilog="\b\nExamples:\n  filed verify -s /mnt/disk            every good Job, against its own digests\n"
+    "  filed verify -s /mnt/disk 7          JobId 7 and the Jobs it builds on\n"
+    "  filed verify -s /mnt/disk --disk     the newest backup against the disk; exit code 4: they differ"
+)
+@options.storage
+@click.option("--disk", is_flag=True, help="Compare the Job's tree with what is on the disk now.")
+@options.keys
+@options.as_json
+@options.quiet
+@options.verbose
+@click.argument("words", nargs=-1, metavar="[JOBID|latest]")
+def verify(  # noqa: PLR0917  one argument for each option
+    storage: Path | None,
+    disk: bool,  # noqa: FBT001
+    keys: str | None,
+    as_json: bool,  # noqa: FBT001
+    quiet: bool,  # noqa: FBT001
+    verbose: bool,  # noqa: FBT001
+    words: tuple[str, ...],
+) -> int:
+    """Read Jobs back from their Volumes and check every record; or compare a Job's tree with the disk."""
+    directory = options.needed_storage(storage)
+    with Catalog.read(directory) as catalog:
+        if disk:
+            jobids = [chosen_job(catalog, words)[0].job_id]
+        elif words:
+            jobids = [job.job_id for job in catalog.chain(chosen_job(catalog, words)[0].job_id)]
+        else:
+            jobids = [job.job_id for job in catalog.jobs() if job.good]
+    description = VerifyJob(directory, tuple(jobids), default_setup(), disk=disk, keys=options.key_files(keys))
+    begun = time.monotonic()
+    with Console("verify", quiet=quiet or as_json, verbose=verbose) as console:
+        outcome = run_job(description, console, description.agents.timeout_s)
+    totals, seconds = outcome.totals, time.monotonic() - begun
+    if as_json:
+        click.echo(
+            json.dumps(
+                {
+                    "jobids": jobids,
+                    "status": outcome.status.value,
+                    "files": totals.files,
+                    "bytes": totals.read_bytes,
+                    "errors": totals.errors,
+                    "seconds": round(seconds, 3),
+                    "text": outcome.text,
+                }
+            )
+        )
+    else:
+        what = "the disk against " if disk else ""
+        words_of = {JobStatus.OK: "no difference" if disk else "all is well", JobStatus.DIFFERENCES: "it differs"}
+        verdict = words_of.get(outcome.status, outcome.status.words)
+        click.echo(f"Verified {what}JobId {', '.join(map(str, jobids)) or '(none)'}: {verdict}")
+        click.echo(f"  {totals.files:,} entries, {size_words(totals.read_bytes)} in {duration_words(seconds)}")
+        if totals.errors or outcome.text:
+            click.echo(f"  {totals.errors:,} errors {outcome.text}".rstrip())
+    return exit_of(outcome.status)

@@ -1,0 +1,82 @@
+"""The catalog made anew from the Volumes alone: what storage reads, as the events that the catalog wants."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+from filed.catalog import (
+    CATALOG_FILE,
+    WANTED_STREAMS,
+    MediaSeen,
+    RebuildReport,
+    SessionBegan,
+    SessionEnded,
+    SessionRecord,
+    VolumeSeen,
+    rebuild,
+)
+from filed.catalog import Event as CatalogEvent
+from filed.errors import VolumeError
+from filed.storage import ScannedSession, VolumeDirectory
+from filed.volume import Damage, VolumeReader
+from filed.wire.stream import stream_type
+
+MICROSECONDS = 1_000_000
+
+
+def rebuild_catalog(path: Path, report: Callable[[str], None]) -> RebuildReport:
+    """Make `path`/catalog.sqlite anew. The old one stays until the new one is whole.
+
+    report: told of damage in the Volumes, which is left out. Raises VolumeError, CatalogError.
+    """
+    directory = VolumeDirectory.open(path)
+
+    def damaged(damage: Damage) -> None:
+        report(f"{damage}; what lies there is left out")
+
+    return rebuild(path / CATALOG_FILE, _events(directory, damaged), time.time())
+
+
+def _events(directory: VolumeDirectory, damaged: Callable[[Damage], None]) -> Iterator[CatalogEvent]:
+    for name in directory.volumes():
+        try:
+            with VolumeReader(directory.path / name) as reader:
+                yield VolumeSeen(name, reader.label.labelled // MICROSECONDS)
+        except VolumeError as error:
+            damaged(Damage(name, 0, 0, str(error)))
+    for scanned in directory.scan(damaged):
+        yield from _session(directory, scanned, damaged)
+
+
+def _session(
+    directory: VolumeDirectory, scanned: ScannedSession, damaged: Callable[[Damage], None]
+) -> Iterator[CatalogEvent]:
+    label = scanned.label
+    if label is None:
+        return  # its first Volume is missing: nothing says which Job this was
+    key = scanned.session
+    yield SessionBegan(
+        session=key,
+        vol_session_id=key.vol_session_id,
+        vol_session_time=key.vol_session_time,
+        job_id=label.job_id,
+        job=label.job,
+        name=label.name,
+        client=label.client,
+        fileset_name=label.file_set,
+        fileset_digest=label.file_set_digest,
+        level=label.level,
+        time=label.written // MICROSECONDS,
+        type=label.type,
+    )
+    for part in scanned.media:
+        yield MediaSeen(key, part)
+    for record in directory.read_session(scanned.media, key, on_damage=damaged):
+        if stream_type(record.stream) in WANTED_STREAMS:
+            yield SessionRecord(key, record.file_index, record.stream, record.data)
+    ended = scanned.ended
+    if ended is not None and ended.end is not None:
+        end = ended.end
+        yield SessionEnded(key, end.status, end.files, end.bytes, end.errors, ended.written // MICROSECONDS)

@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import ctypes
 import os
+import pickle
 import stat
+import subprocess
+import tempfile
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
@@ -123,13 +126,11 @@ class Driver:
         """Names and attributes only."""
         found = []
         with self.job(Begin(Kind.ESTIMATE, fileset=fileset), host) as job:
-            while True:
-                page = job.next_page()
+            while (page := job.next_page()) is not None:
                 found += [Item(entry, name, page.link(entry)) for entry, name in page]
-                if page.end:
-                    assert page.complete
-                    job.end(Outcome.DONE)
-                    return found
+            assert job.complete
+            job.end(Outcome.DONE)
+        return found
 
     def backup(
         self,
@@ -144,8 +145,7 @@ class Driver:
         """Everything. between: called with each name after it was listed, before it is fetched. reading: before each read."""
         saved: list[Item] = []
         with self.job(Begin(Kind.BACKUP, fileset=fileset), host) as job:
-            while True:
-                page = job.next_page()
+            while (page := job.next_page()) is not None:
                 wanted = []
                 for entry, name in page:
                     if entry.flags & EntryFlag.FAILED:
@@ -155,10 +155,9 @@ class Driver:
                     if between:
                         between(name)
                 saved += self._fetch(job, wanted, reading)
-                if page.end:
-                    job.commit()
-                    job.end(Outcome.DONE)
-                    return saved
+            job.commit()
+            job.end(Outcome.DONE)
+        return saved
 
     def _fetch(
         self, job: AgentJob, wanted: list[Want], reading: Callable[[bytes, int], None] | None
@@ -243,7 +242,7 @@ class Driver:
                 for offset, piece in item.pieces:
                     end = offset + len(piece)
                     job.write(piece, offset, last=end == item.size)
-                if not item.pieces or sum(map(len, item.pieces[-1:][0][1:])) + item.pieces[-1][0] != item.size:
+                if not item.pieces or item.pieces[-1][0] + len(item.pieces[-1][1]) != item.size:
                     job.write(b"", item.size, last=True)
             for stream, data in item.small:
                 job.restore_stream(AgentStream(stream), len(data))
@@ -321,3 +320,61 @@ def tree(root: bytes) -> dict[bytes, Look]:
             path = os.path.join(directory, name)
             found[path[len(root) :]] = look(path)
     return found
+
+
+@pytest.fixture
+def open_tmp() -> Iterator[Path]:
+    """A directory that everybody can reach; pytest's own is for one user."""
+    with tempfile.TemporaryDirectory(prefix="filed-test-") as name:
+        os.chmod(name, 0o755)
+        yield Path(name)
+
+
+NOBODY = 65534
+
+
+def as_nobody(work: Callable[[], object]) -> object:
+    """What `work` returns in a child without any rights; picklable. As an ordinary user: simply in a child."""
+    reading, writing = os.pipe()
+    child = os.fork()
+    if not child:
+        answer: object = None
+        try:
+            if os.geteuid() == 0:
+                os.setgroups([])
+                os.setgid(NOBODY)
+                os.setuid(NOBODY)
+            answer = work()
+        except BaseException as error:
+            answer = error
+        with os.fdopen(writing, "wb") as pipe:
+            pickle.dump(answer, pipe)
+        os._exit(0)
+    os.close(writing)
+    with os.fdopen(reading, "rb") as pipe:
+        data = pipe.read()
+    os.waitpid(child, 0)
+    result = pickle.loads(data)
+    if isinstance(result, BaseException):
+        raise result
+    return result
+
+
+def deep_tree(root: Path, levels: int, name: str = "d" * 40) -> None:
+    """root/name/name/..., a file `leaf` at the bottom and one on each hundredth level."""
+    at = os.open(root, os.O_RDONLY | os.O_DIRECTORY)
+    for level in range(levels):
+        os.mkdir(name, dir_fd=at)
+        below = os.open(name, os.O_RDONLY | os.O_DIRECTORY, dir_fd=at)
+        os.close(at)
+        at = below
+        if level % 100 == 99 or level == levels - 1:
+            leaf = os.open("leaf", os.O_CREAT | os.O_WRONLY, 0o644, dir_fd=at)
+            os.write(leaf, b"level %d" % level)
+            os.close(leaf)
+    os.close(at)
+
+
+def remove_deep(root: Path) -> None:
+    """shutil.rmtree of Python 3.11 fails on paths beyond PATH_MAX."""
+    subprocess.run(["rm", "-rf", "--", os.fspath(root)], check=True)

@@ -43,7 +43,7 @@ def _events(directory: VolumeDirectory, damaged: Callable[[Damage], None]) -> It
     for name in directory.volumes():
         try:
             with VolumeReader(directory.path / name) as reader:
-                yield VolumeSeen(name, reader.label.labelled // MICROSECONDS)
+                yield VolumeSeen(name, reader.label().labelled // MICROSECONDS)
         except VolumeError as error:
             damaged(Damage(name, 0, 0, str(error)))
     for scanned in directory.scan(damaged):

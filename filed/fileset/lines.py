@@ -28,7 +28,15 @@ def agent_text(fileset: FileSet) -> bytes:
 
     fileset: the part of that instance (`FileSet.narrowed`).  Excludes are the host's business and are left out.
     """
-    lines = (line for include in fileset.includes for line in _include(include))
+    return _escaped(line for include in fileset.includes for line in _include(include))
+
+
+def as_text(fileset: FileSet) -> str:
+    """The whole FileSet as text to be kept and read again (`parse_text`), escaped like an agent's."""
+    return _escaped(wire_lines(fileset)).decode("utf-8", "surrogateescape")
+
+
+def _escaped(lines: Iterable[bytes]) -> bytes:
     return b"".join(line.replace(b"\\", b"\\\\").replace(b"\n", b"\\n") + b"\n" for line in lines)
 
 

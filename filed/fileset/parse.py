@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable
 from dataclasses import dataclass, field, replace
 
@@ -48,6 +49,15 @@ def parse_lines(lines: Iterable[bytes], command: bytes = b"fileset") -> Parsed:
         snapshot=b" snap=1" in command,
     )
     return Parsed(fileset, tuple(reader.complaints))
+
+
+def parse_text(text: str) -> FileSet:
+    """Read what `lines.as_text` wrote: nothing is stripped, `\\\\` is a backslash and `\\n` a newline."""
+    reader = _Reader()
+    for line in text.encode("utf-8", "surrogateescape").split(b"\n"):
+        reader.line(re.sub(rb"\\(.)", lambda escape: b"\n" if escape[1] == b"n" else escape[1], line))
+    reader.close()
+    return FileSet(tuple(reader.includes), tuple(reader.excludes))
 
 
 @dataclass(slots=True)

@@ -4,9 +4,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from filed.fileset.letters import parse_letters
-from filed.fileset.lines import agent_text, wire_lines
+from filed.fileset.lines import agent_text, as_text, wire_lines
 from filed.fileset.model import Compression, CompressionKind, Dedup, FileSet, Include, Options, Replace, Signature
-from filed.fileset.parse import parse_lines
+from filed.fileset.parse import parse_lines, parse_text
 
 ITEM = st.binary(min_size=1, max_size=12).filter(lambda item: item == item.rstrip(b" \t\r\n") and b"\n" not in item)
 TEXT = ITEM.map(lambda item: item.decode("utf-8", "surrogateescape"))
@@ -65,6 +65,16 @@ def test_the_text_for_an_agent_escapes_backslash_and_newline_and_leaves_excludes
     assert agent_text(FileSet((include,), (b"/no",))) == (
         b"I\nZ .nobackup\nO f\nN\nF /a\\\\b\nF /c\\nd\nN\nP x: y\nN\n"
     )
+
+
+@given(FILESETS)
+def test_what_is_kept_as_text_reads_back_equal(fileset):
+    assert parse_text(as_text(fileset)) == fileset
+
+
+def test_kept_text_keeps_the_blanks_and_newlines_of_names():
+    fileset = FileSet((Include((), (b"/a ", b"/b\n\\n", b"/\xff\r")),), (b" *\t",))
+    assert parse_text(as_text(fileset)) == fileset
 
 
 def test_lines_stand_in_a_directors_order():

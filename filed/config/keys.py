@@ -1,0 +1,89 @@
+"""The directives that name keys and certificates: TLS of a connection, PKI of file data."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import StrEnum
+
+from filed.config.resources import Block
+
+
+class Cipher(StrEnum):
+    AES128 = "aes128"
+    AES192 = "aes192"
+    AES256 = "aes256"
+    BLOWFISH = "blowfish"
+
+
+class PkiDigest(StrEnum):
+    MD5 = "md5"
+    SHA1 = "sha1"
+    SHA256 = "sha256"
+
+
+@dataclass(frozen=True, slots=True)
+class Tls:
+    """TLS of one side.  The files are paths, "" when not set."""
+
+    authenticate: bool = False
+    enable: bool = False
+    require: bool = False
+    verify_peer: bool = True
+    ca_certificate_file: str = ""
+    ca_certificate_dir: str = ""
+    certificate: str = ""
+    key: str = ""
+    dh_file: str = ""
+    allowed_cns: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Pki:
+    """Encryption and signatures of file data.  keypair, signers, master_keys: PEM files."""
+
+    signatures: bool = False
+    encryption: bool = False
+    keypair: str = ""
+    signers: tuple[str, ...] = ()
+    master_keys: tuple[str, ...] = ()
+    cipher: Cipher = Cipher.AES128
+    digest: PkiDigest = PkiDigest.SHA256
+
+
+NO_TLS = Tls()
+NO_PKI = Pki()
+
+
+def read_pki(block: Block) -> Pki:
+    pki = Pki(
+        signatures=block.yes("PKI Signatures"),
+        encryption=block.yes("PKI Encryption"),
+        keypair=block.path("PKI Keypair"),
+        signers=block.paths("PKI Signer"),
+        master_keys=block.paths("PKI Master Key"),
+        cipher=block.choice("PKI Cipher", Cipher, Cipher.AES128),
+        digest=block.choice("PKI Digest", PkiDigest, PkiDigest.SHA256),
+    )
+    if (pki.signatures or pki.encryption) and not pki.keypair:
+        wanted = "PKI Signatures" if pki.signatures else "PKI Encryption"
+        raise block.place.error(f'"{wanted}" needs a "PKI Keypair": a PEM file with a certificate and its private key')
+    return pki
+
+
+def read_tls(block: Block, *, server: bool) -> Tls:
+    """server: the resource is of a peer that connects to us, and may be asked for its certificate."""
+    tls = Tls(
+        authenticate=block.yes("TLS Authenticate"),
+        enable=block.yes("TLS Enable"),
+        require=block.yes("TLS Require"),
+        verify_peer=block.yes("TLS Verify Peer", default=True) if server else True,
+        ca_certificate_file=block.path("TLS CA Certificate File"),
+        ca_certificate_dir=block.path("TLS CA Certificate Dir"),
+        certificate=block.path("TLS Certificate"),
+        key=block.path("TLS Key"),
+        dh_file=block.path("TLS DH File") if server else "",
+        allowed_cns=block.strings("TLS Allowed CN") if server else (),
+    )
+    if tls.enable and server and not (tls.certificate and tls.key):
+        raise block.place.error('"TLS Enable" needs a "TLS Certificate" and a "TLS Key" here')
+    return tls

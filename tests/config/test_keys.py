@@ -1,0 +1,54 @@
+import re
+
+import pytest
+
+from filed.config.keys import NO_PKI, NO_TLS, Cipher, Pki, PkiDigest, read_pki, read_tls
+from filed.config.resources import Block, Warnings
+from filed.config.syntax import parse
+from filed.errors import ConfigError
+
+
+def block(text: str) -> Block:
+    (statement,) = parse("FileDaemon {\n" + text + "\n}", "f")
+    return Block(statement, "FileDaemon", Warnings())
+
+
+def test_nothing_said_is_nothing_on():
+    assert read_pki(block("")) == NO_PKI
+    assert read_tls(block(""), server=True) == NO_TLS
+
+
+def test_pki_is_read_whole():
+    text = (
+        'PKI Signatures = Yes; PKI Encryption = Yes; PKI Keypair = "/k.pem"\nPKI Master Key = /m1.pem\n'
+        "PKI Master Key = /m2.pem; PKI Signer = /s.pem\nPKI Cipher = AES256; PKI Digest = sha1"
+    )
+    assert read_pki(block(text)) == Pki(
+        True, True, "/k.pem", ("/s.pem",), ("/m1.pem", "/m2.pem"), Cipher.AES256, PkiDigest.SHA1
+    )
+
+
+def test_pki_without_a_key_pair_is_refused():
+    with pytest.raises(ConfigError, match='"PKI Signatures" needs a "PKI Keypair"'):
+        read_pki(block("PKI Signatures = yes"))
+
+
+def test_an_unknown_cipher_is_told_the_known():
+    with pytest.raises(ConfigError, match=re.escape('"des3" is not one of aes128, aes192, aes256, blowfish')):
+        read_pki(block("PKI Cipher = des3"))
+
+
+def test_tls_is_read_whole_where_peers_connect():
+    text = (
+        "TLS Enable = yes; TLS Require = yes; TLS Verify Peer = no; TLS CA Certificate File = /ca\n"
+        "TLS Certificate = /c; TLS Key = /k; TLS Allowed CN = a\nTLS Allowed CN = b, c; TLS DH File = /dh"
+    )
+    tls = read_tls(block(text), server=True)
+    assert (tls.enable, tls.require, tls.verify_peer, tls.ca_certificate_file) == (True, True, False, "/ca")
+    assert (tls.certificate, tls.key, tls.allowed_cns, tls.dh_file) == ("/c", "/k", ("a", "b", "c"), "/dh")
+
+
+def test_tls_without_a_certificate_is_refused_where_peers_connect():
+    with pytest.raises(ConfigError, match='"TLS Enable" needs'):
+        read_tls(block("TLS Enable = yes"), server=True)
+    assert read_tls(block("TLS Enable = yes"), server=False).enable

@@ -100,9 +100,11 @@ class BaseList:
     ) -> Self:
         """The live entries over a chain (the oldest first), at and below `prefixes` if there are any.
 
-        directory: where the list is kept; None is beside the catalog.
+        directory: where the list is kept; None is beside the catalog, or where temporary files go if that is read-only.
         """
-        connection, path = _private_file(directory or database.path.parent)
+        beside = database.path.parent
+        kept_in = directory or (beside if os.access(beside, os.W_OK) else Path(tempfile.gettempdir()))
+        connection, path = _private_file(kept_in)
         try:
             return cls(connection, path, _copy(connection, database, job_ids, prefixes))
         except BaseException:

@@ -15,17 +15,22 @@ from filed.wire.restore_object import RestoreObject
 
 OBJECT_NAME: Final = b"filed-job"
 _COMMAND: Final = b"filed:job"
+_TEXTS: Final = frozenset({"base", "fileset_text", "fileset_digest"})
 
 
 @dataclass(frozen=True, slots=True)
 class JobFacts:
-    """start, since: epoch seconds. base: the unique name of the Job it builds on, "" for a Full."""
+    """start, since: epoch seconds. base: the unique name of the Job it builds on, "" for a Full.
+
+    fileset_digest: "" when the session label has it.
+    """
 
     start: int
     since: int
     base: str
     fileset_text: str
     read_bytes: int = 0
+    fileset_digest: str = ""
 
 
 def facts_object(file_index: int, facts: JobFacts) -> RestoreObject:
@@ -40,10 +45,12 @@ def facts_of(item: RestoreObject) -> JobFacts | None:
         return None
     try:
         known = json.loads(item.content)
-        values = {field.name: known[field.name] for field in fields(JobFacts)}
-    except (ValueError, TypeError, KeyError):
+        values = {field.name: known[field.name] for field in fields(JobFacts) if field.name in known}
+    except (ValueError, TypeError):
         return None
-    texts = ("base", "fileset_text")
-    if all(isinstance(value, str if name in texts else int) for name, value in values.items()):
+    if not all(isinstance(value, str if name in _TEXTS else int) for name, value in values.items()):
+        return None
+    try:
         return JobFacts(**values)
-    return None
+    except TypeError:  # one is missing
+        return None

@@ -272,6 +272,7 @@ def _end(catalog: Catalog, session: _Session, report: RebuildReport, now: float)
         return
     facts = session.facts
     read_bytes = facts.read_bytes if facts else 0
+    digest = (facts.fileset_digest if facts else "") or job.fileset_digest
     totals = JobTotals(end.files, end.bytes, read_bytes, end.errors, session.feed.deleted)
     status = end.status if end.status.isalpha() and len(end.status) == 1 and end.status != "R" else Status.FATAL
     with catalog.database.transaction() as connection:
@@ -279,11 +280,11 @@ def _end(catalog: Catalog, session: _Session, report: RebuildReport, now: float)
         set_media(connection, job.job_id, media)
         if facts is not None:
             connection.execute(
-                "UPDATE job SET start_time = ?, since = ?, fileset_text = ? WHERE job_id = ?",
-                (facts.start, facts.since, facts.fileset_text, job.job_id),
+                "UPDATE job SET start_time = ?, since = ?, fileset_text = ?, fileset_digest = ? WHERE job_id = ?",
+                (facts.start, facts.since, facts.fileset_text, digest, job.job_id),
             )
         if status in {Status.OK, Status.WARNINGS}:
-            seal(connection, Seal("", job.job, job.name, job.level, job.fileset_digest, end.time), session.states)
+            seal(connection, Seal("", job.job, job.name, job.level, digest, end.time), session.states)
     report.files += session.feed.files
 
 

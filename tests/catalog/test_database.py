@@ -209,6 +209,8 @@ def test_a_catalog_on_a_disk_mounted_read_only_is_read(tmp_path: Path) -> None:
         subprocess.run(["mount", "-o", "remount,ro,bind", disk], check=True)
         with Catalog.read(disk) as catalog:
             assert len(tree_of(catalog, job)) == 1
+            with catalog.base_list(job.job_id) as base:
+                assert base.lookup([b"/a"]) != [None]
         with pytest.raises(CatalogError, match=r"cannot be written|cannot be opened"):
             Catalog.open(disk)
     finally:

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import tempfile
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -150,6 +151,24 @@ def test_without_its_facts_a_job_finds_its_base_by_the_rules(tmp_path: Path) -> 
     with Catalog.open(path) as catalog:
         assert [job.base_job_id for job in catalog.jobs()] == [job.base_job_id for job in jobs]
         assert tree_of(catalog, jobs[3]) == {b"/a": (3, Item(3).lstat, Item(3).digest)}
+
+
+def test_a_digest_the_label_has_no_room_for_comes_from_the_facts(tmp_path: Path) -> None:
+    with open_catalog(tmp_path) as catalog:
+        job = begin(catalog)
+    facts = JobFacts(job.start_time, 0, "", job.fileset_text, 0, job.fileset_digest)
+    session = label_of(job).session
+    events: list[Event] = [
+        replace(label_of(job), fileset_digest=""),
+        SessionRecord(session, 1, 28, pack_restore_object(state_object(1, STATE))),
+        SessionRecord(session, 2, 28, pack_restore_object(facts_object(2, facts))),
+        SessionEnded(session, "T", 0, 0, 0, START),
+    ]
+    (tmp_path / CATALOG_FILE).unlink()
+    rebuild(tmp_path / CATALOG_FILE, events, START)
+    with Catalog.open(tmp_path) as catalog:
+        assert catalog.choose_base("etc", "here", "I", "fs").base is not None
+        assert catalog.find_state(job.job, "postgresql", "db", "fs").why == StateWhy.FOUND
 
 
 def test_states_come_back_with_their_jobs(tmp_path: Path) -> None:

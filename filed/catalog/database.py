@@ -83,7 +83,7 @@ class Database:
 
     @classmethod
     def read(cls, path: Path) -> Self:
-        """To read only, also from a disk mounted read-only. An older file is refused: it cannot be migrated."""
+        """To read only, also from a disk mounted read-only. An older file is migrated where that can be done."""
         _must_exist(path)
         database = cls(path, _uri(path, "ro"))
         try:
@@ -95,12 +95,21 @@ class Database:
         try:
             with translated(path):
                 _refuse_strangers(path, database.connection)
-                _refuse_old(path, database.connection)
+                current = version_of(database.connection) == VERSION
                 database.connection.execute(f"PRAGMA cache_size = -{CACHE_KIB}")
         except BaseException:
             database.close()
             raise
-        return database
+        if current:
+            return database
+        database.close()
+        if not os.access(path, os.W_OK):
+            raise CatalogError(
+                f"{path} was written by an older filed and cannot be brought up to date on a read-only disk;"
+                f" copy {path.name}* to a disk that can be written and read them there"
+            )
+        cls.open(path).close()
+        return cls.read(path)
 
     def _prepare(self) -> None:
         for pragma in (
@@ -207,7 +216,7 @@ def _must_exist(path: Path) -> None:
 
 def _refuse_unless_log_is_empty(path: Path, error: sqlite3.Error) -> None:
     """For a first read that failed: return when the file alone, without its log, is the whole truth."""
-    if error.sqlite_errorcode & 0xFF not in {sqlite3.SQLITE_CANTOPEN, sqlite3.SQLITE_READONLY}:
+    if getattr(error, "sqlite_errorcode", 0) & 0xFF not in {sqlite3.SQLITE_CANTOPEN, sqlite3.SQLITE_READONLY}:
         raise CatalogError(explain(path, error)) from error
     log = path.with_name(path.name + "-wal")
     if log.exists() and log.stat().st_size:
@@ -215,13 +224,6 @@ def _refuse_unless_log_is_empty(path: Path, error: sqlite3.Error) -> None:
             f"{path} has a log ({log.name}) that cannot be read on a read-only disk;"
             f" copy {path.name}* to a disk that can be written and read them there"
         ) from error
-
-
-def _refuse_old(path: Path, connection: sqlite3.Connection) -> None:
-    if version_of(connection) < VERSION:
-        raise CatalogError(
-            f"{path} was written by an older filed; open it once where it can be written: filed jobs -s {path.parent}"
-        )
 
 
 def _refuse_strangers(path: Path, connection: sqlite3.Connection) -> None:

@@ -64,11 +64,10 @@ def test_a_file_of_another_program_is_not_touched(tmp_path: Path) -> None:
         assert other.execute("SELECT name FROM sqlite_schema").fetchall() == [("theirs",)]
 
 
-def test_an_older_catalog_is_not_read_only(tmp_path: Path) -> None:
-    with open_catalog(tmp_path) as catalog:
-        catalog.database.connection.execute("PRAGMA user_version = 0")
-    with pytest.raises(CatalogError, match="written by an older filed"):
-        Catalog.read(tmp_path)
+def test_an_older_catalog_is_brought_up_to_date_even_by_a_reader(tmp_path: Path) -> None:
+    (tmp_path / CATALOG_FILE).touch()
+    with Catalog.read(tmp_path) as catalog:
+        assert catalog.jobs() == []
 
 
 def test_what_is_no_catalog_at_all_sends_to_the_rebuild(tmp_path: Path) -> None:
@@ -201,6 +200,7 @@ def test_a_catalog_on_a_disk_mounted_read_only_is_read(tmp_path: Path) -> None:
 
     disk = tmp_path / "disk"
     disk.mkdir()
+    (disk / "old.sqlite").touch()
     with open_catalog(disk) as catalog:
         job = backup(catalog, {b"/a": Item(1)})
     if subprocess.run(["mount", "--bind", disk, disk], capture_output=True).returncode:
@@ -213,6 +213,8 @@ def test_a_catalog_on_a_disk_mounted_read_only_is_read(tmp_path: Path) -> None:
                 assert base.lookup([b"/a"]) != [None]
         with pytest.raises(CatalogError, match=r"cannot be written|cannot be opened"):
             Catalog.open(disk)
+        with pytest.raises(CatalogError, match="older filed and cannot be brought up to date"):
+            Catalog.read(disk / "old.sqlite")
     finally:
         subprocess.run(["umount", disk], check=True)
 

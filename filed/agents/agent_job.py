@@ -98,7 +98,7 @@ class AgentJob:
         self._size_at = ctypes.addressof(self._size_out)
         self._chunk = bytearray(CHUNK.size)
         self._chunk_at = ctypes.addressof(ctypes.c_char.from_buffer(self._chunk))
-        self._stream_open = False
+        self.stream_open = False
         self._position = 0
         self._last_read = False
         self._opened: set[tuple[int, int]] = set()
@@ -121,7 +121,7 @@ class AgentJob:
 
         Waits, with pauses, for an agent that has nothing yet.
         """
-        if self.kind == Kind.RESTORE or self._stream_open:
+        if self.kind == Kind.RESTORE or self.stream_open:
             self._out_of_order("next_entries")
         buffer = self._list_buffer = self._list_buffer or PageBuffer(LIST_PAGE_BYTES)
         if self._page is not None:
@@ -157,7 +157,7 @@ class AgentJob:
 
         wants: entries of the last page, in its order. The answer's entries are those of `wants[: len(page)]`.
         """
-        if self._stream_open or not wants or not self.fetches:
+        if self.stream_open or not wants or not self.fetches:
             self._out_of_order("fetch")
         listed = self._listed()
         buffer = self._fetch_buffer = self._fetch_buffer or PageBuffer(FETCH_PAGE_BYTES)
@@ -184,7 +184,7 @@ class AgentJob:
         Once per stream and at offset 0, unless the entry is flagged REREAD.
         """
         listed = self._listed().get(cookie)
-        if listed is None or self._stream_open:
+        if listed is None or self.stream_open:
             self._out_of_order("open_stream")
         entry, name = listed
         if (offset or (cookie, stream) in self._opened) and not entry.flags & EntryFlag.REREAD:
@@ -196,7 +196,7 @@ class AgentJob:
         try:
             self._call(Call.open_stream, self._api.open_stream, self._address, cookie, stream, offset, self._size_at)
         finally:
-            self._stream_open = self._caller.last_status == Status.OK
+            self.stream_open = self._caller.last_status == Status.OK
         size = self._size_out.value
         if size == SIZE_UNKNOWN:
             return None
@@ -206,7 +206,7 @@ class AgentJob:
 
     def read(self, address: int, cap: int) -> Chunk:
         """Fills the memory at `address`, `cap` bytes of it (64 KiB at least), with what comes next."""
-        if not self._stream_open or self._last_read or cap < MIN_READ_BYTES:
+        if not self.stream_open or self._last_read or cap < MIN_READ_BYTES:
             self._out_of_order("read")
         CHUNK.pack_into(self._chunk, 0, 0, 0, 0, 0)
         self._call(Call.read, self._api.read, self._address, address, cap, self._chunk_at)
@@ -220,9 +220,9 @@ class AgentJob:
 
     def close_stream(self, how: Status = Status.OK) -> None:
         """Always after an open_stream that succeeded. ItemError with E_CHANGED's text: it changed while read."""
-        if not self._stream_open:
+        if not self.stream_open:
             self._out_of_order("close_stream")
-        self._stream_open = False
+        self.stream_open = False
         self._caller.call_to_the_end(Call.close_stream, self._api.close_stream, self._address, how)
 
     def _listed(self) -> dict[int, tuple[Entry, bytes]]:
@@ -357,7 +357,7 @@ class AgentJob:
         outcome = Outcome.CANCELLED if isinstance(error, JobCanceled) else Outcome.FAILED
         how = Status.E_CANCELLED if outcome == Outcome.CANCELLED else Status.E_FAIL
         steps: list[Callable[[], None]] = [partial(self.end, outcome)]
-        if self._stream_open:
+        if self.stream_open:
             steps.insert(0, partial(self.close_stream, how))
         for step in steps:
             try:

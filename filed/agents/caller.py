@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable
 from typing import Any, NoReturn
 
@@ -22,6 +23,7 @@ _CALLS_OF_ONE_ENTRY = frozenset(
         Call.restore_done,
     }
 )
+_CLONED = 71  # exit code of a copy of the job process that should not exist
 _LAST_COMMON_STATUS = -999  # below are an agent's own numbers, which read as E_FAIL
 
 
@@ -40,6 +42,7 @@ class Caller:
         self.slot = pulse.register(self.label) if slot is None else slot
         self._slot_bits = self.slot << 16
         self._entry = b""
+        self._pid = os.getpid()
         self.last_status = 0
 
     @property
@@ -80,15 +83,19 @@ class Caller:
 
     def violated(self, call: Call | str, rule: str) -> NoReturn:
         name = call.name if isinstance(call, Call) else call
-        raise AgentError(self.label, name, Status.E_VIOLATION, f"broke the contract: {rule}", self._entry)
+        error = AgentError(self.label, name, Status.E_VIOLATION, f"broke the contract: {rule}", self._entry)
+        self._pulse.set_last_words(str(error))  # it may have closed the descriptor by which we would tell it
+        raise error
 
     def _raw(self, call: Call, function: Callable[..., Any], arguments: tuple[Any, ...]) -> Any:
-        words = self._words
+        words, getpid = self._words, os.getpid
         words[CALL_WORD] = call | self._slot_bits
         try:
             self.last_status = status = function(*arguments)
             return status
         finally:
+            if getpid() != self._pid:
+                os._exit(_CLONED)  # the agent forked, and its copy of this Job came back: it must not do a thing
             words[CALL_WORD] = 0
             words[PROGRESS_WORD] += 1
 

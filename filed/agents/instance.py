@@ -82,7 +82,7 @@ class Agent:
         self._tables: list[Callbacks] = []
         self._callbacks = self._table(in_job=False)
         self.caller = Caller(library, pulse, self._callbacks)
-        self.process_state = ProcessState.now()
+        self._process_state = self._look()
 
     @property
     def descriptor(self) -> Descriptor:
@@ -166,10 +166,14 @@ class Agent:
 
     def check_process_state(self, when: str) -> None:
         """Did the agent leave the process as it found it? Raises AgentError naming what it changed."""
-        changed = self.process_state.difference(ProcessState.now())
+        now = self._look()
+        changed = self._process_state.difference(now)
         if changed:
-            self.process_state = ProcessState.now()  # said once
+            self._process_state = now  # said once
             self.caller.violated(when, f"it changed {changed} of the process")
+
+    def _look(self) -> ProcessState:
+        return ProcessState.now() if self._doorbell is None else ProcessState.now((self._doorbell,))
 
     def _table(self, *, in_job: bool) -> Callbacks:
         callbacks = Callbacks(

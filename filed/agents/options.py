@@ -102,7 +102,7 @@ def parse_value(agent: str, spec: OptionSpec, text: str) -> str:
             wanted = "one of " + ", ".join(spec.choices)
             value = text if text in spec.choices else None
     if value is None:
-        raise ConfigError(f"agent {agent}: option {spec.key} = {mask(spec, text)}: give {wanted}")
+        raise ConfigError(f"agent {agent}: option {spec.key} = {mask(spec, text)!r}: give {wanted}")
     return value
 
 

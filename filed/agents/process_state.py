@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import ctypes
+import errno
 import os
 import signal
+from collections.abc import Sequence
 from dataclasses import dataclass, fields
 from pathlib import Path
 
@@ -21,27 +23,33 @@ class ProcessState:
     signal_handlers: tuple[bytes, ...]
     signal_mask: frozenset[int]
     working_directory: tuple[int, int]
-    umask: str
-    standard_descriptors: tuple[tuple[int, int, int] | None, ...]
+    umask: str  # "" when it cannot be read: no descriptor is left
+    spare_descriptors: bool
+    descriptors: tuple[tuple[int, int, int] | None, ...]
     users: tuple[int, ...]
     locale: bytes | None
 
     @classmethod
-    def now(cls) -> ProcessState:
+    def now(cls, more: Sequence[int] = ()) -> ProcessState:
+        """more: descriptors to look at besides 0, 1 and 2; one of the host's stands for all that agents may close."""
+        umask = _umask()
         here = os.stat(".")  # noqa: PTH116  a directory may be gone and still be where we are
         return cls(
             signal_handlers=tuple(_handler(number) for number in sorted(signal.valid_signals())),
             signal_mask=frozenset(signal.pthread_sigmask(signal.SIG_BLOCK, ())),
             working_directory=(here.st_dev, here.st_ino),
-            umask=_umask(),
-            standard_descriptors=tuple(_identity(descriptor) for descriptor in (0, 1, 2)),
+            umask=umask,
+            spare_descriptors=bool(umask),
+            descriptors=tuple(_identity(descriptor) for descriptor in (0, 1, 2, *more)),
             users=(*os.getresuid(), *os.getresgid()),
             locale=_libc.setlocale(_LC_ALL, None),
         )
 
     def difference(self, later: ProcessState) -> str:
         """What is not as it was, in words; "" when all is."""
-        changed = [field.name for field in fields(self) if getattr(self, field.name) != getattr(later, field.name)]
+        unknown = {"umask"} if not (self.umask and later.umask) else set()
+        names = [field.name for field in fields(self) if field.name not in unknown]
+        changed = [name for name in names if getattr(self, name) != getattr(later, name)]
         return " and ".join(name.replace("_", " ") for name in changed)
 
 
@@ -54,10 +62,13 @@ def _handler(number: int) -> bytes:
 
 def _umask() -> str:
     """Read without setting it, which other threads would notice."""
-    for line in Path("/proc/self/status").read_text().splitlines():
-        if line.startswith("Umask:"):
-            return line.split()[1]
-    return ""
+    try:
+        status = Path("/proc/self/status").read_bytes()
+    except OSError as why:
+        if why.errno in (errno.EMFILE, errno.ENFILE):
+            return ""
+        raise
+    return status.partition(b"Umask:")[2].split()[0].decode()
 
 
 def _identity(descriptor: int) -> tuple[int, int, int] | None:

@@ -14,6 +14,7 @@ text carries its length, which the reader checks, so a page left half-written by
   112  u64 cancelling      slot of the agent whose `cancel` is being called beside the call above
   128  u32 length, bytes   the entry of the call; up to 1020 bytes, longer names are cut
  1152  29 x (u32 length, 96 bytes)   what each slot's agent is called: "exchange 1.4"
+ 4096  u32 length, bytes   the rule that an agent broke, should the process have no other way left to tell it
 """
 
 from __future__ import annotations
@@ -25,11 +26,12 @@ from typing import NamedTuple, NewType
 
 from filed.errors import printable
 
-PAGE_BYTES = 4096
+PAGE_BYTES = 8192
 CANCEL_AT, HEARTBEAT_AT = 0, 8
 CALL_WORD, PROGRESS_WORD, DEFER_WORD, BANDWIDTH_WORD, COUNTERS_WORD, CANCELLING_WORD = 2, 3, 4, 5, 6, 14
 ENTRY_AT, ENTRY_MAX = 128, 1020
 SLOTS_AT, SLOT_BYTES, SLOTS = 1152, 100, 29
+LAST_WORDS_AT, LAST_WORDS_MAX = 4096, 2044
 
 Slot = NewType("Slot", int)
 NO_SLOT = Slot(0)
@@ -121,9 +123,7 @@ class Pulse:
         number = 1
         while number < SLOTS and self._text(SLOTS_AT + (number - 1) * SLOT_BYTES, SLOT_BYTES - 4) not in (b"", text):
             number += 1
-        at = SLOTS_AT + (number - 1) * SLOT_BYTES
-        self._page[at + 4 : at + 4 + len(text)] = text
-        self.halves[at // 4] = len(text)
+        self._write(SLOTS_AT + (number - 1) * SLOT_BYTES, SLOT_BYTES - 4, text)
         return Slot(number)
 
     def mark(self, call: Call, slot: Slot) -> None:
@@ -139,10 +139,10 @@ class Pulse:
 
     def set_entry(self, name: bytes) -> None:
         """The entry that the coming calls are about; b"" for none."""
-        length = min(len(name), ENTRY_MAX)
-        self.halves[ENTRY_AT // 4] = 0
-        self._page[ENTRY_AT + 4 : ENTRY_AT + 4 + length] = name[:length]
-        self.halves[ENTRY_AT // 4] = length
+        self._write(ENTRY_AT, ENTRY_MAX, name)
+
+    def set_last_words(self, text: str) -> None:
+        self._write(LAST_WORDS_AT, LAST_WORDS_MAX, text.encode())
 
     def defer(self, seconds: int) -> None:
         asked = self.words[DEFER_WORD] + 1 & 0xFFFF_FFFF
@@ -199,6 +199,17 @@ class Pulse:
             call = f"cancel beside {call}" if word else "cancel"
         entry = self._text(ENTRY_AT, ENTRY_MAX)
         return Current(agent.decode("utf-8", "replace") or "(unknown)", call, entry)
+
+    @property
+    def last_words(self) -> str:
+        """What `set_last_words` left, for a process that died without an outcome; "" for nothing."""
+        return self._text(LAST_WORDS_AT, LAST_WORDS_MAX).decode("utf-8", "replace")
+
+    def _write(self, at: int, limit: int, text: bytes) -> None:
+        length = min(len(text), limit)
+        self.halves[at // 4] = 0  # never a length that belongs to other bytes
+        self._page[at + 4 : at + 4 + length] = text[:length]
+        self.halves[at // 4] = length
 
     def _text(self, at: int, limit: int) -> bytes:
         length = min(self.halves[at // 4], limit)

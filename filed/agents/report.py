@@ -16,8 +16,11 @@ def describe_exit(pulse: Pulse, wait_status: int) -> str:
 def describe_exit_code(pulse: Pulse, exit_code: int) -> str:
     """The same for an exit code, minus the signal's number for a crash.
 
-    Names agent, version, call and entry when an agent's call was in progress.
+    Names agent, version, call and entry when an agent's call was in progress; or the rule that an agent broke, when
+    that is why the process left.
     """
+    if pulse.last_words and exit_code >= 0:
+        return pulse.last_words
     current = pulse.current()
     who = f"agent {current.agent}" if current else "the job process"
     where = f" in {current}" if current else ", outside of any agent"

@@ -1,0 +1,243 @@
+"""A small job room for tests: drives an agent through a whole Job, and notes what came of it."""
+
+from __future__ import annotations
+
+import contextlib
+import faulthandler
+import os
+import select
+import signal
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+from filed.agents import (
+    Action,
+    Agent,
+    AgentJob,
+    AgentStream,
+    Begin,
+    Entry,
+    EntryFlag,
+    EntryType,
+    Kind,
+    Level,
+    Library,
+    Outcome,
+    Pulse,
+    Replace,
+    Settings,
+    Severity,
+    Status,
+    Verdict,
+    Want,
+    Watchdog,
+    describe_exit,
+    describe_hang,
+)
+from filed.agents.memory import GuardedMemory
+from filed.errors import FiledError, ItemError
+
+READ_BYTES = 256 << 10
+DEFAULTS = Settings()
+
+
+@dataclass
+class Recorder:
+    """HostServices that remember. `verdicts`: by path, else TAKE. `secrets`: by name."""
+
+    verdicts: dict[bytes, int] = field(default_factory=dict)
+    secrets: dict[str, bytes] = field(default_factory=dict)
+    messages: list[tuple[Severity, str]] = field(default_factory=list)
+    states: list[tuple[bytes, int]] = field(default_factory=list)
+    asked: list[tuple[bytes, Entry]] = field(default_factory=list)
+
+    def message(self, severity: Severity, text: str) -> None:
+        self.messages.append((severity, text))
+
+    def match(self, path: bytes, entry: Entry) -> int:
+        self.asked.append((path, entry))
+        return self.verdicts.get(path, Verdict.TAKE)
+
+    def put_state(self, state: bytes, state_format: int) -> None:
+        self.states.append((state, state_format))
+
+    def secret(self, name: str) -> bytes | None:
+        return self.secrets.get(name)
+
+    @property
+    def texts(self) -> list[str]:
+        return [text for _, text in self.messages]
+
+
+@dataclass
+class Saved:
+    """What one backup brought: name -> (entry, content, small streams); the errors of single entries."""
+
+    entries: dict[bytes, tuple[Entry, bytes | None, list[tuple[int, bytes]]]] = field(default_factory=dict)
+    links: dict[bytes, bytes] = field(default_factory=dict)
+    errors: list[str] = field(default_factory=list)
+    holes: dict[bytes, list[tuple[int, int]]] = field(default_factory=dict)
+    pages: list[int] = field(default_factory=list)
+    complete: bool = False
+
+
+def take_all(job: AgentJob) -> Saved:
+    """Everything that a backup's Job lists, read to the end."""
+    saved = Saved()
+    memory = GuardedMemory(READ_BYTES)
+    while (page := job.next_page()) is not None:
+        saved.pages.append(len(page))
+        found = dict.fromkeys(range(len(page)), page)
+        wanted = [number for number, entry in enumerate(page.entries) if page.inline(entry) is None and entry.streams]
+        while job.fetches and wanted:
+            answer = job.fetch([Want(page.entries[n].cookie, page.entries[n].streams) for n in wanted])
+            for number, entry in zip(wanted, answer.entries, strict=False):
+                found[number] = answer
+                page.entries[number] = entry
+            wanted = wanted[len(answer) :]
+        for number, (entry, name) in enumerate(page):
+            inline = found[number].inline(entry)
+            content = None if inline is None else bytes(inline)
+            saved.links[name] = found[number].link(entry)
+            small = list(found[number].tlvs(entry))
+            readable = entry.streams & AgentStream.DATA.bit and not entry.flags & EntryFlag.FAILED
+            if content is None and readable:
+                try:
+                    content = read_all(job, entry.cookie, memory, saved.holes.setdefault(name, []))
+                except ItemError as error:
+                    saved.errors.append(str(error))
+            saved.entries[name] = (entry, content, small)
+    saved.complete = job.complete
+    return saved
+
+
+def read_all(job: AgentJob, cookie: int, memory: GuardedMemory, holes: list[tuple[int, int]]) -> bytes:
+    """One stream, holes filled with zeros and noted as (offset, length)."""
+    job.open_stream(cookie, AgentStream.DATA)
+    content, how = bytearray(), Status.E_FAIL
+    try:
+        while True:
+            chunk = job.read(memory.address, memory.size)
+            if chunk.offset > len(content):
+                holes.append((len(content), chunk.offset - len(content)))
+                content += bytes(chunk.offset - len(content))
+            content += memory.view[: chunk.len]
+            if chunk.last:
+                how = Status.OK
+                break
+    except ItemError:
+        how = Status.E_IO
+        raise
+    finally:
+        if job.stream_open:
+            job.close_stream(how)
+    return bytes(content)
+
+
+def backup(
+    library: Library, services: Recorder, pulse: Pulse, settings: Settings = DEFAULTS, begin: Begin | None = None
+) -> Saved:
+    """A whole backup, from create to destroy."""
+    doorbell, _ = os.pipe()
+    with Agent(library, services, pulse, settings, doorbell=doorbell) as agent:
+        agent.confirmed("job.0", b"7", 1)
+        with agent.begin(begin or Begin(Kind.BACKUP, Level.FULL, job="job.1")) as job:
+            saved = take_all(job)
+            job.commit()
+            job.end(Outcome.DONE)
+    return saved
+
+
+def restore(library: Library, services: Recorder, pulse: Pulse, settings: Settings = DEFAULTS) -> list[Action]:
+    """A file of three chunks and a directory, given to the agent."""
+    actions = []
+    with Agent(library, services, pulse, settings) as agent, agent.begin(Begin(Kind.RESTORE, where=b"/r")) as job:
+        file = Entry(type=EntryType.REGULAR, size=9)
+        action = job.restore_entry(file, b"/@BAD/one", b"/r/@BAD/one", Replace.ALWAYS)
+        actions.append(action)
+        if action == Action.WANT:
+            job.restore_stream(AgentStream.DATA, 9)
+            for offset in (0, 3):
+                job.write(memoryview(b"abc"), offset, last=False)
+            job.write(bytearray(b"xyz"), 6, last=True)
+            job.restore_done()
+        directory = Entry(type=EntryType.DIRECTORY)
+        actions.append(job.restore_entry(directory, b"/@BAD", b"/r/@BAD", Replace.ALWAYS))
+        job.restore_done()
+        job.commit()
+        job.end(Outcome.DONE)
+    return actions
+
+
+def in_child(
+    work: Callable[[Pulse], object],
+    *,
+    timeout_s: float = 0.5,
+    grace_s: float = 0.3,
+    cancel_after_s: float | None = None,
+) -> str:
+    """Runs `work` in a forked process, watched as the supervisor watches; how it ended, in words.
+
+    "ok: <result>" or "<error class>: <text>" when it ended by itself.
+    """
+    pulse = Pulse()
+    reader, writer = os.pipe()
+    pid = os.fork()
+    if pid == 0:
+        _work_and_leave(work, pulse, writer)
+    os.close(writer)
+    try:
+        return _watch(
+            pid,
+            reader,
+            pulse,
+            Watchdog(pulse, timeout_s, time.monotonic()),
+            grace_s=grace_s,
+            cancel_after_s=cancel_after_s,
+        )
+    finally:
+        os.close(reader)
+
+
+def _work_and_leave(work: Callable[[Pulse], object], pulse: Pulse, writer: int) -> None:
+    faulthandler.disable()
+    silence = os.open("/dev/null", os.O_WRONLY)
+    os.dup2(silence, 1)
+    os.dup2(silence, 2)
+    try:
+        text = f"ok: {work(pulse)}"
+    except FiledError as error:
+        text = "\n".join([f"{type(error).__name__}: {error}", *getattr(error, "__notes__", ())])
+    except BaseException as error:
+        text = f"BUG {type(error).__name__}: {error}"
+    with contextlib.suppress(OSError):  # the sin of closing what is not its own
+        os.write(writer, text.encode())
+    os._exit(0)
+
+
+def _watch(
+    pid: int, reader: int, pulse: Pulse, watchdog: Watchdog, *, grace_s: float, cancel_after_s: float | None
+) -> str:
+    said, begun, canceled_at, hang = b"", time.monotonic(), None, ""
+    while True:
+        if select.select([reader], [], [], 0.02)[0]:
+            piece = os.read(reader, 1 << 16)
+            if not piece:
+                break
+            said += piece
+        now = time.monotonic()
+        if canceled_at is None and watchdog.expired(now):
+            hang, canceled_at = describe_hang(pulse, watchdog.silent_s(now)), now
+            pulse.ask_cancel()
+        elif canceled_at is None and cancel_after_s is not None and now - begun > cancel_after_s:
+            canceled_at = now
+            pulse.ask_cancel()
+        elif canceled_at is not None and now - canceled_at > grace_s:
+            hang = hang or f"killed: {describe_hang(pulse, now - canceled_at)}"
+            os.kill(pid, signal.SIGKILL)
+            break
+    _, status = os.waitpid(pid, 0)
+    if hang:
+        return hang
+    return said.decode() or describe_exit(pulse, status)

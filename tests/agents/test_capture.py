@@ -1,0 +1,74 @@
+from __future__ import annotations
+
+import ctypes
+import os
+
+from filed.agents.capture import Capture
+from filed.agents.pulse import Pulse
+from tests.agents.flows import in_child
+
+
+def in_forked(capture: Capture, *writes: bytes, crash: bool = False) -> None:
+    def work(_pulse: Pulse) -> None:
+        capture.redirect()
+        for write in writes:
+            os.write(2, write)
+        if crash:
+            os.abort()
+
+    in_child(work)
+
+
+def test_what_is_printed_comes_back_in_whole_lines() -> None:
+    capture = Capture()
+    in_forked(capture, b"one\ntwo\nthr", b"ee\nrest")
+    assert capture.lines() == ["one", "two", "three"]
+    assert capture.lines() == []
+    assert capture.lines(final=True) == ["rest"]
+    assert capture.lines(final=True) == []
+    capture.close()
+
+
+def test_the_last_words_of_a_dying_process_are_heard() -> None:
+    capture = Capture()
+    in_forked(capture, b"terminate called without an active exception\n", crash=True)
+    assert capture.lines() == ["terminate called without an active exception"]
+    capture.close()
+
+
+def test_a_flood_does_not_block_and_is_cut_off() -> None:
+    capture = Capture()
+
+    def work(_pulse: Pulse) -> bool:
+        capture.redirect()
+        try:
+            for _ in range(100):
+                os.write(1, b"x" * 65536)
+        except BlockingIOError:
+            return True
+        return False
+
+    assert in_child(work) == "ok: True"
+    lines = capture.lines(final=True)
+    assert sum(map(len, lines)) < 1 << 20
+    capture.close()
+
+
+def test_controls_cannot_forge_a_line() -> None:
+    capture = Capture()
+    in_forked(capture, b"a\x1b[2J\xffb\n")
+    assert capture.lines() == ["a\\x1b[2J\\xffb"]
+    capture.close()
+
+
+def test_what_stdio_still_holds_is_flushed() -> None:
+    capture = Capture()
+
+    def work(_pulse: Pulse) -> None:
+        capture.redirect()
+        ctypes.CDLL(None).puts(b"through stdio")
+        capture.flush()
+
+    in_child(work)
+    assert capture.lines() == ["through stdio"]
+    capture.close()

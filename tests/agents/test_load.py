@@ -1,0 +1,118 @@
+from __future__ import annotations
+
+import hashlib
+import os
+import shutil
+from pathlib import Path
+
+import pytest
+
+from filed.agents.abi import version
+from filed.agents.load import agent_id, find, load
+from filed.agents.pulse import Pulse
+from filed.errors import AgentLoadError
+from tests.agents.refuse import ACCEPTED, REFUSED, compile_dependent, compile_refused
+
+
+@pytest.mark.parametrize("name", ["exchange", "exchange.so", "exchange.dll"])
+def test_one_agent_has_three_spellings(name: str) -> None:
+    assert agent_id(name) == "exchange"
+
+
+@pytest.mark.parametrize("name", ["", "../x", "/usr/lib/x.so", "Exchange", "a.so.so", "a b", "-a", "a" * 33, "a\n"])
+def test_a_path_or_a_strange_name_is_no_agent_s(name: str) -> None:
+    with pytest.raises(AgentLoadError, match="no agent's name"):
+        agent_id(name)
+
+
+def test_the_first_directory_that_has_it_wins(tmp_path: Path) -> None:
+    for name in ("one", "two"):
+        (tmp_path / name).mkdir()
+    (tmp_path / "two" / "a.so").touch()
+    assert find("a.dll", [tmp_path / "one", tmp_path / "two"]) == tmp_path / "two" / "a.so"
+    (tmp_path / "one" / "a.so").touch()
+    assert find("a", [tmp_path / "one", tmp_path / "two"]) == tmp_path / "one" / "a.so"
+
+
+def test_an_agent_that_is_nowhere_is_told_with_the_places(tmp_path: Path) -> None:
+    with pytest.raises(AgentLoadError, match=f"there is no a\\.so; looked in: {tmp_path}"):
+        load("a", [tmp_path])
+    with pytest.raises(AgentLoadError, match="no directory is configured"):
+        load("a", [])
+
+
+def test_a_loaded_agent_says_what_it_is(agents_dir: Path) -> None:
+    library = load("good.dll", [agents_dir])
+    assert library.path == (agents_dir / "good.so").resolve()
+    assert library.version == version(1, 0)
+    assert library.descriptor.label == "good 1.0"
+    assert str(library).startswith(f"agent good 1.0 from {library.path}: built with header 1.0, speaking 1.0")
+
+
+@pytest.mark.parametrize("variant", REFUSED)
+def test_a_library_that_must_not_be_loaded_is_not_with_id_and_reason(tmp_path: Path, variant: str) -> None:
+    compile_refused(variant, tmp_path)
+    with pytest.raises(AgentLoadError) as refused:
+        load("refuse", [tmp_path])
+    text = str(refused.value)
+    assert text.startswith("agent refuse: load: not loaded: ")
+    assert any(word in text.lower() for word in REFUSED[variant])
+
+
+@pytest.mark.parametrize("variant", ACCEPTED)
+def test_a_library_that_goes_beyond_us_without_needing_it_is_loaded(tmp_path: Path, variant: str) -> None:
+    compile_refused(variant, tmp_path)
+    library = load("refuse", [tmp_path])
+    assert library.version == version(1, 0)
+    assert library.descriptor.can_backup
+    assert not library.descriptor.can_restore
+
+
+def test_a_symbol_of_a_dependency_is_not_the_agent_s(tmp_path: Path) -> None:
+    compile_dependent(tmp_path)
+    with pytest.raises(AgentLoadError, match=r"bplugin_query_v1 comes from .*good\.so"):
+        load("refuse", [tmp_path])
+
+
+def test_a_writable_directory_is_refused(agents_dir: Path, tmp_path: Path) -> None:
+    shutil.copy(agents_dir / "good.so", tmp_path)
+    tmp_path.chmod(0o777)
+    with pytest.raises(AgentLoadError, match=f"agent good: load: not loaded: {tmp_path} can be written"):
+        load("good", [tmp_path])
+
+
+def test_what_a_symbolic_link_leads_to_is_checked_as_well(agents_dir: Path, tmp_path: Path) -> None:
+    loose, link = tmp_path / "loose", tmp_path / "plugins"
+    loose.mkdir()
+    link.mkdir()
+    shutil.copy(agents_dir / "good.so", loose)
+    (link / "good.so").symlink_to(loose / "good.so")
+    assert load("good", [link]).path == loose / "good.so"
+    loose.chmod(0o777)
+    with pytest.raises(AgentLoadError, match="loose can be written"):
+        load("good", [link])
+
+
+def test_a_library_whose_digest_is_not_listed_is_refused(agents_dir: Path) -> None:
+    digest = hashlib.sha256((agents_dir / "good.so").read_bytes()).hexdigest()
+    assert load("good", [agents_dir], digests=[digest]).descriptor.id == "good"
+    with pytest.raises(AgentLoadError, match="SHA-256"):
+        load("good", [agents_dir], digests=["f" * 64])
+
+
+def test_owners_can_be_narrowed(agents_dir: Path) -> None:
+    with pytest.raises(AgentLoadError, match="belongs to user"):
+        load("good", [agents_dir], owners={os.geteuid() + 4711})
+
+
+def test_a_cut_library_never_reaches_the_dynamic_linker(agents_dir: Path, tmp_path: Path) -> None:
+    (tmp_path / "good.so").write_bytes((agents_dir / "good.so").read_bytes()[:9000])
+    with pytest.raises(AgentLoadError, match=r"not loaded: .* is cut short"):
+        load("good", [tmp_path])
+
+
+def test_loading_leaves_no_mark(agents_dir: Path) -> None:
+    pulse = Pulse()
+    load("good", [agents_dir], pulse=pulse)
+    assert pulse.current() is None
+    assert pulse.progress.progress == 2

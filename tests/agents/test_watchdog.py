@@ -1,0 +1,46 @@
+from __future__ import annotations
+
+from filed.agents.pulse import HEARTBEAT_AT, PROGRESS_WORD, Call, Pulse
+from filed.agents.watchdog import Watchdog
+
+
+def watched() -> tuple[Pulse, Watchdog]:
+    pulse = Pulse()
+    watchdog = Watchdog(pulse, 10.0, 0.0)
+    pulse.mark(Call.read, pulse.register("a 1"))
+    assert not watchdog.expired(0.0)
+    return pulse, watchdog
+
+
+def test_silence_within_a_call_expires() -> None:
+    _, watchdog = watched()
+    assert not watchdog.expired(10.0)
+    assert watchdog.expired(10.1)
+    assert watchdog.silent_s(12.0) == 12.0
+
+
+def test_heartbeat_callback_and_return_are_signs_of_life() -> None:
+    pulse, watchdog = watched()
+    pulse.words[HEARTBEAT_AT // 8] += 1
+    assert not watchdog.expired(9.0)
+    pulse.words[PROGRESS_WORD] += 1
+    assert not watchdog.expired(18.0)
+    assert not watchdog.expired(28.0)
+    assert watchdog.expired(28.1)
+
+
+def test_time_outside_of_agents_does_not_count() -> None:
+    pulse, watchdog = watched()
+    pulse.unmark()
+    assert not watchdog.expired(1000.0)
+    assert watchdog.silent_s(1000.0) == 0
+
+
+def test_defer_grants_its_seconds_once_whatever_is_said_in_between() -> None:
+    pulse, watchdog = watched()
+    pulse.defer(100)
+    assert not watchdog.expired(1.0)
+    pulse.words[PROGRESS_WORD] += 1  # a message
+    assert not watchdog.expired(2.0)
+    assert not watchdog.expired(101.0)
+    assert watchdog.expired(101.1)

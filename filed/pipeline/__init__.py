@@ -1,35 +1,23 @@
 """An entry's bytes on the way to a Volume and back: digest, compression, sparse, encryption, signature."""
 
-from filed.pipeline.compress import Codec, Compression
-from filed.pipeline.digest import Digest
-from filed.pipeline.forward import Encoder, EntryEncoder
-from filed.pipeline.keys import Cipher, Keyring, load_certificate, load_key_pair, load_keyring
-from filed.pipeline.plan import PkiKeys, Plan, load_pki_keys
-from filed.pipeline.queue import RecordQueue
-from filed.pipeline.reverse import Checked, Decoder, EntryDecoder, Piece
-from filed.pipeline.sign import SignatureDigest, Signed
-from filed.pipeline.workers import Workers
-
-__all__ = [
-    "Checked",
-    "Cipher",
-    "Codec",
-    "Compression",
-    "Decoder",
-    "Digest",
-    "Encoder",
-    "EntryDecoder",
-    "EntryEncoder",
-    "Keyring",
-    "Piece",
-    "PkiKeys",
-    "Plan",
-    "RecordQueue",
-    "SignatureDigest",
-    "Signed",
-    "Workers",
-    "load_certificate",
-    "load_key_pair",
-    "load_keyring",
-    "load_pki_keys",
-]
+from filed.pipeline.compress import CHUNK_BYTES as CHUNK_BYTES
+from filed.pipeline.compress import Codec as Codec
+from filed.pipeline.compress import Compression as Compression
+from filed.pipeline.digest import Digest as Digest
+from filed.pipeline.forward import Encoder as Encoder
+from filed.pipeline.forward import EntryEncoder as EntryEncoder
+from filed.pipeline.forward import Sum as Sum
+from filed.pipeline.forward import digest_bytes as digest_bytes
+from filed.pipeline.keys import Cipher as Cipher
+from filed.pipeline.keys import Keyring as Keyring
+from filed.pipeline.keys import load_keyring as load_keyring
+from filed.pipeline.plan import PkiKeys as PkiKeys
+from filed.pipeline.plan import Plan as Plan
+from filed.pipeline.plan import load_pki_keys as load_pki_keys
+from filed.pipeline.queue import RecordQueue as RecordQueue
+from filed.pipeline.reverse import Checked as Checked
+from filed.pipeline.reverse import Decoder as Decoder
+from filed.pipeline.reverse import EntryDecoder as EntryDecoder
+from filed.pipeline.sign import SignatureDigest as SignatureDigest
+from filed.pipeline.sign import Signed as Signed
+from filed.pipeline.workers import Workers as Workers

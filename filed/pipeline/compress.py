@@ -73,7 +73,10 @@ def inflate(data: Buffer, limit: int = MAX_CHUNK_BYTES) -> Buffer:
     """The chunk of a GZIP record.  StreamError when it is damaged or larger than `limit`."""
     try:
         if len(data) < SMALL_BYTES:
-            return zlib.decompress(data)
+            small = zlib.decompress(data)
+            if len(small) > limit:
+                raise StreamError("compressed data inflates beyond any chunk")
+            return small
         try:
             return deflate.zlib_decompress(data, CHUNK_BYTES)
         except deflate.DeflateError:  # larger than a chunk, or damaged

@@ -56,7 +56,7 @@ def take(content: bytearray, pieces) -> None:
         if offset > 64 << 20:  # a damaged address; a real file would have a hole
             content += b"far away" + piece
             continue
-        content.extend(bytes(offset + len(piece) - len(content)))
+        content.extend(bytes(max(0, offset + len(piece) - len(content))))
         content[offset : offset + len(piece)] = piece
 
 

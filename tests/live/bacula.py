@@ -1,0 +1,234 @@
+"""Debian's Bacula programs, each test with its own: confs, ports, directories, catalog, and a clean end.
+
+    with Bacula(tmp_path) as bacula:
+        bacula.write_confs()
+        bacula.make_catalog()
+        bacula.start("sd", "fd", "dir")
+        print(bacula.console("run job=Save yes", "wait", "messages"))
+
+Nothing outside `root` is read or written, so several may run at once. The single tools (`bls`, `bextract`, `bscan`) need
+`write_confs` only.
+"""
+
+from __future__ import annotations
+
+import os
+import secrets
+import shutil
+import signal
+import socket
+import subprocess
+import time
+from pathlib import Path
+from typing import Self
+
+TIMEOUT_S = 60
+CATALOG_SCRIPT = Path("/usr/share/bacula-director/make_sqlite3_tables")
+CATALOG_NAME = "catalog"
+DEVICE = "Files"
+MEDIA_TYPE = "File"
+
+_PROGRAMS = {"dir": "bacula-dir", "sd": "bacula-sd", "fd": "bacula-fd"}
+
+
+def free_port() -> int:
+    """A TCP port of 127.0.0.1 that nobody listens on now."""
+    with socket.socket() as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
+class Bacula:
+    """A Director, a Storage Daemon, a File Daemon, a console; any of them may be left out.
+
+    volumes: the Archive Device. Name and password of everybody to everybody are in `password` and the names below.
+    """
+
+    director, storage, client = "t-dir", "t-sd", "t-fd"
+
+    def __init__(self, root: Path, volumes: Path | None = None) -> None:
+        self.root = root / "bacula"
+        self.etc, self.work = self.root / "etc", self.root / "work"
+        self.volumes = volumes or self.root / "volumes"
+        for directory in (self.etc, self.work, self.volumes):
+            directory.mkdir(parents=True, exist_ok=True)
+        self.password = secrets.token_hex(16)
+        self.ports = {name: free_port() for name in _PROGRAMS}
+        self._running: dict[str, subprocess.Popen[bytes]] = {}
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.stop(*self._running)
+
+    # Confs
+
+    def conf(self, name: str) -> Path:
+        """`dir`, `sd`, `fd` or `console`."""
+        return self.etc / f"{name}.conf"
+
+    def write_confs(
+        self,
+        *,
+        file_sets: str = "",
+        jobs: str = "",
+        pool: str = "",
+        device: str = "",
+        client: str = "",
+        director: str = "",
+    ) -> None:
+        """All four. The arguments are conf text: whole resources for FileSets and Jobs, directives for the others.
+
+        There are: Pool `Default`, Storage `Disk`, Client `t-fd`, Messages `Standard` (a log in `root`/messages), a JobDefs
+        `Common` with all of these, and a Job `Restore`.
+        """
+        self.conf("sd").write_text(self._sd(device))
+        self.conf("fd").write_text(self._fd(client))
+        self.conf("dir").write_text(self._dir(file_sets, jobs, pool, director))
+        self.conf("console").write_text(
+            f"Director {{ Name = {self.director}; DIRport = {self.ports['dir']}; Address = 127.0.0.1;"
+            f' Password = "{self.password}" }}\n'
+        )
+
+    def _common(self, name: str, port: str) -> str:
+        return (
+            f'  Name = {name}\n  WorkingDirectory = "{self.work}"\n  Pid Directory = "{self.work}"\n'
+            f"  Maximum Concurrent Jobs = 20\n  {port} = {self.ports[port[:-4].lower()]}\n"
+        )
+
+    def _messages(self, director: bool) -> str:  # noqa: FBT001 - two cases of one resource
+        to = f'append = "{self.root}/messages" = all, !skipped' if director else f"director = {self.director} = all"
+        return f"Messages {{\n  Name = Standard\n  {to}\n}}\n"
+
+    def _sd(self, device: str) -> str:
+        return (
+            f"Storage {{\n{self._common(self.storage, 'SDPort')}  SDAddress = 127.0.0.1\n}}\n"
+            f'Director {{ Name = {self.director}; Password = "{self.password}" }}\n'
+            f'Device {{\n  Name = {DEVICE}\n  Media Type = {MEDIA_TYPE}\n  Archive Device = "{self.volumes}"\n'
+            f"  LabelMedia = yes\n  Random Access = yes\n  AutomaticMount = yes\n  RemovableMedia = no\n"
+            f"  AlwaysOpen = no\n  Maximum Concurrent Jobs = 5\n{device}\n}}\n{self._messages(director=False)}"
+        )
+
+    def _fd(self, client: str) -> str:
+        return (
+            f"FileDaemon {{\n{self._common(self.client, 'FDPort')}  FDAddress = 127.0.0.1\n{client}\n}}\n"
+            f'Director {{ Name = {self.director}; Password = "{self.password}" }}\n{self._messages(director=False)}'
+        )
+
+    def _dir(self, file_sets: str, jobs: str, pool: str, director: str) -> str:
+        return (
+            f"Director {{\n{self._common(self.director, 'DirPort')}  DirAddress = 127.0.0.1\n"
+            f'  QueryFile = "/dev/null"\n  Password = "{self.password}"\n  Messages = Standard\n{director}\n}}\n'
+            f'Catalog {{ Name = Catalog; dbname = "{CATALOG_NAME}"; dbuser = ""; dbpassword = "" }}\n'
+            f"Client {{\n  Name = {self.client}\n  Address = 127.0.0.1\n  FDPort = {self.ports['fd']}\n"
+            f'  Password = "{self.password}"\n  Catalog = Catalog\n  AutoPrune = no\n}}\n'
+            f"Storage {{\n  Name = Disk\n  Address = 127.0.0.1\n  SDPort = {self.ports['sd']}\n"
+            f'  Password = "{self.password}"\n  Device = {DEVICE}\n  Media Type = {MEDIA_TYPE}\n'
+            f"  Maximum Concurrent Jobs = 5\n}}\n"
+            f"Pool {{\n  Name = Default\n  Pool Type = Backup\n  Recycle = no\n  AutoPrune = no\n"
+            f'  Label Format = "Auto-"\n{pool}\n}}\n'
+            f'FileSet {{ Name = Nothing; Include {{ File = "/nonexistent" }} }}\n{file_sets}\n'
+            f"JobDefs {{\n  Name = Common\n  Type = Backup\n  Level = Full\n  Client = {self.client}\n  FileSet = Nothing\n"
+            f"  Storage = Disk\n  Pool = Default\n  Messages = Standard\n}}\n{jobs}\n"
+            f'Job {{ Name = Restore; JobDefs = Common; Type = Restore; Where = "{self.root}/restored" }}\n'
+            f"{self._messages(director=True)}"
+        )
+
+    # Daemons
+
+    def make_catalog(self) -> Path:
+        """An empty SQLite catalog, by the package's own script."""
+        script = CATALOG_SCRIPT.read_text(encoding="latin-1")
+        script = script.replace("XXX_DBNAME_XXX", CATALOG_NAME).replace("/var/lib/bacula", str(self.work))
+        _run(["sh", "-s"], script)
+        catalog = self.work / f"{CATALOG_NAME}.db"
+        assert catalog.stat().st_size
+        return catalog
+
+    def start(self, *names: str) -> None:
+        """Start daemons in the foreground as children of ours, and wait until each listens."""
+        for name in names:
+            log = (self.root / f"{name}.log").open("ab")
+            command = [_program(_PROGRAMS[name]), "-f", "-c", str(self.conf(name))]
+            with log:
+                self._running[name] = subprocess.Popen(command, stdout=log, stderr=log, stdin=subprocess.DEVNULL)
+        for name in names:
+            self._wait_for(name)
+
+    def stop(self, *names: str) -> None:
+        for name in names:
+            process = self._running.pop(name, None)
+            if process is not None:
+                process.send_signal(signal.SIGTERM)
+                try:
+                    process.wait(TIMEOUT_S)
+                except subprocess.TimeoutExpired:
+                    process.kill()
+                    process.wait()
+
+    def pid(self, name: str) -> int:
+        return self._running[name].pid
+
+    def _wait_for(self, name: str) -> None:
+        end = time.monotonic() + TIMEOUT_S
+        while time.monotonic() < end:
+            if self._running[name].poll() is not None:
+                break
+            try:
+                socket.create_connection(("127.0.0.1", self.ports[name]), 1).close()
+            except OSError:
+                time.sleep(0.05)  # there is nothing to wait on: the daemon tells nobody that it listens
+            else:
+                return
+        log = (self.root / f"{name}.log").read_text(errors="replace")
+        raise AssertionError(f"{_PROGRAMS[name]} did not start: {log}")
+
+    def console(self, *commands: str) -> str:
+        """What bconsole says to these commands."""
+        text = "\n".join([*commands, "quit", ""])
+        return _run([_program("bconsole"), "-n", "-c", str(self.conf("console"))], text, cwd=self.root)
+
+    def messages(self) -> str:
+        """The Director's log of all Jobs."""
+        path = self.root / "messages"
+        return path.read_text(errors="replace") if path.exists() else ""
+
+    # Tools that read Volumes alone
+
+    def bls(self, volumes: str, *options: str) -> str:
+        """volumes: one name, or several joined by `|`."""
+        return _run([_program("bls"), "-c", str(self.conf("sd")), *options, "-V", volumes, DEVICE], cwd=self.work)
+
+    def bextract(self, volumes: str, into: Path, *options: str) -> str:
+        into.mkdir(exist_ok=True)
+        arguments = ["-c", str(self.conf("sd")), *options, "-V", volumes, DEVICE, str(into)]
+        return _run([_program("bextract"), *arguments], cwd=self.work)
+
+    def bscan(self, volumes: str, *options: str) -> str:
+        """With `-s -m` it fills the catalog of `make_catalog`."""
+        database = ["-w", str(self.work), "-n", CATALOG_NAME]
+        arguments = ["-c", str(self.conf("sd")), *options, *database, "-V", volumes, DEVICE]
+        return _run([_program("bscan"), *arguments], cwd=self.work)
+
+
+def _program(name: str) -> str:
+    found = shutil.which(name, path=os.environ["PATH"] + ":/usr/sbin:/sbin")
+    assert found, f"{name} is not installed"
+    return found
+
+
+def _run(command: list[str], text: str = "", cwd: Path | None = None) -> str:
+    done = subprocess.run(
+        command,
+        input=text.encode(),
+        cwd=cwd,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        timeout=TIMEOUT_S,
+        check=False,
+    )
+    output = done.stdout.decode(errors="replace")
+    assert not done.returncode, f"{command[0]} ended with {done.returncode}: {output}"
+    return output

@@ -1,0 +1,222 @@
+"""Our FileSet rules against a real bacula-fd: it lists what it would save (`estimate`), and so do we."""
+
+import contextlib
+import hashlib
+import hmac
+import os
+import random
+import shutil
+import socket
+import stat
+import subprocess
+import time
+from pathlib import Path
+
+import pytest
+
+from filed.fileset import FileSet, Include, Matcher, Options, Verdict, wire_lines
+
+pytestmark = [pytest.mark.live, pytest.mark.root]
+
+PASSWORD = "secret-of-the-test"
+NAMES = ("a.o", "b.c", "core", "x.tmp", "Read Me", "é.txt", "cache", "src", ".nobackup", "B.O", "n\\x", "[a]")
+WILDS = (b"*.o", b"*/cache", b"*tmp", b"*/src/*", b"*[!a-z].*", b"*.O", b"*/?.c", b"*\\[a\\]", b"*\xc3\xa9*", b"*/a*")
+REGEXES = (
+    rb"\.o$",
+    rb"/src/",
+    rb"^.*/(cache|core)$",
+    rb"[^a-z]\.",
+    rb"[[:upper:]]",
+    rb"/x\.?",
+    rb".*\.tmp$",
+    rb"[\]x$",
+)
+
+
+class Daemon:
+    """A bacula-fd of our own, asked as a Director asks it."""
+
+    def __init__(self, directory: Path) -> None:
+        with socket.socket() as probe:
+            probe.bind(("127.0.0.1", 0))
+            self.port = probe.getsockname()[1]
+        conf = directory / "fd.conf"
+        conf.write_text(
+            f'Director {{ Name = t-dir; Password = "{PASSWORD}" }}\n'
+            f"FileDaemon {{ Name = t-fd; FD Port = {self.port}; FD Address = 127.0.0.1\n"
+            f"  Comm Compression = no; Working Directory = {directory}; Pid Directory = {directory} }}\n"
+            "Messages { Name = S; director = t-dir = all }\n"
+        )
+        environment = os.environ | {"LC_ALL": "C.UTF-8"}
+        self.process = subprocess.Popen(["bacula-fd", "-f", "-c", conf], env=environment, stderr=subprocess.DEVNULL)
+        for _ in range(100):
+            with contextlib.suppress(ConnectionRefusedError), socket.create_connection(("127.0.0.1", self.port)):
+                return
+            time.sleep(0.05)
+        raise AssertionError("bacula-fd does not listen")
+
+    def stop(self) -> None:
+        self.process.terminate()
+        self.process.wait(20)
+
+    def estimate(self, fileset: FileSet) -> set[bytes]:
+        """The names it would save."""
+        with socket.create_connection(("127.0.0.1", self.port), 30) as connection:
+            wire = connection.makefile("rwb")
+
+            def send(text: bytes | int) -> None:
+                wire.write(
+                    text.to_bytes(4, "big", signed=True)
+                    if isinstance(text, int)
+                    else len(text).to_bytes(4, "big") + text
+                )
+                wire.flush()
+
+            def receive() -> bytes | int:
+                length = int.from_bytes(wire.read(4), "big", signed=True)
+                print(hex(length))
+                return wire.read(length) if length >= 0 else length
+
+            def reply(expected: bytes) -> None:
+                answer = receive()
+                assert isinstance(answer, bytes), answer
+                assert answer.startswith(expected), answer
+
+            secret = hashlib.md5(PASSWORD.encode()).hexdigest().encode()
+            send(b"Hello Director t-dir calling 5\n")
+            challenge = receive()
+            assert isinstance(challenge, bytes)
+            send(response(secret, challenge.split()[2]) + b"\0")
+            reply(b"1000 OK auth")
+            send(b"auth cram-md5 <1.2@t-dir> ssl=0\n")
+            receive()
+            send(b"1000 OK auth\n")
+            reply(b"2000 OK Hello")
+            send(b"JobId=0 Job=-Console-.x SDid=0 SDtime=0 Authorization=dummy\n")
+            reply(b"2000 OK Job")
+            send(b"level = full  mtime_only=0 \n")
+            reply(b"2000 OK level")
+            send(b"fileset\n")
+            for line in wire_lines(fileset):
+                send(line + b"\n")
+            send(-1)
+            reply(b"2000 OK include")
+            send(b"estimate listing=1\n")
+            names = set()
+            while not isinstance(line := receive(), int):
+                if line[:1] in b"-dlfcbps":
+                    names.add(line.rstrip(b"\n\0").split(b":", 2)[2][4:].partition(b" -> ")[0])
+            return names
+
+
+def response(secret: bytes, challenge: bytes) -> bytes:
+    """The reply to `cram-md5`, whose base64 takes bytes as signed and does not align the last digit."""
+    alphabet = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/"
+    register, bits, out = 0, 0, bytearray()
+    for byte in hmac.digest(secret, challenge, "md5"):
+        register = ((register << 8) | ((byte - 256 if byte >= 128 else byte) & 0xFFFFFFFF)) & 0xFFFFFFFF
+        bits += 8
+        while bits >= 6:
+            out.append(alphabet[(register >> (bits - 6)) & 63])
+            bits -= 6
+    if bits:
+        out.append(alphabet[register & ((1 << bits) - 1)])
+    return bytes(out)
+
+
+def ours(fileset: FileSet) -> set[bytes]:
+    """The names we would save, walking as an agent does."""
+    matcher = Matcher(fileset)
+    taken: set[bytes] = set()
+    containing: tuple[bytes, ...] = ()
+
+    def walk(path: bytes, *, top: bool) -> None:
+        info = os.lstat(path)
+        if not stat.S_ISDIR(info.st_mode):
+            if top:
+                matcher.top_entry(path)
+            if top or matcher.file(path):
+                taken.add(path)
+            return
+        if any(os.path.lexists(path + b"/" + name) for name in containing):
+            return
+        verdict, _ = matcher.directory(path, info.st_dev, None, top=top)
+        if verdict == Verdict.SKIP:
+            return
+        if verdict == Verdict.TAKE:
+            for name in os.listdir(path):
+                walk(path.rstrip(b"/") + b"/" + name, top=False)
+        if top:
+            matcher.top_entry(path)
+            taken.add(path)
+        elif matcher.directory_entry(path):
+            taken.add(path)
+
+    for include in fileset.includes:
+        containing = include.exclude_dir_containing
+        for path in include.files:
+            walk(path, top=True)
+    return taken
+
+
+def grow(directory: Path, chance: random.Random, depth: int = 4) -> None:
+    """A tree of names that the patterns below know."""
+    for name in NAMES:
+        if chance.random() < 0.55:
+            path = directory / name
+            if depth and name != ".nobackup" and chance.random() < 0.4:
+                path.mkdir()
+                grow(path, chance, depth - 1)
+            else:
+                path.write_bytes(b"x")
+
+
+def block(chance: random.Random) -> Options:
+    def some(of: tuple[bytes, ...]) -> tuple[bytes, ...]:
+        return tuple(chance.sample(of, chance.choice((0, 0, 1, 2))))
+
+    return Options(
+        exclude=chance.random() < 0.6,
+        ignore_case=chance.random() < 0.2,
+        recurse=chance.random() < 0.97,
+        wild=some(WILDS),
+        wilddir=some(WILDS),
+        wildfile=some(WILDS),
+        regex=some(REGEXES),
+        regexdir=some(REGEXES),
+        regexfile=some(REGEXES),
+    )
+
+
+def random_fileset(chance: random.Random, tree: Path) -> FileSet:
+    below = [bytes(path) for path in sorted(tree.rglob("*")) if path.is_dir()][:6]
+    includes = tuple(
+        Include(
+            tuple(block(chance) for _ in range(chance.choice((0, 1, 1, 2, 3)))),
+            tuple(chance.sample([bytes(tree), *below], chance.choice((1, 1, 2)))),
+            exclude_dir_containing=(b".nobackup",) if chance.random() < 0.2 else (),
+        )
+        for _ in range(chance.choice((1, 1, 2)))
+    )
+    excludes = tuple(chance.sample([*WILDS, *below], chance.choice((0, 0, 1, 2))))
+    return FileSet(includes, excludes)
+
+
+@pytest.fixture(scope="module")
+def daemon(tmp_path_factory):
+    if not shutil.which("bacula-fd"):
+        pytest.skip("not installed: bacula-fd")
+    running = Daemon(tmp_path_factory.mktemp("fd"))
+    yield running
+    running.stop()
+
+
+@pytest.mark.parametrize("seed", range(60))
+def test_bacula_fd_would_save_the_same_names(daemon, tmp_path, seed):
+    chance = random.Random(seed)
+    tree = tmp_path / "t"
+    tree.mkdir()
+    grow(tree, chance)
+    for _ in range(5):
+        fileset = random_fileset(chance, tree)
+        assert ours(fileset) == daemon.estimate(fileset), [*wire_lines(fileset)]

@@ -261,6 +261,8 @@ class Callbacks:
         value = self._secrets[key].read() if key in self._secrets else self._services.secret(key)
         if value is None:
             return Status.E_NOTFOUND
+        if not isinstance(value, bytes):  # ctypes would copy a str's own representation
+            raise TypeError(f"the secret {key} is {type(value).__name__}, not bytes")
         if len(value) > cap:
             ctypes.c_uint32.from_address(length_at).value = len(value)
             return Status.E_TOO_BIG

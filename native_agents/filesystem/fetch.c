@@ -155,10 +155,12 @@ static page_status add_link(backup *b, bp_page *page, const slot *s, const bp_en
   return n < 0 ? BP_E_ENTRY : bp_page_add(page, entry, path, path_len, link, (uint32_t)n);
 }
 
+/* FAILED, and DELETED with it when all that is wrong is that somebody has removed it meanwhile. */
 static page_status add_failed(backup *b, bp_page *page, const slot *s, uint64_t cookie, int number)
 {
   shown text;
-  bp_entry entry = { .cookie = cookie, .flags = s->flags | BP_ENTRY_FAILED, .mode = s->mode, .valid = BP_HAS_MODE };
+  bp_entry entry = { .cookie = cookie, .flags = s->flags | BP_ENTRY_FAILED, .mode = s->mode, .valid = BP_HAS_MODE,
+                     .change = number == ENOENT ? BP_CHANGE_DELETED : BP_CHANGE_NONE };
   const char *path = s->path_len ? slot_path(b, s) : "/";
   uint32_t len = s->path_len ? s->path_len : 1;
   struct statx st = { .stx_mode = (uint16_t)s->mode };

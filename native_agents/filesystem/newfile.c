@@ -5,6 +5,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
+#include <string.h>
 #include <sys/random.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -112,6 +113,15 @@ int newfile_keep(newfile *n, const spot *at, bool replace)
   n->fd = -1;
   errno = number;
   return failed;
+}
+
+int newfile_keep_corrupt(newfile *n, const spot *at, char name[256])
+{
+  static const char ending[] = ".corrupt";
+  spot beside = *at;
+  snprintf(name, 256, "%.*s%s", (int)(255 - strlen(ending)), at->name, ending);
+  beside.name = name;
+  return newfile_keep(n, &beside, false);
 }
 
 void newfile_drop(newfile *n, const spot *at)

@@ -22,6 +22,9 @@ int newfile_open(newfile *n, const spot *at, bool *nameless);
 /* Shows it as at->name and closes it. replace: what is there may go. 0, or -1 with errno, and then it is gone. */
 int newfile_keep(newfile *n, const spot *at, bool replace);
 
+/* The same under at->name with ".corrupt" behind it, if nothing has that name; it says which into name[256]. */
+int newfile_keep_corrupt(newfile *n, const spot *at, char name[256]);
+
 void newfile_drop(newfile *n, const spot *at);
 
 /* Makes a name in at->fd by one call; tells it in `name`. make(): 0, or -1 with errno. */

@@ -377,11 +377,32 @@ static bp_status finish_file(restore *r)
   return newfile_keep(&r->file, &r->at, r->may_replace) ? failed(r, errno, "restore") : BP_OK;
 }
 
+/* What there is may be all that is left of it: beside its place, under a name that says so, without special rights. */
+static void keep_corrupt(restore *r)
+{
+  attributes a = { .entry = &r->entry, .path = r->path };
+  handle h = { .fd = r->file.fd };
+  char name[256];
+  shown text, other;
+  r->entry.mode &= 0777;
+  attributes_apply(&a, &h, &r->tally);
+  if (newfile_keep_corrupt(&r->file, &r->at, name))
+    bp_logf(r->host, BP_MSG_WARNING, "What was restored of %s is dropped, as it could not be kept as %s: %s",
+            show(&text, r->path, strlen(r->path)), show(&other, name, strlen(name)), strerror(errno));
+  else
+    bp_logf(r->host, BP_MSG_WARNING, "What was restored of %s is kept beside it as %s",
+            show(&text, r->path, strlen(r->path)), show(&other, name, strlen(name)));
+}
+
 bp_status restore_done(restore *r, bp_status how)
 {
   if (!r->active)
     return bp_failf(r->host, BP_E_SEQUENCE, BP_OS_NONE, 0, "restore_done: no entry is being restored");
   r->active = r->stream_open = false;
+  if (how == BP_E_CORRUPT && r->file.fd >= 0) {
+    keep_corrupt(r);
+    return BP_OK;
+  }
   if (how != BP_OK) {
     newfile_drop(&r->file, &r->at);
     if (r->entry.type == BP_TYPE_DIRECTORY && r->folder_made)

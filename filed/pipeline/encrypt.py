@@ -7,8 +7,8 @@ Session (stream 22), DER, bare OIDs, the SET sorted by encoding:
 
 Data: every chunk, compressed or not, is a packet `u32 length | bytes`; all packets of a file are one byte string,
 CBC, PKCS#7 at its end.  A record holds the whole cipher blocks there are after one packet; the last block is a record
-of its own.  Real daemons restore one packet per record, and two at the end; a library that may meet padding keeps
-back a block, so packets of less than two blocks could come in pairs: their blocks leave one by one.
+of its own.  Real daemons restore one packet per record, and two at the end.  They get no more even when a packet ends
+with a block, as long as packets before the last have 31 bytes: no codec packs a full chunk smaller.
 
 Real daemons use one key and IV for a whole Job.  We take fresh ones for each file: equal beginnings of two files then
 do not show, and a real daemon restores it.
@@ -100,7 +100,7 @@ class PacketCipher:
         self._held = 0  # bytes of the last, unfinished cipher block
 
     def packets(self, chunks: Sequence[Buffer]) -> list[tuple[int, Buffer]]:
-        """The records of some chunks: one for each, as a rule, and none where no block got full."""
+        """The records of some chunks, one for each or none where no block got full."""
         parts: list[Buffer] = []
         for chunk in chunks:
             parts += (LENGTH.pack(len(chunk)), chunk)
@@ -109,13 +109,10 @@ class PacketCipher:
         records: list[tuple[int, Buffer]] = []
         start = 0
         for chunk in chunks:
-            size = LENGTH.size + len(chunk)
-            blocks, self._held = divmod(self._held + size, BLOCK)
-            end = start + blocks * BLOCK
-            step = BLOCK if size < 2 * BLOCK else end - start
-            while start < end:
-                records.append((self._stream, cipher_text[start : start + step]))
-                start += step
+            blocks, self._held = divmod(self._held + LENGTH.size + len(chunk), BLOCK)
+            if blocks:
+                records.append((self._stream, cipher_text[start : start + blocks * BLOCK]))
+                start += blocks * BLOCK
         return records
 
     def later_packets(self, chunks: Slot[list[tuple[int, Buffer]]]) -> list[tuple[int, Buffer]]:

@@ -71,7 +71,7 @@ def _save(  # noqa: PLR0917  each is one of the parts that meet here
     sealed = Sealed(catalog, base, row.fileset_digest)
     with ExitStack() as stack:
         instances = agents.instances(place, job.agents, job.fileset, stack)
-        identity = JobIdentity(row.job_id, row.job, row.name, row.client, row.fileset_name, row.level)
+        identity = JobIdentity(row.job_id, row.job, row.name, row.client, row.fileset_name, level=row.level)
         written = directory.append_session(
             identity,
             job.max_volume_bytes,
@@ -96,7 +96,9 @@ def _save(  # noqa: PLR0917  each is one of the parts that meet here
         states = [state for instance in instances if (state := instance.pending_state) is not None]
         for state in states:
             sending.object(partial(state_object, state=state))
-        facts = JobFacts(row.start_time, row.since, sealed.base_job, row.fileset_text, place.totals.read_bytes)
+        facts = JobFacts(
+            row.start_time, row.since, sealed.base_job, row.fileset_text, place.totals.read_bytes, row.fileset_digest
+        )
         sending.object(partial(facts_object, facts=facts))
         queue.flush()
         sink.feed.flush()

@@ -7,7 +7,8 @@ from typing import TypeVar
 
 from filed.errors import ConfigError
 from filed.job.description import KeyFiles
-from filed.pipeline import Cipher, Keyring, PkiKeys, SignatureDigest, load_certificate, load_key_pair, load_keyring
+from filed.pipeline import Cipher, Keyring, PkiKeys, SignatureDigest, load_keyring
+from filed.pipeline.keys import load_certificate, load_key_pair
 
 E = TypeVar("E", bound=Enum)
 

@@ -10,6 +10,7 @@ import os
 import select
 import signal
 import socket
+import sys
 import threading
 import traceback
 from typing import NoReturn
@@ -22,6 +23,7 @@ from filed.job.description import BackupJob, JobDescription, RestoreJob
 from filed.job.outcome import JobStatus, Outcome
 from filed.job.workplace import Workplace
 
+SWITCH_INTERVAL_S = 0.0005  # a worker between two calls of C code waits no longer for the job thread
 GC_THRESHOLD = 50_000  # pages make and drop thousands of tuples; nothing here forms cycles
 
 
@@ -34,6 +36,7 @@ def serve(description: JobDescription, sock: socket.socket, pulse: Pulse, bell: 
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     signal.signal(signal.SIGTERM, signal.SIG_DFL)
     gc.set_threshold(GC_THRESHOLD)
+    sys.setswitchinterval(SWITCH_INTERVAL_S)
     place = Workplace(Sender(sock), pulse, bell)
     threading.Thread(target=_watch_doorbell, args=(place,), name="doorbell", daemon=True).start()
     try:

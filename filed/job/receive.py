@@ -16,7 +16,8 @@ from filed.job.entries import entry_to_restore
 from filed.job.stored import StoredFile
 from filed.job.wanted import Wanted
 from filed.job.workplace import Workplace
-from filed.pipeline import Decoder, Piece
+from filed.pipeline import Decoder
+from filed.pipeline.reverse import Piece
 from filed.wire.acl import parse_acl
 from filed.wire.attributes import Attributes, FileType, parse_attributes
 from filed.wire.plugin_name import parse_plugin_name

@@ -29,6 +29,8 @@ from filed.wire.restore_object import RestoreObject, pack_restore_object
 from filed.wire.stream import Stream
 from filed.wire.xattr import pack_xattrs
 
+# Plain ints: an IntFlag in `&` costs a microsecond an entry.
+FAILED, SELECTED, TOP = int(EntryFlag.FAILED), int(EntryFlag.SELECTED), int(EntryFlag.TOP)
 DATA_BIT = 1 << AgentStream.DATA
 NODUMP = int(Attr.NODUMP)
 LINKED_KINDS = (EntryType.REGULAR, EntryType.FIFO, EntryType.CHARDEV, EntryType.BLOCKDEV, EntryType.SYMLINK)
@@ -105,7 +107,7 @@ class Sending:
         chosen: list[_Chosen] = []
         rows = self._selection.lookup(paths)
         for entry, path, row in zip(page.entries, paths, rows, strict=True):
-            if entry.flags & EntryFlag.FAILED:
+            if entry.flags & FAILED:
                 self._selection.failed(path)
                 self._place.totals.errors += 1
                 continue
@@ -117,7 +119,7 @@ class Sending:
             if keeping is None:
                 continue
             self._selection.seen(row)
-            if not entry.flags & EntryFlag.SELECTED and not self._selection.wants(entry, row):
+            if not entry.flags & SELECTED and not self._selection.wants(entry, row):
                 if entry.nlink > 1 and not self._passed(entry, path, keeping):
                     chosen.append(_Chosen(entry, path, keeping))
                 continue
@@ -127,7 +129,7 @@ class Sending:
 
     def _keeping(self, matcher: Matcher, entry: Entry, path: bytes) -> Keeping | None:
         nodump = bool(entry.attrs & NODUMP)
-        if entry.flags & EntryFlag.TOP:
+        if entry.flags & TOP:
             return self._keepings.of(matcher.top_entry(path.rstrip(b"/") or b"/"))
         if entry.type == EntryType.DIRECTORY:
             options = matcher.directory_entry(path.rstrip(b"/") or b"/", nodump)
@@ -152,7 +154,7 @@ class Sending:
 
     def _item(self, lister: Lister, page: Page, entry: Entry, chosen: _Chosen) -> None:
         """Send one entry; what goes wrong with it alone is told and counted."""
-        if entry.flags & EntryFlag.FAILED:  # its message is out
+        if entry.flags & FAILED:  # its message is out
             self._place.totals.errors += 1
             return
         try:

@@ -9,7 +9,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from filed.errors import StreamError
-from filed.pipeline import Checked, Decoder, Piece, Signed
+from filed.pipeline import Checked, Decoder, Signed
+from filed.pipeline.reverse import Piece
 from filed.wire.attributes import Attributes, FileType, decode_stat
 from filed.wire.stream import DATA_STREAMS, DIGEST_STREAMS, Buffer, Stream
 

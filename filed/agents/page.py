@@ -13,6 +13,7 @@ E_VIOLATION, whatever the bytes; nothing else is raised.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Iterator
 from operator import add, itemgetter
 from struct import Struct
@@ -37,6 +38,8 @@ NSEC_PER_S = 10**9
 TLV_HEAD = Struct("=II")
 XATTR_HEAD = Struct("=I")
 
+# Of names between NULs: an empty part, a / at the end, a part . or ..
+_SUSPICIOUS = re.compile(rb"/(?:[/\0]|\.\.?[/\0])").search
 _VALID_MASK = sum(Has)
 _FLAGS_MASK = sum(EntryFlag)
 _BACKUP_TYPES = frozenset(EntryType) - {EntryType.HARDLINK}
@@ -221,12 +224,13 @@ class PageReader:
         if renamed != sum(map(bool, words[_OLD_NAME + 1 :: step].tolist())):
             return False
         for column in (_LINK, _OLD_NAME, _INLINE, _TLV):
-            lengths = words[column + 1 :: step].tolist()
-            offsets = words[column::step].tolist()
-            # Zero is "none"; a page without any, the usual one, costs two scans.
-            if any(lengths) or (column == _INLINE and any(offsets)):
+            # Zero is "none", of the offset for inline data, which may be empty; a page without any costs one scan.
+            if any(words[column + (column != _INLINE) :: step].tolist()):
+                lengths = words[column + 1 :: step].tolist()
+                offsets = words[column::step].tolist()
                 for offset, length in zip(offsets, lengths, strict=True):
-                    if (length or (offset and column == _INLINE)) and not low <= offset <= offset + length <= cap:
+                    used = offset if column == _INLINE else length
+                    if used and not low <= offset <= offset + length <= cap:
                         return False
                 if column == _TLV and any(o % 8 for o, n in zip(offsets, lengths, strict=True) if n):
                     return False
@@ -239,16 +243,7 @@ class PageReader:
     def _proper(self, names: list[bytes]) -> bool:
         """Are all names surely well-formed? False may be a false alarm, for "/" alone or a relative name."""
         joined = b"\0" + b"\0".join(names) + b"\0"
-        return (
-            joined.count(b"\0") == len(names) + 1
-            and joined.count(b"\0/") == len(names)
-            and b"//" not in joined
-            and b"/\0" not in joined
-            and (
-                b"/." not in joined
-                or not (b"/./" in joined or b"/../" in joined or b"/.\0" in joined or b"/..\0" in joined)
-            )
-        )
+        return joined.count(b"\0") == len(names) + 1 and joined.count(b"\0/") == len(names) and not _SUSPICIOUS(joined)
 
     def _explain(self, call: str, entries: list[Entry], heap: bytes, low: int, cap: int) -> NoReturn:
         for entry in entries:
@@ -322,7 +317,7 @@ def _entry_rule(entry: Entry, low: int, cap: int) -> str:
         ("inline data", entry.inline_off, entry.inline_len),
         ("small streams", entry.tlv_off, entry.tlv_len),
     ):
-        used = length or (offset and what == "inline data")
+        used = offset if what == "inline data" else length
         if used and not low <= offset <= offset + length <= cap:
             return f"{what} at {offset}, {length} bytes long, outside the page's heap ({low} to {cap})"
     return ""

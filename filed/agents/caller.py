@@ -9,7 +9,7 @@ from typing import Any, NoReturn
 from filed.agents.abi import ENTRY_SCOPE, Status
 from filed.agents.callbacks import Callbacks
 from filed.agents.load import Library
-from filed.agents.pulse import CALL_WORD, NO_SLOT, PROGRESS_WORD, Call, Pulse, Slot
+from filed.agents.pulse import CALL_WORD, NO_SLOT, PROGRESS_WORD, Call, Cancel, Pulse, Slot
 from filed.errors import AgentError, FiledError, ItemError, JobCanceled
 
 _CALLS_OF_ONE_ENTRY = frozenset(
@@ -113,6 +113,9 @@ class Caller:
         if callbacks.violation:
             rule, callbacks.violation = callbacks.violation, ""
             self.violated(call, rule)
+        if canceled and self._halves[0] == Cancel.FAULT:
+            text = "stopped, since a callback of the host failed in another agent"
+            raise AgentError(self.label, call.name, Status.E_HOST, text, self._entry)
         if canceled:
             raise JobCanceled(f"canceled during {call.name} of agent {self.label}")
         if status == Status.OK or (status == Status.END and call == Call.next_entries):

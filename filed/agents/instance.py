@@ -28,7 +28,7 @@ from filed.agents.page import PageReader
 from filed.agents.process_state import ProcessState
 from filed.agents.pulse import Call, Pulse
 from filed.agents.waiting import Patience
-from filed.errors import AgentError, FiledError, LocalProtocolError
+from filed.errors import AgentError, ConfigError, FiledError, LocalProtocolError
 
 AGENT_TIMEOUT_S = 600.0  # without any sign of life
 
@@ -102,7 +102,7 @@ class Agent:
             for key, value in self._settings.options:
                 if not api.option:
                     raise AgentError(self.label, "option", Status.E_UNSUPPORTED, f"it takes no options, given: {key}")
-                call(Call.option, api.option, self._address, key.encode(), value.encode())
+                call(Call.option, api.option, self._address, _bytes(key), _bytes(value))
             if api.ready:
                 call(Call.ready, api.ready, self._address)
             self.check_process_state("ready")
@@ -112,13 +112,20 @@ class Agent:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        self._open.close()
+        try:
+            self._open.close()
+        except AgentError as second:
+            if error is None:
+                raise
+            error.add_note(str(second))  # it does not hide what went wrong first
 
     def begin(self, why: Begin) -> AgentJob:
         """Starts a Job of this instance. Raises AgentError; code E_BASE: ask again without a state, or fail."""
         if self._job is not None and not self._job.ended:
             raise LocalProtocolError("begin: the agent's last Job has not ended")
         self._check_kind(why)
+        if b"\0" in why.fileset + why.where:
+            raise ConfigError("a FileSet or a Where with a NUL cannot be given to an agent, which would see half of it")
         callbacks = self._table(in_job=True)
         callbacks.state_allowed = why.kind == Kind.BACKUP
         state = ctypes.create_string_buffer(why.state, len(why.state)) if why.state else None
@@ -227,3 +234,8 @@ class Agent:
 
     def _record_fault(self, where: str, fault: BaseException) -> None:
         self._tables[-1].record_fault(where, fault)
+
+
+def _bytes(text: str) -> bytes:
+    """As it stood in the conf: what was no UTF-8 there came as surrogates."""
+    return text.encode("utf-8", "surrogateescape")

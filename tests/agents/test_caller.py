@@ -118,6 +118,12 @@ def test_a_fault_of_the_host_counts_most_and_is_told_once(agent: Agentlike) -> N
     agent.caller.call_to_the_end(Call.end, lambda: 0)
 
 
+def test_a_fault_elsewhere_fails_the_job_and_does_not_cancel_it(agent: Agentlike) -> None:
+    agent.pulse.ask_cancel(Cancel.FAULT)
+    with pytest.raises(AgentError, match="a callback of the host failed in another agent"):
+        agent.returns(0)
+
+
 def test_an_error_that_the_job_raised_in_a_callback_stays_what_it_is(agent: Agentlike) -> None:
     fault = CatalogError("the disk is full")
     agent.callbacks.record_fault("put_state", fault)

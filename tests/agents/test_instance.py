@@ -20,7 +20,7 @@ from filed.agents import (
     load,
 )
 from filed.agents.abi import Status
-from filed.errors import AgentError, JobCanceled, LocalProtocolError
+from filed.errors import AgentError, ConfigError, JobCanceled, LocalProtocolError
 from tests.agents.flows import Recorder, in_child, take_all
 from tests.agents.refuse import compile_refused
 
@@ -158,3 +158,29 @@ def test_a_doorbell_that_was_closed_is_noticed(good: Library) -> None:
         with pytest.raises(AgentError, match="it changed descriptors of the process"):
             agent.check_process_state("begin")
     os.close(writer)
+
+
+def test_what_goes_wrong_at_destroy_does_not_hide_what_went_wrong_first(bad: Library) -> None:
+    def fail(pulse: Pulse) -> None:
+        settings = Settings((("sin", "thread-after-end"),))
+        with Agent(bad, Recorder(), pulse, settings) as agent, agent.begin(FULL):
+            raise ValueError("ours")
+
+    def work(pulse: Pulse) -> str:
+        with pytest.raises(ValueError, match="ours") as error:
+            fail(pulse)
+        return f"{error.value} {error.value.__notes__}"
+
+    report = in_child(work)
+    assert report.startswith("ok: ours ['agent bad 6.6: destroy: broke the contract: ")
+
+
+def test_an_option_of_any_bytes_reaches_the_agent_as_it_stood(good: Library) -> None:
+    settings = Settings((("\udcff", "x"),))
+    with pytest.raises(AgentError, match=r"unknown option \\xff"):
+        Agent(good, Recorder(), Pulse(), settings).__enter__()
+
+
+def test_a_fileset_that_c_would_cut_short_is_refused(good: Library) -> None:
+    with Agent(good, Recorder(), Pulse()) as agent, pytest.raises(ConfigError, match="NUL"):
+        agent.begin(Begin(Kind.BACKUP, Level.FULL, fileset=b"I\nF /a\0b\nN\n"))

@@ -18,7 +18,7 @@ from filed.agents.abi import HOST_MAX, HOST_MIN, QUERY_SYMBOL, BpAgentApi, Query
 from filed.agents.descriptor import ID, Descriptor, read_descriptor
 from filed.agents.elf import why_not_loadable
 from filed.agents.pulse import Call, Pulse
-from filed.agents.trust import check_digest, check_path, trusted_owners
+from filed.agents.trust import Writers, check_digest, check_path, trusted_writers
 from filed.errors import AgentLoadError
 
 SUFFIX = ".dll" if sys.platform == "win32" else ".so"
@@ -77,17 +77,18 @@ def load(
     directories: Sequence[Path],
     *,
     digests: Collection[str] = (),
-    owners: Collection[int] | None = None,
+    writers: Writers | None = None,
     pulse: Pulse | None = None,
 ) -> Library:
     """Finds, trusts, opens, asks and negotiates. Every refusal is an AgentLoadError with the agent's id.
 
     digests: lower-case SHA-256 of the libraries that may be loaded; empty: any that the path's owners put there.
-    owners: who may own them, default `trusted_owners()`. pulse: where a crash in the library's constructors or in the query shows.
+    writers: who may write them, default
+    `trusted_writers()`. pulse: where a crash in the library's constructors or in the query shows.
     """
     agent = agent_id(name)
     named = find(name, directories)
-    accepted = trusted_owners() if owners is None else owners
+    accepted = writers or trusted_writers()
     check_path(agent, named, accepted)
     path = named.resolve(strict=True)
     check_path(agent, path, accepted)

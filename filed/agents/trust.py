@@ -6,50 +6,64 @@ import hashlib
 import os
 import stat
 from collections.abc import Collection
+from dataclasses import dataclass
 from pathlib import Path
 
 import filed
 from filed.errors import AgentLoadError
 
 
-def trusted_owners() -> frozenset[int]:
-    """Who may own an agent's library and the directories above it: root, this daemon's user, and filed's own owner.
+@dataclass(frozen=True, slots=True)
+class Writers:
+    """Numbers of the users and groups that may write agents."""
 
-    The last is for a package or a checkout that belongs to somebody else while root runs it: whoever can replace
-    filed's own code needs no agent to run his, so trusting him with agents gives nothing away.
+    users: frozenset[int]
+    groups: frozenset[int] = frozenset()
+
+
+def trusted_writers() -> Writers:
+    """Root, this daemon's user, and whoever can write filed's own code: its owner, and the groups its path lets in.
+
+    The last are for a package or a checkout that belongs to somebody else while root runs it, and for umask 002 and
+    Debian's /usr/local, where groups may write: whoever can replace filed's own code needs no agent to run his, so
+    trusting him with agents gives nothing away.
     """
-    return frozenset({0, os.geteuid(), Path(filed.__file__).parent.stat().st_uid})
+    package = Path(filed.__file__).resolve().parent
+    groups = set()
+    for part in (package, *package.parents):
+        status = part.stat()
+        if status.st_mode & stat.S_IWGRP and not status.st_mode & stat.S_ISVTX:
+            groups.add(status.st_gid)
+    return Writers(frozenset({0, os.geteuid(), package.stat().st_uid}), frozenset(groups))
 
 
-def check_path(agent: str, path: Path, owners: Collection[int]) -> None:
+def check_path(agent: str, path: Path, writers: Writers) -> None:
     """Refuses `path` when somebody else could change what stands there.
 
-    path: absolute, without `..`. Each part of it must belong to one of `owners` and must not be writable by
-    group or others; a sticky directory such as /tmp may be, since only its owner can replace the next part, which
-    is checked in turn. Of a symbolic link only the owner counts; check what it leads to by itself. Raises AgentLoadError naming the part and what to do.
+    path: absolute, without `..`. Each part of it must belong to one of the users, and must not be writable by another
+    group or by everybody; a sticky directory such as /tmp may be, since only its owner can replace the next part,
+    which is checked in turn. Of a symbolic link only the owner counts; check what it leads to by itself. Raises
+    AgentLoadError naming the part and what to do.
     """
     for part in (*reversed(path.parents), path):
         try:
             status = part.lstat()
         except OSError as why:
-            raise AgentLoadError(agent, "load", 0, f"cannot look at {part}: {why.strerror}") from why
-        if status.st_uid not in owners:
-            accepted = ", ".join(str(owner) for owner in sorted(owners))
-            raise AgentLoadError(
+            raise _refusal(agent, f"cannot look at {part}: {why.strerror}") from why
+        if status.st_uid not in writers.users:
+            accepted = ", ".join(str(user) for user in sorted(writers.users))
+            raise _refusal(
                 agent,
-                "load",
-                0,
-                f"not loaded: {part} belongs to user {status.st_uid}, accepted are {accepted};"
+                f"{part} belongs to user {status.st_uid}, accepted are {accepted};"
                 f" copy the library to a directory of root's, or chown {part}",
             )
-        sticky = stat.S_ISDIR(status.st_mode) and status.st_mode & stat.S_ISVTX
-        loose = status.st_mode & (stat.S_IWGRP | stat.S_IWOTH) and not stat.S_ISLNK(status.st_mode)
-        if loose and not sticky:
-            raise AgentLoadError(
-                agent, "load", 0, f"not loaded: {part} can be written by group or others; chmod go-w {part}"
-            )
+        mode = status.st_mode
+        if stat.S_ISLNK(mode) or (stat.S_ISDIR(mode) and mode & stat.S_ISVTX):
+            continue
+        if mode & stat.S_IWOTH or (mode & stat.S_IWGRP and status.st_gid not in writers.groups):
+            raise _refusal(agent, f"{part} can be written by group or others; chmod go-w {part}")
     if not stat.S_ISREG(path.stat().st_mode):
-        raise AgentLoadError(agent, "load", 0, f"not loaded: {path} is not a regular file")
+        raise _refusal(agent, f"{path} is not a regular file")
 
 
 def check_digest(agent: str, path: Path, accepted: Collection[str]) -> None:
@@ -57,6 +71,8 @@ def check_digest(agent: str, path: Path, accepted: Collection[str]) -> None:
     with path.open("rb") as library:
         digest = hashlib.file_digest(library, "sha256").hexdigest()
     if digest not in accepted:
-        raise AgentLoadError(
-            agent, "load", 0, f"not loaded: the SHA-256 of {path} is {digest}, which is not in the configured list"
-        )
+        raise _refusal(agent, f"the SHA-256 of {path} is {digest}, which is not in the configured list")
+
+
+def _refusal(agent: str, why: str) -> AgentLoadError:
+    return AgentLoadError(agent, "load", 0, f"not loaded: {why}")

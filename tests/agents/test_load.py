@@ -10,6 +10,7 @@ import pytest
 from filed.agents.abi import version
 from filed.agents.load import agent_id, find, load
 from filed.agents.pulse import Pulse
+from filed.agents.trust import Writers
 from filed.errors import AgentLoadError
 from tests.agents.refuse import ACCEPTED, REFUSED, compile_dependent, compile_refused
 
@@ -100,9 +101,9 @@ def test_a_library_whose_digest_is_not_listed_is_refused(agents_dir: Path) -> No
         load("good", [agents_dir], digests=["f" * 64])
 
 
-def test_owners_can_be_narrowed(agents_dir: Path) -> None:
+def test_writers_can_be_narrowed(agents_dir: Path) -> None:
     with pytest.raises(AgentLoadError, match="belongs to user"):
-        load("good", [agents_dir], owners={os.geteuid() + 4711})
+        load("good", [agents_dir], writers=Writers(frozenset({os.geteuid() + 4711})))
 
 
 def test_a_cut_library_never_reaches_the_dynamic_linker(agents_dir: Path, tmp_path: Path) -> None:

@@ -6,10 +6,10 @@ from pathlib import Path
 
 import pytest
 
-from filed.agents.trust import check_digest, check_path, trusted_owners
+from filed.agents.trust import Writers, check_digest, check_path, trusted_writers
 from filed.errors import AgentLoadError
 
-US = {0, os.geteuid()}
+US = Writers(frozenset({0, os.geteuid()}))
 
 
 @pytest.fixture
@@ -45,7 +45,7 @@ def test_a_sticky_directory_passes_since_the_next_part_is_checked(library: Path)
 
 def test_an_owner_that_is_not_accepted_is_refused_with_what_to_do(library: Path) -> None:
     with pytest.raises(AgentLoadError, match=r"belongs to user \d+, accepted are 4711; .* chown"):
-        check_path("a", library, {4711})
+        check_path("a", library, Writers(frozenset({4711})))
 
 
 @pytest.mark.root
@@ -53,7 +53,7 @@ def test_a_part_of_somebody_else_s_is_named(library: Path) -> None:
     os.chown(library, 4711, 4711)
     with pytest.raises(AgentLoadError, match=f"{library} belongs to user 4711"):
         check_path("a", library, US)
-    check_path("a", library, US | {4711})
+    check_path("a", library, Writers(US.users | {4711}))
 
 
 def test_of_a_symbolic_link_only_the_owner_counts(library: Path) -> None:
@@ -69,10 +69,29 @@ def test_what_is_no_file_is_refused(library: Path) -> None:
         check_path("a", library.parent / "none.so", US)
 
 
-def test_root_we_and_the_owner_of_filed_itself_are_trusted() -> None:
+def test_a_group_may_write_where_it_is_trusted_and_the_world_nowhere(library: Path) -> None:
+    library.parent.chmod(0o775)
+    group = Writers(US.users, frozenset({library.parent.stat().st_gid}))
+    check_path("a", library, group)
+    library.parent.chmod(0o777)
+    with pytest.raises(AgentLoadError, match="group or others"):
+        check_path("a", library, group)
+
+
+def test_root_we_and_those_who_can_write_filed_itself_are_trusted(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
     import filed
 
-    assert {0, os.geteuid(), Path(filed.__file__).parent.stat().st_uid} == trusted_owners()
+    package = tmp_path / "filed"
+    package.mkdir()
+    package.chmod(0o755)
+    monkeypatch.setattr(filed, "__file__", str(package / "__init__.py"))
+    writers = trusted_writers()
+    assert writers.users == {0, os.geteuid(), package.stat().st_uid}
+    assert package.stat().st_gid not in writers.groups
+    package.chmod(0o775)
+    assert package.stat().st_gid in trusted_writers().groups
 
 
 def test_a_digest_that_is_not_listed_is_refused_and_told(library: Path) -> None:

@@ -10,10 +10,10 @@ from pathlib import Path
 
 import pytest
 
-from filed.agents import Attr, Begin, EntryFlag, EntryType, Has, Kind, Severity, Verdict
+from filed.agents import Attr, Begin, EntryFlag, EntryType, Has, Kind, Outcome, Severity, Verdict
 from filed.errors import AgentError, JobCanceled
 
-from .conftest import Driver, Host, Item, as_nobody, deep_tree, fileset_of, remove_deep
+from .driving import Driver, Host, Item, as_nobody, deep_tree, fileset_of, remove_deep
 
 
 def names(items: list[Item]) -> list[bytes]:
@@ -29,13 +29,13 @@ def below(root: Path, items: list[Item]) -> list[str]:
 def test_a_directory_comes_after_what_is_in_it(driver: Driver, tmp_path: Path) -> None:
     (tmp_path / "a" / "b").mkdir(parents=True)
     (tmp_path / "a" / "b" / "file").write_text("x")
-    assert below(tmp_path, driver.list(fileset_of(tmp_path))) == ["/a/b/file", "/a/b", "/a", ""]
+    assert below(tmp_path, driver.listing(fileset_of(tmp_path))) == ["/a/b/file", "/a/b", "/a", ""]
 
 
 def test_files_come_in_the_order_of_the_directory(driver: Driver, tmp_path: Path) -> None:
     for number in range(500):
         (tmp_path / f"{number * 7919 % 500:03}").touch()
-    assert below(tmp_path, driver.list(fileset_of(tmp_path)))[:-1] == ["/" + name for name in os.listdir(tmp_path)]
+    assert below(tmp_path, driver.listing(fileset_of(tmp_path)))[:-1] == ["/" + name for name in os.listdir(tmp_path)]
 
 
 def test_every_type_and_its_attributes(driver: Driver, tmp_path: Path) -> None:
@@ -46,7 +46,7 @@ def test_every_type_and_its_attributes(driver: Driver, tmp_path: Path) -> None:
     os.utime(tmp_path / "file", ns=(1_000_000_000_123_456_789, -5_500_000_000))
     os.link(tmp_path / "file", tmp_path / "other")
     host = Host()
-    found = {os.path.basename(item.name): item for item in driver.list(fileset_of(tmp_path), host)}
+    found = {os.path.basename(item.name): item for item in driver.listing(fileset_of(tmp_path), host)}
     assert {name: item.entry.type for name, item in found.items() if name != os.fsencode(tmp_path.name)} == {
         b"file": EntryType.REGULAR,
         b"other": EntryType.REGULAR,
@@ -71,16 +71,26 @@ def test_every_type_and_its_attributes(driver: Driver, tmp_path: Path) -> None:
 def test_device_nodes_keep_their_numbers(driver: Driver, tmp_path: Path) -> None:
     os.mknod(tmp_path / "null", 0o600 | stat.S_IFCHR, os.makedev(1, 3))
     os.mknod(tmp_path / "disk", 0o600 | stat.S_IFBLK, os.makedev(4000, 70000))
-    found = {item.entry.type: item.entry.rdev for item in driver.list(fileset_of(tmp_path))}
+    found = {item.entry.type: item.entry.rdev for item in driver.listing(fileset_of(tmp_path))}
     assert found[EntryType.CHARDEV] == os.makedev(1, 3)
     assert found[EntryType.BLOCKDEV] == os.makedev(4000, 70000)
 
 
 def test_names_are_bytes(driver: Driver, tmp_path: Path) -> None:
-    given = [b"new\nline", b"\xff\xfe not utf-8", b"back\\slash", b" ", b"-rf", b"*", b"...", b"x" * 255, "\u00fc".encode()]
+    given = [
+        b"new\nline",
+        b"\xff\xfe not utf-8",
+        b"back\\slash",
+        b" ",
+        b"-rf",
+        b"*",
+        b"...",
+        b"x" * 255,
+        "\u00fc".encode(),
+    ]
     for name in given:
         (tmp_path / os.fsdecode(name)).touch()
-    listed = {os.path.basename(item.name) for item in driver.list(fileset_of(tmp_path))}
+    listed = {os.path.basename(item.name) for item in driver.listing(fileset_of(tmp_path))}
     assert listed >= set(given)
 
 
@@ -88,14 +98,14 @@ def test_an_item_may_have_any_name_too(driver: Driver, tmp_path: Path) -> None:
     odd = tmp_path / os.fsdecode(b"a\n\\n\xff b ")
     odd.mkdir()
     (odd / "file").touch()
-    assert below(odd, driver.list(fileset_of(odd))) == ["/file", ""]
+    assert below(odd, driver.listing(fileset_of(odd))) == ["/file", ""]
 
 
 def test_sockets_are_left_out_quietly(driver: Driver, tmp_path: Path) -> None:
     with socket.socket(socket.AF_UNIX) as server:
         server.bind(os.fspath(tmp_path / "s"))
         host = Host()
-        assert below(tmp_path, driver.list(fileset_of(tmp_path), host)) == [""]
+        assert below(tmp_path, driver.listing(fileset_of(tmp_path), host)) == [""]
     assert host.said == [(Severity.DEBUG, "1 sockets were left out")]
 
 
@@ -107,7 +117,7 @@ def test_items_may_be_files_links_and_have_too_many_slashes(driver: Driver, tmp_
     (tmp_path / "real" / "file").write_text("x")
     (tmp_path / "link").symlink_to("real")
     start = os.fsencode(tmp_path)
-    found = driver.list(
+    found = driver.listing(
         fileset_of(start + b"//real/.//file", start + b"/link/", start + b"/link/../real/file2", start + b"/./real///")
     )
     assert below(tmp_path, found) == ["/real/file", "/link", "/real/file2", "/real"]
@@ -124,13 +134,13 @@ def test_a_link_on_the_way_to_an_item_is_followed(driver: Driver, tmp_path: Path
     (tmp_path / "real").mkdir()
     (tmp_path / "real" / "file").write_text("x")
     (tmp_path / "link").symlink_to("real")
-    assert below(tmp_path, driver.list(fileset_of(tmp_path / "link" / "file"))) == ["/link/file"]
+    assert below(tmp_path, driver.listing(fileset_of(tmp_path / "link" / "file"))) == ["/link/file"]
 
 
 def test_an_item_that_is_not_there_is_told_and_counted(driver: Driver, tmp_path: Path) -> None:
     (tmp_path / "here").touch()
     host = Host()
-    found = driver.list(fileset_of(tmp_path / "gone" / "deeper", tmp_path / "gone", tmp_path / "here"), host)
+    found = driver.listing(fileset_of(tmp_path / "gone" / "deeper", tmp_path / "gone", tmp_path / "here"), host)
     assert [bool(item.entry.flags & EntryFlag.FAILED) for item in found] == [True, True, False]
     assert [text for text in host.warnings() if "No such file" in text and "gone" in text] == host.warnings()
     assert len(host.warnings()) == 2
@@ -138,14 +148,14 @@ def test_an_item_that_is_not_there_is_told_and_counted(driver: Driver, tmp_path:
 
 def test_an_item_without_a_slash_is_an_error(driver: Driver) -> None:
     host = Host()
-    assert driver.list(fileset_of(b"etc"), host) == []
+    assert driver.listing(fileset_of(b"etc"), host) == []
     assert host.said == [(Severity.ERROR, "File = etc is not an absolute path and is not saved")]
 
 
 def test_the_root_of_all_is_an_item(driver: Driver) -> None:
     """Its entry is "/"; all that is in it is turned away here."""
     host = Host(rules={b"/" + os.fsencode(name): Verdict.SKIP for name in os.listdir("/")})
-    found = driver.list(fileset_of(b"/"), host)
+    found = driver.listing(fileset_of(b"/"), host)
     assert found[-1].name == b"/"
     assert found[-1].entry.flags == EntryFlag.TOP
     assert host.asked[0][0] == b"/"
@@ -156,7 +166,7 @@ def test_what_is_an_item_itself_is_listed_once(driver: Driver, tmp_path: Path) -
     for name in ("a", "a/b", "a/b/c"):
         (tmp_path / name).mkdir()
         (tmp_path / name / "file").touch()
-    found = driver.list(fileset_of(tmp_path / "a" / "b", tmp_path / "a", tmp_path / "a" / "file", tmp_path / "a"))
+    found = driver.listing(fileset_of(tmp_path / "a" / "b", tmp_path / "a", tmp_path / "a" / "file", tmp_path / "a"))
     assert below(tmp_path, found)[:3] != []
     assert sorted(below(tmp_path, found)) == sorted(["/a", "/a/b", "/a/b/c", "/a/b/c/file", "/a/b/file", "/a/file"])
     assert {name for name, item in zip(below(tmp_path, found), found, strict=True) if item.entry.flags} == {
@@ -172,7 +182,9 @@ def test_several_includes_have_their_own_markers(driver: Driver, tmp_path: Path)
             (tmp_path / top / name).mkdir(parents=True)
             (tmp_path / top / name / "file").touch()
         (tmp_path / top / "marked" / ".nobackup").touch()
-    found = driver.list(fileset_of(tmp_path / "one", markers=[b".nobackup"]) + b"E\nF *.o\nN\n" + fileset_of(tmp_path / "two"))
+    found = driver.listing(
+        fileset_of(tmp_path / "one", markers=[b".nobackup"]) + b"E\nF *.o\nN\n" + fileset_of(tmp_path / "two")
+    )
     kept = set(below(tmp_path, found))
     assert "/one/plain/file" in kept
     assert not {name for name in kept if name.startswith("/one/marked")}
@@ -181,7 +193,7 @@ def test_several_includes_have_their_own_markers(driver: Driver, tmp_path: Path)
 
 def test_a_marker_keeps_an_item_itself_out(driver: Driver, tmp_path: Path) -> None:
     (tmp_path / "CACHEDIR.TAG").touch()
-    assert driver.list(fileset_of(tmp_path, markers=[b"x", b"CACHEDIR.TAG"])) == []
+    assert driver.listing(fileset_of(tmp_path, markers=[b"x", b"CACHEDIR.TAG"])) == []
 
 
 # ---- verdicts ----------------------------------------------------------------------------------------------------------
@@ -195,7 +207,7 @@ def test_verdicts_decide_on_entry_and_content(driver: Driver, tmp_path: Path) ->
         (directory / "file").touch()
         rules[os.fsencode(directory)] = verdict
     host = Host(rules=rules)
-    found = set(below(tmp_path, driver.list(fileset_of(tmp_path), host)))
+    found = set(below(tmp_path, driver.listing(fileset_of(tmp_path), host)))
     assert found == {"", "/TAKE", "/TAKE/file", "/DESCEND/file", "/PRUNE"}
     assert len(host.asked) == 5
     path, entry = host.asked[0]
@@ -215,12 +227,12 @@ def test_a_border_of_file_systems_is_the_hosts_to_see(driver: Driver, tmp_path: 
     try:
         (inner / "file").touch()
         host = Host()
-        found = driver.list(fileset_of(tmp_path), host)
+        found = driver.listing(fileset_of(tmp_path), host)
         assert below(tmp_path, found) == ["/mounted/file", "/mounted", ""]
         entries = {os.path.basename(path): entry for path, entry in host.asked}
         assert entries[b"mounted"].dev != tmp_path.stat().st_dev
         assert entries[b"mounted"].fs_type == 0x01021994
-        pruned = driver.list(fileset_of(tmp_path), Host(rules={os.fsencode(inner): Verdict.PRUNE}))
+        pruned = driver.listing(fileset_of(tmp_path), Host(rules={os.fsencode(inner): Verdict.PRUNE}))
         assert below(tmp_path, pruned) == ["/mounted", ""]
     finally:
         subprocess.run(["umount", inner], check=True)
@@ -235,7 +247,7 @@ def test_a_directory_mounted_inside_itself_ends(driver: Driver, tmp_path: Path) 
         pytest.skip("mounting is not allowed here")
     try:
         host = Host()
-        assert sorted(below(tmp_path, driver.list(fileset_of(tmp_path), host))) == ["", "/file", "/inner"]
+        assert sorted(below(tmp_path, driver.listing(fileset_of(tmp_path), host))) == ["", "/file", "/inner"]
         assert [severity for severity, _ in host.said] == [Severity.INFO]
     finally:
         subprocess.run(["umount", inner], check=True)
@@ -246,7 +258,7 @@ def test_nodump_is_told(driver: Driver, tmp_path: Path) -> None:
     (tmp_path / "file").touch()
     if subprocess.run(["chattr", "+d", tmp_path / "file"], check=False, capture_output=True).returncode:
         pytest.skip("this file system has no such flag")
-    found = driver.list(fileset_of(tmp_path))
+    found = driver.listing(fileset_of(tmp_path))
     assert [item.entry.attrs for item in found] == [Attr.NODUMP, 0]
 
 
@@ -279,7 +291,7 @@ def test_a_path_beyond_all_measure_is_told(driver: Driver, tmp_path: Path) -> No
     try:
         deep_tree(top, 300, "x" * 255)
         host = Host()
-        found = driver.list(fileset_of(top), host)
+        found = driver.listing(fileset_of(top), host)
         assert max(len(item.name) for item in found) <= 65536
         assert "/file" in below(top, found)
         assert len(host.said) == 1
@@ -296,7 +308,7 @@ def test_a_wide_directory_that_is_left_and_found_again(driver: Driver, tmp_path:
     (tmp_path / "deep").mkdir()
     try:
         deep_tree(tmp_path / "deep", 600, "d")
-        assert len(set(below(tmp_path, driver.list(fileset_of(tmp_path))))) == 3000 + 600 + 6 + 2
+        assert len(set(below(tmp_path, driver.listing(fileset_of(tmp_path))))) == 3000 + 600 + 6 + 2
     finally:
         remove_deep(tmp_path / "deep")
 
@@ -308,7 +320,7 @@ def test_a_directory_that_vanishes_between_question_and_answer(driver: Driver, t
     (tmp_path / "gone").mkdir()
     host = Host()
     host.on_match = lambda path: os.rmdir(path) if path.endswith(b"/gone") else None
-    assert below(tmp_path, driver.list(fileset_of(tmp_path), host)) == [""]
+    assert below(tmp_path, driver.listing(fileset_of(tmp_path), host)) == [""]
     assert host.warnings() == []
 
 
@@ -323,7 +335,7 @@ def test_a_directory_swapped_for_a_link_is_not_entered(driver: Driver, tmp_path:
             os.symlink(tmp_path / "secret", path)
 
     host = Host(on_match=swap)
-    assert below(tmp_path / "top", driver.list(fileset_of(tmp_path / "top"), host)) == [""]
+    assert below(tmp_path / "top", driver.listing(fileset_of(tmp_path / "top"), host)) == [""]
 
 
 def test_what_may_not_be_read_is_failed_and_told(driver: Driver, open_tmp: Path) -> None:
@@ -338,7 +350,7 @@ def test_what_may_not_be_read_is_failed_and_told(driver: Driver, open_tmp: Path)
 
     def work() -> tuple[list[tuple[str, int]], list[str]]:
         host = Host()
-        found = driver.list(fileset_of(open_tmp), host)
+        found = driver.listing(fileset_of(open_tmp), host)
         return list(zip(below(open_tmp, found), [item.entry.flags for item in found], strict=True)), host.warnings()
 
     found, warnings = as_nobody(work)
@@ -364,7 +376,7 @@ def test_a_name_cannot_forge_a_message(driver: Driver, open_tmp: Path) -> None:
 
     def work() -> list[str]:
         host = Host()
-        driver.list(fileset_of(open_tmp), host)
+        driver.listing(fileset_of(open_tmp), host)
         return host.warnings()
 
     (text,) = as_nobody(work)
@@ -374,10 +386,12 @@ def test_a_name_cannot_forge_a_message(driver: Driver, open_tmp: Path) -> None:
 def test_a_cancel_ends_the_walk(driver: Driver, tmp_path: Path) -> None:
     for number in range(1000):
         (tmp_path / str(number)).touch()
-    with pytest.raises(JobCanceled), driver.job(Begin(Kind.BACKUP, fileset=fileset_of(tmp_path))) as job:
+    with driver.job(Begin(Kind.BACKUP, fileset=fileset_of(tmp_path))) as job:
         job.next_page()
         driver.pulse.ask_cancel()
-        job.next_page()
+        with pytest.raises(JobCanceled):
+            job.next_page()
+        job.end(Outcome.CANCELLED)
 
 
 def test_lines_that_are_none_are_refused(driver: Driver) -> None:

@@ -83,8 +83,8 @@ def load(
     """Finds, trusts, opens, asks and negotiates. Every refusal is an AgentLoadError with the agent's id.
 
     digests: lower-case SHA-256 of the libraries that may be loaded; empty: any that the path's owners put there.
-    writers: who may write them, default
-    `trusted_writers()`. pulse: where a crash in the library's constructors or in the query shows.
+    writers: who may write them, default `trusted_writers()`. pulse: where a crash in the library's constructors or in
+    the query shows.
     """
     agent = agent_id(name)
     named = find(name, directories)

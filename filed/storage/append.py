@@ -10,8 +10,9 @@ from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
+from filed.catalog import JobMedia
 from filed.errors import VolumeError
-from filed.storage.session import JobIdentity, JobMedia, JobTotals
+from filed.storage.session import JobIdentity, JobTotals
 from filed.storage.volume_file import VolumeFile
 from filed.volume import (
     BlockWriter,

@@ -10,12 +10,13 @@ from functools import partial
 from pathlib import Path
 
 from filed import __version__
+from filed.catalog import JobMedia
 from filed.errors import VolumeError
 from filed.storage.append import VolumeAppendSession
 from filed.storage.read import check_volume_name, read_session
 from filed.storage.scan import ScannedSession, scan
 from filed.storage.sequence import Sequence
-from filed.storage.session import JobIdentity, JobMedia
+from filed.storage.session import JobIdentity
 from filed.storage.tail import LABEL_PROGRAM, examine
 from filed.storage.volume_file import VolumeFile, explain, sync_directory
 from filed.volume import (

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 
+from filed.catalog import JobMedia
 from filed.errors import VolumeError
-from filed.storage.session import JobMedia
 from filed.volume import Assembly, Damage, FileIndexes, OnDamage, Record, Session, VolumeReader
 
 
@@ -47,7 +47,7 @@ def read_session(
 
 def check_volume_name(name: str) -> None:
     """A Volume name is a file name in the directory and nothing else: it comes from catalogs and labels. Raises VolumeError."""
-    if not name or name in {".", ".."} or "/" in name or "\\0" in name:
+    if not name or name in {".", ".."} or "/" in name or "\0" in name:
         raise VolumeError(f"{name!r} cannot be the name of a Volume")
 
 

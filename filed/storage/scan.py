@@ -6,8 +6,8 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
+from filed.catalog import JobMedia
 from filed.errors import VolumeError
-from filed.storage.session import JobMedia
 from filed.volume import Damage, OnDamage, Session, SessionLabel, SessionPart, VolumeReader, survey
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Protocol
 
-from filed.catalog import JobMedia as JobMedia
+from filed.catalog import JobMedia
 from filed.volume import Buffer, Session
 
 

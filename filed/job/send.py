@@ -22,11 +22,12 @@ from filed.job.keeping import Keeping, Keepings
 from filed.job.selection import BaseRow, Selection
 from filed.job.workplace import Workplace
 from filed.pipeline import RecordQueue
+from filed.pipeline.workers import Slot
 from filed.wire.acl import pack_acl
 from filed.wire.attributes import FileType, Stat, decode_stat, encode_stat, pack_attributes
 from filed.wire.plugin_name import pack_plugin_end, pack_plugin_start
 from filed.wire.restore_object import RestoreObject, pack_restore_object
-from filed.wire.stream import Stream
+from filed.wire.stream import Buffer, Stream
 from filed.wire.xattr import pack_xattrs
 
 # Plain ints: an IntFlag in `&` costs a microsecond an entry.
@@ -57,6 +58,38 @@ class _Chosen:
     keeping: Keeping
 
 
+class _Batch:
+    """Entries as fetched, whose small contents a worker may be compressing."""
+
+    def __init__(self, lister: Lister, page: Page, chosen: list[_Chosen]) -> None:
+        self.lister, self.page, self.chosen = lister, page, chosen
+        self._ahead: list[tuple[list[int], Slot[list[Buffer]]]] = []
+        self.needs_agent = any(
+            entry.streams & DATA_BIT and not entry.inline_off for entry in page.entries if not entry.flags & FAILED
+        )
+
+    def pack_ahead(self) -> None:
+        """Hand the small contents to a worker, those of each Keeping in one task."""
+        places: dict[int, list[int]] = {}
+        for place, (entry, item) in enumerate(zip(self.page.entries, self.chosen, strict=True)):
+            small = 0 < entry.inline_len <= item.keeping.encoder.plan.chunk_bytes
+            if small and entry.nlink <= 1:  # another name of an inode may need no data
+                places.setdefault(id(item.keeping), []).append(place)
+        for those in places.values():
+            contents = [self.page.inline(self.page.entries[place]) for place in those]
+            slot = self.chosen[those[0]].keeping.encoder.ahead([content for content in contents if content is not None])
+            if slot is not None:
+                self._ahead.append((those, slot))
+
+    def packed(self) -> list[Buffer | None]:
+        """The compressed content of each entry, None where it is not done ahead. Waits for the workers."""
+        found: list[Buffer | None] = [None] * len(self.chosen)
+        for places, slot in self._ahead:
+            for place, content in zip(places, slot.wait(), strict=True):
+                found[place] = content
+        return found
+
+
 class Sending:
     """What the instances of one Job send, one after the other, into one queue of records."""
 
@@ -71,6 +104,7 @@ class Sending:
         self._ring = BufferRing(queue.step)
         self._next = 1
         self._complete: list[bytes] = []
+        self._batch: _Batch | None = None
         self._awaited: dict[int, Inode] = {}  # first names whose digest has not gone out yet
         self._put = queue.put
 
@@ -82,6 +116,7 @@ class Sending:
             self._page(lister, page)
             self._place.show_progress()
             self._place.check_canceled()
+        self._finish_batch()
         if lister.job.complete:
             self._complete += lister.prefixes
 
@@ -140,19 +175,32 @@ class Sending:
     def _send(self, lister: Lister, page: Page, chosen: list[_Chosen]) -> None:
         if not lister.job.fetches:
             for item in chosen:
-                self._item(lister, page, item.entry, item)
+                self._item(lister, page, item.entry, item, None)
             return
         wants = [Want(c.entry.cookie, c.keeping.streams(c.entry), c.keeping.want_options) for c in chosen]
         done = 0
         while done < len(chosen):
             fetched = lister.job.fetch(wants[done:])
-            for entry in fetched.entries:
-                self._item(lister, fetched, entry, chosen[done])
-                done += 1
+            batch = _Batch(lister, fetched, chosen[done : done + len(fetched)])
+            done += len(fetched)
+            batch.pack_ahead()
+            self._finish_batch()
+            self._batch = batch
+        if self._batch is not None and self._batch.needs_agent:
+            self._finish_batch()  # its streams must be read before the agent is asked for more
+
+    def _finish_batch(self) -> None:
+        """Send the entries fetched last. One batch lags behind: it is compressed while the next is fetched."""
+        batch, self._batch = self._batch, None
+        if batch is None:
+            return
+        packed = batch.packed()
+        for entry, item, content in zip(batch.page.entries, batch.chosen, packed, strict=True):
+            self._item(batch.lister, batch.page, entry, item, content)
 
     # -- one entry ------------------------------------------------------------------------------------------------
 
-    def _item(self, lister: Lister, page: Page, entry: Entry, chosen: _Chosen) -> None:
+    def _item(self, lister: Lister, page: Page, entry: Entry, chosen: _Chosen, packed: Buffer | None) -> None:
         """Send one entry; what goes wrong with it alone is told and counted."""
         if entry.flags & FAILED:  # its message is out
             self._place.totals.errors += 1
@@ -161,15 +209,15 @@ class Sending:
             if lister.command:
                 self._put(self._next, Stream.PLUGIN_NAME, pack_plugin_start(self._next, lister.command))
                 try:
-                    self._entry(lister, page, entry, chosen)
+                    self._entry(lister, page, entry, chosen, packed)
                 finally:
                     self._put(self._next - 1, Stream.PLUGIN_NAME, pack_plugin_end(self._next - 1))
             else:
-                self._entry(lister, page, entry, chosen)
+                self._entry(lister, page, entry, chosen, packed)
         except ItemError as error:
             self._place.error(str(error))
 
-    def _entry(self, lister: Lister, page: Page, entry: Entry, chosen: _Chosen) -> None:
+    def _entry(self, lister: Lister, page: Page, entry: Entry, chosen: _Chosen, packed: Buffer | None) -> None:
         keeping, path = chosen.keeping, chosen.path
         inode = None
         if entry.nlink > 1 and keeping.hardlinks and entry.type in LINKED_KINDS:
@@ -190,7 +238,7 @@ class Sending:
             entry = entry._replace(size=len(inline)) if entry.size != len(inline) else entry
             file_index = self._attributes(entry, path, keeping, link, with_data=True)
             self._expect_digest(inode, file_index, keeping)
-            keeping.encoder.small(file_index, inline, meta)
+            keeping.encoder.small(file_index, inline, meta, packed=packed)
             self._place.totals.read_bytes += len(inline)
         else:
             file_index = self._streamed(lister.job, entry, chosen, link, meta, inode)

@@ -31,7 +31,7 @@ TASK_CHUNKS: Final = 4
 INLINE_DIGEST_BYTES: Final = 16384
 """Content digested by the caller: 20 us of MD5; a task costs both sides about as much."""
 
-INLINE_COMPRESS_BYTES: Final = 2048
+INLINE_COMPRESS_BYTES: Final = 16384
 
 Sum: TypeAlias = bytes | Slot[Records] | None
 """The digest record of a file, done or to be; None when the plan makes none."""
@@ -43,6 +43,7 @@ class Encoder:
     def __init__(self, plan: Plan, workers: Workers, queue: RecordQueue) -> None:
         self.plan, self.workers, self.queue = plan, workers, queue
         self.coder = plan.compression.coder() if plan.compression else None
+        self._many = plan.compression.many() if plan.compression and not plan.crypto else None
         self.stream = plan.data_stream
         self._new = plan.digest.new if plan.digest else None
         self._digest_stream = plan.digest.stream if plan.digest else 0
@@ -59,27 +60,44 @@ class Encoder:
         """For content of any length.  digested: False for what has no digest and no signature (a FIFO's data)."""
         return EntryEncoder(self, file_index, digested=digested)
 
+    def ahead(self, contents: Sequence[Buffer]) -> Slot[list[Buffer]] | None:
+        """Begin to compress whole small files on the pool, in one task; the results are for `small`, as `packed`.
+
+        None when there is nothing to gain.  `contents` must not change until the slot is settled.
+        """
+        if self._many is None or len(contents) < 2:
+            return None
+        return self.workers.pool.submit(self._many, contents)
+
     def small(
-        self, file_index: int, data: Buffer, metas: Sequence[tuple[int, bytes]] = (), *, digested: bool = True
+        self,
+        file_index: int,
+        data: Buffer,
+        metas: Sequence[tuple[int, bytes]] = (),
+        *,
+        digested: bool = True,
+        packed: Buffer | None = None,
     ) -> Sum:
         """A whole file that is in memory, `data` only lent.  metas: ACL and xattr records, (Stream, data).
 
-        Returns its digest, for a later hard link.
+        packed: the content compressed, from `ahead`.  Returns its digest, for a later hard link.
         """
         size = len(data)
+        if packed is not None:
+            put = self.queue.put
+            put(file_index, self.stream, with_address(0, packed) if self.plan.leaves_holes else packed)
+            for stream, meta in metas:
+                put(file_index, stream, meta)
+            return self._digest_now(file_index, data) if digested else None
         if size <= self._inline_bytes:
             put = self.queue.put
-            total = None
             # What `_whole` does, without its list: a Job of small files spends its time here.
             if self.coder is None and not self.plan.leaves_holes:
                 if size:
                     put(file_index, Stream.FILE_DATA, data)
                 for stream, meta in metas:
                     put(file_index, stream, meta)
-                if self._new is not None and digested:
-                    total = self._new(data).digest()
-                    put(file_index, self._digest_stream, total)
-                return total
+                return self._digest_now(file_index, data) if digested else None
             records = self._whole(data, metas, digested)
             for stream, record in records:
                 put(file_index, stream, record)
@@ -93,6 +111,13 @@ class Encoder:
         task = self.workers.pool.submit(self._whole, bytes(data), metas, digested)
         self.queue.put_later(file_index, task, size)
         return task if digested and self._new else None
+
+    def _digest_now(self, file_index: int, data: Buffer) -> bytes | None:
+        if self._new is None:
+            return None
+        total = self._new(data).digest()
+        self.queue.put(file_index, self._digest_stream, total)
+        return total
 
     def copy_digest(self, file_index: int, total: Sum) -> None:
         """For a hard link: the digest of the name saved first, which `small` or `finish` returned."""

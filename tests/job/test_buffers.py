@@ -3,23 +3,43 @@
 from __future__ import annotations
 
 import ctypes
-import threading
 
+import pytest
+
+from filed.errors import LocalProtocolError
 from filed.job.buffers import BUFFERS, BufferRing
 
 
+def nothing_to_write() -> bool:
+    return False
+
+
 def test_a_buffer_is_memory_that_c_can_fill():
-    buffer = BufferRing().take()
+    buffer = BufferRing(nothing_to_write).take()
     ctypes.memmove(buffer.address, b"hello", 5)
     assert bytes(buffer.view[:5]) == b"hello"
     assert len(buffer.view) == buffer.size
 
 
-def test_take_waits_until_the_last_reader_lets_go():
-    ring = BufferRing()
+def test_take_lets_the_pipeline_write_until_a_buffer_comes_back():
+    steps = []
+
+    def step() -> bool:
+        steps.append(1)
+        if len(steps) == 3:
+            taken[7].release()
+        return True
+
+    ring = BufferRing(step)
     taken = [ring.take() for _ in range(BUFFERS)]
     assert len({buffer.address for buffer in taken}) == BUFFERS
-    releaser = threading.Timer(0.01, taken[3].release)
-    releaser.start()
-    assert ring.take() is taken[3]
-    releaser.join()
+    assert ring.take() is taken[7]
+    assert len(steps) == 3
+
+
+def test_a_ring_that_can_never_get_a_buffer_back_says_so():
+    ring = BufferRing(nothing_to_write)
+    for _ in range(BUFFERS):
+        ring.take()
+    with pytest.raises(LocalProtocolError, match="every buffer is in use"):
+        ring.take()

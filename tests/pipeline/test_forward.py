@@ -312,3 +312,25 @@ def test_data_behind_what_was_given_is_refused(workers):
     entry.data(0, b"0123456789")
     with pytest.raises(StreamError, match="FileIndex 9"):
         entry.data(5, b"x")
+
+
+@pytest.mark.parametrize("plan", [plan for plan in PLANS if plan.compression and not plan.crypto], ids=str)
+def test_content_compressed_ahead_gives_the_records_of_a_small_file(plan, workers):
+    contents = [text(size) for size in (1, 300, 5000, plan.chunk_bytes)]
+    sinks = [Sink(), Sink()]
+    encoders = [Encoder(plan, workers, RecordQueue(sink)) for sink in sinks]
+    slot = encoders[0].ahead(contents)
+    assert slot is not None
+    for file_index, (content, packed) in enumerate(zip(contents, slot.wait(), strict=True), 1):
+        encoders[0].small(file_index, content, packed=packed)
+        encoders[1].small(file_index, content)
+    for encoder in encoders:
+        encoder.queue.flush()
+    assert sinks[0].order == sinks[1].order
+    for file_index, content in enumerate(contents, 1):
+        check(sinks[0].files[file_index], content, plan)
+
+
+def test_nothing_is_done_ahead_without_compression_or_with_keys(workers):
+    for plan in (Plan(Digest.MD5), Plan(None, CODECS[3], crypto=SIGNING)):
+        assert Encoder(plan, workers, RecordQueue(Sink())).ahead([b"a", b"b"]) is None

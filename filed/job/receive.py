@@ -151,6 +151,7 @@ class _Item:
         try:
             if self._stored is not None:
                 self._write(self._stored.finish())
+                self._place.warn_once(self._stored.unproved)
                 if self._streaming:
                     self._job.write(b"", self._end, last=True)
             for stream, data in self._meta:

@@ -25,7 +25,7 @@ class StoredFile:
         self._attributes = attributes
         size = decode_stat(attributes.lstat).size
         self.size = size if size >= 0 else None
-        self.digested = False
+        self.unproved = ""  # what is stored to prove the content, and could not be looked at
 
     @property
     def length(self) -> int:
@@ -43,13 +43,18 @@ class StoredFile:
             self._content.session(data)
         elif kind in DIGEST_STREAMS:
             yield from self._content.finish()
-            self.digested = True
-            if self._content.check(word, data) is Checked.DIFFERENT:
-                raise StreamError(Checked.DIFFERENT.value, kind, self._attributes.file_index)
+            checked = self._content.check(word, data)
+            if checked is Checked.DIFFERENT:
+                raise StreamError(checked.value, kind, self._attributes.file_index)
+            if checked is Checked.UNCHECKED:
+                self.unproved = f"digests could not be checked: {checked.value}"
         elif kind == Stream.SIGNED_DIGEST:
             yield from self._content.finish()
-            if self._content.verify(data) is Signed.INVALID:
+            signed = self._content.verify(data)
+            if signed is Signed.INVALID:
                 raise StreamError(Signed.INVALID.value, kind, self._attributes.file_index)
+            if signed is not Signed.VALID:
+                self.unproved = f"signatures could not be checked: {signed.value}"
 
     def finish(self) -> Iterator[Piece]:
         """The last content. Then the size is checked: without a digest it is all there is to tell a file cut short."""

@@ -102,6 +102,7 @@ class _RecordCheck:
         try:
             for _, piece in file.finish():
                 self._place.totals.read_bytes += len(piece)
+            self._place.warn_once(file.unproved)
         except StreamError as error:
             self._place.error(f"{printable(self._path)}: {error}")
 

@@ -28,6 +28,7 @@ class Workplace:
         self.expected = 0  # bytes the Job is thought to read; 0: nobody knows
         self.jobid = 0
         self.level = ""
+        self._warned: set[str] = set()
         self._cancelables: list[Cancelable] = []
         self.at_close: list[Callable[[], None]] = []
 
@@ -49,6 +50,12 @@ class Workplace:
 
     def warning(self, text: str) -> None:
         self.message(Severity.WARNING, text)
+
+    def warn_once(self, text: str) -> None:
+        """A warning that would be the same for each file of a Job. Nothing for an empty text."""
+        if text and text not in self._warned:
+            self._warned.add(text)
+            self.warning(text)
 
     def error(self, text: str) -> None:
         self.message(Severity.ERROR, text)

@@ -35,7 +35,7 @@ Examples:
 )
 @click.option("--job", "job_name", metavar="NAME", help="The Job of the conf; without a conf, a name of your own.")
 @click.option("--level", type=click.Choice(list(LEVELS)), help="Default full; with a conf, the Job's.")
-@click.option("--compress", metavar="HOW", help="gzip1..gzip9, lzo, zstd1..zstd19, none. [default: zstd3]")
+@click.option("--compress", metavar="HOW", help="gzip1..gzip9, lzo, zstd1..zstd19, none. [default: gzip1, which every Bacula reads]")
 @click.option("--digest", metavar="HOW", help="md5, sha1, sha256, sha512, xxh64, xxh3_128, none. [default: sha256]")
 @options.encrypt
 @click.option("--sparse/--no-sparse", default=True, help="Leave out long runs of zeros. [default: yes]")
@@ -81,7 +81,7 @@ def backup(  # noqa: PLR0917  one argument for each option
             raise click.UsageError("what is to be saved? Give PATHs, or a conf with -c.")
         choice = Options(
             signature=options.parse_digest(digest or "sha256"),
-            compression=options.parse_compression(compress or "zstd3"),
+            compression=options.parse_compression(compress or "gzip1"),
             sparse=sparse,
             onefs=one_filesystem,
             aclsupport=True,

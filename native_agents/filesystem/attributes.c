@@ -71,17 +71,24 @@ static void apply_xattr(const attributes *a, const handle *h, const bp_tlv *tlv,
     tally_add(t, LOSS_XATTR, a->path, copy, errno);
 }
 
-static void apply_small(const attributes *a, const handle *h, tally *t)
+static void apply_xattrs(const attributes *a, const handle *h, tally *t)
 {
   bp_tlv_reader reader;
   bp_tlv tlv;
   bp_tlv_begin(&reader, a->small, a->small_len);
-  while (bp_tlv_next(&reader, &tlv) == BP_OK) {
+  while (bp_tlv_next(&reader, &tlv) == BP_OK)
+    if (tlv.stream == BP_STREAM_XATTR)
+      apply_xattr(a, h, &tlv, t);
+}
+
+static void apply_acls(const attributes *a, const handle *h, tally *t)
+{
+  bp_tlv_reader reader;
+  bp_tlv tlv;
+  bp_tlv_begin(&reader, a->small, a->small_len);
+  while (bp_tlv_next(&reader, &tlv) == BP_OK)
     if (tlv.stream == BP_STREAM_ACL_ACCESS || tlv.stream == BP_STREAM_ACL_DEFAULT)
       apply_acl(a, h, &tlv, t);
-    else if (tlv.stream == BP_STREAM_XATTR)
-      apply_xattr(a, h, &tlv, t);
-  }
 }
 
 static struct timespec time_or_omit(const bp_entry *e, uint64_t bit, const bp_time *time)
@@ -117,8 +124,9 @@ void attributes_apply(const attributes *a, const handle *h, tally *t)
     return;
   }
   barred = apply_owner(a, h, &now, t);
+  apply_xattrs(a, h, t); /* before the mode: an ordinary user can set them only where he may write */
   apply_mode(a, h, barred, t);
-  if (!a->link)
-    apply_small(a, h, t);
+  if (!a->link) /* a symbolic link has no list */
+    apply_acls(a, h, t);
   apply_times(a, h, t);
 }

@@ -119,6 +119,7 @@ def test_owners_devices_capabilities_and_trusted_attributes(
     os.setxattr(source / "file", "trusted.secret", b"value")
     os.symlink("x", source / "link")
     os.chown(source / "link", 1, 2, follow_symlinks=False)
+    os.setxattr(source / "link", "trusted.of.the.link", b"itself", follow_symlinks=False)
     os.mknod(source / "null", 0o666 | stat.S_IFCHR, os.makedev(1, 3))
     os.mknod(source / "disk", 0o660 | stat.S_IFBLK, os.makedev(4000, 70000))
     (source / "d").mkdir()
@@ -546,6 +547,9 @@ def test_a_tree_of_his_own_comes_back_to_an_ordinary_user(driver: Driver, open_t
         source, target = open_tmp / "source", open_tmp / "target"
         (source / "a" / "b").mkdir(parents=True)
         (source / "a" / "b" / "file").write_bytes(b"x")
+        os.setxattr(source / "a" / "b" / "file", "user.kept", b"on what nobody may write")
+        os.setxattr(source / "a" / "b", "user.kept", b"here too")
+        (source / "a" / "b" / "file").chmod(0o400)
         (source / "a" / "b").chmod(0o555)
         (source / "a").chmod(0o511)
         items = driver.backup(fileset_of(source))

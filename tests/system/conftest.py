@@ -1,0 +1,74 @@
+"""A place of its own for each system test, where an ordinary user may look, and where odd trees can be removed."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+
+from tests.system.program import Ran, filed
+
+KEYS = Path(__file__).resolve().parents[1] / "vectors" / "keys"
+
+
+MEMORY = Path("/dev/shm")
+MEMORY_BYTES = 3 << 30  # what the largest test takes; a container often has far less
+
+
+@pytest.fixture
+def place() -> Iterator[Path]:
+    """An empty directory. pytest's own are closed to other users, and their removal does not know paths this long."""
+    with _directory(None) as path:
+        yield path
+
+
+@pytest.fixture
+def memory() -> Iterator[Path]:
+    """The same in memory where there is enough of it, for tests that would wait for the disk and learn nothing from it."""
+    with _directory(MEMORY if _has_room(MEMORY) else None) as path:
+        yield path
+
+
+@contextmanager
+def _directory(parent: Path | None) -> Iterator[Path]:
+    path = Path(tempfile.mkdtemp(prefix="filed-system-", dir=parent))
+    path.chmod(0o755)
+    yield path
+    subprocess.run(["rm", "-rf", "--one-file-system", "--", path], check=True)
+
+
+def _has_room(path: Path) -> bool:
+    try:
+        found = os.statvfs(path)
+    except OSError:
+        return False
+    return os.access(path, os.W_OK) and found.f_bavail * found.f_frsize >= MEMORY_BYTES
+
+
+@dataclass(frozen=True, slots=True)
+class Store:
+    """A directory of Volumes, and the commands upon it."""
+
+    path: Path
+
+    def __call__(self, command: str, *arguments: str | Path | bytes, code: int | tuple[int, ...] = 0) -> Ran:
+        return filed(command, "-s", self.path, *arguments, code=code)
+
+    def backup(self, level: str, *arguments: str | Path | bytes, code: int | tuple[int, ...] = 0) -> dict[str, object]:
+        document: dict[str, object] = self("backup", "--json", "--level", level, *arguments, code=code).json
+        return document
+
+    def jobs(self) -> list[dict[str, object]]:
+        found: list[dict[str, object]] = self("jobs", "--json").json
+        return found
+
+
+@pytest.fixture
+def store(place: Path) -> Store:
+    return Store(place / "volumes")

@@ -325,8 +325,8 @@ def look(path: bytes) -> Look:
             content = file.read()
     elif kind == stat.S_IFLNK:
         content = os.readlink(path)
-    names = [] if kind == stat.S_IFLNK else os.listxattr(path)
-    xattrs = {name: os.getxattr(path, name) for name in names}
+    names = os.listxattr(path, follow_symlinks=False)
+    xattrs = {name: os.getxattr(path, name, follow_symlinks=False) for name in names}
     return Look(
         kind, status.st_mode, (status.st_uid, status.st_gid), status.st_mtime_ns, content, status.st_rdev, xattrs
     )

@@ -77,7 +77,8 @@ uint64_t entry_streams(const bp_entry *entry)
   case BP_TYPE_FIFO:
   case BP_TYPE_BLOCKDEV: return top ? named | BP_STREAM_BIT(BP_STREAM_DATA) : named;
   case BP_TYPE_CHARDEV: return named;
-  default: return 0; /* a symbolic link has neither data nor attributes of its own worth keeping */
+  case BP_TYPE_SYMLINK: return BP_STREAM_BIT(BP_STREAM_XATTR); /* trusted and security ones: labels of SELinux */
+  default: return 0;
   }
 }
 

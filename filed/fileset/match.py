@@ -84,7 +84,7 @@ class Matcher:
                 text = f"{name} is a different filesystem. Will not descend from {printable(self._top)} into {name}"
                 return Verdict.PRUNE, text
             if options.fstypes and fs_type is not None and not listed(fs_type, options.fstypes):
-                return Verdict.SKIP, f'Directory "{name}" has unlisted fstype "{type_name(fs_type)}"'
+                return Verdict.PRUNE, f'Directory "{name}" has unlisted fstype "{type_name(fs_type)}"'
             self._borders.append((_inside(path), dev))
         return Verdict.TAKE, None
 
@@ -213,32 +213,35 @@ class _Item:
 class _Place:
     """Where in the list of File lines a stream of questions is; they come in the order of the lines.
 
-    The same path may lie below two lines with different rules, so the line being walked is asked first.
+    The same path may lie below two lines with different rules, so the line being walked is asked first.  A line that
+    leaves no trace in the pages (an agent skipped it) and lies below a later line of other rules cannot be told apart.
     """
 
-    __slots__ = ("_at", "_inside", "_items", "_rules")
+    __slots__ = ("_at", "_begun", "_inside", "_items", "_rules")
 
     def __init__(self, items: list[_Item], rules: _Rules) -> None:
         self._items = items
         self._at = 0
+        self._begun = False
         self._rules = rules
         self._inside = items[0].inside if items else b""
 
     def at(self, path: bytes) -> _Rules:
         """The rules for something below the line being walked, or below the next line that has it."""
         if not path.startswith(self._inside):
-            for index in self._onwards():
+            for index in self._onwards(self._at):
                 if path.startswith(self._items[index].inside):
                     self._go(index)
                     break
         return self._rules
 
     def enter(self, path: bytes) -> _Rules:
-        """The rules of the line whose own path this is."""
+        """The rules of the next line whose own path this is; two lines may be equal."""
         path = path.rstrip(b"/") or path[:1]
-        for index in self._onwards():
+        for index in self._onwards(self._at + self._begun):
             if self._items[index].path == path:
                 self._go(index)
+                self._begun = True
                 return self._rules
         return self.at(path)
 
@@ -249,11 +252,12 @@ class _Place:
             self._go(self._at + 1)
         return rules
 
-    def _onwards(self) -> list[int]:
-        return [*range(self._at, len(self._items)), *range(self._at)]
+    def _onwards(self, start: int) -> list[int]:
+        return [*range(start, len(self._items)), *range(start)]
 
     def _go(self, index: int) -> None:
         self._at = index
+        self._begun = False
         self._inside = self._items[index].inside
         self._rules = self._items[index].rules
 

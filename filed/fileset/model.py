@@ -134,7 +134,8 @@ LAST_WINS = ("signature", "compression", "dedup", "replace", "verify", "accurate
 def merged(blocks: tuple[Options, ...]) -> Options:
     """The options of a File line's own entry: all blocks of its Include together, as no pattern is asked about it.
 
-    A switch is on when any block switches it; of two digests or compressions the last one named holds.
+    A switch is on when any block switches it; of two digests or compressions the last one named holds; the file systems
+    are those of the last block (bacula-fd 9.6.7 was asked).
     """
     if not blocks:
         return Options()
@@ -147,8 +148,8 @@ def merged(blocks: tuple[Options, ...]) -> Options:
         values[name] = named[-1] if named else None
     return Options(
         strip_path=max(b.strip_path for b in blocks),
-        fstypes=tuple(dict.fromkeys(name for b in blocks for name in b.fstypes)),
-        drivetypes=tuple(dict.fromkeys(name for b in blocks for name in b.drivetypes)),
+        fstypes=blocks[-1].fstypes,
+        drivetypes=blocks[-1].drivetypes,
         plugin=next((b.plugin for b in reversed(blocks) if b.plugin), ""),
         **values,  # type: ignore[arg-type]  # the names above are fields of Options, each with its own type
     )

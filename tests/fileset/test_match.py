@@ -155,7 +155,10 @@ def test_ext4_is_listed_as_ext2_and_by_its_own_name():
 def test_below_a_file_line_the_fstype_is_asked_at_borders_only():
     match = matcher(Options(onefs=False, fstypes=("ext2",)))
     match.directory(b"/data", 1, EXT4, top=True)
-    assert match.directory(b"/data/proc", 2, PROC)[0] == Verdict.SKIP
+    assert match.directory(b"/data/proc", 2, PROC) == (
+        Verdict.PRUNE,
+        'Directory "/data/proc" has unlisted fstype "proc"',
+    )
     assert match.directory(b"/data/more", 3, EXT4)[0] == Verdict.TAKE
 
 
@@ -192,6 +195,16 @@ def test_an_item_inside_another_is_walked_twice_under_its_own_rules():
     assert match.directory_entry(b"/a/b") is outer
     match.top_entry(b"/a")
     assert match.file(b"/a/b/x") is inner
+
+
+def test_the_same_line_twice_is_walked_under_each_includes_rules():
+    first, second = Options(exclude=True), Options()
+    match = Matcher(FileSet((Include((first,), (b"/a",)), Include((second,), (b"/a",)))))
+    for options, verdict in ((first, Verdict.SKIP), (second, Verdict.TAKE)):
+        match.directory(b"/a", 1, top=True)
+        assert match.directory(b"/a/b", 1)[0] == verdict
+        assert (match.file(b"/a/x") is None) == options.exclude
+        match.top_entry(b"/a")
 
 
 def test_a_missing_item_does_not_stop_the_next():

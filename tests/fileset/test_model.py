@@ -14,13 +14,13 @@ def test_switches_are_on_when_any_block_says_so_and_the_last_digest_holds():
         (
             Options(sparse=True, signature=Signature.MD5, fstypes=("xfs",), strip_path=1),
             Options(recurse=False, signature=Signature.SHA1, fstypes=("ext2", "xfs")),
-            Options(compression=Compression(CompressionKind.LZO), accurate="mcs", plugin="x"),
+            Options(compression=Compression(CompressionKind.LZO), accurate="mcs", plugin="x", fstypes=("tmpfs",)),
         )
     )
     assert (both.sparse, both.recurse, both.onefs) == (True, False, True)
     assert both.signature is Signature.SHA1
     assert both.compression == Compression(CompressionKind.LZO)
-    assert both.fstypes == ("xfs", "ext2")
+    assert both.fstypes == ("tmpfs",)
     assert (both.accurate, both.verify, both.strip_path, both.plugin) == ("mcs", None, 1, "x")
 
 

@@ -77,7 +77,7 @@ def test_a_name_matches_exactly_when_libc_says_so(pattern, name):
 @settings(max_examples=1000, deadline=None)
 @given(PATTERN | PIECES, NAME)
 def test_what_matches_by_characters_matches_in_libc_which_also_counts_bytes(pattern, name):
-    assume("[!" not in pattern and "[^" not in pattern)
+    assume("[!" not in pattern and "[^" not in pattern and not pattern.endswith("-"))
     if ours(pattern, name):
         assert libc_matches(pattern, name)
 

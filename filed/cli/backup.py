@@ -110,6 +110,13 @@ def _fileset(paths: tuple[str, ...], choice: Options, exclude: tuple[str, ...]) 
     return FileSet(includes=(Include(options=(choice,), files=files),), excludes=excludes, name="command line")
 
 
+def _saved(read: int, stored: int) -> str:
+    if not read:
+        return "nothing to read"
+    share = round(100 * (1 - stored / read))
+    return f"{share} % saved" if share >= 0 else f"{-share} % larger: many tiny files"
+
+
 def _report(outcome: Outcome, seconds: float, *, as_json: bool) -> None:
     totals = outcome.totals
     if as_json:

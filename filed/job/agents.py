@@ -216,10 +216,20 @@ def begin(place: Workplace, instance: Instance, why: Begin) -> AgentJob:
     try:
         instance.job = instance.agent.begin(why)
     except AgentError as error:
-        if error.code != Status.E_BASE or why.state_why == StateWhy.GAP:
-            raise
-        place.warning(f"{error}; it saves everything it has, once more")
-        instance.job = instance.agent.begin(without_state(why))
+        return begin_again(place, instance, why, error)
+    place.on_cancel(instance.job)
+    return instance.job
+
+
+def begin_again(place: Workplace, instance: Instance, why: Begin, error: AgentError) -> AgentJob:
+    """The same without a state, when `error` says that the agent cannot continue from it; else raises `error`."""
+    if error.code != Status.E_BASE or why.state_why == StateWhy.GAP:
+        raise error
+    if instance.job is not None:
+        instance.job.end(Outcome.FAILED)
+    instance.services.state = None
+    place.warning(f"{error}; it saves everything it has, once more")
+    instance.job = instance.agent.begin(without_state(why))
     place.on_cancel(instance.job)
     return instance.job
 

@@ -14,7 +14,7 @@ from functools import partial
 from filed.agents import Begin, BeginFlag, Kind
 from filed.agents import Level as AgentLevel
 from filed.agents import Outcome as AgentOutcome
-from filed.catalog import Catalog, JobFacts, JobMedia, JobTotals, Level, NewJob, SealedState, facts_object, state_object
+from filed.catalog import Catalog, JobFacts, JobTotals, Level, NewJob, SealedState, facts_object, state_object
 from filed.catalog import Job as JobRow
 from filed.errors import AgentError, FiledError, ItemError, JobCanceled
 from filed.fileset import agent_text, wire_lines
@@ -25,7 +25,7 @@ from filed.job.keeping import Keepings
 from filed.job.keys import load_keys
 from filed.job.levels import Base, choose_base
 from filed.job.outcome import JobStatus, Outcome
-from filed.job.sealed import Sealed
+from filed.job.sealed import Found, Sealed
 from filed.job.selection import ChangedSince, Everything, Selection
 from filed.job.send import Lister, Sending
 from filed.job.sink import JobSink
@@ -53,20 +53,31 @@ def backup(job: BackupJob, place: Workplace) -> Outcome:
         place.started(row.job_id, base.level.name.capitalize())
         place.expected = base.expected_bytes
         try:
-            media = _save(job, place, directory, catalog, base, row)
+            _save(job, place, directory, catalog, base, row)
         except BaseException as error:
-            status = JobStatus.CANCELED if isinstance(error, JobCanceled) else JobStatus.FATAL
-            words = str(error) if isinstance(error, FiledError) else f"internal error: {error!r}"
-            catalog.fail_job(row.job_id, time.time(), words, status)
-            raise
+            if place.made_good is None:
+                _failed(place, catalog, row, error)
+                raise
+            place.error(f"{error}; the data saved is good")  # an agent in its last calls
+    assert place.made_good is not None
     status = JobStatus.WARNINGS if place.totals.errors else JobStatus.OK
-    return place.ended(status, volumes=tuple(dict.fromkeys(part.volume for part in media)))
+    return place.ended(status, volumes=place.made_good.volumes)
+
+
+def _failed(place: Workplace, catalog: Catalog, row: JobRow, error: BaseException) -> None:
+    """Leave the reason in the catalog. A cancel may be our parent's answer to an agent that hung; then that is the reason."""
+    status = JobStatus.FATAL
+    words = str(error) if isinstance(error, FiledError) else f"internal error: {error!r}"
+    if isinstance(error, JobCanceled):
+        status = JobStatus.FATAL if place.pulse.last_words else JobStatus.CANCELED
+        words = place.pulse.last_words or words
+    catalog.fail_job(row.job_id, time.time(), words, status)
 
 
 def _save(  # noqa: PLR0917  each is one of the parts that meet here
     job: BackupJob, place: Workplace, directory: VolumeDirectory, catalog: Catalog, base: Base, row: JobRow
-) -> list[JobMedia]:
-    """From the first entry to the last commit. Returns where the Job lies."""
+) -> None:
+    """From the first entry to the last commit."""
     keys = load_keys(job.keys)
     sealed = Sealed(catalog, base, row.fileset_digest)
     with ExitStack() as stack:
@@ -89,9 +100,11 @@ def _save(  # noqa: PLR0917  each is one of the parts that meet here
         sending = Sending(place, queue, Keepings(keys, workers, queue), selection, links)
         sink.on_digest = sending.digest_went_out
         for instance in instances:
-            agent_job = agents.begin(place, instance, _begin(instance, base, row, sealed))
-            stack.enter_context(agent_job)
-            sending.instance(Lister(agent_job, instance.matcher, instance.command, instance.prefixes))
+            found = sealed.find(instance.agent.descriptor.id, instance.line)
+            sealed.confirm(instance.agent, instance.line, found)
+            why = _begin(instance, base, row, sealed, found)
+            stack.enter_context(agents.begin(place, instance, why))
+            _list(place, instance, why, sending, stack)
         sending.deletions()
         states = [state for instance in instances if (state := instance.pending_state) is not None]
         for state in states:
@@ -104,10 +117,22 @@ def _save(  # noqa: PLR0917  each is one of the parts that meet here
         sink.feed.flush()
         place.show_progress()
         place.check_canceled()
-        media = _make_good(place, catalog, row, written, states)
+        _make_good(place, catalog, row, written, states)
         for instance in instances:
             _commit(place, instance)
-    return media
+
+
+def _list(place: Workplace, instance: agents.Instance, why: Begin, sending: Sending, stack: ExitStack) -> None:
+    """Send what one instance lists. It may say even now that its base is of no use, as long as nothing was sent."""
+    assert instance.job is not None
+    sent = sending.sent
+    try:
+        sending.instance(Lister(instance.job, instance.matcher, instance.command, instance.prefixes))
+    except AgentError as error:
+        if error.call != "next_entries" or sending.sent != sent:
+            raise
+        job = stack.enter_context(agents.begin_again(place, instance, why, error))
+        sending.instance(Lister(job, instance.matcher, instance.command, instance.prefixes))
 
 
 def _finished(catalog: Catalog, session: Session) -> bool:
@@ -137,8 +162,7 @@ def _selection(catalog: Catalog, base: Base, job: BackupJob, stack: ExitStack) -
     return ChangedSince(rows, base.base.start_time, digested=digested)
 
 
-def _begin(instance: agents.Instance, base: Base, row: JobRow, sealed: Sealed) -> Begin:
-    found = sealed.find(instance.agent.descriptor.id, instance.line)
+def _begin(instance: agents.Instance, base: Base, row: JobRow, sealed: Sealed, found: Found) -> Begin:
     return Begin(
         kind=Kind.BACKUP,
         level=_AGENT_LEVELS[base.level],
@@ -159,15 +183,15 @@ def _make_good(
     row: JobRow,
     written: AppendSession,
     states: list[SealedState],
-) -> list[JobMedia]:
-    """Volumes on the disk, then the one transaction that makes the Job good. Returns where the Job lies."""
+) -> None:
+    """Volumes on the disk, then the one transaction that makes the Job good."""
     totals = place.totals
     status = JobStatus.WARNINGS if totals.errors else JobStatus.OK
     media = written.finish(SessionTotals(totals.files, totals.job_bytes, totals.errors, status))
     totals.stored_bytes = sum(part.end + 1 - part.start for part in media)
     counted = JobTotals(totals.files, totals.job_bytes, totals.read_bytes, totals.errors, totals.deleted)
     catalog.finish_job(row.job_id, status, time.time(), counted, media, states=states)
-    return media
+    place.sealed(place.ended(status, volumes=tuple(dict.fromkeys(part.volume for part in media))))
 
 
 def _commit(place: Workplace, instance: agents.Instance) -> None:
@@ -177,4 +201,7 @@ def _commit(place: Workplace, instance: agents.Instance) -> None:
         instance.job.commit()
     except (AgentError, ItemError) as error:
         place.error(f"{error}; the data saved is good")
-    instance.job.end(AgentOutcome.DONE)
+    try:
+        instance.job.end(AgentOutcome.DONE)
+    except AgentError as error:
+        place.error(f"{error}; the data saved is good")

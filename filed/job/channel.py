@@ -4,6 +4,7 @@ The parent trusts nothing here: agent code runs in the process at the other end.
 
     {"event": "started", "jobid": 7, "level": "Incremental"}
     {"event": "message", "severity": "warning", "text": "..."}
+    {"event": "sealed", "status": "T", ...}           a backup is good now, and its agents may commit
     {"event": "outcome", "status": "T", ...}          the last line; its absence is a crash
 """
 

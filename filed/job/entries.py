@@ -29,10 +29,9 @@ _KIND_BITS = {
     EntryType.FIFO: st.S_IFIFO,
     EntryType.CHARDEV: st.S_IFCHR,
     EntryType.BLOCKDEV: st.S_IFBLK,
-    EntryType.OBJECT: st.S_IFREG,
 }
 _DEFAULT_MODE = {EntryType.DIRECTORY: 0o700, EntryType.SYMLINK: 0o777}
-_KIND_OF_BITS = {bits: kind for kind, bits in _KIND_BITS.items() if kind is not EntryType.OBJECT}
+_KIND_OF_BITS = {bits: kind for kind, bits in _KIND_BITS.items()}
 _WIRE_TYPE = {
     EntryType.DIRECTORY: FileType.DIRECTORY,
     EntryType.SYMLINK: FileType.SYMLINK,
@@ -50,7 +49,7 @@ def stored_path(name: bytes, kind: int) -> bytes:
 def wire_type(entry: Entry, *, with_data: bool) -> FileType:
     """The FileType of an entry that is no hard link. with_data: a FIFO's or a device's content is sent too."""
     kind = entry.type
-    if kind in (EntryType.REGULAR, EntryType.OBJECT):
+    if kind == EntryType.REGULAR:
         empty = entry.size == 0 and entry.valid & HAS_SIZE and entry.mode & READABLE_BY_ALL == READABLE_BY_ALL
         return FileType.EMPTY if empty else FileType.REGULAR
     if with_data and kind == EntryType.FIFO:

@@ -13,6 +13,7 @@ from filed.pipeline import Codec, Compression, Digest, Encoder, PkiKeys, Plan, R
 DATA_BIT = 1 << AgentStream.DATA
 ACL_BITS = 1 << AgentStream.ACL_ACCESS | 1 << AgentStream.ACL_DEFAULT
 XATTR_BIT = 1 << AgentStream.XATTR
+OBJECT_BIT = 1 << AgentStream.OBJECT
 
 
 class Keeping:
@@ -32,8 +33,10 @@ class Keeping:
     def streams(self, entry: Entry) -> int:
         """The mask of streams wanted of an entry."""
         kind = entry.type
-        if kind in (EntryType.REGULAR, EntryType.OBJECT):
+        if kind == EntryType.REGULAR:
             return self._meta_bits | DATA_BIT
+        if kind == EntryType.OBJECT:
+            return OBJECT_BIT
         if kind == EntryType.FIFO and self.options.readfifo:
             return self._meta_bits | DATA_BIT
         if kind == EntryType.BLOCKDEV and entry.flags & EntryFlag.TOP:

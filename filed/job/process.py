@@ -1,20 +1,27 @@
 """The inside of a job process: from the fork to the last line on the channel.
 
-One Python thread drives agents, pipeline and storage. A second one sleeps on the doorbell and wakes only to cancel.
+One Python thread drives agents, pipeline and storage. Two more sleep on the doorbell: one wakes to cancel, the other when
+our parent is gone, and then makes sure that we do not outlive it for long.
 """
 
 from __future__ import annotations
 
+import contextlib
 import gc
 import os
 import select
 import signal
 import socket
-import sys
 import threading
+import time
 import traceback
+from collections.abc import Collection
+from dataclasses import dataclass
+from pathlib import Path
 from typing import NoReturn
 
+from filed.agents.capture import Capture
+from filed.agents.limits import fence
 from filed.agents.pulse import Pulse
 from filed.errors import FiledError, JobCanceled
 from filed.job import backup, restore, verify
@@ -23,30 +30,71 @@ from filed.job.description import BackupJob, JobDescription, RestoreJob
 from filed.job.outcome import JobStatus, Outcome
 from filed.job.workplace import Workplace
 
-SWITCH_INTERVAL_S = 0.0005  # a worker between two calls of C code waits no longer for the job thread
 GC_THRESHOLD = 50_000  # pages make and drop thousands of tuples; nothing here forms cycles
+KILL_AFTER_S = 30.0  # an agent that ignores a cancel for so long is killed with its process
+DESCRIPTORS = 4096  # of a job process; a walk needs tens, and who leaks shall meet a bound
+BROKEN = 70  # exit code of a job process that could not even say what was wrong
 
 
-def serve(description: JobDescription, sock: socket.socket, pulse: Pulse, bell: int) -> NoReturn:
+@dataclass(frozen=True, slots=True)
+class Ends:
+    """The job process' ends of what leads to its parent. bell: readable for a cancel, at its end when the parent is gone."""
+
+    sock: socket.socket
+    bell: int
+    capture: Capture
+
+
+def serve(description: JobDescription, ends: Ends, pulse: Pulse, kill_after_s: float = KILL_AFTER_S) -> NoReturn:
     """Do one Job and leave. Reports first, then ends without running anybody's exit handlers.
 
     Agents' exit handlers have crashed many hosts and must not turn a good Job bad.
     """
-    os.setpgid(0, 0)  # a Ctrl-C on the terminal is the parent's to answer
+    code = BROKEN
+    try:
+        _settle(ends, kill_after_s)
+        place = Workplace(Sender(ends.sock), pulse, ends.bell)
+        threading.Thread(target=_watch_doorbell, args=(place,), name="doorbell", daemon=True).start()
+        outcome = _work(description, place)
+        place.close()
+        ends.capture.flush()
+        place.sender.send(outcome.event())
+        code = 0
+    except BaseException:  # noqa: BLE001  the top of the process: the parent gets whatever it was
+        with contextlib.suppress(OSError):
+            os.write(2, traceback.format_exc().encode())
+    finally:
+        if _parent_is_gone(ends.bell):
+            os.killpg(0, signal.SIGKILL)  # with the commands that agents started: nobody else will see to them
+        os._exit(code)
+
+
+def _settle(ends: Ends, kill_after_s: float) -> None:
+    """Make this copy of our parent a job process: its own group, no terminal, nothing of other Jobs, no core files."""
+    with contextlib.suppress(OSError):  # our parent was faster
+        os.setpgid(0, 0)  # a Ctrl-C on the terminal is the parent's to answer
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     signal.signal(signal.SIGTERM, signal.SIG_DFL)
     gc.set_threshold(GC_THRESHOLD)
-    sys.setswitchinterval(SWITCH_INTERVAL_S)
-    place = Workplace(Sender(sock), pulse, bell)
-    threading.Thread(target=_watch_doorbell, args=(place,), name="doorbell", daemon=True).start()
-    try:
-        outcome = _work(description, place)
-        place.close()
-        place.sender.send(outcome.event())
-    except BaseException:  # noqa: BLE001  the top of the process: the parent gets whatever it was
-        os.write(2, traceback.format_exc().encode())
-        os._exit(70)
-    os._exit(0)
+    ends.capture.redirect()
+    _let_go({1, 2, ends.sock.fileno(), ends.bell, *ends.capture.descriptors})
+    fence(descriptors=DESCRIPTORS)
+    threading.Thread(target=_watch_parent, args=(ends.bell, kill_after_s), name="parent", daemon=True).start()
+
+
+def _let_go(kept: Collection[int]) -> None:
+    """Everything else inherited becomes /dev/null: other Jobs' doorbells, above all, must ring when their parent dies.
+
+    Not closed: an object of the parent's that Python drops later would close our file of the same number.
+    """
+    null = os.open(os.devnull, os.O_RDWR | os.O_CLOEXEC)
+    for name in [path.name for path in Path("/proc/self/fd").iterdir()]:
+        descriptor = int(name)
+        if descriptor not in kept and descriptor != null:
+            with contextlib.suppress(OSError):  # the one that listed them is gone
+                os.fstat(descriptor)
+                os.dup2(null, descriptor, inheritable=descriptor == 0)
+    os.close(null)
 
 
 def _work(description: JobDescription, place: Workplace) -> Outcome:
@@ -69,3 +117,18 @@ def _watch_doorbell(place: Workplace) -> None:
     """A byte, or the end of the pipe (our parent is gone), cancels the Job."""
     select.select([place.bell], [], [])  # the byte stays: each wait of the job thread sees it, too
     place.cancel()
+
+
+def _parent_is_gone(bell: int) -> bool:
+    end = select.poll()
+    end.register(bell, 0)  # only its end, not the byte of a cancel
+    return any(event & select.POLLHUP for _, event in end.poll(0))
+
+
+def _watch_parent(bell: int, kill_after_s: float) -> None:
+    """The end of the pipe: nobody is left who could kill us, should an agent be deaf to the cancel."""
+    end = select.poll()
+    end.register(bell, 0)
+    end.poll()
+    time.sleep(kill_after_s)
+    os.killpg(0, signal.SIGKILL)

@@ -4,18 +4,19 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 
-from filed.agents import Begin, StateWhy
+from filed.agents import Agent, Begin, StateWhy
 from filed.catalog import Catalog
 from filed.job.levels import Base
 
 
 @dataclass(frozen=True, slots=True)
 class Found:
-    """What an instance is told about its state."""
+    """What an instance is told about its state. confirmed: it has been told that the base Job counts."""
 
     why: StateWhy
     blob: bytes = b""
     format: int = 0
+    confirmed: bool = False
 
 
 class Sealed:
@@ -31,7 +32,13 @@ class Sealed:
         found = self._catalog.find_state(self._base.job, agent, instance, self._digest)
         if found.state is None:
             return Found(StateWhy(int(found.why)))
-        return Found(StateWhy.FOUND, found.state.blob, found.state.format)
+        return Found(StateWhy.FOUND, found.state.blob, found.state.format, found.confirmed)
+
+    def confirm(self, agent: Agent, instance: str, found: Found) -> None:
+        """Tell an instance, once, that the base Job counts: it may release what waited for that. Raises AgentError."""
+        if found.why is StateWhy.FOUND and not found.confirmed:
+            agent.confirmed(self.base_job, found.blob, found.format)
+            self._catalog.mark_confirmed(self.base_job, agent.descriptor.id, instance)
 
     @property
     def base_job(self) -> str:

@@ -1,6 +1,7 @@
 """What a Job sends of what the FileSet takes: everything, or what differs from a base.
 
-A file is unchanged when type, mtime, ctime and size are those of the base's record. ctime is the floor: nobody can set it. Times
+A file is unchanged when mtime, ctime and size are those of the base's record. Of an agent that knows no mtime everything is sent;
+where it knows no ctime, its mtime stands for it. ctime is the floor: nobody can set it. Times
 are compared to the nanosecond where the base has them. Where it has seconds only (a Volume of another File Daemon), a ctime
 in the second of the base Job's start or later is not trusted: the file may have changed again within that second.
 """
@@ -10,12 +11,13 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from typing import Protocol
 
-from filed.agents.abi import Entry, EntryType
+from filed.agents.abi import Entry, EntryType, Has
 from filed.catalog import BaseList, BaseRow
 from filed.wire.attributes import FileType, decode_stat, parse_nanoseconds
 
 __all__ = ["BaseRow", "ChangedSince", "Everything", "Selection"]
 
+HAS_MTIME, HAS_CHTIME = int(Has.MTIME), int(Has.CHTIME)  # plain ints: an IntFlag in `&` costs a microsecond an entry
 DIGESTED_TYPES = (FileType.REGULAR, FileType.EMPTY)
 
 
@@ -79,7 +81,10 @@ class ChangedSince:
         if row is None:
             return True
         was = decode_stat(row.lstat)
-        if was.mtime != entry.mtime or was.ctime != entry.chtime:
+        if not entry.valid & HAS_MTIME:
+            return True
+        chtime = entry.chtime if entry.valid & HAS_CHTIME else entry.mtime  # as it was stored
+        if was.mtime != entry.mtime or was.ctime != chtime:
             return True
         if entry.type == EntryType.REGULAR and was.size != entry.size:
             return True

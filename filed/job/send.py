@@ -11,9 +11,10 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from filed.agents import AgentJob, Entry, Page, Want
-from filed.agents.abi import AgentStream, Attr, Change, EntryFlag, EntryType, Status
+from filed.agents.abi import MAX_STATE_BYTES, AgentStream, Attr, Change, EntryFlag, EntryType, Status
 from filed.agents.page import split_xattr
 from filed.errors import ItemError
+from filed.fileset import Options
 from filed.fileset.match import Matcher
 from filed.job.buffers import BufferRing
 from filed.job.entries import encode_entry_nanoseconds, encode_entry_stat, stored_path, wire_type
@@ -32,7 +33,9 @@ from filed.wire.xattr import pack_xattrs
 
 # Plain ints: an IntFlag in `&` costs a microsecond an entry.
 FAILED, SELECTED, TOP = int(EntryFlag.FAILED), int(EntryFlag.SELECTED), int(EntryFlag.TOP)
-DATA_BIT = 1 << AgentStream.DATA
+DATA_BIT, OBJECT_BIT = 1 << AgentStream.DATA, 1 << AgentStream.OBJECT
+OBJECT_OPTIONS = Options()
+FILESYSTEM = b"filesystem"  # in the restore objects of agents of plain files
 NODUMP = int(Attr.NODUMP)
 LINKED_KINDS = (EntryType.REGULAR, EntryType.FIFO, EntryType.CHARDEV, EntryType.BLOCKDEV, EntryType.SYMLINK)
 Meta = list[tuple[int, bytes]]
@@ -103,7 +106,11 @@ class Sending:
         self._links = links
         self._ring = BufferRing(queue.step)
         self._next = 1
+        self._command = b""  # of the instance at work
+        self._named = 0  # FileIndex of the plugin-name record that is open
+        self._objects = 0
         self._complete: list[bytes] = []
+        self._incomplete: list[bytes] = []
         self._batch: _Batch | None = None
         self._awaited: dict[int, Inode] = {}  # first names whose digest has not gone out yet
         self._put = queue.put
@@ -117,13 +124,20 @@ class Sending:
             self._place.show_progress()
             self._place.check_canceled()
         self._finish_batch()
-        if lister.job.complete:
-            self._complete += lister.prefixes
+        (self._complete if lister.job.complete else self._incomplete).extend(lister.prefixes)
+
+    @property
+    def sent(self) -> int:
+        """How many entries have gone out, or will."""
+        return self._next - 1 + (len(self._batch.chosen) if self._batch is not None else 0)
 
     def deletions(self) -> None:
-        """After the last instance: what the base has of those that listed all their names, and nobody saw."""
+        """After the last instance: what the base has of those that listed all their names, and nobody saw.
+
+        Where an instance that did not list everything may have names too, nothing is taken for deleted.
+        """
         for row in self._selection.deleted():
-            if any(_is_at_or_below(row.path, prefix) for prefix in self._complete):
+            if _is_at_or_below_any(row.path, self._complete) and not _is_at_or_below_any(row.path, self._incomplete):
                 self._deleted(row)
 
     def object(self, make: Callable[[int], RestoreObject]) -> None:
@@ -150,6 +164,9 @@ class Sending:
                 self._changed_name(entry, page, path)
                 if entry.change == Change.DELETED:
                     continue
+            if entry.type == EntryType.OBJECT:
+                chosen.append(_Chosen(entry, path, self._keepings.of(OBJECT_OPTIONS)))  # no pattern is about objects
+                continue
             keeping = self._keeping(lister.matcher, entry, path)
             if keeping is None:
                 continue
@@ -205,17 +222,16 @@ class Sending:
         if entry.flags & FAILED:  # its message is out
             self._place.totals.errors += 1
             return
+        self._command = lister.command
         try:
-            if lister.command:
-                self._put(self._next, Stream.PLUGIN_NAME, pack_plugin_start(self._next, lister.command))
-                try:
-                    self._entry(lister, page, entry, chosen, packed)
-                finally:
-                    self._put(self._next - 1, Stream.PLUGIN_NAME, pack_plugin_end(self._next - 1))
+            if entry.type == EntryType.OBJECT:
+                self._restore_object(lister, page, entry, chosen.path)
             else:
                 self._entry(lister, page, entry, chosen, packed)
         except ItemError as error:
             self._place.error(str(error))
+        if self._named:
+            self._plugin_end()
 
     def _entry(self, lister: Lister, page: Page, entry: Entry, chosen: _Chosen, packed: Buffer | None) -> None:
         keeping, path = chosen.keeping, chosen.path
@@ -252,6 +268,8 @@ class Sending:
         lstat = encode_entry_stat(entry, keeping.data_stream if with_data else keeping.plain_stream)
         kind = wire_type(entry, with_data=with_data)
         record = pack_attributes(file_index, kind, path, lstat, link, encode_entry_nanoseconds(entry))
+        if self._command:
+            self._plugin_start()
         self._put(file_index, Stream.UNIX_ATTRIBUTES, record)
         self._next = file_index + 1
         self._place.totals.files += 1
@@ -319,6 +337,58 @@ class Sending:
             return str(changed)
         return ""
 
+    # -- entries of plugins ---------------------------------------------------------------------------------------
+
+    def _plugin_start(self) -> None:
+        """Ahead of an attributes record: the agent it belongs to."""
+        if self._named:
+            self._plugin_end()
+        self._named = self._next
+        self._put(self._named, Stream.PLUGIN_NAME, pack_plugin_start(self._named, self._command))
+
+    def _plugin_end(self) -> None:
+        named, self._named = self._named, 0
+        self._put(named, Stream.PLUGIN_NAME, pack_plugin_end(named))
+
+    def _restore_object(self, lister: Lister, page: Page, entry: Entry, path: bytes) -> None:
+        """Bytes without a file, which the agent gets back before its files. Never compared with a base."""
+        content = next((data for stream, data in page.tlvs(entry) if stream == AgentStream.OBJECT), None)
+        if content is None:
+            content = self._object_content(lister.job, entry, path)
+        if len(content) > MAX_STATE_BYTES:
+            raise ItemError(path, f"a restore object of more than {MAX_STATE_BYTES:,} bytes cannot be kept")
+        command = self._command or FILESYSTEM
+        if self._command:
+            self._plugin_start()
+        item = RestoreObject(self._next, FileType.RESTORE_FIRST, self._objects, command, path, content)
+        self._put(self._next, Stream.RESTORE_OBJECT, pack_restore_object(item))
+        self._next += 1
+        self._objects += 1
+        self._place.totals.read_bytes += len(content)
+
+    def _object_content(self, job: AgentJob, entry: Entry, path: bytes) -> bytes:
+        if not entry.streams & OBJECT_BIT:
+            return b""
+        content = bytearray()
+
+        def take(offset: int, piece: memoryview, release: Callable[[], None] | None) -> None:
+            if offset + len(piece) <= MAX_STATE_BYTES:
+                content.extend(bytes(offset - len(content)))  # a hole
+                content.extend(piece)
+            if release is not None:
+                release()
+            if offset + len(piece) > MAX_STATE_BYTES:
+                raise ItemError(path, f"a restore object of more than {MAX_STATE_BYTES:,} bytes cannot be kept")
+
+        job.open_stream(entry.cookie, AgentStream.OBJECT)
+        how = Status.E_FAIL
+        try:
+            length = self._read(job, take)
+            how = Status.OK
+        finally:
+            job.close_stream(how)
+        return bytes(content).ljust(min(length, MAX_STATE_BYTES + 1), b"\0")
+
     # -- hard links -----------------------------------------------------------------------------------------------
 
     def _link(self, inode: Inode, first: First, path: bytes, lstat: bytes, extended: bytes) -> None:
@@ -327,6 +397,8 @@ class Sending:
             self._queue.flush()
         file_index = self._next
         record = pack_attributes(file_index, FileType.HARD_LINK, path, lstat, first.path, extended)
+        if self._command:
+            self._plugin_start()
         self._put(file_index, Stream.UNIX_ATTRIBUTES, record)
         self._next = file_index + 1
         self._place.totals.files += 1
@@ -355,10 +427,11 @@ class Sending:
     def _changed_name(self, entry: Entry, page: Page, path: bytes) -> None:
         """A journal's entry: DELETED, or RENAMED, which is the old name deleted and the new one sent."""
         old = path if entry.change == Change.DELETED else stored_path(page.old_name(entry), entry.type)
-        rows: Sequence[BaseRow | None] = self._selection.lookup([old])
-        if rows[0] is not None:
-            self._selection.seen(rows[0])
-            self._deleted(rows[0])
+        names = [old] if entry.type or old.endswith(b"/") else [old, old + b"/"]  # of what is gone, the kind may be lost
+        for row in self._selection.lookup(names):
+            if row is not None:
+                self._selection.seen(row)
+                self._deleted(row)
 
     def _deleted(self, row: BaseRow) -> None:
         was = decode_stat(row.lstat)
@@ -372,6 +445,10 @@ class Sending:
 def _is_at_or_below(path: bytes, prefix: bytes) -> bool:
     prefix = prefix.rstrip(b"/")
     return path.startswith(prefix) and path[len(prefix) : len(prefix) + 1] in (b"", b"/")
+
+
+def _is_at_or_below_any(path: bytes, prefixes: Sequence[bytes]) -> bool:
+    return any(_is_at_or_below(path, prefix) for prefix in prefixes)
 
 
 def _inode(entry: Entry) -> Inode:

@@ -50,7 +50,8 @@ def verify(job: VerifyJob, place: Workplace) -> Outcome:
 
 
 def _status(place: Workplace) -> JobStatus:
-    return JobStatus.ERROR if place.totals.errors else JobStatus.OK
+    totals = place.totals
+    return JobStatus.ERROR if totals.errors else JobStatus.WARNINGS if totals.warnings else JobStatus.OK
 
 
 # -- Volumes ------------------------------------------------------------------------------------------------------

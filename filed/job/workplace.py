@@ -65,6 +65,11 @@ class Workplace:
         self.jobid, self.level = jobid, level
         self.sender.send({"event": "started", "jobid": jobid, "level": level})
 
+    def sealed(self, outcome: Outcome) -> None:
+        """Tell the parent that the Job is good, whatever its agents do from here on."""
+        self.made_good = outcome
+        self.sender.send({**outcome.event(), "event": "sealed"})
+
     def show_progress(self) -> None:
         """Copy the counters to the shared page, where the parent reads them."""
         totals = self.totals
@@ -82,13 +87,15 @@ class Workplace:
             raise JobCanceled("canceled")
 
     def on_cancel(self, target: Cancelable) -> None:
-        """Register something whose `cancel` may be called from the doorbell's thread."""
+        """Register something whose `cancel` may be called from the doorbell's thread, once or twice."""
         self._cancelables.append(target)
+        if self.pulse.cancel:
+            target.cancel()  # the bell rang before it was known
 
     def cancel(self) -> None:
         """Set the cancel word, then wake what blocks. Called on the doorbell's thread."""
         self.pulse.ask_cancel(Cancel.ASKED)
-        for target in self._cancelables:
+        for target in tuple(self._cancelables):
             target.cancel()
 
     def close(self) -> None:

@@ -1,7 +1,9 @@
 import re
+from pathlib import Path
 
 import pytest
 
+from filed.config.standalone import standalone_conf
 from filed.config.syntax import parse
 from filed.errors import ConfigError
 from filed.fileset.conf import read_fileset
@@ -133,3 +135,13 @@ def test_an_exclude_with_a_last_slash_is_warned_about():
 def test_what_is_wrong_is_told_with_its_place(body, message):
     with pytest.raises(ConfigError, match=re.escape(message)):
         fileset(body)
+
+
+def test_the_manuals_example_is_a_good_conf():
+    manual = (Path(__file__).parents[2] / "docs" / "configuration.md").read_text()
+    (example,) = [block for block in re.findall(r"```\n(.*?)```", manual, re.DOTALL) if "Archive Device" in block]
+    read = standalone_conf(parse(example))
+    assert read.warnings == ()
+    warnings: list[str] = []
+    fileset = read_fileset(read.fileset(read.job("Nightly").fileset), warnings)
+    assert (warnings, fileset.includes[0].options[1].compression) == ([], Compression(ZSTD, 3))

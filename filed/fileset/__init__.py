@@ -1,8 +1,6 @@
-"""What to take: a FileSet as values, read from a Director's lines or from a conf, and its rules.
+"""What to take: a FileSet as values, read from a Director's lines or from a conf, and its rules."""
 
-`filed.fileset.conf` (read_fileset) is imported by those who have read a conf, and not here: it brings all of `config`.
-"""
-
+from filed.fileset.conf import read_fileset
 from filed.fileset.expand import expanded
 from filed.fileset.lines import agent_text, as_text, wire_lines
 from filed.fileset.match import Matcher, Verdict
@@ -24,5 +22,6 @@ __all__ = [
     "expanded",
     "parse_lines",
     "parse_text",
+    "read_fileset",
     "wire_lines",
 ]

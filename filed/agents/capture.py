@@ -13,6 +13,7 @@ from filed.errors import printable
 
 MAX_LINE_BYTES = 4096
 _READ_BYTES = 64 << 10
+_LINE_BUFFERED = 1  # _IOLBF of glibc and musl
 
 
 class Capture:
@@ -22,10 +23,20 @@ class Capture:
         self._reader, self._writer = os.pipe2(os.O_CLOEXEC | os.O_NONBLOCK)
         self._rest = b""
 
+    @property
+    def descriptors(self) -> tuple[int, int]:
+        """Both ends."""
+        return self._reader, self._writer
+
     def redirect(self) -> None:
-        """Descriptors 1 and 2 of this process write into the pipe from now on."""
+        """Descriptors 1 and 2 of this process write into the pipe from now on, and C's stdout line by line.
+
+        A full buffer would die with its process, and the last words in it.
+        """
         for descriptor in (1, 2):
             os.dup2(self._writer, descriptor)
+        libc = ctypes.CDLL(None)
+        libc.setvbuf(ctypes.c_void_p.in_dll(libc, "stdout"), None, _LINE_BUFFERED, 0)
 
     def flush(self) -> None:
         """In the job process: what C's stdio of this process still holds goes into the pipe."""

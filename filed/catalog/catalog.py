@@ -317,6 +317,13 @@ class Catalog:
         """What an agent gets when a new Job builds on `base_job`, the unique name of a Job."""
         return find_state(self.database, base_job, agent, instance, fileset_digest, director=director)
 
+    def has_states(self, agent: str, *, director: str = "") -> bool:
+        """Whether any instance of the agent has sealed a state that still counts."""
+        found = self.database.one(
+            "SELECT 1 FROM agent_state WHERE director = ? AND agent = ? AND restored = 0 LIMIT 1", (director, agent)
+        )
+        return found is not None
+
     def mark_restored(self, agent: str, instance: str | None = None, *, director: str = "") -> int:
         """After a restore: no state sealed so far is good for this instance (None: all of the agent's)."""
         return mark_restored(self.database, agent, instance, director=director)

@@ -13,9 +13,11 @@ import signal
 import socket
 import time
 from collections.abc import Callable
+from dataclasses import replace
 from types import TracebackType
 from typing import Self
 
+from filed.agents.capture import Capture
 from filed.agents.pulse import Cancel, Pulse
 from filed.agents.report import describe_exit, describe_hang
 from filed.agents.watchdog import Watchdog
@@ -23,33 +25,48 @@ from filed.errors import RemoteProtocolError
 from filed.job.channel import RECEIVE_BYTES, Event, Receiver
 from filed.job.description import JobDescription
 from filed.job.outcome import JobStatus, Outcome, Severity, Totals
-from filed.job.process import serve
+from filed.job.process import KILL_AFTER_S, Ends, serve
 
-KILL_AFTER_S = 30.0  # an agent that ignores a cancel for so long is killed with its process
 TICK_S = 0.2
+MAX_PRINTED_LINES = 1000  # of a Job; an agent that prints more is chattering
+LAST_WORDS = 3  # lines printed just before a crash that its report repeats
+
+OnEvent = Callable[[Event], None]
 
 
 class JobProcess:
-    """One Job in a process of its own. Use as a context manager; `run` returns its Outcome."""
+    """One Job in a process of its own. Use as a context manager; `run` returns its Outcome.
 
-    def __init__(self, description: JobDescription, *, agent_timeout_s: float) -> None:
+    agent_timeout_s: an agent's call without any sign of life for so long cancels the Job.  kill_after_s: what has not ended
+    so long after a cancel is killed, with every process that agents started.
+    """
+
+    def __init__(
+        self, description: JobDescription, *, agent_timeout_s: float, kill_after_s: float = KILL_AFTER_S
+    ) -> None:
         self.pulse = Pulse()
         self.jobid = 0
+        self._kill_after_s = kill_after_s
         self._watchdog = Watchdog(self.pulse, agent_timeout_s, time.monotonic())
         self._receiver = Receiver()
-        self._outcome: Outcome | None = None
-        self._killed = ""
+        self._capture = Capture()
+        self._printed = 0
+        self._outcome: Outcome | None = None  # the last line
+        self._sealed: Outcome | None = None  # the Job is good from here on, whatever comes
+        self._hang = ""  # why we cancelled it
+        self._killed = ""  # why we killed it
         self._cancel_at: float | None = None
         ours, theirs = socket.socketpair()
         bell_read, self._bell = os.pipe()
         self.pid = os.fork()
         if self.pid == 0:
-            ours.close()
-            os.close(self._bell)
-            serve(description, theirs, self.pulse, bell_read)  # never returns
+            serve(description, Ends(theirs, bell_read, self._capture), self.pulse, kill_after_s)  # never returns
+        with contextlib.suppress(OSError):  # it does so, too; whoever comes first
+            os.setpgid(self.pid, self.pid)
         theirs.close()
         os.close(bell_read)
         self._sock = ours
+        self._process = os.pidfd_open(self.pid)  # its end shows here, whoever else still holds the socket open
         self._reaped: int | None = None
 
     def __enter__(self) -> Self:
@@ -60,21 +77,21 @@ class JobProcess:
             self._kill("its parent left")
             self._wait()
         self._sock.close()
+        self._capture.close()
+        os.close(self._process)
         if self._bell >= 0:
             os.close(self._bell)
             self._bell = -1
 
     def cancel(self) -> None:
-        """Ask the Job to end: the cancel word, then the doorbell; after KILL_AFTER_S it is killed."""
+        """Ask the Job to end: the cancel word, then the doorbell; after `kill_after_s` it is killed."""
         if self._cancel_at is None:
             self._cancel_at = time.monotonic()
             self.pulse.ask_cancel(Cancel.ASKED)
             with contextlib.suppress(BrokenPipeError):  # it has just ended by itself
                 os.write(self._bell, b"c")
 
-    def run(
-        self, on_event: Callable[[Event], None], on_tick: Callable[[], None], wanted: Callable[[], bool] = lambda: True
-    ) -> Outcome:
+    def run(self, on_event: OnEvent, on_tick: Callable[[], None], wanted: Callable[[], bool] = lambda: True) -> Outcome:
         """Listen until the Job has ended.
 
         on_event: each `started` and `message`.  on_tick: about five times a second.
@@ -82,22 +99,30 @@ class JobProcess:
         """
         with selectors.DefaultSelector() as selector:
             selector.register(self._sock, selectors.EVENT_READ)
-            while True:
-                ready = selector.select(TICK_S)
-                if ready and not self._receive(on_event):
-                    break
+            selector.register(self._process, selectors.EVENT_READ)
+            ended = False
+            while not ended:
+                for key, _ in selector.select(TICK_S):
+                    if key.fileobj is not self._sock:
+                        ended = True
+                    elif not self._receive(on_event):
+                        selector.unregister(self._sock)  # an agent may have closed it; the process is what counts
+                self._tell_printed(on_event)
                 if not wanted():
                     self.cancel()
                 self._watch()
                 on_tick()
         status = self._wait()
-        return self._judge(status)
+        self._sock.setblocking(False)
+        while self._receive(on_event):
+            pass
+        return self._judge(status, self._tell_printed(on_event, final=True), on_event)
 
-    def _receive(self, on_event: Callable[[Event], None]) -> bool:
-        """Take what has come. False at the end."""
+    def _receive(self, on_event: OnEvent) -> bool:
+        """Take what has come. False when nothing more will."""
         try:
             data = self._sock.recv(RECEIVE_BYTES)
-        except ConnectionResetError:
+        except (ConnectionResetError, BlockingIOError):
             return False
         if not data:
             return False
@@ -105,50 +130,83 @@ class JobProcess:
             for event in self._receiver.feed(data):
                 if event["event"] == "outcome":
                     self._outcome = Outcome.from_event(event)
+                elif event["event"] == "sealed":
+                    self._sealed = Outcome.from_event(event)
                 else:
                     if event["event"] == "started":
                         self.jobid = int(str(event["jobid"]))
                     on_event(event)
         except (RemoteProtocolError, ValueError, TypeError, KeyError) as broken:
-            on_event({"event": "message", "severity": Severity.ERROR.value, "text": str(broken)})
+            on_event(_message(Severity.ERROR, str(broken)))
             self._kill("it sent what no job process sends")
         return True
+
+    def _tell_printed(self, on_event: OnEvent, *, final: bool = False) -> list[str]:
+        """Pass on what was printed although nobody should print. Returns the lines."""
+        lines = self._capture.lines(final=final)
+        for line in lines:
+            self._printed += 1
+            if self._printed <= MAX_PRINTED_LINES:
+                on_event(_message(Severity.INFO, f"printed in the job process: {line}"))
+            elif self._printed == MAX_PRINTED_LINES + 1:
+                on_event(_message(Severity.WARNING, "an agent prints without end; no more of it is shown"))
+        return lines
 
     def _watch(self) -> None:
         """Kill what no longer answers: a cancelled Job after a while, a silent agent after its timeout."""
         now = time.monotonic()
         if self._cancel_at is not None:
-            if now - self._cancel_at > KILL_AFTER_S:
-                self._kill("")
-            return
-        if self._watchdog.expired(now):
-            self._killed = describe_hang(self.pulse, self._watchdog.silent_s(now))
+            if now - self._cancel_at > self._kill_after_s:
+                deaf = describe_hang(self.pulse, now - self._cancel_at)
+                self._kill(f"{self._hang}; then it was killed" if self._hang else f"canceled; {deaf} and was killed")
+        elif self._watchdog.expired(now):
+            self._hang = describe_hang(self.pulse, self._watchdog.silent_s(now))
+            self.pulse.set_last_words(self._hang)  # so that the catalog will have it as the reason
             self.cancel()
 
     def _kill(self, why: str) -> None:
         self._killed = self._killed or why
         if self._reaped is None:
-            with contextlib.suppress(ProcessLookupError, PermissionError):
-                os.killpg(self.pid, signal.SIGKILL)  # with the commands that agents started
+            self._kill_group()
             os.kill(self.pid, signal.SIGKILL)
 
+    def _kill_group(self) -> None:
+        """The process with the commands that agents started. Only before it is reaped: the number is its until then."""
+        with contextlib.suppress(ProcessLookupError, PermissionError):
+            os.killpg(self.pid, signal.SIGKILL)
+
     def _wait(self) -> int:
-        """The wait status of the process."""
+        """The wait status of the process. Nothing of its group is left."""
         if self._reaped is None:
+            os.waitid(os.P_PID, self.pid, os.WEXITED | os.WNOWAIT)
+            self._kill_group()
             self._reaped = os.waitpid(self.pid, 0)[1]
         return self._reaped
 
-    def _judge(self, status: int) -> Outcome:
+    def _judge(self, status: int, last_words: list[str], on_event: OnEvent) -> Outcome:
         """The Job's own words when it had some and ended well, else what the page and the kernel tell."""
-        if self._killed:
-            return self._failed(JobStatus.FATAL, self._killed)
-        if self._outcome is not None and status == 0:
+        if self._outcome is not None and status == 0 and not self._killed and not self._hang:
             return self._outcome
-        if self._cancel_at is not None:
-            return self._failed(JobStatus.CANCELED, "canceled; " + describe_exit(self.pulse, status))
-        return self._failed(JobStatus.FATAL, describe_exit(self.pulse, status))
+        text = self._killed or self._hang or describe_exit(self.pulse, status)
+        canceled = self._cancel_at is not None and not self._hang
+        if canceled and not self._killed:
+            if self._outcome is not None and status == 0:
+                return self._outcome
+            text = f"canceled; {text}"
+        if last_words and not self._outcome:
+            text += f"; its last words: {' | '.join(last_words[-LAST_WORDS:])}"
+        if self._sealed is not None:
+            text += "; what was saved before is good"
+            on_event(_message(Severity.ERROR, text))
+            totals = replace(self._sealed.totals, errors=self._sealed.totals.errors + 1)
+            return replace(self._sealed, status=JobStatus.WARNINGS, totals=totals, text=text)
+        return self._failed(JobStatus.CANCELED if canceled else JobStatus.FATAL, text)
 
     def _failed(self, status: JobStatus, text: str) -> Outcome:
         seen = self.pulse.counters
         totals = Totals(files=seen.files, read_bytes=seen.bytes_read, errors=seen.errors + 1)
         return Outcome(status=status, totals=totals, jobid=self.jobid, text=text)
+
+
+def _message(severity: Severity, text: str) -> Event:
+    return {"event": "message", "severity": severity.value, "text": text}

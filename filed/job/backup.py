@@ -187,7 +187,7 @@ def _make_good(
     """Volumes on the disk, then the one transaction that makes the Job good."""
     totals = place.totals
     status = JobStatus.WARNINGS if totals.errors else JobStatus.OK
-    media = written.finish(SessionTotals(totals.files, totals.job_bytes, totals.errors, status))
+    media = written.finish(SessionTotals(totals.files + totals.deleted, totals.job_bytes, totals.errors, status))
     totals.stored_bytes = sum(part.end + 1 - part.start for part in media)
     counted = JobTotals(totals.files, totals.job_bytes, totals.read_bytes, totals.errors, totals.deleted)
     catalog.finish_job(row.job_id, status, time.time(), counted, media, states=states)

@@ -6,10 +6,11 @@ agent is told at the end whether what it wrote is right: with a mismatch it must
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import contextlib
+from collections.abc import Iterable, Iterator
 
-from filed.agents import Action, AgentStream, EntryType, Status, join_xattr
-from filed.errors import ItemError, StreamError, printable
+from filed.agents import Action, AgentStream, Entry, EntryType, Has, Status, join_xattr
+from filed.errors import AgentLoadError, ItemError, StreamError, printable
 from filed.job.agents import Restorer, Restorers
 from filed.job.description import RestoreJob
 from filed.job.entries import entry_to_restore
@@ -21,9 +22,11 @@ from filed.pipeline.reverse import Piece
 from filed.wire.acl import parse_acl
 from filed.wire.attributes import Attributes, FileType, parse_attributes
 from filed.wire.plugin_name import parse_plugin_name
+from filed.wire.restore_object import RestoreObject
 from filed.wire.stream import Buffer, Stream, stream_type
 from filed.wire.xattr import parse_xattrs
 
+HAS_SIZE = int(Has.SIZE)
 ATTRIBUTE_STREAMS = (Stream.UNIX_ATTRIBUTES, Stream.UNIX_ATTRIBUTES_EX, Stream.UNIX_ATTRIBUTE_UPDATE)
 _ACLS = {Stream.ACL_LINUX_ACCESS: AgentStream.ACL_ACCESS, Stream.ACL_LINUX_DEFAULT: AgentStream.ACL_DEFAULT}
 
@@ -39,11 +42,28 @@ class Receiving:
         self._command = b""
         self._part: Wanted | None = None
         self._item: _Item | None = None
-        self._unknown: set[int] = set()
+        self._objects: dict[bytes, list[RestoreObject]] = {}  # of this Job, by command, not yet handed over
 
-    def begin(self, part: Wanted) -> None:
-        """The records that follow are those of this Job."""
+    def begin(self, part: Wanted, objects: Iterable[RestoreObject] = ()) -> None:
+        """The records that follow are those of this Job.
+
+        objects: of its agents; each gets its own before its first file, also for a few paths alone.
+        """
         self._part, self._command = part, b""
+        self._objects = {}
+        for item in objects:
+            self._objects.setdefault(item.command, []).append(item)
+
+    def objects(self) -> None:
+        """Hand over all that is left of them: the whole Job is restored, entries or not."""
+        for command in tuple(self._objects):
+            try:
+                restorer = self._restorers.of(command)
+            except AgentLoadError as unknown:
+                self._place.warning(f"restore objects of {printable(command)} are left out: {unknown}")
+                del self._objects[command]
+            else:
+                self._hand_over(restorer, command)
 
     def record(self, word: int, file_index: int, data: Buffer) -> None:
         """Take one record. Raises nothing about one entry: that is told and counted."""
@@ -75,6 +95,8 @@ class Receiving:
         if entry.type == EntryType.HARDLINK:
             link = self._where + link
         restorer = self._restorers.of(self._command)
+        if self._objects:
+            self._hand_over(restorer, self._command)
         dest = self._where + (attributes.path.rstrip(b"/") or b"/")
         self._place.pulse.set_entry(attributes.path)
         action = restorer.job.restore_entry(entry, attributes.path, dest, restorer.replace, link)
@@ -86,6 +108,21 @@ class Receiving:
             return
         stored = StoredFile(self._decoder, attributes) if action == Action.WANT else None
         self._item = _Item(self._place, restorer, stored, attributes)
+
+    def _hand_over(self, restorer: Restorer, command: bytes) -> None:
+        for item in self._objects.pop(command, ()):
+            entry = Entry(type=EntryType.OBJECT, valid=HAS_SIZE, size=len(item.content))
+            self._place.pulse.set_entry(item.name)
+            try:
+                if (
+                    restorer.job.restore_entry(entry, item.name, self._where + item.name, restorer.replace)
+                    == Action.WANT
+                ):
+                    restorer.job.restore_stream(AgentStream.OBJECT, len(item.content))
+                    restorer.job.write(item.content, 0, last=True)
+                    restorer.job.restore_done(Status.OK)
+            except ItemError as error:
+                self._place.error(_about(item.name, error))
 
     def _finish(self) -> None:
         item, self._item = self._item, None
@@ -167,4 +204,5 @@ class _Item:
         """Tell the agent that what it has is not the file."""
         if self._open:
             self._open = False
-            self._job.restore_done(Status.E_CORRUPT)
+            with contextlib.suppress(ItemError):  # it is told and counted already
+                self._job.restore_done(Status.E_CORRUPT)

@@ -7,9 +7,10 @@ that are still the last word about their path.
 from __future__ import annotations
 
 from contextlib import ExitStack
+from functools import partial
 
-from filed.catalog import Catalog
-from filed.errors import JobError
+from filed.catalog import Catalog, facts_of, state_of
+from filed.errors import CatalogError, JobError
 from filed.job.agents import Restorers
 from filed.job.description import RestoreJob
 from filed.job.keys import keyring
@@ -20,6 +21,7 @@ from filed.job.workplace import Workplace
 from filed.pipeline import Decoder, Workers
 from filed.storage import VolumeDirectory
 from filed.volume import Damage, FileIndexes
+from filed.wire.restore_object import RestoreObject
 
 
 def restore(job: RestoreJob, place: Workplace) -> Outcome:
@@ -29,7 +31,7 @@ def restore(job: RestoreJob, place: Workplace) -> Outcome:
         catalog = stack.enter_context(Catalog.read(job.directory))
         workers = stack.enter_context(Workers())
         decoder = Decoder(keyring(job.keys), workers)
-        restorers = stack.enter_context(Restorers(place, job))
+        restorers = stack.enter_context(Restorers(place, job, partial(_mark_restored, place, catalog)))
         receiving = Receiving(place, decoder, restorers, job)
         place.started(0, "")
         wanted = choose(catalog, job.jobid, job.paths)
@@ -38,6 +40,9 @@ def restore(job: RestoreJob, place: Workplace) -> Outcome:
             raise JobError(f"nothing to restore: {what} hold no entry at JobId {job.jobid}; see `filed ls`")
         place.expected = sum(part.data_bytes for part in wanted)
         for part in wanted:
+            receiving.begin(part, _objects(catalog, part))
+            if not job.paths:
+                receiving.objects()
             _restore_part(place, directory, part, receiving)
         restorers.commit()
     totals = place.totals
@@ -51,9 +56,24 @@ def _restore_part(place: Workplace, directory: VolumeDirectory, part: Wanted, re
     def damaged(damage: Damage) -> None:
         place.error(f"{damage}; what lies there is not restored")
 
-    receiving.begin(part)
     selection = FileIndexes(part.file_indexes.ranges())
     for record in directory.read_session(part.media, part.session, selection, on_damage=damaged):
         receiving.record(record.stream, record.file_index, record.data)
         place.check_canceled()
     receiving.end()
+
+
+def _objects(catalog: Catalog, part: Wanted) -> list[RestoreObject]:
+    """What agents want back before their files; what we keep ourselves among it is not theirs."""
+    return [item for item in catalog.restore_objects(part.job.job_id) if not state_of(item) and not facts_of(item)]
+
+
+def _mark_restored(place: Workplace, catalog: Catalog, agent: str) -> None:
+    """What the agent's states refer to is another past from now on; its next Job is told so, even if this one fails."""
+    if not catalog.has_states(agent):
+        return  # and the catalog may lie on a disk that is read-only
+    try:
+        with Catalog.open(catalog.path) as writable:
+            writable.mark_restored(agent)
+    except CatalogError as error:
+        place.warning(f"{error}; run a Full next: an Incremental of agent {agent} would build on what is no more")

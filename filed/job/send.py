@@ -427,7 +427,9 @@ class Sending:
     def _changed_name(self, entry: Entry, page: Page, path: bytes) -> None:
         """A journal's entry: DELETED, or RENAMED, which is the old name deleted and the new one sent."""
         old = path if entry.change == Change.DELETED else stored_path(page.old_name(entry), entry.type)
-        names = [old] if entry.type or old.endswith(b"/") else [old, old + b"/"]  # of what is gone, the kind may be lost
+        names = (
+            [old] if entry.type or old.endswith(b"/") else [old, old + b"/"]
+        )  # of what is gone, the kind may be lost
         for row in self._selection.lookup(names):
             if row is not None:
                 self._selection.seen(row)

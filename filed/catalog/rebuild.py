@@ -273,7 +273,8 @@ def _end(catalog: Catalog, session: _Session, report: RebuildReport, now: float)
     facts = session.facts
     read_bytes = facts.read_bytes if facts else 0
     digest = (facts.fileset_digest if facts else "") or job.fileset_digest
-    totals = JobTotals(end.files, end.bytes, read_bytes, end.errors, session.feed.deleted)
+    # The label counts every attributes record, deletions too; the feed tells them apart.
+    totals = JobTotals(session.feed.files, end.bytes, read_bytes, end.errors, session.feed.deleted)
     status = end.status if end.status.isalpha() and len(end.status) == 1 and end.status != "R" else Status.FATAL
     with catalog.database.transaction() as connection:
         end_job(connection, job.job_id, status, end.time, totals, failure="")

@@ -134,7 +134,11 @@ def _print_json_array(items: Iterable[dict[str, Any]]) -> None:
 
 
 def _job_json(job: Job) -> dict[str, Any]:
-    return {name: getattr(job, name) for name in Job.__slots__}
+    """The fields of a Job; its number is `jobid`, as in every other document."""
+    return {_JSON_NAMES.get(name, name): getattr(job, name) for name in Job.__slots__}
+
+
+_JSON_NAMES = {"job_id": "jobid", "base_job_id": "base_jobid"}
 
 
 def _row_json(row: FileRow) -> dict[str, Any]:

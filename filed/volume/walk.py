@@ -13,7 +13,6 @@ from typing import NamedTuple
 from filed.errors import VolumeError
 from filed.volume.block import (
     BB03_HEADER_BYTES,
-    DEFAULT_BLOCK_BYTES,
     MAGIC_OFFSET,
     BlockHeader,
     decrypt,
@@ -25,6 +24,8 @@ from filed.volume.selection import MAX_FILE_INDEX, FileIndexes
 from filed.volume.source import WINDOW_BYTES, VolumeSource
 
 TO_THE_END = 1 << 63
+SEARCH_COST = 16
+"""How many bytes may be checked for each byte that is searched for a block."""
 _PEEK_BYTES = BB03_HEADER_BYTES + RECORD_HEADER.size
 _MAGIC_START = b"BB0"
 
@@ -68,7 +69,7 @@ class Walk:
         self._source = source
         self._key = key
         self._on_damage = on_damage
-        self._usual = DEFAULT_BLOCK_BYTES
+        self._usual = 0  # length of the longest block so far: most are as long as that
         self._last: BlockHeader | None = None
 
     def blocks(self, start: int = 0, end: int = TO_THE_END) -> Iterator[Block]:
@@ -146,11 +147,11 @@ class Walk:
                 continue
             if skipped >= 0 and self._on_damage is not None:
                 # It was the damaged block that told us to skip its predecessor.
-                yield self._load(skipped)
+                yield from self._all_of(session, skipped, failed)
             skipped, ahead = -1, WINDOW_BYTES
             offset = self._pass_over(failed, end, error)
         if held >= 0:
-            yield from self.blocks(held, min(offset, end))
+            yield from self._all_of(session, held, end)
 
     def headers(self, start: int = 0) -> Iterator[tuple[int, BlockHeader]]:
         """Offset and header of each block, nothing verified; 44 bytes are read of each."""
@@ -176,17 +177,41 @@ class Walk:
 
     def next_valid(self, damaged: int, end: int = TO_THE_END) -> int | None:
         """Offset of the first block behind the damaged one at `damaged` that proves itself, or None."""
-        last = self._last
-        for candidate in self._candidates(damaged, min(end, self._source.size())):
-            try:
-                header = self._load(candidate, remember=False).header
-            except VolumeError:
-                continue
-            # A saved file may be a Volume: inside a damaged block its blocks look real. Those of this very session would
-            # have to come from a copy of this Volume, and are older than what was read.
-            if last is None or header.session != last.session or header.number > last.number:
-                return candidate
+        stop = min(end, self._source.size())
+        # A saved file may be a Volume: inside a damaged block its blocks look real. So the end of a block of the usual length is
+        # tried first, if no block would be passed over.
+        guess = damaged + self._usual
+        if damaged < guess < stop and self._proves_itself(guess, at_most=2):
+            return guess
+        patience = SEARCH_COST * (stop - damaged)
+        for place in self._places(damaged + 1, stop):
+            if self._proves_itself(place):
+                return place
+            patience -= self._length_at(place)
+            if patience < 0:
+                return None  # made to waste time: the checksum of every byte was taken many times
         return None
+
+    def _length_at(self, offset: int) -> int:
+        try:
+            return self._peek(offset, WINDOW_BYTES)[0].length
+        except VolumeError:
+            return 0
+
+    def _proves_itself(self, offset: int, at_most: int = 1 << 32) -> bool:
+        """Is there a valid block that may follow the last one read, at most so many blocks behind it?
+
+        Blocks of the same session in a saved Volume would have to come from a copy of this Volume: they are older.
+        """
+        try:
+            header = self._load(offset, remember=False).header
+        except VolumeError:
+            return False
+        last = self._last
+        return last is None or header.session != last.session or 0 < header.number - last.number <= at_most
+
+    def _all_of(self, session: Session, start: int, end: int) -> Iterator[Block]:
+        return (block for block in self.blocks(start, end) if block.header.session == session)
 
     def _ends_at(self, offset: int, end: int, ahead: int) -> bool:
         """Is there nothing more at `offset`? Complains when a known `end` is not reached."""
@@ -274,10 +299,8 @@ class Walk:
             return goal if follower.number == header.number + 1 else None
         return goal if header.length <= self._usual else None
 
-    def _candidates(self, damaged: int, stop: int) -> Iterator[int]:
-        """Where a block could start, best guess first."""
-        yield damaged + self._usual
-        offset = damaged + 1
+    def _places(self, offset: int, stop: int) -> Iterator[int]:
+        """Where the mark of a block header says that a block might start."""
         while offset < stop:
             try:
                 data, index = self._source.at(offset, min(WINDOW_BYTES, stop - offset))

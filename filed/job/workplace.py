@@ -28,6 +28,7 @@ class Workplace:
         self.expected = 0  # bytes the Job is thought to read; 0: nobody knows
         self.jobid = 0
         self.level = ""
+        self.made_good: Outcome | None = None  # what the Job ends as, once it is sealed
         self._warned: set[str] = set()
         self._cancelables: list[Cancelable] = []
         self.at_close: list[Callable[[], None]] = []

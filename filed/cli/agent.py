@@ -105,6 +105,13 @@ def options(directories: tuple[Path, ...], as_json: bool, name: str) -> int:  # 
     return Exit.GOOD
 
 
+@agent.command()
+def cflags() -> int:
+    """Print the compiler's flag that finds bplugin.h and bplugin_sdk.h."""
+    click.echo(f"-I{shipped_agents().with_name('_sdk')}")
+    return Exit.GOOD
+
+
 def _examined(name: str, directories: tuple[Path, ...]) -> Scanned:
     one = examine(name, [*directories, shipped_agents()])
     if one.about is None:

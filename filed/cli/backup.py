@@ -35,7 +35,11 @@ Examples:
 )
 @click.option("--job", "job_name", metavar="NAME", help="The Job of the conf; without a conf, a name of your own.")
 @click.option("--level", type=click.Choice(list(LEVELS)), help="Default full; with a conf, the Job's.")
-@click.option("--compress", metavar="HOW", help="gzip1..gzip9, lzo, zstd1..zstd19, none. [default: gzip1, which every Bacula reads]")
+@click.option(
+    "--compress",
+    metavar="HOW",
+    help="gzip1..gzip9, lzo, zstd1..zstd19, none. [default: gzip1, which every Bacula reads]",
+)
 @click.option("--digest", metavar="HOW", help="md5, sha1, sha256, sha512, xxh64, xxh3_128, none. [default: sha256]")
 @options.encrypt
 @click.option("--sparse/--no-sparse", default=True, help="Leave out long runs of zeros. [default: yes]")

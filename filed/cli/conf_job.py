@@ -10,7 +10,7 @@ from filed.cli.agents import default_setup
 from filed.cli.options import host_name
 from filed.config import AgentConf, FileDaemon, Pki, StandaloneConf, read_standalone_conf
 from filed.errors import ConfigError
-from filed.fileset import read_fileset
+from filed.fileset.conf import read_fileset
 from filed.job.description import AgentLine, AgentSetup, BackupJob, KeyFiles, Level
 
 

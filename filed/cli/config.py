@@ -8,7 +8,7 @@ import click
 
 from filed.cli.exit import Exit
 from filed.config.check import check as check_conf
-from filed.fileset import read_fileset
+from filed.fileset.conf import read_fileset
 
 
 @click.group()

@@ -17,7 +17,7 @@ from filed.agents import Outcome as AgentOutcome
 from filed.catalog import Catalog, JobFacts, JobTotals, Level, NewJob, SealedState, facts_object, state_object
 from filed.catalog import Job as JobRow
 from filed.errors import AgentError, FiledError, ItemError, JobCanceled
-from filed.fileset import agent_text, wire_lines
+from filed.fileset import agent_text, as_text, expanded
 from filed.job import agents
 from filed.job.description import BackupJob
 from filed.job.hardlinks import HardLinks
@@ -81,7 +81,7 @@ def _save(  # noqa: PLR0917  each is one of the parts that meet here
     keys = load_keys(job.keys)
     sealed = Sealed(catalog, base, row.fileset_digest)
     with ExitStack() as stack:
-        instances = agents.instances(place, job.agents, job.fileset, stack)
+        instances = agents.instances(place, job.agents, expanded(job.fileset), stack)
         identity = JobIdentity(row.job_id, row.job, row.name, row.client, row.fileset_name, level=row.level)
         written = directory.append_session(
             identity,
@@ -148,7 +148,7 @@ def _new_job(job: BackupJob, base: Base) -> NewJob:
         level=base.level,
         fileset_digest=job.fileset.digest(),
         fileset_name=job.fileset.name,
-        fileset_text=b"\n".join(wire_lines(job.fileset)).decode("utf-8", "surrogateescape"),
+        fileset_text=as_text(job.fileset),
         since=base.base.start_time if base.base is not None else 0,
         base=base.base.job_id if base.base is not None else None,
     )

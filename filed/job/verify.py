@@ -14,8 +14,8 @@ from dataclasses import replace
 from filed.agents import Begin, Kind
 from filed.agents import Level as AgentLevel
 from filed.catalog import BaseList, Catalog, Job
-from filed.errors import StreamError, printable
-from filed.fileset import FileSet, agent_text, parse_lines
+from filed.errors import JobError, StreamError, printable
+from filed.fileset import FileSet, agent_text, expanded, parse_text
 from filed.job import agents
 from filed.job.description import VerifyJob
 from filed.job.hardlinks import HardLinks
@@ -123,8 +123,12 @@ class _RecordCheck:
 def _disk(job: VerifyJob, place: Workplace, catalog: Catalog) -> int:
     """Compare the tree at a Job with the disk. Returns how many paths differ."""
     row = catalog.job(job.jobids[-1])
+    if not row.fileset_text:
+        raise JobError(
+            f"JobId {row.job_id} came from another File Daemon: its FileSet is not known; verify its Volumes only"
+        )
     place.expected = row.read_bytes
-    fileset = _uncompressed(parse_lines(row.fileset_text.encode("utf-8", "surrogateescape").split(b"\n")).fileset)
+    fileset = _uncompressed(expanded(parse_text(row.fileset_text)))
     with ExitStack() as stack:
         base = stack.enter_context(catalog.base_list(row.job_id))
         workers = stack.enter_context(Workers())

@@ -89,7 +89,7 @@ class Catalog:
             job_id = JobId(_next_job_id(connection))
             job = Job(
                 job_id=job_id,
-                job=_free_name(connection, new.name, now),
+                job=_free_name(connection, job_id, new.name, now),
                 name=new.name,
                 client=new.client,
                 type=new.type,
@@ -396,9 +396,10 @@ def _next_job_id(connection: sqlite3.Connection) -> int:
     return 1 if row is None else int(row[0]) + 1
 
 
-def _free_name(connection: sqlite3.Connection, name: str, now: float) -> str:
-    for number in range(1, MAX_JOBS_A_SECOND + 1):
-        unique = unique_name(name, now, number)
+def _free_name(connection: sqlite3.Connection, job_id: JobId, name: str, now: float) -> str:
+    """Counted by JobId, so that the name of a Job that was removed in this second, and is still on a Volume, stays its own."""
+    for number in range(job_id, job_id + MAX_JOBS_A_SECOND):
+        unique = unique_name(name, now, (number - 1) % MAX_JOBS_A_SECOND + 1)
         if connection.execute("SELECT 1 FROM job WHERE job = ?", (unique,)).fetchone() is None:
             return unique
     raise CatalogError(f"{MAX_JOBS_A_SECOND} Jobs named {name} began in this very second; wait for the next")

@@ -57,6 +57,15 @@ def test_jobs_of_one_second_have_different_names_and_sessions(tmp_path: Path) ->
         assert len({(job.vol_session_id, job.vol_session_time) for job in jobs}) == 3
 
 
+def test_the_name_of_a_removed_job_is_not_given_out_again(tmp_path: Path) -> None:
+    """Its session may still lie on a Volume: a catalog made anew would have two Jobs of one name."""
+    with open_catalog(tmp_path) as catalog:
+        first = begin(catalog, now=START)
+        catalog.fail_job(first.job_id, START, "it failed")
+        catalog.remove_jobs([first.job_id])
+        assert begin(catalog, now=START).job != first.job
+
+
 def test_the_end_of_a_job_brings_totals_and_volumes(tmp_path: Path) -> None:
     media = [JobMedia("Vol-0001", 1, 7, 200, 9999), JobMedia("Vol-0002", 7, 12, 200, 1234)]
     with open_catalog(tmp_path) as catalog:

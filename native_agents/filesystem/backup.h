@@ -24,6 +24,7 @@ typedef struct slot {
   uint64_t path;        /* offset into slots_text, NUL at the end */
   uint32_t path_len, name; /* name: offset into the path of the last component; at the path's end: `at` itself */
   uint32_t mode, nlink, flags;
+  int      ahead;       /* opened before its turn, while the disk reads it; -1: not */
   uint64_t dev, ino, size, options;
   bp_time  atime, mtime, chtime;
 } slot;
@@ -59,6 +60,7 @@ typedef struct backup {
   char    *slots_text;
   uint64_t text_used, text_cap;
 
+  uint32_t ahead_credit;     /* how many more files are opened before their turn; fetch.c */
   stream   stream;
   uint8_t *scratch;          /* BACKUP_SCRATCH_BYTES: names and values of extended attributes */
 } backup;

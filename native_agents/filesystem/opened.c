@@ -32,15 +32,28 @@ static int open_for_reading(int at, const char *name, bool no_atime)
   return fd;
 }
 
-bool open_slot(backup *b, const slot *s, bool reading, handle *h, bp_entry *entry)
+void open_ahead(backup *b, slot *s, uint64_t options)
+{
+  int at = dirs_fd(&b->dirs, s->at);
+  if (at < 0)
+    return;
+  s->ahead = open_for_reading(at, slot_name(b, s), (options & BP_OPT_NOATIME) != 0);
+  if (s->ahead >= 0)
+    (void)posix_fadvise(s->ahead, 0, (off_t)s->size, POSIX_FADV_WILLNEED);
+}
+
+bool open_slot(backup *b, slot *s, bool reading, handle *h, bp_entry *entry)
 {
   const char *name = slot_name(b, s);
-  int at = dirs_fd(&b->dirs, s->at);
+  int at = reading && s->ahead >= 0 ? -1 : dirs_fd(&b->dirs, s->at);
   struct statx st;
   *h = (handle){ .fd = -1 };
-  if (at < 0)
+  if (reading && s->ahead >= 0) {
+    h->fd = s->ahead;
+    s->ahead = -1;
+  } else if (at < 0) {
     return false;
-  if (!*name && s->path_len) { /* a directory listed from inside */
+  } else if (!*name && s->path_len) { /* a directory listed from inside */
     h->fd = at;
     h->borrowed = true;
   } else if (!*name) { /* the same for "/"; or "/" that was not entered */

@@ -52,8 +52,11 @@ static const char *path_shown(backup *b, shown *text)
 
 static void forget_page(backup *b)
 {
-  for (uint32_t i = 0; i < b->n_slots; i++)
+  for (uint32_t i = 0; i < b->n_slots; i++) {
+    if (b->slots[i].ahead >= 0)
+      close(b->slots[i].ahead);
     dirs_drop(&b->dirs, b->slots[i].at);
+  }
   b->first_cookie += b->n_slots;
   b->n_slots = 0;
   b->text_used = 0;
@@ -86,7 +89,7 @@ static bp_status remember(backup *b, dir *at, uint32_t name, const bp_entry *ent
     b->text_cap = cap;
   }
   s = &b->slots[b->n_slots++];
-  *s = (slot){ .at = dirs_keep(at), .path = b->text_used, .path_len = b->path_len, .name = name };
+  *s = (slot){ .at = dirs_keep(at), .ahead = -1, .path = b->text_used, .path_len = b->path_len, .name = name };
   slot_remember(s, entry);
   memcpy(b->slots_text + b->text_used, b->path, b->path_len);
   b->slots_text[b->text_used + b->path_len] = 0;
@@ -513,6 +516,7 @@ bp_status backup_begin(backup **out, const bp_host_api *host, int wake, const ch
   b->host = host;
   b->wake = wake;
   b->first_cookie = 1;
+  b->ahead_credit = 1;
   b->stream.fd = -1;
   dirs_init(&b->dirs, files < 0 || files > 4096 ? 1024 : (uint32_t)files / 4);
   b->path = malloc(PATH_BYTES_MAX + NAME_MAX + 2);

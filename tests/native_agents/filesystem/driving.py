@@ -390,3 +390,13 @@ def deep_tree(root: Path, levels: int, name: str = "d" * 40) -> None:
 def remove_deep(root: Path) -> None:
     """shutil.rmtree of Python 3.11 fails on paths beyond PATH_MAX."""
     subprocess.run(["rm", "-rf", "--", os.fspath(root)], check=True)
+
+
+def differences(one: bytes | Path, other: bytes | Path) -> dict[bytes, tuple[Look | None, Look | None]]:
+    """What two trees do not have in common, by relative path."""
+    before, after = tree(os.fsencode(one)), tree(os.fsencode(other))
+    return {
+        path: (before.get(path), after.get(path))
+        for path in before.keys() | after.keys()
+        if before.get(path) != after.get(path)
+    }

@@ -12,6 +12,7 @@ import os
 import select
 import signal
 import socket
+import sys
 import threading
 import time
 import traceback
@@ -31,6 +32,7 @@ from filed.job.outcome import JobStatus, Outcome
 from filed.job.workplace import Workplace
 
 GC_THRESHOLD = 50_000  # pages make and drop thousands of tuples; nothing here forms cycles
+SWITCH_INTERVAL_S = 0.0005  # a worker between two calls of C code waits no longer for the job thread
 KILL_AFTER_S = 30.0  # an agent that ignores a cancel for so long is killed with its process
 DESCRIPTORS = 4096  # of a job process; a walk needs tens, and who leaks shall meet a bound
 BROKEN = 70  # exit code of a job process that could not even say what was wrong
@@ -76,6 +78,7 @@ def _settle(ends: Ends, kill_after_s: float) -> None:
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     signal.signal(signal.SIGTERM, signal.SIG_DFL)
     gc.set_threshold(GC_THRESHOLD)
+    sys.setswitchinterval(SWITCH_INTERVAL_S)
     ends.capture.redirect()
     _let_go({1, 2, ends.sock.fileno(), ends.bell, *ends.capture.descriptors})
     fence(descriptors=DESCRIPTORS)

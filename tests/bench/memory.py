@@ -15,7 +15,7 @@ from pathlib import Path
 
 from compare import machine
 from contenders import contenders
-from measure import run
+from measure import run, warm
 
 DIRECTORIES = 2_000
 
@@ -61,8 +61,8 @@ def main() -> None:
     lines = [
         machine(),
         "",
-        "| | tree | Full: peak memory, MB | s | nothing changed: peak memory, MB | s |",
-        "| --- | --- | ---: | ---: | ---: | ---: |",
+        "| | tree | Full: peak memory, MB | s | cpu, s | nothing changed: peak memory, MB | s | cpu, s |",
+        "| --- | --- | ---: | ---: | ---: | ---: | ---: | ---: |",
     ]
     for kind in ("files", "twins"):
         tree = args.directory / f"{args.entries}-{kind}"
@@ -72,11 +72,12 @@ def main() -> None:
             with tempfile.TemporaryDirectory(dir=args.directory) as scratch:
                 repository, log = Path(scratch), Path(scratch, "output.txt")
                 contender.prepare(repository)
+                warm(tree)
                 full = run(contender.full(repository, tree), contender.env, log)
                 again = run(contender.again(repository, tree), contender.env, log)
             lines.append(
-                f"| {name} | {args.entries:,} {kind} | {full.peak_bytes / 1e6:,.0f} | {full.wall_s:.1f} "
-                f"| {again.peak_bytes / 1e6:,.0f} | {again.wall_s:.1f} |"
+                f"| {name} | {args.entries:,} {kind} | {full.peak_bytes / 1e6:,.0f} | {full.wall_s:.1f} | {full.cpu_s:.1f} "
+                f"| {again.peak_bytes / 1e6:,.0f} | {again.wall_s:.1f} | {again.cpu_s:.1f} |"
             )
             print(lines[-1], flush=True)
     print("\n".join(lines))

@@ -29,7 +29,7 @@ Examples:
 
 
 @click.command(epilog=EXAMPLES)
-@options.storage
+@options.directory
 @click.option(
     "-c", "--conf", type=click.Path(path_type=Path, dir_okay=False), help="A conf with Job, FileSet, Storage."
 )
@@ -79,6 +79,10 @@ def backup(  # noqa: PLR0917  one argument for each option
 
         if paths:
             raise click.UsageError("give PATHs, or a conf with a FileSet, not both")
+        if compress or digest or exclude or keys or max_volume_bytes:
+            raise click.UsageError(
+                "with a conf, its FileSet, Storage and FileDaemon say how; --level and -s may differ"
+            )
         job = conf_job(conf, job_name, storage, level=LEVELS[level] if level else None)
     else:
         if not paths:

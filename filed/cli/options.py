@@ -10,13 +10,16 @@ from typing import Any, TypeVar
 
 import click
 
+from filed.cli.agents import default_setup
 from filed.errors import ConfigError
 from filed.fileset import Compression, CompressionKind, Signature
-from filed.job.description import KeyFiles
+from filed.job.description import AgentSetup, KeyFiles
 
 F = TypeVar("F", bound=Callable[..., Any])
 
-storage = click.option(
+CONF = "filed.conf"  # key of the conf's path in the context of a command
+
+directory = click.option(
     "-s",
     "--storage",
     type=click.Path(path_type=Path, file_okay=False),
@@ -24,6 +27,27 @@ storage = click.option(
     metavar="DIR",
     help="The directory of Volumes; also from FILED_STORAGE.",
 )
+conf_file = click.option(
+    "-c",
+    "--conf",
+    type=click.Path(path_type=Path, dir_okay=False),
+    help="A conf whose Storage, agents and keys to use.",
+)
+
+
+def storage(command: F) -> F:
+    """`-s`, or `-c` for a conf that names the directory; ask `needed_storage` which it is."""
+    conf = click.option(
+        "-c",
+        "--conf",
+        type=click.Path(path_type=Path, dir_okay=False),
+        expose_value=False,
+        callback=lambda context, _parameter, path: context.meta.update({CONF: path}),
+        help="A conf whose Storage is the directory.",
+    )
+    return directory(conf(command))
+
+
 as_json = click.option("--json", "as_json", is_flag=True, help="Print one JSON document on stdout, for programs.")
 quiet = click.option("-q", "--quiet", is_flag=True, help="Only warnings and errors.")
 verbose = click.option("-v", "--verbose", is_flag=True, help="Debug messages of agents too.")
@@ -39,10 +63,27 @@ keys = click.option(
 
 
 def needed_storage(given: Path | None) -> Path:
-    """The directory given, absolute. Raises UsageError when there is none."""
+    """The directory of `-s` or of the conf, absolute. Raises UsageError when there is neither."""
     if given is None:
-        raise click.UsageError("which directory of Volumes? Give -s DIR, or set FILED_STORAGE.")
+        conf = click.get_current_context().meta.get(CONF)
+        if conf is None:
+            raise click.UsageError(
+                "which directory of Volumes? Give -s DIR, set FILED_STORAGE, or name a conf with -c."
+            )
+        from filed.cli.conf_job import conf_setting  # noqa: PLC0415  the conf's grammar is 50 ms
+
+        return conf_setting(conf, None)[0]
     return given.absolute()
+
+
+def setting(storage: Path | None, conf: Path | None, keys: str | None) -> tuple[Path, AgentSetup, KeyFiles | None]:
+    """The directory of Volumes, the agents and the keys: of the options, and where they are silent of the conf."""
+    if conf is None:
+        return needed_storage(storage), default_setup(), key_files(keys)
+    from filed.cli.conf_job import conf_setting  # noqa: PLC0415  as above
+
+    directory, agents, conf_keys = conf_setting(conf, storage)
+    return directory, agents, key_files(keys) or conf_keys
 
 
 def key_files(text: str | None, *, encrypt: bool = True) -> KeyFiles | None:

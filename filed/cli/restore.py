@@ -11,12 +11,11 @@ import click
 
 from filed.catalog import Catalog, Job
 from filed.cli import options
-from filed.cli.agents import default_setup
 from filed.cli.console import Console, duration_words, size_words
 from filed.cli.exit import Exit, exit_of
 from filed.cli.run import run_job
 from filed.errors import CatalogError, printable
-from filed.job.description import AgentSetup, KeyFiles, Replace, RestoreJob
+from filed.job.description import Replace, RestoreJob
 from filed.job.outcome import Outcome
 
 EXAMPLES = """
@@ -29,10 +28,8 @@ Examples:
 
 
 @click.command(epilog=EXAMPLES)
-@options.storage
-@click.option(
-    "-c", "--conf", type=click.Path(path_type=Path, dir_okay=False), help="A conf that names Storage and agents."
-)
+@options.directory
+@options.conf_file
 @click.option("--where", required=True, type=click.Path(path_type=Path), help="Restore below here; / is in place.")
 @click.option(
     "--replace",
@@ -63,7 +60,7 @@ def restore(  # noqa: PLR0917  one argument for each option
 
     A restore of an Incremental reads the Jobs it builds on, too: the tree is as it was at that Job.
     """
-    directory, agents, key_files = _setting(storage, conf, keys)
+    directory, agents, key_files = options.setting(storage, conf, keys)
     with Catalog.read(directory) as catalog:
         job, rest = chosen_job(catalog, words)
         paths = tuple(options.path_bytes(path) for path in rest)
@@ -83,15 +80,6 @@ def restore(  # noqa: PLR0917  one argument for each option
         outcome = run_job(description, console, agents.timeout_s)
     _report(outcome, job, where, time.monotonic() - begun, as_json=as_json)
     return exit_of(outcome.status)
-
-
-def _setting(storage: Path | None, conf: Path | None, keys: str | None) -> tuple[Path, AgentSetup, KeyFiles | None]:
-    if conf is None:
-        return options.needed_storage(storage), default_setup(), options.key_files(keys)
-    from filed.cli.conf_job import conf_setting  # noqa: PLC0415  the conf's grammar is 50 ms
-
-    directory, agents, conf_keys = conf_setting(conf, storage)
-    return directory, agents, options.key_files(keys) or conf_keys
 
 
 def chosen_job(catalog: Catalog, words: tuple[str, ...]) -> tuple[Job, tuple[str, ...]]:

@@ -10,7 +10,6 @@ import click
 
 from filed.catalog import Catalog
 from filed.cli import options
-from filed.cli.agents import default_setup
 from filed.cli.console import Console, duration_words, size_words
 from filed.cli.exit import exit_of
 from filed.cli.restore import chosen_job
@@ -24,7 +23,8 @@ from filed.job.outcome import JobStatus
     "  filed verify -s /mnt/disk 7          JobId 7 and the Jobs it builds on\n"
     "  filed verify -s /mnt/disk --disk     the newest backup against the disk; exit code 4: they differ"
 )
-@options.storage
+@options.directory
+@options.conf_file
 @click.option("--disk", is_flag=True, help="Compare the Job's tree with what is on the disk now.")
 @options.keys
 @options.as_json
@@ -33,6 +33,7 @@ from filed.job.outcome import JobStatus
 @click.argument("words", nargs=-1, metavar="[JOBID|latest]")
 def verify(  # noqa: PLR0917  one argument for each option
     storage: Path | None,
+    conf: Path | None,
     disk: bool,  # noqa: FBT001
     keys: str | None,
     as_json: bool,  # noqa: FBT001
@@ -41,7 +42,7 @@ def verify(  # noqa: PLR0917  one argument for each option
     words: tuple[str, ...],
 ) -> int:
     """Read Jobs back from their Volumes and check every record; or compare a Job's tree with the disk."""
-    directory = options.needed_storage(storage)
+    directory, agents, key_files = options.setting(storage, conf, keys)
     with Catalog.read(directory) as catalog:
         if disk:
             jobids = [chosen_job(catalog, words)[0].job_id]
@@ -49,7 +50,7 @@ def verify(  # noqa: PLR0917  one argument for each option
             jobids = [job.job_id for job in catalog.chain(chosen_job(catalog, words)[0].job_id)]
         else:
             jobids = [job.job_id for job in catalog.jobs() if job.good]
-    description = VerifyJob(directory, tuple(jobids), default_setup(), disk=disk, keys=options.key_files(keys))
+    description = VerifyJob(directory, tuple(jobids), agents, disk=disk, keys=key_files)
     begun = time.monotonic()
     with Console("verify", quiet=quiet or as_json, verbose=verbose) as console:
         outcome = run_job(description, console, description.agents.timeout_s)

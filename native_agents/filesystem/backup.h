@@ -60,7 +60,8 @@ typedef struct backup {
   char    *slots_text;
   uint64_t text_used, text_cap;
 
-  uint32_t ahead_credit;     /* how many more files are opened before their turn; fetch.c */
+  uint32_t ahead_most;       /* files open before their turn */
+  uint32_t ahead_credit;     /* how many more are opened so; fetch.c */
   stream   stream;
   uint8_t *scratch;          /* BACKUP_SCRATCH_BYTES: names and values of extended attributes */
 } backup;

@@ -10,10 +10,11 @@
 #include <unistd.h>
 
 #define LIST_FLAGS (O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC | O_NONBLOCK)
+#define LEAST_OPEN 4u
 
 void dirs_init(dirs *all, uint32_t limit)
 {
-  *all = (dirs){ .limit = limit < 4 ? 4 : limit };
+  *all = (dirs){ .limit = limit < LEAST_OPEN ? LEAST_OPEN : limit };
 }
 
 static void unlink_from_list(dirs *all, dir *d)
@@ -92,6 +93,19 @@ static int only_if_same(int fd, uint64_t dev, uint64_t ino)
   return -1;
 }
 
+/* The process has no more descriptors: others need them as well, so we do with half of what we have. `parent` is the newest. */
+static int open_making_room(dirs *all, int parent, const char *name)
+{
+  int fd = open_for_listing(parent, name);
+  while (fd < 0 && (errno == EMFILE || errno == ENFILE) && all->open > LEAST_OPEN) {
+    all->limit = all->open / 2 < LEAST_OPEN ? LEAST_OPEN : all->open / 2;
+    while (all->open > all->limit)
+      close_one(all, all->oldest);
+    fd = open_for_listing(parent, name);
+  }
+  return fd;
+}
+
 dir *dirs_open(dirs *all, dir *up, const char *name, const struct statx *seen)
 {
   uint64_t dev = makedev(seen->stx_dev_major, seen->stx_dev_minor);
@@ -99,7 +113,7 @@ dir *dirs_open(dirs *all, dir *up, const char *name, const struct statx *seen)
   dir *d;
   if (parent < 0)
     return NULL;
-  fd = open_for_listing(parent, name);
+  fd = open_making_room(all, parent, name);
   if (fd < 0 || (fd = only_if_same(fd, dev, seen->stx_ino)) < 0)
     return NULL;
   d = make(up, name, dev, seen->stx_ino);

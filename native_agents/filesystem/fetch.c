@@ -18,7 +18,6 @@
 #include "speak.h"
 
 #define INLINE_MAX (64u * 1024)
-#define AHEAD 128u    /* files open before their turn */
 #define CREDIT 2048u
 #define COLD_US 150   /* a cached file of INLINE_MAX takes a tenth of it */
 
@@ -235,12 +234,12 @@ static page_status fetch_one(backup *b, bp_page *page, slot *s, const bp_want *w
 }
 
 /*
- * Opens what comes next, as far as wants[*reached], up to AHEAD entries before its turn. It costs a tenth when all is
+ * Opens what comes next, as far as wants[*reached], up to ahead_most entries before its turn. It costs a tenth when all is
  * cached, so it ends after some files, and begins again when one that was not opened before its turn lets us wait.
  */
 static void look_ahead(backup *b, const bp_want *wants, uint32_t count, uint32_t now, uint32_t *reached)
 {
-  for (; b->ahead_credit && *reached < count && *reached < now + AHEAD; ++*reached) {
+  for (; b->ahead_credit && *reached < count && *reached < now + b->ahead_most; ++*reached) {
     const bp_want *want = &wants[*reached];
     slot *s = backup_slot(b, want->cookie);
     if (s && s->ahead < 0 && want->streams & BP_STREAM_BIT(BP_STREAM_DATA) && S_ISREG(s->mode) && s->size

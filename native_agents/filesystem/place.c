@@ -16,7 +16,7 @@
 #include "speak.h"
 
 #define STEP_FLAGS (O_PATH | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC)
-#define STEPS_OPEN 128  /* descriptors of one way */
+#define STEPS_OPEN 128u /* descriptors of one way, at most; an eighth of what the process may have */
 #define LINKS_FOLLOWED 40
 #define PRIVATE_MODE 0700
 
@@ -291,7 +291,7 @@ static bool push(place *p, int fd, size_t end, bool made)
     p->steps = steps;
     p->cap_steps = cap;
   }
-  if (p->n_steps - p->n_closed >= STEPS_OPEN) {
+  if (p->n_steps - p->n_closed >= p->most_open) {
     close(p->steps[p->n_closed].fd);
     p->steps[p->n_closed++].fd = -1;
   }
@@ -412,8 +412,11 @@ static int open_where(const char *where)
 bp_status place_begin(place *p, const bp_host_api *host, const char *where,
                       void (*made)(void *, const char *path, size_t len), void *made_for)
 {
+  long files = sysconf(_SC_OPEN_MAX);
   shown text;
-  *p = (place){ .host = host, .made = made, .made_for = made_for, .top = { .fd = -1 } };
+  *p = (place){ .host = host, .made = made, .made_for = made_for, .top = { .fd = -1 }, .most_open = STEPS_OPEN };
+  if (files > 0 && files / 8 < (long)STEPS_OPEN)
+    p->most_open = (size_t)files / 8 + 1;
   if (!where)
     where = "";
   p->root = malloc(strlen(where) + 2);

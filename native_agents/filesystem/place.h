@@ -29,7 +29,7 @@ typedef struct place {
   size_t      root_len;
   place_step  top;         /* the root itself */
   place_step *steps;       /* the way to the directory that was needed last */
-  size_t      n_steps, cap_steps, n_closed; /* the first n_closed have no descriptor */
+  size_t      n_steps, cap_steps, n_closed, most_open; /* the first n_closed have no descriptor */
   char       *way, *wanted; /* its path below the root, "/a/b"; and the one asked for */
   size_t      way_len, wanted_len, cap_way, cap_wanted;
   uint64_t   *links;       /* links this Job made, hashed; 0: free */

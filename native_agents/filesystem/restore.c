@@ -297,11 +297,14 @@ bp_status restore_entry(restore *r, const bp_entry *entry, const void *base, con
   small_clear(&r->small);
   r->file = (newfile){ .fd = -1 };
   r->data_ended = r->stream_open = false;
+  r->at = (spot){ .fd = -1 };
   status = find(r, dest, &first, first_name);
   if (status == BP_OK)
     status = prepare(r, replace, &first, &answer);
   if (first.fd >= 0)
     close(first.fd);
+  if (r->at.made && (status != BP_OK || r->entry.type != BP_TYPE_DIRECTORY))
+    folders_made(&r->folders, r->at.path, r->at.path_len); /* this is not the entry that it waits for */
   if (status != BP_OK)
     return status;
   r->active = answer != BP_ACTION_SKIP;

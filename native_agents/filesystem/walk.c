@@ -24,6 +24,7 @@
 #define NAMES_BYTES (32u * 1024) /* one getdents64: some hundred names */
 #define NAMES_KEPT 256u          /* listings deeper than this give up their buffer while one below is read */
 #define LINK_MAX_BYTES PATH_MAX
+#define FILES_MOST 1024          /* of the descriptors a process may have, we plan with so many */
 
 /* Stat flags: what stands there itself, and no mount of something that is not mounted yet. */
 #define LOOK (AT_SYMLINK_NOFOLLOW | AT_NO_AUTOMOUNT)
@@ -518,7 +519,9 @@ bp_status backup_begin(backup **out, const bp_host_api *host, int wake, const ch
   b->first_cookie = 1;
   b->ahead_credit = 1;
   b->stream.fd = -1;
-  dirs_init(&b->dirs, files < 0 || files > 4096 ? 1024 : (uint32_t)files / 4);
+  files = files < 0 || files > FILES_MOST ? FILES_MOST : files;
+  dirs_init(&b->dirs, (uint32_t)files / 4);
+  b->ahead_most = (uint32_t)files / 8;
   b->path = malloc(PATH_BYTES_MAX + NAME_MAX + 2);
   b->scratch = malloc(BACKUP_SCRATCH_BYTES);
   status = b->path && b->scratch ? fileset_read(&b->set, host, fileset) : BP_E_NOMEM;

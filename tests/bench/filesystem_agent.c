@@ -4,7 +4,7 @@
  * reading large ones.
  *
  *   gcc -O2 -Iabi tests/bench/filesystem_agent.c -o build/filesystem_agent -ldl
- *   build/filesystem_agent filed/_agents/filesystem.so /usr [list|fetch|attributes]
+ *   build/filesystem_agent filed/_agents/filesystem.so /usr [list|fetch|attributes|all]
  */
 #include <dlfcn.h>
 #include <stdio.h>
@@ -74,7 +74,7 @@ int main(int argc, char **argv)
   void *library;
   double start;
   if (argc < 3 || !(library = dlopen(argv[1], RTLD_NOW)))
-    return fprintf(stderr, "usage: filesystem_agent LIBRARY PATH [list|fetch|attributes]\n%s\n", argc < 3 ? "" : dlerror()), 2;
+    return fprintf(stderr, "usage: filesystem_agent LIBRARY PATH [list|fetch|attributes|all]\n%s\n", argc < 3 ? "" : dlerror()), 2;
   query = (const bp_descriptor *(*)(uint32_t, uint32_t))dlsym(library, "bplugin_query_v1");
   api = query(BP_HEADER_VERSION, BP_HEADER_VERSION)->api;
   fileset = malloc(strlen(argv[2]) + 20);
@@ -94,7 +94,7 @@ int main(int argc, char **argv)
       const bp_entry *entry = (const bp_entry *)((char *)page + i * sizeof(bp_entry));
       uint64_t data = BP_STREAM_BIT(BP_STREAM_DATA);
       if (!(entry->flags & BP_ENTRY_FAILED))
-        wants[count++] = (bp_want){ entry->cookie, entry->streams & (!strcmp(what, "fetch") ? data : ~data), 0 };
+        wants[count++] = (bp_want){ entry->cookie, entry->streams & (!strcmp(what, "fetch") ? data : !strcmp(what, "all") ? ~0ull : ~data), 0 };
     }
     for (uint32_t done = 0; done < count;) {
       bp_batch more = { .struct_size = sizeof more, .stride = sizeof(bp_entry), .buf = fetched, .cap = FETCHED, .max_entries = MOST };

@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 import errno
 import os
+import resource
 import signal
 import stat
 import subprocess
@@ -44,6 +45,7 @@ from .driving import (
     link_item,
     look,
     remove_deep,
+    tree,
 )
 
 BIG = os.urandom(700_000)
@@ -571,3 +573,23 @@ def test_an_attribute_that_is_none_is_told(driver: Driver, tmp_path: Path) -> No
     assert len(host.warnings()) == 2
     assert any("nonsense" in text for text in host.warnings())
     assert os.strerror(errno.EINVAL) in host.warnings()[0]
+
+
+def test_few_descriptors_are_enough(driver: Driver, open_tmp: Path) -> None:
+    source, target = open_tmp / "source", open_tmp / "target"
+    source.mkdir()
+    deep_tree(source, 120, "d")
+    for number in range(300):
+        (source / str(number)).mkdir()
+        (source / str(number) / "file").write_bytes(b"x")
+    open_tmp.chmod(0o777)
+
+    def work() -> bool:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (48, 48))
+        host = Host()
+        driver.restore(driver.backup(fileset_of(source), host), target, host, strip=os.fsencode(source))
+        return [text for text in host.warnings() if "the owner" not in text] == []
+
+    assert as_nobody(work)
+    before, after = tree(os.fsencode(source)), tree(os.fsencode(target))
+    assert {path: look.content for path, look in before.items()} == {path: look.content for path, look in after.items()}

@@ -1,7 +1,8 @@
 """What a Job sends of what the FileSet takes: everything, or what differs from a base.
 
 A file is unchanged when mtime, ctime and size are those of the base's record. Of an agent that knows no mtime everything is sent;
-where it knows no ctime, its mtime stands for it. ctime is the floor: nobody can set it. Times
+where it knows no ctime, its mtime stands for it. ctime is the floor: nobody can set it. The inode counts, too: a directory that is
+moved to another's place brings its files with all their times, which may be those of the ones that were there. Times
 are compared to the nanosecond where the base has them. Where it has seconds only (a Volume of another File Daemon), a ctime
 in the second of the base Job's start or later is not trusted: the file may have changed again within that second.
 """
@@ -13,12 +14,17 @@ from typing import Protocol
 
 from filed.agents.abi import Entry, EntryType, Has
 from filed.catalog import BaseList, BaseRow
+from filed.fileset.fstype import NAMES
 from filed.wire.attributes import FileType, decode_stat, parse_nanoseconds
 
 __all__ = ["BaseRow", "ChangedSince", "Everything", "Selection"]
 
 HAS_MTIME, HAS_CHTIME = int(Has.MTIME), int(Has.CHTIME)  # plain ints: an IntFlag in `&` costs a microsecond an entry
 DIGESTED_TYPES = (FileType.REGULAR, FileType.EMPTY)
+HAS_INO = int(Has.INO)
+INODE_BITS = 0xFFFF_FFFF_FFFF_FFFF
+INVENTED_INODES = frozenset(number for number, name in NAMES.items() if name in {"vfat", "exfat", "fuse", "cifs"})
+"""File systems whose inode numbers may be others after the next mount."""
 
 
 class Selection(Protocol):
@@ -87,6 +93,8 @@ class ChangedSince:
         if was.mtime != entry.mtime or was.ctime != chtime:
             return True
         if entry.type == EntryType.REGULAR and was.size != entry.size:
+            return True
+        if was.ino & INODE_BITS != entry.ino and entry.valid & HAS_INO and entry.fs_type not in INVENTED_INODES:
             return True
         parts = parse_nanoseconds(row.extended)
         if parts is None:

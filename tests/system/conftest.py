@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import subprocess
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -57,8 +57,17 @@ class Store:
 
     path: Path
 
-    def __call__(self, command: str, *arguments: str | Path | bytes, code: int | tuple[int, ...] = 0) -> Ran:
-        return filed(command, "-s", self.path, *arguments, code=code)
+    def __call__(
+        self,
+        command: str,
+        *arguments: str | Path | bytes,
+        code: int | tuple[int, ...] = 0,
+        before: Callable[[], object] = lambda: None,
+    ) -> Ran:
+        words = (command, *arguments)
+        groups = ("catalog",)
+        at = 2 if command in groups else 1
+        return filed(*words[:at], "-s", self.path, *words[at:], code=code, before=before)
 
     def backup(self, level: str, *arguments: str | Path | bytes, code: int | tuple[int, ...] = 0) -> dict[str, object]:
         document: dict[str, object] = self("backup", "--json", "--level", level, *arguments, code=code).json

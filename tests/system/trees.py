@@ -11,7 +11,7 @@ import os
 import stat
 import struct
 from collections import defaultdict
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field, fields, replace
 from pathlib import Path
@@ -316,16 +316,22 @@ def restorable(tree: Survey) -> Survey:
     return {path: known for path, known in tree.items() if known.kind != "socket"}
 
 
-def part(tree: Survey, path: bytes) -> Survey:
-    """What is at and below `path`, by paths relative to it; links to the outside are forgotten."""
-    if not path:
-        return tree
-    inside = {name: known for name, known in tree.items() if name == path or name.startswith(path + b"/")}
-    found: Survey = {}
-    for name, known in inside.items():
-        twins = tuple(twin[len(path) + 1 :] for twin in known.twins if twin in inside)
-        found[name[len(path) + 1 :]] = replace(known, twins=twins if len(twins) > 1 else ())
-    return found
+def under(tree: Survey, paths: Iterable[bytes]) -> Survey:
+    """What is at and below some paths; of hard links, the names that are in it."""
+    wanted = set(paths)
+    kept = {name: known for name, known in tree.items() if wanted & set(ways(name))}
+    for name, known in kept.items():
+        twins = tuple(twin for twin in known.twins if twin in kept)
+        kept[name] = replace(known, twins=twins if len(twins) > 1 else ())
+    return kept
+
+
+def ways(path: bytes) -> Iterator[bytes]:
+    """The path and all above it, up to b""."""
+    while path:
+        yield path
+        path = path.rpartition(b"/")[0]
+    yield b""
 
 
 # -- comparing ----------------------------------------------------------------------------------------------------

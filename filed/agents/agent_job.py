@@ -362,7 +362,7 @@ class AgentJob:
         for step in steps:
             try:
                 step()
-            except (AgentError, ItemError) as second:
+            except (AgentError, ItemError, JobCanceled) as second:
                 if error is None:
                     raise
                 error.add_note(str(second))

@@ -63,7 +63,7 @@ class Caller:
         return status
 
     def call_to_the_end(self, call: Call, function: Callable[..., int], *arguments: Any) -> None:
-        """The same for what must be done whether the Job is canceled or not: closing, commit, end."""
+        """The same for what must be done whether the Job is canceled or not: closing, commit, end. May say that it was."""
         status = self._raw(call, function, arguments)
         if status or self._callbacks.trouble:
             self._judge(call, status, canceled=False)
@@ -116,7 +116,7 @@ class Caller:
         if canceled and self._halves[0] == Cancel.FAULT:
             text = "stopped, since a callback of the host failed in another agent"
             raise AgentError(self.label, call.name, Status.E_HOST, text, self._entry)
-        if canceled:
+        if canceled or (status == Status.E_CANCELLED and call in _CALLS_OF_ONE_ENTRY and self._halves[0]):
             raise JobCanceled(f"canceled during {call.name} of agent {self.label}")
         if status == Status.OK or (status == Status.END and call == Call.next_entries):
             return

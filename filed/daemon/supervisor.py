@@ -12,6 +12,7 @@ import selectors
 import signal
 import socket
 import time
+from collections import deque
 from collections.abc import Callable
 from dataclasses import replace
 from types import TracebackType
@@ -29,7 +30,7 @@ from filed.job.process import KILL_AFTER_S, Ends, serve
 
 TICK_S = 0.2
 MAX_PRINTED_LINES = 1000  # of a Job; an agent that prints more is chattering
-LAST_WORDS = 3  # lines printed just before a crash that its report repeats
+LAST_WORDS, LAST_WORDS_S = 3, 1.0  # lines printed so shortly before a crash are repeated in its report
 
 OnEvent = Callable[[Event], None]
 
@@ -51,6 +52,7 @@ class JobProcess:
         self._receiver = Receiver()
         self._capture = Capture()
         self._printed = 0
+        self._last_printed: deque[tuple[float, str]] = deque(maxlen=LAST_WORDS)
         self._outcome: Outcome | None = None  # the last line
         self._sealed: Outcome | None = None  # the Job is good from here on, whatever comes
         self._hang = ""  # why we cancelled it
@@ -116,7 +118,8 @@ class JobProcess:
         self._sock.setblocking(False)
         while self._receive(on_event):
             pass
-        return self._judge(status, self._tell_printed(on_event, final=True), on_event)
+        self._tell_printed(on_event, final=True)
+        return self._judge(status, on_event)
 
     def _receive(self, on_event: OnEvent) -> bool:
         """Take what has come. False when nothing more will."""
@@ -141,16 +144,15 @@ class JobProcess:
             self._kill("it sent what no job process sends")
         return True
 
-    def _tell_printed(self, on_event: OnEvent, *, final: bool = False) -> list[str]:
-        """Pass on what was printed although nobody should print. Returns the lines."""
-        lines = self._capture.lines(final=final)
-        for line in lines:
+    def _tell_printed(self, on_event: OnEvent, *, final: bool = False) -> None:
+        """Pass on what was printed although nobody should print."""
+        for line in self._capture.lines(final=final):
+            self._last_printed.append((time.monotonic(), line))
             self._printed += 1
             if self._printed <= MAX_PRINTED_LINES:
                 on_event(_message(Severity.INFO, f"printed in the job process: {line}"))
             elif self._printed == MAX_PRINTED_LINES + 1:
                 on_event(_message(Severity.WARNING, "an agent prints without end; no more of it is shown"))
-        return lines
 
     def _watch(self) -> None:
         """Kill what no longer answers: a cancelled Job after a while, a silent agent after its timeout."""
@@ -183,7 +185,7 @@ class JobProcess:
             self._reaped = os.waitpid(self.pid, 0)[1]
         return self._reaped
 
-    def _judge(self, status: int, last_words: list[str], on_event: OnEvent) -> Outcome:
+    def _judge(self, status: int, on_event: OnEvent) -> Outcome:
         """The Job's own words when it had some and ended well, else what the page and the kernel tell."""
         if self._outcome is not None and status == 0 and not self._killed and not self._hang:
             return self._outcome
@@ -193,8 +195,10 @@ class JobProcess:
             if self._outcome is not None and status == 0:
                 return self._outcome
             text = f"canceled; {text}"
+        now = time.monotonic()
+        last_words = [line for when, line in self._last_printed if now - when < LAST_WORDS_S]
         if last_words and not self._outcome:
-            text += f"; its last words: {' | '.join(last_words[-LAST_WORDS:])}"
+            text += f"; its last words: {' | '.join(last_words)}"
         if self._sealed is not None:
             text += "; what was saved before is good"
             on_event(_message(Severity.ERROR, text))

@@ -1,7 +1,8 @@
 """One stored file, record by record: its content comes out, and a verdict at the end.
 
-Digest and signature stand behind the data, so the content is out before it is known to be right. A size or a digest that differs, or
-a signature over something else, is a StreamError.
+Digest and signature stand behind the data, so the content is out before it is known to be right. A digest that differs, a
+signature over something else, or, where neither proves the content, fewer bytes than the size says, is a StreamError. The size was
+taken before the content: a file that grew or shrank while it was read has another one, and is what was read.
 """
 
 from __future__ import annotations
@@ -25,6 +26,7 @@ class StoredFile:
         self._attributes = attributes
         size = decode_stat(attributes.lstat).size
         self.size = size if size >= 0 else None
+        self._proved = False
         self.unproved = ""  # what is stored to prove the content, and could not be looked at
 
     @property
@@ -46,6 +48,7 @@ class StoredFile:
             checked = self._content.check(word, data)
             if checked is Checked.DIFFERENT:
                 raise StreamError(checked.value, kind, self._attributes.file_index)
+            self._proved |= checked is Checked.SAME
             if checked is Checked.UNCHECKED:
                 self.unproved = f"digests could not be checked: {checked.value}"
         elif kind == Stream.SIGNED_DIGEST:
@@ -53,12 +56,15 @@ class StoredFile:
             signed = self._content.verify(data)
             if signed is Signed.INVALID:
                 raise StreamError(Signed.INVALID.value, kind, self._attributes.file_index)
+            self._proved |= signed is Signed.VALID
             if signed is not Signed.VALID:
                 self.unproved = f"signatures could not be checked: {signed.value}"
 
     def finish(self) -> Iterator[Piece]:
         """The last content. Then the size is checked: without a digest it is all there is to tell a file cut short."""
         yield from self._content.finish()
-        if self._attributes.type in _SIZED and self.size is not None and self._content.length != self.size:
+        if self._proved or self.size is None or self._attributes.type not in _SIZED:
+            return
+        if self._content.length < self.size:
             text = f"{self._content.length:,} bytes are stored of {self.size:,}"
             raise StreamError(text, Stream.FILE_DATA, self._attributes.file_index)

@@ -468,7 +468,7 @@ static void spoil_parts(const bp_agent *agent, bp_page *page, bp_entry *entry)
   } else if (is(agent, "page-failed")) {
     entry->flags |= BP_ENTRY_FAILED;
     entry->streams = 0;
-    bp_logf(agent->host, BP_MSG_ERROR, "/@BAD/one cannot be read");
+    bp_logf(agent->host, BP_MSG_WARNING, "/@BAD/one cannot be read");
   } else if (is(agent, "page-size-lie")) {
     entry->size = 7;
   }

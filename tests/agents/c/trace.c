@@ -400,6 +400,7 @@ static bp_status BPLUGIN_CALL commit(bp_job *job)
 static bp_status BPLUGIN_CALL cancel(bp_job *job)
 {
   tell(job->agent, "cancel");
+  (void)asked(job->agent, job->host, job, "cancel");
   pthread_mutex_lock(&job->lock);
   job->canceled = 1;
   pthread_cond_broadcast(&job->woken);

@@ -32,11 +32,15 @@ _PROGRAMS = {"dir": "bacula-dir", "sd": "bacula-sd", "fd": "bacula-fd"}
 
 
 def free_port() -> int:
-    """A TCP port of 127.0.0.1 that nobody listens on now."""
-    with socket.socket() as probe:
-        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
+    """A TCP port of 127.0.0.1 that nobody listens on now, and that the kernel gives to no outgoing connection."""
+    while True:
+        port = 20_000 + secrets.randbelow(12_000)
+        with socket.socket() as probe:
+            try:
+                probe.bind(("127.0.0.1", port))
+            except OSError:
+                continue
+        return port
 
 
 class Bacula:
@@ -54,7 +58,9 @@ class Bacula:
         for directory in (self.etc, self.work, self.volumes):
             directory.mkdir(parents=True, exist_ok=True)
         self.password = secrets.token_hex(16)
-        self.ports = {name: free_port() for name in _PROGRAMS}
+        self.ports: dict[str, int] = {}
+        while len(set(self.ports.values())) < len(_PROGRAMS):
+            self.ports = {name: free_port() for name in _PROGRAMS}
         self._running: dict[str, subprocess.Popen[bytes]] = {}
 
     def __enter__(self) -> Self:
@@ -194,6 +200,13 @@ class Bacula:
         """The Director's log of all Jobs."""
         path = self.root / "messages"
         return path.read_text(errors="replace") if path.exists() else ""
+
+    def expect(self, text: str) -> None:
+        """Wait until the Director's log has `text`: it is written a little after `wait` in the console returns."""
+        end = time.monotonic() + TIMEOUT_S
+        while text not in self.messages():
+            assert time.monotonic() < end, f"no {text!r} in: {self.messages()}"
+            time.sleep(0.05)  # a log file does not wake anybody
 
     # Tools that read Volumes alone
 

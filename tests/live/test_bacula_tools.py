@@ -194,11 +194,11 @@ def test_a_real_storage_daemon_appends_after_us_and_we_after_it(bacula: Bacula, 
     )
     bacula.start("sd", "fd", "dir")
     bacula.console("run job=Theirs yes", "wait", "messages")
-    assert "Backup OK" in bacula.messages(), bacula.messages()
+    bacula.expect("Backup OK")
 
     # A restore of our own Job through Director, Storage Daemon and File Daemon.
     bacula.console("restore jobid=1 all done yes", "wait", "messages")
-    assert "Restore OK" in bacula.messages(), bacula.messages()
+    bacula.expect("Restore OK")
     assert manifest(bacula.root / "restored" / tree.relative_to("/")) == manifest(tree)
     bacula.stop("fd", "sd", "dir")
 

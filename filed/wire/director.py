@@ -1,0 +1,496 @@
+"""What a Director says to a File Daemon, as values: `parse_command` reads a packet, `format` writes it again.
+
+A command is one packet of text, found by how it begins; TABLE has them in the order in which they are tried. Words that may
+hold a blank come with byte 1 in its place ("bashed").  Source: docs/formats/director.md.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from dataclasses import dataclass
+from enum import Flag, auto
+
+from filed.errors import RemoteProtocolError
+
+BLANK = b"\x01"
+MAX_NAME = 127  # bytes of a Job's unique name
+DUMMY_KEY = "dummy"  # of a connection that will not need a Storage Daemon
+
+
+class Phase(Flag):
+    """How far a conversation is. Commands are legal in one or several phases."""
+
+    GREETED = auto()  # authenticated, nothing named yet
+    NAMED = auto()  # JobId came
+
+
+class Command:
+    """One thing a Director says. `format` is the packet it came in."""
+
+    __slots__ = ()
+
+    def format(self) -> bytes:
+        raise RemoteProtocolError(f"{type(self).__name__} is not sent in one packet")
+
+
+@dataclass(frozen=True, slots=True)
+class JobCommand(Command):
+    """Always the first. job_id 0: a visit without a Job.  key: for the Storage Daemon."""
+
+    job_id: int
+    job: str
+    session_id: int = 0
+    session_time: int = 0
+    key: str = DUMMY_KEY
+
+    def format(self) -> bytes:
+        return (
+            f"JobId={self.job_id} Job={self.job} SDid={self.session_id} SDtime={self.session_time}"
+            f" Authorization={self.key}\n"
+        ).encode("utf-8", "surrogateescape")
+
+    @property
+    def name(self) -> str:
+        """The Job's name: the unique one without date, time and number."""
+        return re.sub(r"\.\d{4}-\d\d-\d\d_\d\d\.\d\d\.\d\d_\d+$", "", self.job)
+
+
+@dataclass(frozen=True, slots=True)
+class LevelCommand(Command):
+    """word: full, base, incremental, differential. Only full and base are answered: after the others comes a SinceCommand."""
+
+    word: str
+    accurate: bool = False
+    rerunning: bool = False
+    estimate: bool = False
+
+    def format(self) -> bytes:
+        prefix = "accurate_" if self.accurate else ""
+        rerunning, estimate = " rerunning " if self.rerunning else " ", " estimate " if self.estimate else ""
+        return f"level = {prefix}{self.word} {rerunning}mtime_only=0 {estimate}\n".encode()
+
+
+@dataclass(frozen=True, slots=True)
+class SinceCommand(Command):
+    """since: epoch seconds by the Director's clock.  base_job: unique name of the Job built upon, "" when not said."""
+
+    since: int
+    base_job: str = ""
+
+    def format(self) -> bytes:
+        return f"level = since_utime {self.since} mtime_only=0 prev_job={self.base_job}\n".encode(
+            "utf-8", "surrogateescape"
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class FileSetCommand(Command):
+    """The lines follow, up to the end of data. text: the command, which may say `vss=1` and `snap=1`."""
+
+    text: bytes = b"fileset"
+
+    def format(self) -> bytes:
+        return self.text + b"\n"
+
+
+@dataclass(frozen=True, slots=True)
+class AccurateCommand(Command):
+    """The list follows, up to the end of data. files: about how many."""
+
+    files: int = 0
+
+    def format(self) -> bytes:
+        return b"accurate files=%d\n" % self.files
+
+
+@dataclass(frozen=True, slots=True)
+class StorageCommand(Command):
+    """key: "" when it is the one of the JobCommand.  ssl: what the Storage Daemon wants, 0 none, 1 possible, 2 required."""
+
+    address: str
+    port: int
+    ssl: int = 0
+    key: str = ""
+
+    def format(self) -> bytes:
+        key = f" Authorization={self.key}" if self.key else ""
+        return f"storage address={self.address} port={self.port} ssl={self.ssl}{key}\n".encode()
+
+
+@dataclass(frozen=True, slots=True)
+class RunScriptCommand(Command):
+    """A program to run. kind: `RunBeforeJob` at once, `RunAfterJob` after a good Job, `Run` as the rest says."""
+
+    kind: str
+    command: str
+    on_success: bool = True
+    on_failure: bool = False
+    abort_on_error: bool = False
+    when: int = 0  # bits: 1 after, 2 before, 4 once the Storage session is open
+
+    def format(self) -> bytes:
+        text = self.command.replace(" ", "\x01")
+        if self.kind != "Run":
+            return f"{self.kind} {text}\n".encode("utf-8", "surrogateescape")
+        return (
+            f"Run OnSuccess={self.on_success:d} OnFailure={self.on_failure:d} AbortOnError={self.abort_on_error:d}"
+            f" When={self.when} Command={text}\n"
+        ).encode("utf-8", "surrogateescape")
+
+
+@dataclass(frozen=True, slots=True)
+class RunBeforeNowCommand(Command):
+    """Run all `Run` programs that belong before the Job."""
+
+    def format(self) -> bytes:
+        return b"RunBeforeNow\n"
+
+
+@dataclass(frozen=True, slots=True)
+class BandwidthCommand(Command):
+    """bytes_per_second: 0 = no limit.  job: "" = all Jobs from now on."""
+
+    bytes_per_second: int
+    job: str = ""
+
+    def format(self) -> bytes:
+        return f"setbandwidth={self.bytes_per_second} Job={self.job}\n".encode("utf-8", "surrogateescape")
+
+
+@dataclass(frozen=True, slots=True)
+class BackupCommand(Command):
+    """file_index: how many entries a restarted Job has saved already; else 0."""
+
+    file_index: int = 0
+
+    def format(self) -> bytes:
+        return b"backup FileIndex=%d\n" % self.file_index
+
+
+@dataclass(frozen=True, slots=True)
+class EstimateCommand(Command):
+    listing: bool = False
+    limit: int = 0
+
+    def format(self) -> bytes:
+        limit = b" limit=%d" % self.limit if self.limit else b""
+        return b"estimate listing=%d%s\n" % (self.listing, limit)
+
+
+@dataclass(frozen=True, slots=True)
+class VerifyCommand(Command):
+    """word: init, catalog, disk_to_catalog, volume, data."""
+
+    word: str
+
+    def format(self) -> bytes:
+        return f"verify level={self.word}\n".encode()
+
+
+@dataclass(frozen=True, slots=True)
+class RestoreCommand(Command):
+    """replace: a, w, o or n.  where: b"" or b"/" = as saved.  regexwhere: instead of where."""
+
+    replace: str
+    where: bytes = b""
+    regexwhere: bytes = b""
+    files: int = 0
+    prelinks: bool = False
+
+    def format(self) -> bytes:
+        name, value = (b"regexwhere", self.regexwhere) if self.regexwhere else (b"where", self.where)
+        head = f"restore files={self.files} replace={self.replace} prelinks={self.prelinks:d} ".encode()
+        return head + name + b"=" + value.replace(b" ", BLANK) + b"\n"
+
+
+@dataclass(frozen=True, slots=True)
+class EndRestoreCommand(Command):
+    def format(self) -> bytes:
+        return b"endrestore"
+
+
+@dataclass(frozen=True, slots=True)
+class RestoreObjectCommand(Command):
+    """Two packets follow: the object's name, and its bytes. end: none follow, that was the last."""
+
+    end: bool = False
+    length: int = 0
+    full_length: int = 0
+    index: int = 0
+    type: int = 0
+    compression: int = 0  # 1: zlib
+    file_index: int = 0
+    plugin: str = ""
+    job_id: int = 0
+
+    def format(self) -> bytes:
+        if self.end:
+            return b"restoreobject end\n"
+        numbers = (self.length, self.full_length, self.index, self.type, self.compression, self.file_index)
+        return f"restoreobject JobId={self.job_id} {','.join(map(str, numbers))},{self.plugin}\n".encode()
+
+
+@dataclass(frozen=True, slots=True)
+class ComponentInfoCommand(Command):
+    """Lines about a volume shadow copy follow, up to the end of data."""
+
+    def format(self) -> bytes:
+        return b"component_info\n"
+
+
+@dataclass(frozen=True, slots=True)
+class PluginFeaturesCommand(Command):
+    """A 15.x Director asks what agents can do beyond saving and restoring."""
+
+    def format(self) -> bytes:
+        return b"PluginFeatures\n"
+
+
+@dataclass(frozen=True, slots=True)
+class StatusCommand(Command):
+    def format(self) -> bytes:
+        return b"status"
+
+
+@dataclass(frozen=True, slots=True)
+class DotStatusCommand(Command):
+    """For programs. what: header, running, terminated, statistics, resources, current, last."""
+
+    what: str
+    api: int = 0
+    options: str = ""
+
+    def format(self) -> bytes:
+        return f".status {self.what} api={self.api} api_opts={self.options}".encode()
+
+
+@dataclass(frozen=True, slots=True)
+class CancelCommand(Command):
+    """stop: end it incomplete instead of canceled."""
+
+    job: str
+    stop: bool = False
+
+    def format(self) -> bytes:
+        return f"{'stop' if self.stop else 'cancel'} Job={self.job}\n".encode("utf-8", "surrogateescape")
+
+
+@dataclass(frozen=True, slots=True)
+class SetDebugCommand(Command):
+    level: int
+    trace: int = 0
+    hangup: int = 0
+    blowup: int = 0
+    options: str = ""
+    tags: str = ""
+
+    def format(self) -> bytes:
+        return (
+            f"setdebug={self.level} trace={self.trace} hangup={self.hangup} blowup={self.blowup}"
+            f" options={self.options} tags={self.tags}\n"
+        ).encode()
+
+
+@dataclass(frozen=True, slots=True)
+class SessionCommand(Command):
+    """Obsolete; answered and forgotten."""
+
+    def format(self) -> bytes:
+        return b"session\n"
+
+
+# -- reading ----------------------------------------------------------------------------------------------------------
+
+Groups = dict[str, bytes]
+
+
+def _text(value: bytes | None) -> str:
+    return (value or b"").replace(BLANK, b" ").decode("utf-8", "surrogateescape")
+
+
+def _int(value: bytes | None) -> int:
+    return int(value or b"0")
+
+
+def _level(g: Groups) -> Command:
+    word = g["word"].decode()
+    if word == "since_utime":
+        return SinceCommand(_int(g["since"]), _text(g["base"]))
+    rest = g["rest"] or b""
+    return LevelCommand(word, bool(g["accurate"]), b"rerunning" in rest, b"estimate" in rest)
+
+
+def _run(kind: str) -> Callable[[Groups], Command]:
+    return lambda g: RunScriptCommand(kind, _text(g["command"]))
+
+
+def _run_script(g: Groups) -> Command:
+    return RunScriptCommand(
+        "Run",
+        _text(g["command"]),
+        bool(_int(g["success"])),
+        bool(_int(g["failure"])),
+        bool(_int(g["abort"])),
+        _int(g["when"]),
+    )
+
+
+def _restore_object(g: Groups) -> Command:
+    if g["numbers"] is None:
+        return RestoreObjectCommand(end=True)
+    length, full_length, index, kind, compression, file_index = map(int, g["numbers"].split(b","))
+    plugin, job_id = _text(g["plugin"]), _int(g["jobid"])
+    return RestoreObjectCommand(False, length, full_length, index, kind, compression, file_index, plugin, job_id)
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """prefix: how the packet begins.  monitor: whether a monitor may say it.  bad: our answer when the rest makes no sense."""
+
+    prefix: bytes
+    pattern: re.Pattern[bytes]
+    make: Callable[[Groups], Command]
+    phase: Phase
+    bad: bytes
+    monitor: bool = False
+
+
+def _row(
+    prefix: bytes,
+    pattern: bytes,
+    make: Callable[[Groups], Command],
+    *,
+    phase: Phase = Phase.NAMED,
+    bad: bytes = b"2999 Invalid command\n",
+    monitor: bool = False,
+) -> Row:
+    return Row(prefix, re.compile(pattern, re.DOTALL), make, phase, bad, monitor)
+
+
+N = rb"-?\d{1,18}"
+NAME = rb"\S{1,%d}" % MAX_NAME
+NUMBERS = rb",".join([N] * 6)
+TABLE: tuple[Row, ...] = (
+    _row(
+        b"JobId=",
+        rb"JobId=(?P<jobid>\d{1,9}) Job=(?P<job>%s) SDid=(?P<sdid>%s) SDtime=(?P<sdtime>%s) Authorization=(?P<key>\S{1,100})"
+        % (NAME, N, N),
+        lambda g: JobCommand(_int(g["jobid"]), _text(g["job"]), _int(g["sdid"]), _int(g["sdtime"]), _text(g["key"])),
+        phase=Phase.GREETED | Phase.NAMED,
+        bad=b"2901 Bad Job\n",
+        monitor=True,
+    ),
+    _row(
+        b"level = ",
+        rb"level = (?P<accurate>accurate_)?(?:(?P<word>since_utime) (?P<since>%s)(?: mtime_only=\d+)?(?: prev_job=(?P<base>\S*))?"
+        rb"|(?P<plain>full|base|incremental|differential)(?P<rest>.*))" % N,
+        lambda g: _level({**g, "word": g["word"] or g["plain"]}),
+    ),
+    _row(b"fileset", rb"(?P<text>fileset.*)", lambda g: FileSetCommand(g["text"])),
+    _row(
+        b"storage ",
+        rb"storage address=(?P<address>\S{1,255}) port=(?P<port>\d{1,5}) ssl=(?P<ssl>\d)(?: Authorization=(?P<key>\S{1,100}))?",
+        lambda g: StorageCommand(_text(g["address"]), _int(g["port"]), _int(g["ssl"]), _text(g["key"])),
+        bad=b"2902 Bad storage\n",
+    ),
+    _row(b"accurate", rb"accurate files=(?P<files>\d{0,18})", lambda g: AccurateCommand(_int(g["files"]))),
+    _row(b"RunBeforeNow", rb"RunBeforeNow", lambda _g: RunBeforeNowCommand()),
+    _row(b"RunBeforeJob", rb"RunBeforeJob (?P<command>.+)", _run("RunBeforeJob")),
+    _row(b"RunAfterJob", rb"RunAfterJob (?P<command>.+)", _run("RunAfterJob")),
+    _row(
+        b"Run",
+        rb"Run OnSuccess=(?P<success>\d+) OnFailure=(?P<failure>\d+) AbortOnError=(?P<abort>\d+) When=(?P<when>\d+)"
+        rb" Command=(?P<command>.+)",
+        _run_script,
+    ),
+    _row(
+        b"setbandwidth=",
+        rb"setbandwidth=(?P<rate>%s) Job=(?P<job>\S*)" % N,
+        lambda g: BandwidthCommand(max(0, _int(g["rate"])), _text(g["job"])),
+        bad=b"2991 Bad setbandwidth command\n",
+    ),
+    _row(
+        b"backup",
+        rb"backup(?: FileIndex=(?P<index>\d{1,10}))?",
+        lambda g: BackupCommand(_int(g["index"])),
+        bad=b"2902 Bad backup\n",
+    ),
+    _row(
+        b"estimate",
+        rb"estimate listing=(?P<listing>\d+)(?: limit=(?P<limit>\d{1,18}))?",
+        lambda g: EstimateCommand(bool(_int(g["listing"])), _int(g["limit"])),
+    ),
+    _row(
+        b"verify",
+        rb"verify level=(?P<word>\w+)",
+        lambda g: VerifyCommand(_text(g["word"])),
+        bad=b"2994 Bad verify command\n",
+    ),
+    _row(
+        b"restoreobject",
+        rb"restoreobject (?:end|(?:JobId=(?P<jobid>\d+) )?(?P<numbers>%s)(?:,(?P<plugin>.*))?)" % NUMBERS,
+        _restore_object,
+    ),
+    _row(
+        b"restore ",
+        rb"restore (?:files=(?P<files>\d{1,18}) )?replace=(?P<replace>[awon]) prelinks=(?P<prelinks>\d+)"
+        rb" (?:where=(?P<where>.*)|regexwhere=(?P<regex>.*))",
+        lambda g: RestoreCommand(
+            _text(g["replace"]),
+            (g["where"] or b"").replace(BLANK, b" "),
+            (g["regex"] or b"").replace(BLANK, b" "),
+            _int(g["files"]),
+            bool(_int(g["prelinks"])),
+        ),
+    ),
+    _row(b"endrestore", rb"endrestore", lambda _g: EndRestoreCommand()),
+    _row(b"component", rb"component_info", lambda _g: ComponentInfoCommand()),
+    _row(b"PluginFeatures", rb"PluginFeatures", lambda _g: PluginFeaturesCommand()),
+    _row(b"status", rb"status.*", lambda _g: StatusCommand(), monitor=True),
+    _row(
+        b".status",
+        rb"\.status (?P<what>\w+)(?: api=(?P<api>\d+))?(?: api_opts=(?P<options>.*))?",
+        lambda g: DotStatusCommand(_text(g["what"]), _int(g["api"]), _text(g["options"])),
+        bad=b"2900 Bad .status command, wrong argument.\n",
+        monitor=True,
+    ),
+    _row(b"cancel", rb"cancel Job=(?P<job>%s)" % NAME, lambda g: CancelCommand(_text(g["job"]))),
+    _row(b"stop", rb"stop Job=(?P<job>%s)" % NAME, lambda g: CancelCommand(_text(g["job"]), stop=True)),
+    _row(
+        b"setdebug=",
+        rb"setdebug=(?P<level>%s)(?: trace=(?P<trace>%s))?(?: hangup=(?P<hangup>%s))?(?: blowup=(?P<blowup>%s))?"
+        rb"(?: options=(?P<options>\S*))?(?: tags=(?P<tags>.*))?" % (N, N, N, N),
+        lambda g: SetDebugCommand(
+            _int(g["level"]),
+            _int(g["trace"]),
+            _int(g["hangup"]),
+            _int(g["blowup"]),
+            _text(g["options"]),
+            _text(g["tags"]),
+        ),
+    ),
+    _row(b"session", rb"session.*", lambda _g: SessionCommand()),
+)
+
+
+def row_of(packet: bytes) -> Row | None:
+    """The first row whose prefix begins the packet; None for an unknown command."""
+    return next((row for row in TABLE if packet.startswith(row.prefix)), None)
+
+
+def parse_command(packet: bytes) -> Command:
+    """One packet as a value; line ends, blanks and a NUL at its end do not count.
+
+    Raises RemoteProtocolError for a command nobody knows, or one whose rest makes no sense.
+    """
+    row = row_of(packet)
+    if row is None:
+        raise RemoteProtocolError("a Director sent a command nobody knows", packet)
+    match = row.pattern.fullmatch(packet.rstrip(b"\0\r\n "))
+    if match is None:
+        raise RemoteProtocolError("a Director sent a command whose words make no sense", packet)
+    try:
+        return row.make(match.groupdict())
+    except ValueError:
+        raise RemoteProtocolError("a Director sent a command whose numbers make no sense", packet) from None

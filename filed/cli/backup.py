@@ -122,7 +122,7 @@ def _saved(read: int, stored: int) -> str:
     if not read:
         return "nothing to read"
     share = round(100 * (1 - stored / read))
-    return f"{share} % saved" if share >= 0 else f"{-share} % larger: many tiny files"
+    return f"{abs(share)} % saved" if share >= 0 else f"{-share} % larger: many tiny files"
 
 
 def _report(outcome: Outcome, seconds: float, *, as_json: bool) -> None:

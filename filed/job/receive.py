@@ -80,6 +80,11 @@ class Receiving:
         except (ItemError, StreamError) as error:
             self._give_up(error, file_index)
 
+    def damaged(self) -> None:
+        """Something of the Volume was passed over: the entry at hand may lack a part of it."""
+        if self._item is not None:
+            self._item.damaged()
+
     def end(self) -> None:
         """The last record of this Job was given."""
         self._finish()
@@ -90,6 +95,7 @@ class Receiving:
         assert self._part is not None
         if attributes.type in (FileType.DELETED, FileType.BASE):
             return
+        self._part.file_indexes.discard(attributes.file_index)  # what is left in the end was not on the Volumes
         attributes = self._part.renamed(attributes)
         entry, link = entry_to_restore(attributes)
         if entry.type == EntryType.HARDLINK:
@@ -182,6 +188,10 @@ class _Item:
             self._job.write(piece, offset, last=False)
             self._end = offset + len(piece)
             self._place.totals.read_bytes += len(piece)
+
+    def damaged(self) -> None:
+        if self._stored is not None:
+            self._stored.damaged()
 
     def finish(self) -> None:
         """Close the entry well; or, when digest, signature or size say otherwise, as corrupt, raising why."""

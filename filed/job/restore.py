@@ -8,9 +8,10 @@ from __future__ import annotations
 
 from contextlib import ExitStack
 from functools import partial
+from itertools import islice
 
 from filed.catalog import Catalog, facts_of, state_of
-from filed.errors import CatalogError, JobError
+from filed.errors import CatalogError, JobError, printable
 from filed.job.agents import Restorers
 from filed.job.description import RestoreJob
 from filed.job.keys import keyring
@@ -22,6 +23,8 @@ from filed.pipeline import Decoder, Workers
 from filed.storage import VolumeDirectory
 from filed.volume import Damage, FileIndexes
 from filed.wire.restore_object import RestoreObject
+
+NAMED = 20  # entries that a damaged Volume took with it; the rest is counted
 
 
 def restore(job: RestoreJob, place: Workplace) -> Outcome:
@@ -43,24 +46,40 @@ def restore(job: RestoreJob, place: Workplace) -> Outcome:
             receiving.begin(part, _objects(catalog, part))
             if not job.paths:
                 receiving.objects()
-            _restore_part(place, directory, part, receiving)
+            _restore_part(place, catalog, directory, job, part, receiving)
         restorers.commit()
     totals = place.totals
     status = JobStatus.ERROR if totals.errors else JobStatus.WARNINGS if totals.warnings else JobStatus.OK
     return place.ended(status)
 
 
-def _restore_part(place: Workplace, directory: VolumeDirectory, part: Wanted, receiving: Receiving) -> None:
+def _restore_part(  # noqa: PLR0917  each is one of the parts that meet here
+    place: Workplace, catalog: Catalog, directory: VolumeDirectory, job: RestoreJob, part: Wanted, receiving: Receiving
+) -> None:
     """The records wanted of one Job of the chain, in Volume order."""
 
     def damaged(damage: Damage) -> None:
         place.error(f"{damage}; what lies there is not restored")
+        receiving.damaged()
 
     selection = FileIndexes(part.file_indexes.ranges())
     for record in directory.read_session(part.media, part.session, selection, on_damage=damaged):
         receiving.record(record.stream, record.file_index, record.data)
         place.check_canceled()
     receiving.end()
+    _tell_missing(place, catalog, job, part)
+
+
+def _tell_missing(place: Workplace, catalog: Catalog, job: RestoreJob, part: Wanted) -> None:
+    """Name what the catalog has and the Volumes did not give."""
+    missing = part.file_indexes
+    if not missing.count:
+        return
+    rows = (row for row in catalog.tree(job.jobid, job.paths) if row.job_id == part.job.job_id)
+    for row in islice((row for row in rows if row.file_index in missing), NAMED):
+        place.error(f"{printable(row.path)}: it is not on the Volumes of JobId {part.job.job_id}")
+    if missing.count > NAMED:
+        place.error(f"{missing.count - NAMED:,} further entries are not on the Volumes of JobId {part.job.job_id}")
 
 
 def _objects(catalog: Catalog, part: Wanted) -> list[RestoreObject]:

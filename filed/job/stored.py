@@ -27,7 +27,12 @@ class StoredFile:
         size = decode_stat(attributes.lstat).size
         self.size = size if size >= 0 else None
         self._proved = False
+        self._damaged = False
         self.unproved = ""  # what is stored to prove the content, and could not be looked at
+
+    def damaged(self) -> None:
+        """Something of the Volume was passed over while this file was read: only a proof tells that nothing is missing."""
+        self._damaged = True
 
     @property
     def length(self) -> int:
@@ -65,6 +70,9 @@ class StoredFile:
         yield from self._content.finish()
         if self._proved or self.size is None or self._attributes.type not in _SIZED:
             return
+        if self._damaged:
+            text = "a part of it may lie where the Volume is damaged, and nothing proves that all is there"
+            raise StreamError(text, Stream.FILE_DATA, self._attributes.file_index)
         if self._content.length < self.size:
             text = f"{self._content.length:,} bytes are stored of {self.size:,}"
             raise StreamError(text, Stream.FILE_DATA, self._attributes.file_index)

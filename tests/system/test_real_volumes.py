@@ -77,7 +77,7 @@ def test_a_tree_saved_by_real_daemons_comes_back_whole(name: str, tmp_path: Path
     assert run(["jobs", "-s", str(volumes), "--json"]) == 0
     (job,) = json.loads(capfd.readouterr().out.splitlines()[-1])
     assert run(["verify", "-s", str(volumes), *keys_of(name)]) == 0
-    assert run(["restore", "-s", str(volumes), *keys_of(name), str(job["job_id"]), "--where", str(where)]) == 0
+    assert run(["restore", "-s", str(volumes), *keys_of(name), str(job["jobid"]), "--where", str(where)]) == 0
     entries = json.loads((VECTORS / INDEX[name]["source_tree"]).read_text())
     for entry in entries:
         if entry["type"] != "socket":
@@ -103,7 +103,7 @@ def test_an_accurate_incremental_of_real_daemons_leaves_out_what_was_deleted(tmp
     assert (full["level"], incremental["level"]) == ("F", "I")
     assert incremental["deleted"] == 1
     for job, where in ((full, before), (incremental, after)):
-        assert run(["restore", "-s", str(volumes), str(job["job_id"]), "--where", str(where)]) == 0
+        assert run(["restore", "-s", str(volumes), str(job["jobid"]), "--where", str(where)]) == 0
     names = {path.name for path in before.rglob("*") if path.is_file()}
     later = {path.name for path in after.rglob("*") if path.is_file()}
     assert "b" in names
@@ -121,8 +121,8 @@ def test_three_interleaved_jobs_of_a_volume_are_told_apart(tmp_path: Path, capfd
     assert len(jobs) == 3
     assert run(["verify", "-s", str(volumes)]) == 0
     for job in jobs:
-        where = tmp_path / str(job["job_id"])
-        assert run(["restore", "-s", str(volumes), str(job["job_id"]), "--where", str(where)]) == 0
+        where = tmp_path / str(job["jobid"])
+        assert run(["restore", "-s", str(volumes), str(job["jobid"]), "--where", str(where)]) == 0
         assert any(path.is_file() for path in where.rglob("*"))
 
 

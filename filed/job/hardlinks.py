@@ -9,6 +9,7 @@ The table lies on disk: a million links cost a few megabytes of memory. An inode
 
 from __future__ import annotations
 
+import os
 import sqlite3
 import tempfile
 from dataclasses import dataclass
@@ -17,6 +18,7 @@ from types import TracebackType
 from typing import Self
 
 CACHE_KIB = 8192
+TEMPORARY_PREFIX = ".filed-links-"
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,8 +56,15 @@ class HardLinks:
     """The table of one Job. Used on the job thread only."""
 
     def __init__(self, directory: Path | None = None) -> None:
-        self._file = tempfile.NamedTemporaryFile(prefix="filed-links-", dir=directory)  # noqa: SIM115  lives as long as we
-        self._db = sqlite3.connect(self._file.name, isolation_level=None)
+        handle, name = tempfile.mkstemp(prefix=TEMPORARY_PREFIX, dir=directory)
+        os.close(handle)
+        self._db = sqlite3.connect(name, isolation_level=None)
+        try:
+            self._make()
+        finally:
+            os.unlink(name)  # noqa: PTH108  it needs no name from here on, and goes with this process however that ends
+
+    def _make(self) -> None:
         self._db.executescript(
             f"""
             PRAGMA journal_mode=OFF; PRAGMA synchronous=OFF; PRAGMA locking_mode=EXCLUSIVE;
@@ -73,7 +82,6 @@ class HardLinks:
 
     def __exit__(self, kind: type[BaseException] | None, value: BaseException | None, tb: TracebackType | None) -> None:
         self._db.close()
-        self._file.close()
 
     def first(self, inode: Inode) -> First | None:
         """The name this inode was saved under in this Job, if any was."""

@@ -103,12 +103,13 @@ class Receiving:
         restorer = self._restorers.of(self._command)
         if self._objects:
             self._hand_over(restorer, self._command)
-        dest = self._where + (attributes.path.rstrip(b"/") or b"/")
+        name = attributes.path.rstrip(b"/") or b"/"  # as the agent listed it
+        dest = self._where + name
         self._place.pulse.set_entry(attributes.path)
-        action = restorer.job.restore_entry(entry, attributes.path, dest, restorer.replace, link)
+        action = restorer.job.restore_entry(entry, name, dest, restorer.replace, link)
         if action == Action.HOST:
             restorer = self._restorers.of(b"")
-            action = restorer.job.restore_entry(entry, attributes.path, dest, restorer.replace, link)
+            action = restorer.job.restore_entry(entry, name, dest, restorer.replace, link)
         if action == Action.SKIP:
             self._place.totals.skipped += 1
             return

@@ -194,7 +194,7 @@ class Sending:
             for item in chosen:
                 self._item(lister, page, item.entry, item, None)
             return
-        wants = [Want(c.entry.cookie, c.keeping.streams(c.entry), c.keeping.want_options) for c in chosen]
+        wants = [Want(c.entry.cookie, self._streams(c), c.keeping.want_options) for c in chosen]
         done = 0
         while done < len(chosen):
             fetched = lister.job.fetch(wants[done:])
@@ -205,6 +205,13 @@ class Sending:
             self._batch = batch
         if self._batch is not None and self._batch.needs_agent:
             self._finish_batch()  # its streams must be read before the agent is asked for more
+
+    def _streams(self, chosen: _Chosen) -> int:
+        """What is wanted of an entry; nothing of a further name of an inode that this Job has saved."""
+        entry, keeping = chosen.entry, chosen.keeping
+        if entry.nlink > 1 and keeping.hardlinks and entry.type in LINKED_KINDS and self._links.first(_inode(entry)):
+            return 0
+        return keeping.streams(entry)
 
     def _finish_batch(self) -> None:
         """Send the entries fetched last. One batch lags behind: it is compressed while the next is fetched."""
@@ -220,7 +227,8 @@ class Sending:
     def _item(self, lister: Lister, page: Page, entry: Entry, chosen: _Chosen, packed: Buffer | None) -> None:
         """Send one entry; what goes wrong with it alone is told and counted."""
         if entry.flags & FAILED:  # its message is out
-            self._place.totals.errors += 1
+            if entry.change != Change.DELETED:  # it went away since it was listed: the next Job will see that
+                self._place.totals.errors += 1
             return
         self._command = lister.command
         try:

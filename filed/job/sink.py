@@ -9,6 +9,7 @@ from filed.job.workplace import Workplace
 from filed.storage import AppendSession
 from filed.wire.stream import DATA_STREAMS, DIGEST_STREAMS, Buffer, Stream
 
+CHECK_EVERY = 64  # records of data: some 4 MB
 _CATALOGED = frozenset({Stream.UNIX_ATTRIBUTES, Stream.PLUGIN_NAME, Stream.RESTORE_OBJECT}) | DIGEST_STREAMS
 
 
@@ -17,16 +18,25 @@ class JobSink:
 
     def __init__(self, place: Workplace, session: AppendSession, feed: RecordFeed) -> None:
         self._totals = place.totals
+        self._check_canceled = place.check_canceled
+        self._unchecked = 0
         self._store = session.write
         self._catalog = feed.record
         self.feed = feed
         self.on_digest: Callable[[int, int, bytes], None] = lambda _index, _stream, _digest: None
 
     def write(self, file_index: int, stream: int, data: Buffer) -> None:
-        """One record; `data` is only lent."""
+        """One record; `data` is only lent.
+
+        Raises JobCanceled: the zeros of one large hole are hours of records without a page or a read in between.
+        """
         self._store(file_index, stream, data)
         if stream in DATA_STREAMS:
             self._totals.job_bytes += len(data)
+            self._unchecked += 1
+            if self._unchecked == CHECK_EVERY:
+                self._unchecked = 0
+                self._check_canceled()
         elif stream in _CATALOGED:
             self._catalog(file_index, stream, data)
             if stream in DIGEST_STREAMS:

@@ -34,7 +34,8 @@ def test_the_next_record_leaves_nothing_of_the_one_before() -> None:
 
 def test_names_longer_than_any_path_fit() -> None:
     name = b"/" + b"x" * 100_000
-    assert read(RestoreRecord().write(Entry(), name, name, b"/d"))[1:] == (name, name)
+    record = RestoreRecord()  # it owns the memory that is read
+    assert read(record.write(Entry(), name, name, b"/d"))[1:] == (name, name)
 
 
 @pytest.mark.parametrize("names", [(b"/a\0b", b"", b"/d"), (b"/a", b"x\0", b"/d"), (b"/a", b"", b"/d\0")])

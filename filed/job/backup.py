@@ -45,6 +45,7 @@ _AGENT_LEVELS = {
 def backup(job: BackupJob, place: Workplace) -> Outcome:
     """Save into `job.directory`. Raises FiledError when the Job failed, after leaving Volumes and catalog sound."""
     directory = VolumeDirectory.open(job.directory, create=True)
+    directory.remove_stale()
     with Catalog.open(job.directory, create=True) as catalog:
         for dead in catalog.reconcile(time.time()):
             place.info(f"Job {dead.job} (JobId {dead.job_id}) had died without a word; it is marked as failed")

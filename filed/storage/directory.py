@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import re
 import time
@@ -35,6 +36,8 @@ from filed.volume import (
 from filed.volume.block import BB03_HEADER_BYTES, DEFAULT_BLOCK_BYTES
 
 DIRECTORY_MODE = 0o700
+PRIVATE_FILES = ".filed-*"  # they lose their names at once, and go with their process
+STALE_S = 3600
 
 _OUR_NAME = re.compile(r"Vol-(\d{4,9})")
 
@@ -140,6 +143,13 @@ class VolumeDirectory:
     def scan(self, on_damage: OnDamage | None = None) -> list[ScannedSession]:
         """Every session in every Volume here, oldest first, dead ones (without end) too. Without `on_damage` strict."""
         return scan(self.path, self.volumes(), on_damage)
+
+    def remove_stale(self) -> None:
+        """Delete private files of processes that were killed in the moment between making and unnaming them."""
+        for path in self.path.glob(PRIVATE_FILES):
+            with contextlib.suppress(OSError):
+                if path.stat(follow_symlinks=False).st_mtime < self._clock() - STALE_S:
+                    path.unlink()
 
     def remove_volume(self, name: str) -> None:
         """Delete a Volume that no Job needs any more. Raises VolumeError, also when a Job is writing to it."""

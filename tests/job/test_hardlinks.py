@@ -52,3 +52,10 @@ def test_names_passed_over_come_back_when_another_name_is_saved(links):
     links.passed(Inode(1, 3, 2), PassedName(b"/other", b"", b""))
     assert sorted(links.saved(inode, 4, b"/c"), key=lambda name: name.path) == [second, first]
     assert links.saved(Inode(1, 9, 2), 5, b"/d") == []
+
+
+def test_the_table_has_no_name_on_the_disk_so_that_a_crash_leaves_none(tmp_path):
+    with HardLinks(tmp_path) as table:
+        table.saved(Inode(1, 2, 3), 4, b"/a")
+        assert list(tmp_path.iterdir()) == []
+        assert table.first(Inode(1, 2, 3)) == First(4, b"/a")

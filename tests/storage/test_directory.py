@@ -51,6 +51,19 @@ def test_volumes_are_known_by_name_or_by_content(tmp_path: Path) -> None:
     assert directory.volumes() == ["Vol-0001", "Vol-9999", "Vol-10000", "md5"]
 
 
+def test_private_files_of_the_dead_go_after_an_hour(tmp_path: Path) -> None:
+    for name, age_s in (
+        (".filed-base-old", 3700),
+        (".filed-links-young", 60),
+        ("filed-mine", 9999),
+        (".sequence", 9999),
+    ):
+        (tmp_path / name).touch()
+        os.utime(tmp_path / name, (NOW - age_s, NOW - age_s))
+    VolumeDirectory.open(tmp_path, clock=lambda: NOW).remove_stale()
+    assert {path.name for path in tmp_path.iterdir()} == {".filed-links-young", "filed-mine", ".sequence"}
+
+
 def test_a_directory_that_went_away_is_an_error(tmp_path: Path) -> None:
     directory = opened(tmp_path)
     directory.path.rmdir()

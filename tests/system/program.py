@@ -10,6 +10,7 @@ import signal
 import subprocess
 import sys
 import tempfile
+import time
 import traceback
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -44,6 +45,38 @@ class Ran:
         return f"filed {' '.join(self.arguments)}: exit code {self.code}\n{self.out}{self.err}"
 
 
+class Running:
+    """A command that has been started, in a session of its own."""
+
+    def __init__(
+        self, *arguments: str | Path | bytes, user: int | None = None, before: Callable[[], object] = lambda: None
+    ) -> None:
+        self.words = tuple(word if isinstance(word, str) else os.fsdecode(word) for word in arguments)
+        self._out, self._err = tempfile.TemporaryFile(), tempfile.TemporaryFile()  # noqa: SIM115  closed by `ended`
+        sys.stdout.flush()
+        sys.stderr.flush()
+        self.pid = os.fork()
+        if self.pid == 0:
+            os.setsid()
+            _child(self.words, self._out.fileno(), self._err.fileno(), user, before)
+
+    def job_process(self) -> int | None:
+        """The process of its Job, while there is one."""
+        children = Path(f"/proc/{self.pid}/task/{self.pid}/children").read_text().split()
+        return int(children[0]) if children else None
+
+    def ended(self, *, code: int | tuple[int, ...] | None = None) -> Ran:
+        """Wait for it. code: one of what it must end with; None: anything."""
+        status = os.waitstatus_to_exitcode(os.waitpid(self.pid, 0)[1])
+        with self._out, self._err:
+            texts = [
+                os.pread(file.fileno(), 1 << 30, 0).decode("utf-8", "surrogateescape")
+                for file in (self._out, self._err)
+            ]
+        ran = Ran(self.words, status, *texts)
+        return ran if code is None else _checked(ran, code)
+
+
 def filed(
     *arguments: str | Path | bytes,
     code: int | tuple[int, ...] = 0,
@@ -54,16 +87,7 @@ def filed(
 
     user: its uid and gid. before: called in the child first, as that user.
     """
-    words = tuple(word if isinstance(word, str) else os.fsdecode(word) for word in arguments)
-    with tempfile.TemporaryFile() as out, tempfile.TemporaryFile() as err:
-        sys.stdout.flush()
-        sys.stderr.flush()
-        pid = os.fork()
-        if pid == 0:
-            _child(words, out.fileno(), err.fileno(), user, before)
-        status = os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1])
-        texts = [os.pread(file.fileno(), 1 << 30, 0).decode("utf-8", "surrogateescape") for file in (out, err)]
-    return _checked(Ran(words, status, *texts), code)
+    return Running(*arguments, user=user, before=before).ended(code=code)
 
 
 def filed_program(
@@ -90,6 +114,14 @@ def filed_program(
 def _checked(ran: Ran, code: int | tuple[int, ...]) -> Ran:
     assert ran.code in ((code,) if isinstance(code, int) else code), str(ran)
     return ran
+
+
+def wait_until(condition: Callable[[], object], seconds: float = 30) -> None:
+    """For what another process does, and nobody tells us of."""
+    deadline = time.monotonic() + seconds
+    while not condition():
+        assert time.monotonic() < deadline, "it did not happen in time"
+        time.sleep(0.002)
 
 
 def become(user: int) -> None:

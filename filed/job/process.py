@@ -25,7 +25,6 @@ from filed.agents.capture import Capture
 from filed.agents.limits import fence
 from filed.agents.pulse import Pulse
 from filed.errors import FiledError, JobCanceled
-from filed.job import backup, restore, verify
 from filed.job.channel import Sender
 from filed.job.description import BackupJob, JobDescription, RestoreJob
 from filed.job.outcome import JobStatus, Outcome
@@ -101,12 +100,19 @@ def _let_go(kept: Collection[int]) -> None:
 
 
 def _work(description: JobDescription, place: Workplace) -> Outcome:
+    # Each kind of Job brings rooms that the others do not need: 30 ms of start-up.
     try:
         if isinstance(description, BackupJob):
-            return backup.backup(description, place)
+            from filed.job.backup import backup  # noqa: PLC0415
+
+            return backup(description, place)
         if isinstance(description, RestoreJob):
-            return restore.restore(description, place)
-        return verify.verify(description, place)
+            from filed.job.restore import restore  # noqa: PLC0415
+
+            return restore(description, place)
+        from filed.job.verify import verify  # noqa: PLC0415
+
+        return verify(description, place)
     except JobCanceled as canceled:
         return place.ended(JobStatus.CANCELED, str(canceled))
     except FiledError as error:

@@ -6,8 +6,8 @@ import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
-from filed.catalog import (
-    CATALOG_FILE,
+from filed.catalog import CATALOG_FILE
+from filed.catalog.rebuild import (
     WANTED_STREAMS,
     MediaSeen,
     RebuildReport,
@@ -17,7 +17,7 @@ from filed.catalog import (
     VolumeSeen,
     rebuild,
 )
-from filed.catalog import Event as CatalogEvent
+from filed.catalog.rebuild import Event as CatalogEvent
 from filed.errors import VolumeError
 from filed.storage import ScannedSession, VolumeDirectory
 from filed.volume import Damage, VolumeReader

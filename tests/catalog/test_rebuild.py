@@ -12,21 +12,23 @@ from hypothesis import strategies as st
 from filed.catalog import (
     CATALOG_FILE,
     Catalog,
-    Event,
     Job,
     JobFacts,
     JobMedia,
     JobTotals,
-    MediaSeen,
     SealedState,
+    StateWhy,
+    facts_object,
+    state_object,
+)
+from filed.catalog.rebuild import (
+    Event,
+    MediaSeen,
     SessionBegan,
     SessionEnded,
     SessionRecord,
-    StateWhy,
     VolumeSeen,
-    facts_object,
     rebuild,
-    state_object,
 )
 from filed.errors import CatalogError, VolumeError
 from filed.wire.restore_object import pack_restore_object

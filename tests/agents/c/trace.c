@@ -3,7 +3,7 @@
  * trace: an agent that writes down each call it gets, and lists what a plan tells it. For tests of the order of calls, of
  * journals, of states: what an agent does is data of the test. README.md has the plan's format.
  *
- * -DID, -DFORMAT, -DFEATURES, -DCLAIM and -DALIAS make other agents of the same source.
+ * -DID, -DFORMAT, -DFEATURES, -DCLAIM and -DALIAS make other agents of the same source; -DCHATTER=n one that prints n lines.
  */
 #define _GNU_SOURCE
 #include <fcntl.h>
@@ -40,9 +40,9 @@ typedef struct item {
 
 struct bp_agent {
   const bp_host_api *host;
-  char trace[TEXT], label[TEXT], block[TEXT], die[TEXT], state[TEXT], base[TEXT];
-  char fails[MAX_FAILS][64];
-  unsigned n_fails, page;
+  char trace[TEXT], label[TEXT], die[TEXT], state[TEXT], base[TEXT];
+  char fails[MAX_FAILS][64], blocks[MAX_FAILS][64];
+  unsigned n_fails, n_blocks, page;
   int complete, streams, spawn, first_fetch;
   char *plan;
   item items[MAX_ITEMS];
@@ -92,6 +92,14 @@ static void tell(const bp_agent *agent, const char *format, ...)
 
 /* ---- what an option asks of a call ----------------------------------------------------------------------------- */
 
+static int blocks(const bp_agent *agent, const char *call)
+{
+  for (unsigned i = 0; i < agent->n_blocks; i++)
+    if (!strcmp(agent->blocks[i], call))
+      return 1;
+  return 0;
+}
+
 static void wait_for_cancel(const bp_agent *agent, bp_job *job)
 {
   struct timespec nap = { 0, 5 * 1000 * 1000 };
@@ -115,7 +123,7 @@ static bp_status asked(const bp_agent *agent, const bp_host_api *host, bp_job *j
     fprintf(stderr, "trace: %s: Assertion `life' failed.\n", call);
     abort();
   }
-  if (!strcmp(agent->block, call)) {
+  if (blocks(agent, call)) {
     tell(agent, "blocked in %s", call);
     wait_for_cancel(agent, job);
     return BP_E_CANCELLED;
@@ -224,7 +232,6 @@ static bp_status BPLUGIN_CALL option(bp_agent *agent, const char *key, const cha
     return read_plan(agent, value);
   COPY(trace);
   COPY(label);
-  COPY(block);
   COPY(die);
   COPY(state);
   COPY(base);
@@ -232,6 +239,8 @@ static bp_status BPLUGIN_CALL option(bp_agent *agent, const char *key, const cha
   else if (!strcmp(key, "complete")) agent->complete = !strcmp(value, "yes");
   else if (!strcmp(key, "streams")) agent->streams = !strcmp(value, "yes");
   else if (!strcmp(key, "spawn")) agent->spawn = !strcmp(value, "yes");
+  else if (!strcmp(key, "block") && agent->n_blocks < MAX_FAILS)
+    snprintf(agent->blocks[agent->n_blocks++], sizeof agent->blocks[0], "%s", value);
   else if (!strcmp(key, "fail") && agent->n_fails < MAX_FAILS)
     snprintf(agent->fails[agent->n_fails++], sizeof agent->fails[0], "%s", value);
   else return bp_failf(agent->host, BP_E_INVAL, BP_OS_NONE, 0, "unknown option %s", key);
@@ -242,6 +251,10 @@ static bp_status BPLUGIN_CALL option(bp_agent *agent, const char *key, const cha
 static bp_status BPLUGIN_CALL ready(bp_agent *agent)
 {
   tell(agent, "ready");
+#ifdef CHATTER
+  for (int i = 0; i < CHATTER; i++)
+    puts("chatter");
+#endif
   return asked(agent, agent->host, NULL, "ready");
 }
 
@@ -346,10 +359,12 @@ static bp_status BPLUGIN_CALL read_chunk(bp_job *job, void *buf, uint64_t cap, b
   uint64_t len = strlen(job->open->content) - job->position;
   tell(job->agent, "read");
   ASKED(job->agent, job->host, job, "read");
-  if (len > cap)
+  int last = len <= cap;
+  if (!last)
     len = cap;
   memcpy(buf, job->open->content + job->position, len);
-  return bp_chunk_set(chunk, job->position, len, 1);
+  job->position += len;
+  return bp_chunk_set(chunk, job->position - len, len, last);
 }
 
 static bp_status BPLUGIN_CALL close_stream(bp_job *job, bp_status how)
@@ -432,7 +447,7 @@ static const bp_option options[] = {
   { "state", "put before END, format 3", NULL, NULL, BP_OPTION_STRING, BP_OPTION_FROM_DIRECTOR },
   { "complete", "END comes with COMPLETE", NULL, "yes", BP_OPTION_BOOL, BP_OPTION_FROM_DIRECTOR },
   { "base", "a state FOUND is refused: by begin, or by next_entries", "ok|refuse|refuse-late", "ok", BP_OPTION_ENUM, 0 },
-  { "block", "the call that waits for cancel()", NULL, NULL, BP_OPTION_STRING, 0 },
+  { "block", "the call that waits for cancel()", NULL, NULL, BP_OPTION_STRING, BP_OPTION_REPEATS },
   { "die", "the call that aborts, with words on stdout and stderr", NULL, NULL, BP_OPTION_STRING, 0 },
   { "fail", "call:status", NULL, NULL, BP_OPTION_STRING, BP_OPTION_REPEATS },
   { "page", "entries of a page at most", NULL, "100", BP_OPTION_INT, 0 },

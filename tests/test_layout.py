@@ -11,7 +11,15 @@ CONFESSED = {
     "filed/errors.py": "classes with a message; every room's tests raise and read them",
 }
 # Tests that belong to no single module: all below these directories, and these files.
-ACROSS = ("tests/system/", "tests/live/", "tests/install/", "tests/bench/", "tests/abi/", "tests/native_agents/", "tests/system_agents/")
+ACROSS = (
+    "tests/system/",
+    "tests/live/",
+    "tests/install/",
+    "tests/bench/",
+    "tests/abi/",
+    "tests/native_agents/",
+    "tests/system_agents/",
+)
 ACROSS_FILES = {"tests/test_layout.py", "tests/test_build.py"}
 
 

@@ -16,6 +16,7 @@ ACROSS = (
     "tests/live/",
     "tests/install/",
     "tests/bench/",
+    "tests/docs/",
     "tests/abi/",
     "tests/native_agents/",
     "tests/system_agents/",

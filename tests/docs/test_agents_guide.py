@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-GUIDE = Path(__file__).parents[1] / "docs" / "agents.md"
+GUIDE = Path(__file__).parents[2] / "docs" / "agents.md"
 
 
 def blocks(kind: str) -> list[str]:
@@ -59,7 +59,7 @@ def test_the_agent_of_the_guide_compiles_without_a_warning(place: Path) -> None:
 
 
 def test_every_call_and_constant_that_the_guide_names_is_in_the_headers() -> None:
-    abi = Path(__file__).parents[1] / "abi"
+    abi = Path(__file__).parents[2] / "abi"
     headers = (abi / "bplugin.h").read_text() + (abi / "bplugin_sdk.h").read_text()
     for name in set(re.findall(r"`(bp_\w+|BP_\w+)`", GUIDE.read_text())):
         assert re.search(rf"\b{name}\b", headers), name

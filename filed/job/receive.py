@@ -71,10 +71,12 @@ class Receiving:
         try:
             if kind in ATTRIBUTE_STREAMS:
                 self._finish()
-                self._start(parse_attributes(data))
+                self._start(file_index, parse_attributes(data))
             elif kind == Stream.PLUGIN_NAME:
                 self._finish()
                 self._command = parse_plugin_name(data).command
+            elif self._item is not None and self._item.file_index != file_index:
+                self._finish()  # damage took the attributes of another entry: what is left of that one is nobody's
             elif self._item is not None:
                 self._item.record(word, kind, data)
         except (ItemError, StreamError) as error:
@@ -91,7 +93,7 @@ class Receiving:
 
     # -- entries --------------------------------------------------------------------------------------------------
 
-    def _start(self, attributes: Attributes) -> None:
+    def _start(self, file_index: int, attributes: Attributes) -> None:
         assert self._part is not None
         if attributes.type in (FileType.DELETED, FileType.BASE):
             return
@@ -114,7 +116,7 @@ class Receiving:
             self._place.totals.skipped += 1
             return
         stored = StoredFile(self._decoder, attributes) if action == Action.WANT else None
-        self._item = _Item(self._place, restorer, stored, attributes)
+        self._item = _Item(self._place, restorer, stored, file_index, attributes)
 
     def _hand_over(self, restorer: Restorer, command: bytes) -> None:
         for item in self._objects.pop(command, ()):
@@ -160,9 +162,12 @@ def _about(path: bytes, error: Exception) -> str:
 
 
 class _Item:
-    """One entry on its way to an agent."""
+    """One entry on its way to an agent. file_index: that all its records have."""
 
-    def __init__(self, place: Workplace, restorer: Restorer, stored: StoredFile | None, attributes: Attributes) -> None:
+    def __init__(
+        self, place: Workplace, restorer: Restorer, stored: StoredFile | None, file_index: int, attributes: Attributes
+    ) -> None:
+        self.file_index = file_index
         self.attributes = attributes
         self._place = place
         self._job = restorer.job

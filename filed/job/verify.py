@@ -78,6 +78,7 @@ class _RecordCheck:
         self._place, self._decoder = place, decoder
         self._file: StoredFile | None = None
         self._path = b""
+        self._file_index = 0
         self.entries = 0
 
     def record(self, word: int, file_index: int, data: Buffer) -> None:
@@ -86,8 +87,11 @@ class _RecordCheck:
             if kind in ATTRIBUTE_STREAMS:
                 self.end()
                 self._begin(parse_attributes(data))
+                self._file_index = file_index
             elif kind == Stream.PLUGIN_NAME:
                 self.end()
+            elif self._file_index != file_index:
+                self.end()  # damage took the attributes of another entry: what is left of that one is nobody's
             elif self._file is not None:
                 for _, piece in self._file.record(word, kind, data):
                     self._place.totals.read_bytes += len(piece)

@@ -7,6 +7,7 @@ before it then, too).
 
 from __future__ import annotations
 
+import errno
 import os
 import sqlite3
 from collections.abc import Iterator, Sequence
@@ -51,14 +52,19 @@ class Database:
 
     @classmethod
     def open(cls, path: Path) -> Self:
-        """To read and write; an older file is migrated. CatalogError when it is missing, damaged or newer."""
+        """To read and write; an older file is migrated. CatalogError when it is missing, empty, damaged or newer."""
+        return cls._open(path, empty=False)
+
+    @classmethod
+    def _open(cls, path: Path, *, empty: bool) -> Self:
+        """empty: may it be?"""
         for _ in range(MAX_REOPENED):
             _must_exist(path)
             before = path.stat()
             database = cls(path, _uri(path, "rw"))
             try:
                 with translated(path):
-                    _refuse_strangers(path, database.connection)
+                    _refuse_strangers(path, database.connection, empty=empty)
                     # Looked at before the log is opened: that goes by name, and would be the other file's.
                     if path.exists() and path.stat().st_ino == before.st_ino:
                         database._prepare()
@@ -79,7 +85,7 @@ class Database:
                 os.close(os.open(path, os.O_CREAT | os.O_RDWR | getattr(os, "O_CLOEXEC", 0), FILE_MODE))
             except OSError as error:
                 raise CatalogError(f"cannot make the catalog {path}: {error.strerror}") from error
-        return cls.open(path)
+        return cls._open(path, empty=True)
 
     @classmethod
     def read(cls, path: Path) -> Self:
@@ -94,7 +100,7 @@ class Database:
             database = cls(path, _uri(path, "ro") + "&immutable=1")
         try:
             with translated(path):
-                _refuse_strangers(path, database.connection)
+                _refuse_strangers(path, database.connection, empty=False)
                 current = version_of(database.connection) == VERSION
                 database.connection.execute(f"PRAGMA cache_size = -{CACHE_KIB}")
         except BaseException:
@@ -195,6 +201,8 @@ def explain(path: Path, error: sqlite3.Error) -> str:
         )
     if code == sqlite3.SQLITE_FULL:
         return f"no space left on the disk of {path}; free some (filed prune -s {path.parent}) and run the Job again"
+    if code in {sqlite3.SQLITE_READONLY, sqlite3.SQLITE_CANTOPEN} and _is_mounted_read_only(path.parent):
+        return f"the catalog {path} cannot be written: {os.strerror(errno.EROFS)}; mount it writable"
     if code == sqlite3.SQLITE_READONLY:
         return f"the catalog {path} cannot be written: check the owner of {path.parent} and how its disk is mounted"
     if code in {sqlite3.SQLITE_CANTOPEN, sqlite3.SQLITE_PERM, sqlite3.SQLITE_AUTH}:
@@ -204,6 +212,13 @@ def explain(path: Path, error: sqlite3.Error) -> str:
     if code == sqlite3.SQLITE_ERROR and "no such" in str(error):
         return f"the catalog {path} is not as filed makes it ({error}): {rebuild}"
     return f"the catalog {path}: {error}"
+
+
+def _is_mounted_read_only(directory: Path) -> bool:
+    try:
+        return bool(os.statvfs(directory).f_flag & os.ST_RDONLY)
+    except OSError:
+        return False
 
 
 def _must_exist(path: Path) -> None:
@@ -226,16 +241,23 @@ def _refuse_unless_log_is_empty(path: Path, error: sqlite3.Error) -> None:
         ) from error
 
 
-def _refuse_strangers(path: Path, connection: sqlite3.Connection) -> None:
-    version = version_of(connection)
+def _refuse_strangers(path: Path, connection: sqlite3.Connection, *, empty: bool) -> None:
+    """What is no catalog, or not one for us. empty: one that is just being made is."""
+    connection.execute("BEGIN")  # all of it at one moment: another process may be making it
+    try:
+        version = version_of(connection)
+        (application,) = connection.execute("PRAGMA application_id").fetchone()
+        (tables,) = connection.execute("SELECT count(*) FROM sqlite_schema").fetchone()
+    finally:
+        connection.execute("COMMIT")
     if version > VERSION:
         raise CatalogError(
             f"{path} has version {version}, this filed knows up to {VERSION}: use the newer filed that wrote it"
         )
-    (application,) = connection.execute("PRAGMA application_id").fetchone()
-    (tables,) = connection.execute("SELECT count(*) FROM sqlite_schema").fetchone()
     if application != APPLICATION_ID and (application or tables):
         raise CatalogError(f"{path} is a SQLite file of another program; filed does not touch it")
+    if not application and not empty:
+        raise CatalogError(f"the catalog {path} is empty; make it anew: filed catalog rebuild -s {path.parent}")
 
 
 def _uri(path: Path, mode: str) -> str:

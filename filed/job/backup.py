@@ -46,7 +46,8 @@ def backup(job: BackupJob, place: Workplace) -> Outcome:
     """Save into `job.directory`. Raises FiledError when the Job failed, after leaving Volumes and catalog sound."""
     directory = VolumeDirectory.open(job.directory, create=True)
     directory.remove_stale()
-    with Catalog.open(job.directory, create=True) as catalog:
+    # Where there are Volumes there was a catalog: a new one would hide what they hold, and give out its numbers again.
+    with Catalog.open(job.directory, create=not directory.volumes()) as catalog:
         for dead in catalog.reconcile(time.time()):
             place.info(f"Job {dead.job} (JobId {dead.job_id}) had died without a word; it is marked as failed")
         base = choose_base(catalog, job, place)

@@ -1,10 +1,12 @@
 from __future__ import annotations
 
+import multiprocessing
 import os
 import re
 import shutil
 import sqlite3
 import stat
+from collections.abc import Callable
 from contextlib import closing
 from pathlib import Path
 
@@ -12,6 +14,7 @@ import pytest
 
 from filed.catalog import CATALOG_FILE, Catalog
 from filed.catalog.database import Database, explain
+from filed.catalog.schema import APPLICATION_ID
 from filed.errors import CatalogError
 from tests.catalog.model import Item, backup, open_catalog, tree_of
 
@@ -65,9 +68,47 @@ def test_a_file_of_another_program_is_not_touched(tmp_path: Path) -> None:
 
 
 def test_an_older_catalog_is_brought_up_to_date_even_by_a_reader(tmp_path: Path) -> None:
-    (tmp_path / CATALOG_FILE).touch()
+    make_old(tmp_path / CATALOG_FILE)
     with Catalog.read(tmp_path) as catalog:
         assert catalog.jobs() == []
+
+
+def make_old(path: Path) -> None:
+    """A catalog before the first version: marked as ours, without a table."""
+    with closing(sqlite3.connect(path)) as connection:
+        connection.execute(f"PRAGMA application_id = {APPLICATION_ID}")
+
+
+@pytest.mark.parametrize("way", [Catalog.open, Catalog.read])
+def test_a_catalog_that_was_emptied_is_not_taken_for_a_new_one(tmp_path: Path, way: Callable[[Path], Catalog]) -> None:
+    (tmp_path / CATALOG_FILE).touch()
+    with pytest.raises(CatalogError, match="is empty; make it anew: filed catalog rebuild"):
+        way(tmp_path)
+    with open_catalog(tmp_path) as catalog:
+        assert catalog.jobs() == []
+
+
+def make_and_close(path: Path) -> None:
+    open_catalog(path).close()
+
+
+def test_many_may_make_the_catalog_at_once(tmp_path: Path) -> None:
+    spawn = multiprocessing.get_context("fork")
+    for number in range(20):
+        (tmp_path / str(number)).mkdir()
+        processes = [spawn.Process(target=make_and_close, args=(tmp_path / str(number),)) for _ in range(4)]
+        for process in processes:
+            process.start()
+        for process in processes:
+            process.join()
+        assert [process.exitcode for process in processes] == [0, 0, 0, 0]
+
+
+def test_a_disk_mounted_read_only_is_named_as_such(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("filed.catalog.database._is_mounted_read_only", lambda _path: True)
+    error = sqlite3.OperationalError("unable to open database file")
+    error.sqlite_errorcode = sqlite3.SQLITE_CANTOPEN
+    assert "Read-only file system" in explain(tmp_path / CATALOG_FILE, error)
 
 
 def test_what_is_no_catalog_at_all_sends_to_the_rebuild(tmp_path: Path) -> None:
@@ -200,7 +241,7 @@ def test_a_catalog_on_a_disk_mounted_read_only_is_read(tmp_path: Path) -> None:
 
     disk = tmp_path / "disk"
     disk.mkdir()
-    (disk / "old.sqlite").touch()
+    make_old(disk / "old.sqlite")
     with open_catalog(disk) as catalog:
         job = backup(catalog, {b"/a": Item(1)})
     if subprocess.run(["mount", "--bind", disk, disk], capture_output=True).returncode:
@@ -211,7 +252,7 @@ def test_a_catalog_on_a_disk_mounted_read_only_is_read(tmp_path: Path) -> None:
             assert len(tree_of(catalog, job)) == 1
             with catalog.base_list(job.job_id) as base:
                 assert base.lookup([b"/a"]) != [None]
-        with pytest.raises(CatalogError, match=r"cannot be written|cannot be opened"):
+        with pytest.raises(CatalogError, match=r"cannot be written: Read-only file system"):
             Catalog.open(disk)
         with pytest.raises(CatalogError, match="older filed and cannot be brought up to date"):
             Catalog.read(disk / "old.sqlite")

@@ -12,7 +12,9 @@ from pathlib import Path
 
 import pytest
 
+from tests.system.odd_tree import noise
 from tests.system.program import Ran, filed
+from tests.system.trees import Directory, File, Survey, plant, survey
 
 KEYS = Path(__file__).resolve().parents[1] / "vectors" / "keys"
 
@@ -81,3 +83,22 @@ class Store:
 @pytest.fixture
 def store(place: Path) -> Store:
     return Store(place / "volumes")
+
+
+def some_files(place: Path, count: int = 40, size: int = 100_000, seed: int = 0) -> Path:
+    """A tree of `count` files that no compressor makes smaller, and some of a few bytes."""
+    return plant(
+        place / f"tree-{seed}",
+        Directory(
+            entries={
+                b"d": Directory(entries={b"file %d" % n: File(noise(size + n, seed + n)) for n in range(count)}),
+                b"after": Directory(entries={b"small %d" % n: File(b"%d" % n) for n in range(50)}),
+            }
+        ),
+    )
+
+
+def restored(store: Store, tree: Path, where: Path, *arguments: str | Path, code: int = 0) -> tuple[Survey, Ran]:
+    """A restore of the newest Job: what then stands where the tree belongs, and what was said."""
+    ran = store("restore", "--where", where, *arguments, code=code)
+    return survey(where / tree.relative_to("/")), ran

@@ -222,6 +222,8 @@ static int open_step(place *p, const place_step *from, const char *name, bool ma
         continue;
       if (S_ISLNK(st.st_mode) && p->as_saved)
         return follow(p, from->fd, name, &budget);
+      if (make && p->clears && !S_ISLNK(st.st_mode) && unlinkat(from->fd, name, 0) == 0)
+        continue;
       errno = S_ISLNK(st.st_mode) ? ELOOP : ENOTDIR;
       return -1;
     }

@@ -25,6 +25,7 @@ typedef struct place_step {
 typedef struct place {
   const bp_host_api *host;
   bool        as_saved;
+  bool        clears;      /* a file that is where a directory has to be gives way; a link never, somebody may count on it */
   char       *root;        /* "" when as saved */
   size_t      root_len;
   place_step  top;         /* the root itself */

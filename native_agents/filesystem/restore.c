@@ -298,6 +298,7 @@ bp_status restore_entry(restore *r, const bp_entry *entry, const void *base, con
   r->file = (newfile){ .fd = -1 };
   r->data_ended = r->stream_open = false;
   r->at = (spot){ .fd = -1 };
+  r->place.clears = replace == BP_REPLACE_ALWAYS;
   status = find(r, dest, &first, first_name);
   if (status == BP_OK)
     status = prepare(r, replace, &first, &answer);

@@ -390,6 +390,29 @@ def test_a_file_in_the_way_of_a_directory_goes(driver: Driver, tmp_path: Path) -
     assert stat.S_IMODE((tmp_path / "x").stat().st_mode) == 0o751
 
 
+@pytest.mark.parametrize("mode", [Replace.ALWAYS, Replace.IFNEWER, Replace.IFOLDER, Replace.NEVER])
+def test_a_file_in_the_way_of_what_is_in_a_directory_goes_when_all_is_replaced(
+    driver: Driver, tmp_path: Path, mode: Replace
+) -> None:
+    """The contents come before their directory, whose own time is not known yet."""
+    (tmp_path / "x").write_bytes(b"file")
+    told = driver.restore([file_item(b"/x/y", b"z")], tmp_path, mode=mode)
+    if mode is Replace.ALWAYS:
+        assert (tmp_path / "x" / "y").read_bytes() == b"z"
+    else:
+        assert "something that is no directory is in the way" in told[os.fsencode(tmp_path / "x" / "y")]
+        assert (tmp_path / "x").read_bytes() == b"file"
+
+
+def test_a_link_in_the_way_stays_whatever_is_replaced(driver: Driver, tmp_path: Path) -> None:
+    (tmp_path / "elsewhere").mkdir()
+    (tmp_path / "x").symlink_to("elsewhere")
+    told = driver.restore([file_item(b"/x/y", b"z")], tmp_path)
+    assert "a symbolic link is in the way" in told[os.fsencode(tmp_path / "x" / "y")]
+    assert list((tmp_path / "elsewhere").iterdir()) == []
+    assert (tmp_path / "x").is_symlink()
+
+
 def test_other_names_of_a_replaced_file_keep_their_content(driver: Driver, tmp_path: Path) -> None:
     (tmp_path / "x").write_bytes(b"old")
     os.link(tmp_path / "x", tmp_path / "other")

@@ -69,7 +69,7 @@ def restore(  # noqa: PLR0917  one argument for each option
     description = RestoreJob(
         directory=directory,
         jobid=job.job_id,
-        where=where.absolute(),
+        where=where.resolve(),  # `..` as the kernel takes it; a link that it goes through is the user's own
         agents=agents,
         paths=paths,
         replace=Replace(replace),

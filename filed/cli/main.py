@@ -61,6 +61,7 @@ def main(arguments: list[str] | None = None) -> NoReturn:
 
 def run(arguments: list[str] | None = None) -> int:
     """Run one command. Every error a person can cause becomes one line on stderr."""
+    stdout = sys.stdout
     try:
         code: Any = cli.main(args=arguments, prog_name="filed", standalone_mode=False)
     except click.exceptions.Abort:
@@ -71,9 +72,10 @@ def run(arguments: list[str] | None = None) -> int:
     except FiledError as error:
         click.echo(f"filed: {error}", err=True)
         return Exit.USAGE
-    except BrokenPipeError:
-        sys.stderr.close()  # `filed ls | head` is no error
-        return Exit.GOOD
+    except SystemExit:
+        if sys.stdout is not stdout:  # click has silenced it: the reader went away
+            return Exit.GOOD  # `filed ls | head` is no error
+        raise
     except KeyboardInterrupt:
         return Exit.CANCELED
     return int(code) if isinstance(code, int) else Exit.GOOD

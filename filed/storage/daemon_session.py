@@ -1,0 +1,162 @@
+"""Meeting a Storage Daemon: connect, say who we are, prove it to each other, begin TLS; then ask and be answered.
+
+What follows is an append session (`daemon_append.py`) or a read session (`daemon_read.py`).
+"""
+
+from __future__ import annotations
+
+import secrets
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Final
+
+from filed.config.keys import NO_TLS, Tls
+from filed.errors import AuthenticationError, RemoteProtocolError, VolumeError
+from filed.transport import DIALOGUE_TIMEOUT_S, Bandwidth, Connection, check_name, client_context, connect, tls_need
+from filed.volume import Session
+from filed.wire.auth import Challenge, MutualProof, Proof, StartTls, TlsNeed, wants_tls
+from filed.wire.storage import (
+    NO_CAPABILITIES,
+    Hello,
+    HelloAccepted,
+    Refusal,
+    Reply,
+    Request,
+    StorageCapabilities,
+    parse_reply,
+)
+from filed.wire.version import V9_6_7, FileDaemonVersion
+
+STALL_S: Final = 6 * 24 * 3600.0
+"""A Storage Daemon may be silent, and take nothing, until a person has mounted a Volume: a long week-end and more."""
+
+
+@dataclass(frozen=True, slots=True)
+class StorageAddress:
+    """Where a Director sends a Job's records, and what lets us in.
+
+    job: its unique name. key: as the Director gave it. session: VolSessionId and VolSessionTime of the Job.
+    client: our name.
+    """
+
+    host: str
+    port: int
+    job: bytes
+    key: bytes = field(repr=False)
+    session: Session
+    client: bytes
+    tls: Tls = NO_TLS
+    version: FileDaemonVersion = V9_6_7
+    source: str = ""
+
+    @property
+    def peer(self) -> str:
+        return f"Storage Daemon at {self.host}:{self.port}"
+
+
+def open_storage(
+    address: StorageAddress,
+    *,
+    doorbell: int | None = None,
+    bandwidth: Bandwidth | None = None,
+    compress: bool = False,
+    clock: Callable[[], float] = time.monotonic,
+) -> Connection:
+    """A connection on which a session can be asked for. One attempt.
+
+    doorbell: readable when the Job is canceled. bandwidth: what limits the Job, None for nothing.
+    Raises ConnectionLost, AuthenticationError, RemoteProtocolError, ConfigError (certificates), JobCanceled.
+    """
+    sock = connect(
+        address.host,
+        address.port,
+        "Storage Daemon",
+        doorbell=doorbell,
+        source=address.source,
+        clock=clock,
+    )
+    connection = Connection(sock, address.peer, doorbell=doorbell, bandwidth=bandwidth, compress=compress, clock=clock)
+    try:
+        greet(connection, address, secrets.randbits(64), int(time.time()))
+    except BaseException:
+        connection.close()
+        raise
+    return connection
+
+
+def greet(connection: Connection, address: StorageAddress, random: int, now_s: int) -> int:
+    """From our Hello to that of the Storage Daemon; returns its version. random: 64 bits that nobody can guess."""
+    version, need = address.version, tls_need(address.tls)
+    connection.phase = "the greeting"
+    tlspsk = StartTls(need).number if version.early_tls else None
+    connection.send(Hello(address.job, version.number, tlspsk).format())
+    packet = connection.receive_text()
+    if version.storage_caps:
+        if StorageCapabilities.parse(packet) is None:
+            raise RemoteProtocolError(f"{connection.peer} did not say what it can", packet)
+        connection.send(NO_CAPABILITIES)
+        packet = connection.receive_text()
+    encrypted = False
+    if version.early_tls and (start := StartTls.parse(packet)) is not None:
+        if not wants_tls(need, start.tls, connection.peer):
+            raise AuthenticationError(f"{connection.peer} begins TLS with a shared key, which was not offered")
+        _start_tls(connection, address)
+        encrypted = True
+        packet = connection.receive_text()
+    theirs = _prove(connection, address, Challenge.fresh(address.client, random, now_s, need), packet)
+    if not encrypted and wants_tls(need, theirs, connection.peer):
+        _start_tls(connection, address)
+    connection.phase = "the greeting"
+    packet = connection.receive_text()
+    accepted = HelloAccepted.parse(packet)
+    if accepted is None:
+        raise RemoteProtocolError(f"{connection.peer} did not accept us", packet)
+    connection.read_ahead = True
+    return accepted.version
+
+
+def _prove(connection: Connection, address: StorageAddress, challenge: Challenge, packet: bytes) -> TlsNeed | None:
+    """CRAM-MD5, beginning with their challenge in `packet`; returns what they want of TLS."""
+    connection.phase = "authentication"
+    proof = MutualProof(challenge, address.key, connection.peer, challenges_first=False)
+    while True:
+        if answer := proof.receive(packet):
+            connection.send(*answer)
+        if proof.state is Proof.FAILED:
+            raise proof.refusal
+        if proof.state is Proof.GIVEN:
+            return proof.their_tls
+        packet = connection.receive_text()
+
+
+def _start_tls(connection: Connection, address: StorageAddress) -> None:
+    sock = connection.start_tls(client_context(address.tls), server=False)
+    check_name(sock, address.tls, connection.peer, address.host)
+
+
+def ask(
+    connection: Connection,
+    request: Request,
+    phase: str,
+    timeout_s: float = DIALOGUE_TIMEOUT_S,
+) -> Reply:
+    """Send a request, return the reply that means yes. Raises VolumeError with what was said when it means no."""
+    connection.phase = phase
+    connection.send(request if isinstance(request, int) else request.format())
+    return answer(connection, request, timeout_s)
+
+
+def answer(connection: Connection, request: Request, timeout_s: float = DIALOGUE_TIMEOUT_S) -> Reply:
+    """The reply to a request that was sent already."""
+    try:
+        reply = parse_reply(request, connection.receive(timeout_s))
+    except RemoteProtocolError as error:
+        raise RemoteProtocolError(f"{connection.peer}, {connection.phase}: {error}", error.sample) from error
+    if isinstance(reply, Refusal):
+        raise refused(connection, reply)
+    return reply
+
+
+def refused(connection: Connection, refusal: Refusal) -> VolumeError:
+    return VolumeError(f"{connection.peer} gave up during {connection.phase}: {refusal.text}")

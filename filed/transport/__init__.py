@@ -1,0 +1,10 @@
+"""Sockets, TLS, time and bandwidth. Knows packets, not what they mean."""
+
+from filed.transport.bandwidth import Bandwidth as Bandwidth
+from filed.transport.connect import connect as connect
+from filed.transport.connection import DIALOGUE_TIMEOUT_S as DIALOGUE_TIMEOUT_S
+from filed.transport.connection import Connection as Connection
+from filed.transport.tls import check_name as check_name
+from filed.transport.tls import client_context as client_context
+from filed.transport.tls import server_context as server_context
+from filed.transport.tls import tls_need as tls_need

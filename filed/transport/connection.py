@@ -1,0 +1,305 @@
+"""A connection: packets over a socket, with deadlines, an ear for the Job's doorbell, and TLS when its moment comes.
+
+The socket does not block; each wait is a poll that the doorbell ends at once. What keeps a connection alive (heartbeats,
+polls) is dealt with here and seen by nobody. Only what comes in is ever read ahead, and not before `read_ahead` says that
+no TLS will begin in between.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import socket
+import ssl
+import time
+from collections.abc import Callable
+from typing import Final, TypeAlias
+
+from filed.errors import AuthenticationError, ConnectionLost, FiledError, RemoteProtocolError
+from filed.transport.bandwidth import Bandwidth
+from filed.transport.waiting import READ, WRITE, Waiting
+from filed.wire.frame import POLL_ANSWER, FrameReader, More, Packet, Signal, pack_packet, pack_signal
+from filed.wire.stream import Buffer
+
+DIALOGUE_TIMEOUT_S: Final = 180.0
+"""A peer that owes an answer to something simple; the real daemons give a response to a challenge as long."""
+RECEIVE_BYTES: Final = 262_144
+KEEPALIVE: Final = {"TCP_KEEPIDLE": 60, "TCP_KEEPINTVL": 30, "TCP_KEEPCNT": 5}
+"""A machine that is gone without a word is noticed after about three minutes, also where nothing is due for days."""
+_LIMIT_LOOK_S: Final = 0.25  # how soon a changed limit is obeyed
+_SILENT: Final = frozenset({Signal.HEARTBEAT, Signal.HEARTBEAT_RESPONSE, Signal.IS_ALIVE})
+
+Timeout: TypeAlias = float | None
+"""Seconds without any progress; None for ever."""
+
+
+class Connection:
+    """One peer. One thread uses it; the doorbell is how others end its waits.
+
+    sock: connected; ours from now on. peer: as messages shall call it. doorbell: see Waiting.
+    bandwidth: limits both directions together. compress: packets that we send, where it saves something.
+    Every method may raise JobCanceled, and ConnectionLost naming peer and phase; after those only `close` is left.
+    """
+
+    def __init__(
+        self,
+        sock: socket.socket,
+        peer: str,
+        *,
+        doorbell: int | None = None,
+        bandwidth: Bandwidth | None = None,
+        compress: bool = False,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
+        prepare(sock)
+        self.peer = peer
+        self.phase = "the greeting"
+        """What goes on, for messages; whoever talks sets it."""
+        self.compress = compress
+        self.read_ahead = False
+        self.sent_bytes = 0  # on the wire, without TLS
+        self.received_bytes = 0
+        self._sock = sock
+        self._tls: ssl.SSLSocket | None = None
+        self._reader = FrameReader()
+        self._waiting = Waiting(sock, peer, doorbell, clock)
+        self._bandwidth = bandwidth
+        self._clock = clock
+
+    # -- sending --------------------------------------------------------------------------------------------------
+
+    def send(self, *packets: Packet, timeout_s: Timeout = DIALOGUE_TIMEOUT_S) -> None:
+        """These packets in one go. On return the system has them all."""
+        frames = [
+            pack_signal(packet) if isinstance(packet, Signal) else pack_packet(packet, compress=self.compress)
+            for packet in packets
+        ]
+        self.send_frames(b"".join(frames), timeout_s=timeout_s)
+
+    def send_frames(self, head: Buffer, tail: Buffer = b"", timeout_s: Timeout = DIALOGUE_TIMEOUT_S) -> None:
+        """Bytes that are whole packets already, `tail` right behind `head`. HOT: neither is copied without need.
+
+        A peer that says something meanwhile is listened to, since one that cannot send may stop to receive.
+        """
+        if self._waiting.now(READ if self._room() else 0, self.phase):
+            self._fill()
+        if self._tls is None and self._bandwidth is None:
+            total = len(head) + len(tail)
+            try:
+                done = self._sock.sendmsg((head, tail))
+            except BlockingIOError:
+                done = 0
+            except OSError as error:
+                raise self._lost(error) from error
+            self.sent_bytes += done
+            if done == total:
+                return
+            if done < len(head):
+                self._push(memoryview(head)[done:], timeout_s)
+                done = len(head)
+            self._push(memoryview(tail)[done - len(head) :], timeout_s)
+        else:
+            self._push(memoryview(head), timeout_s)
+            self._push(memoryview(tail), timeout_s)
+
+    def _push(self, data: memoryview, timeout_s: Timeout) -> None:
+        until = self._until(timeout_s)
+        portion = 0
+        while data:
+            portion = portion or self._portion(
+                len(data)
+            )  # OpenSSL wants the same bytes again when it could not send them
+            try:
+                done = self._send_some(data[:portion])
+            except (BlockingIOError, ssl.SSLWantWriteError):
+                if self._waiting.wait(WRITE | READ if self._room() else WRITE, self.phase, until) & ~WRITE:
+                    self._fill()
+                continue
+            except ssl.SSLWantReadError:
+                self._waiting.wait(READ, self.phase, until)
+                continue
+            self.sent_bytes += done
+            self._spend(done)
+            data, portion = data[done:], 0
+            until = self._until(timeout_s)
+
+    def _send_some(self, data: memoryview) -> int:
+        try:
+            return self._sock.send(data)
+        except (BlockingIOError, ssl.SSLWantWriteError, ssl.SSLWantReadError):
+            raise
+        except OSError as error:
+            raise self._lost(error) from error
+
+    # -- receiving ------------------------------------------------------------------------------------------------
+
+    def receive(self, timeout_s: Timeout = DIALOGUE_TIMEOUT_S) -> Packet:
+        """The next packet that means something. Raises RemoteProtocolError."""
+        until = self._until(timeout_s)
+        while (packet := self.next_packet()) is None:
+            while not self._fill():
+                self._waiting.wait(READ, self.phase, until)
+            until = self._until(timeout_s)
+        return packet
+
+    def next_packet(self) -> Packet | None:
+        """The next packet that means something, of those that are here. Raises RemoteProtocolError."""
+        while True:
+            packet = self._reader.next_packet()
+            if isinstance(packet, bytes):
+                return packet
+            if packet is More.NEEDED:
+                return None
+            if packet is Signal.POLL:
+                self.send(POLL_ANSWER)
+            elif packet not in _SILENT:
+                return packet
+
+    def receive_text(self, timeout_s: Timeout = DIALOGUE_TIMEOUT_S) -> bytes:
+        """The next packet, where only a text is legal. TERMINATE is ConnectionLost; other signals RemoteProtocolError."""
+        packet = self.receive(timeout_s)
+        if packet is Signal.TERMINATE:
+            raise ConnectionLost(self.peer, self.phase, "it ended the conversation")
+        if isinstance(packet, Signal):
+            raise RemoteProtocolError(f"{self.peer} sent the signal {packet.name} during {self.phase}")
+        return packet
+
+    def last_words(self) -> Packet | None:
+        """After ConnectionLost: what the peer said before it went, and nobody has taken yet. Often that is why."""
+        with contextlib.suppress(FiledError):
+            while self._fill():
+                pass
+        with contextlib.suppress(FiledError):
+            return self.next_packet()
+        return None
+
+    def look(self) -> Packet | None:
+        """The next packet if it has arrived, without waiting. Raises what `receive` raises."""
+        packet = self.next_packet()
+        while packet is None and self._fill():
+            packet = self.next_packet()
+        return packet
+
+    @property
+    def heard(self) -> bool:
+        """Has the peer said something that nobody has taken yet?"""
+        return self._reader.held > 0
+
+    def _fill(self) -> bool:
+        """Read what is there, at least one byte; False when nothing is."""
+        self._waiting.now(0, self.phase)  # a cancel is obeyed also when there is always something to read
+        size = self._room()
+        if not size:
+            return False
+        try:
+            data = self._sock.recv(self._portion(size))
+        except (BlockingIOError, ssl.SSLWantReadError):
+            return False
+        except ssl.SSLWantWriteError:
+            self._waiting.wait(WRITE, self.phase, self._until(DIALOGUE_TIMEOUT_S))
+            return False
+        except OSError as error:
+            raise self._lost(error) from error
+        if not data:
+            raise ConnectionLost(self.peer, self.phase, "it closed the connection")
+        self.received_bytes += len(data)
+        self._spend(len(data))
+        self._reader.receive(data)
+        return True
+
+    def _room(self) -> int:
+        """How much may be read now: little while nobody takes it, and nothing beyond a packet that TLS may follow."""
+        if not self.read_ahead:
+            return min(self._reader.missing, RECEIVE_BYTES)
+        return RECEIVE_BYTES if self._reader.held < RECEIVE_BYTES or self._reader.missing else 0
+
+    # -- TLS ------------------------------------------------------------------------------------------------------
+
+    def start_tls(
+        self, context: ssl.SSLContext, *, server: bool, timeout_s: Timeout = DIALOGUE_TIMEOUT_S
+    ) -> ssl.SSLSocket:
+        """The handshake, now. Returns the socket, for a look at the peer's certificate.
+
+        Raises AuthenticationError when the peer's certificate or ours is not accepted, or one of us knows no common cipher.
+        """
+        if self._reader.held:
+            raise RemoteProtocolError(f"{self.peer} sent more in clear where TLS begins")
+        self.phase = "the start of TLS"
+        until = self._until(timeout_s)
+        try:
+            self._tls = self._sock = context.wrap_socket(
+                self._sock, server_side=server, do_handshake_on_connect=False, suppress_ragged_eofs=False
+            )
+            while True:
+                try:
+                    self._tls.do_handshake()
+                except ssl.SSLWantReadError:
+                    self._waiting.wait(READ, self.phase, until)
+                except ssl.SSLWantWriteError:
+                    self._waiting.wait(WRITE, self.phase, until)
+                else:
+                    return self._tls
+        except (ssl.SSLEOFError, ConnectionError) as error:
+            raise self._lost(error) from error
+        except ssl.SSLError as error:
+            raise AuthenticationError(f"TLS with {self.peer} could not begin: {explain_tls(error)}") from error
+
+    # -- the end --------------------------------------------------------------------------------------------------
+
+    def close(self) -> None:
+        """Let it go, whatever state it is in. Never raises, never waits."""
+        with contextlib.suppress(OSError, ValueError):
+            self._sock.close()
+
+    def take_leave(self, timeout_s: float = 2.0) -> None:
+        """TERMINATE, then wait a moment for the peer to close first: one that still writes takes a cut for a fault."""
+        self.phase = "the end of the conversation"
+        with contextlib.suppress(FiledError, OSError):
+            self.send(Signal.TERMINATE, timeout_s=timeout_s)
+            until = self._clock() + timeout_s
+            while self.receive(max(until - self._clock(), 0.0)) is not Signal.TERMINATE:
+                pass
+        if self._tls is not None:
+            with contextlib.suppress(OSError, ValueError):
+                self._tls.unwrap()  # says good-bye to the peer's TLS, and does not wait for an answer
+        self.close()
+
+    # -- small things ---------------------------------------------------------------------------------------------
+
+    def _until(self, timeout_s: Timeout) -> float | None:
+        return None if timeout_s is None else self._clock() + timeout_s
+
+    def _portion(self, most: int) -> int:
+        """Wait for the limit, then say how much may be moved now."""
+        if self._bandwidth is None:
+            return most
+        while (seconds := self._bandwidth.wait_s()) > 0:
+            self._waiting.pause(min(seconds, _LIMIT_LOOK_S), self.phase)
+        return self._bandwidth.portion(most)
+
+    def _spend(self, count: int) -> None:
+        if self._bandwidth is not None:
+            self._bandwidth.spend(count)
+
+    def _lost(self, error: OSError) -> ConnectionLost:
+        if isinstance(error, ssl.SSLEOFError):
+            return ConnectionLost(self.peer, self.phase, "it closed the connection in the midst of TLS")
+        why = explain_tls(error) if isinstance(error, ssl.SSLError) else error.strerror or type(error).__name__
+        return ConnectionLost(self.peer, self.phase, why)
+
+
+def prepare(sock: socket.socket) -> None:
+    """What every socket of ours is: not blocking, without delay for small packets, alive or noticed to be dead."""
+    sock.setblocking(False)
+    if sock.family in (socket.AF_INET, socket.AF_INET6):
+        sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        sock.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
+        for name, value in KEEPALIVE.items():
+            if option := getattr(socket, name, None):
+                sock.setsockopt(socket.IPPROTO_TCP, option, value)
+
+
+def explain_tls(error: ssl.SSLError) -> str:
+    """OpenSSL's reason without its source lines."""
+    if isinstance(error, ssl.SSLCertVerificationError):
+        return f"its certificate is not accepted: {error.verify_message}"
+    return (error.reason or str(error)).lower().replace("_", " ")

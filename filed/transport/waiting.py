@@ -1,0 +1,57 @@
+"""Waiting for a socket, and for the Job's doorbell at the same time."""
+
+from __future__ import annotations
+
+import select
+import socket
+from collections.abc import Callable
+from typing import Final
+
+from filed.errors import ConnectionLost, JobCanceled
+
+READ: Final = select.POLLIN
+WRITE: Final = select.POLLOUT
+
+
+class Waiting:
+    """The waits of one connection. doorbell: a descriptor that is readable, or at its end, when the Job is canceled.
+
+    peer: for messages. clock: monotonic seconds.
+    """
+
+    def __init__(self, sock: socket.socket, peer: str, doorbell: int | None, clock: Callable[[], float]) -> None:
+        self._fd = sock.fileno()
+        self._peer, self._doorbell, self._clock = peer, doorbell, clock
+        self._poll = select.poll()
+        self._poll.register(self._fd, 0)
+        self._pause = select.poll()
+        if doorbell is not None:
+            self._poll.register(doorbell, select.POLLIN)
+            self._pause.register(doorbell, select.POLLIN)
+
+    def wait(self, events: int, phase: str, until: float | None) -> int:
+        """Returns those of `events` that are there, with POLLHUP and POLLERR as they come.
+
+        until: by the clock, None for ever. Raises JobCanceled, and ConnectionLost when the time is up.
+        """
+        self._poll.modify(self._fd, events)
+        timeout_ms = None if until is None else max(0.0, until - self._clock()) * 1000
+        ready = dict(self._poll.poll(timeout_ms))
+        if self._doorbell is not None and self._doorbell in ready:
+            raise JobCanceled(f"canceled during {phase}")
+        if not ready:
+            raise ConnectionLost(self._peer, phase, "it did nothing for too long")
+        return ready[self._fd]
+
+    def now(self, events: int, phase: str) -> int:
+        """The same without waiting; 0 when nothing is there."""
+        self._poll.modify(self._fd, events)
+        ready = dict(self._poll.poll(0))
+        if self._doorbell is not None and self._doorbell in ready:
+            raise JobCanceled(f"canceled during {phase}")
+        return ready.get(self._fd, 0)
+
+    def pause(self, seconds: float, phase: str) -> None:
+        """Let time pass. Raises JobCanceled."""
+        if self._pause.poll(seconds * 1000):
+            raise JobCanceled(f"canceled during {phase}")

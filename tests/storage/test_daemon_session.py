@@ -1,0 +1,136 @@
+"""Meeting a Storage Daemon: as bacula-fd and bacula-sd did, and as it goes wrong."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import pytest
+
+from filed.config.keys import Tls
+from filed.errors import AuthenticationError, ConnectionLost, RemoteProtocolError, VolumeError
+from filed.storage.daemon_session import StorageAddress, ask, greet
+from filed.transport import Connection
+from filed.volume import Session
+from filed.wire.frame import Packet, Signal
+from filed.wire.storage import AppendOpen, Hello, Opened
+from filed.wire.version import V15_0_3
+from tests.storage.player import Line, Player
+from tests.wire.transcripts import Transcript, transcript
+
+GREETING = 8  # lines
+
+
+def address_of(conversation: Transcript, **changes: object) -> StorageAddress:
+    """Who we have to be to say what was said."""
+    hello = Hello.parse(conversation.lines[0][1])  # type: ignore[arg-type]
+    assert hello
+    values = {"host": "sd", "port": 9103, "job": hello.job, "key": conversation.secret}
+    return StorageAddress(**values | {"session": Session(1, 2), "client": b"t-fd"} | changes)  # type: ignore[arg-type]
+
+
+def numbers_of(conversation: Transcript) -> tuple[int, int]:
+    """Random and time of the challenge that bacula-fd sent."""
+    challenge = conversation.said_by(caller=True)[2]
+    assert isinstance(challenge, bytes)
+    random, _, rest = challenge.partition(b"<")[2].partition(b".")
+    return int(random), int(rest.partition(b"@")[0])
+
+
+def meet(
+    lines: list[Line], conversation: Transcript, check: Callable[[Connection], None] = lambda _: None, **changes: object
+) -> Player:
+    with Player(lines) as player:
+        connection = Connection(player.near, "Storage Daemon at sd:9103")
+        assert greet(connection, address_of(conversation, **changes), *numbers_of(conversation)) == 306
+        check(connection)
+        connection.close()
+    return player
+
+
+@pytest.mark.parametrize("name", ["append", "read"])
+def test_our_greeting_is_byte_for_byte_that_of_bacula_fd(name: str) -> None:
+    conversation = transcript(name)
+    player = meet(conversation.lines[:GREETING], conversation)
+    assert player.differences == []
+
+
+def changed(number: int, packet: Packet) -> tuple[list[Line], Transcript]:
+    conversation = transcript("append")
+    lines = conversation.lines[:GREETING]
+    assert not lines[number][0], "that line is ours"
+    return [*lines[:number], (False, packet)], conversation
+
+
+@pytest.mark.parametrize(
+    ("number", "packet", "error", "why"),
+    [
+        (1, b"3999 what?\n", RemoteProtocolError, "challenge was expected"),
+        (1, Signal.TERMINATE, ConnectionLost, "during the greeting: it ended"),
+        (1, Signal.EOD, RemoteProtocolError, "EOD"),
+        (3, b"1999 Authorization failed.\n", AuthenticationError, "another one than ours"),
+        (5, b"AAAAAAAAAAAAAAAAAAAAAA\0", AuthenticationError, "could not prove"),
+        (7, b"3999 No\n", RemoteProtocolError, "did not accept us"),
+    ],
+)
+def test_what_goes_wrong_is_told_with_its_reason(number: int, packet: Packet, error: type[Exception], why: str) -> None:
+    lines, conversation = changed(number, packet)
+    with pytest.raises(error, match=why):
+        meet(lines, conversation)
+
+
+def test_a_storage_daemon_that_closes_is_told_with_the_phase() -> None:
+    conversation = transcript("append")
+    with Player(conversation.lines[:3], ending="hang up") as player:
+        connection = Connection(player.near, "Storage Daemon at sd:9103")
+        with pytest.raises(ConnectionLost, match="Storage Daemon at sd:9103 lost during authentication"):
+            greet(connection, address_of(conversation), *numbers_of(conversation))
+
+
+def test_tls_that_only_one_side_wants_ends_the_greeting() -> None:
+    conversation = transcript("append")
+    lines = [(caller, _with_need(packet)) for caller, packet in conversation.lines[:GREETING]]
+    with pytest.raises(AuthenticationError, match="does not offer TLS"):
+        meet(lines, conversation, tls=Tls(require=True))
+
+
+def _with_need(packet: Packet) -> Packet:
+    return packet  # the recorded Storage Daemon says ssl=0
+
+
+def test_a_key_is_not_shown() -> None:
+    assert "BMEN" not in repr(address_of(transcript("append"), key=b"NPDJ-BMEN"))
+
+
+def test_15_lists_what_it_can_and_may_want_tls_first() -> None:
+    conversation = transcript("append")
+    old = conversation.lines
+    caps = b"sdcaps: dedup=0 hash=1 dedup_block=65536 min_dedup_block=1024 max_dedup_block=66556\n"
+    assert isinstance(old[0][1], bytes)
+    hello = old[0][1].replace(b" 214\n", b" 15 tlspsk=0\n")
+    lines: list[Line] = [
+        (True, hello),
+        (False, caps),
+        (True, b"fdcaps: dedup=0 rehydration=0 proxy=0\n"),
+        *old[1:GREETING],
+    ]
+    assert meet(lines, conversation, version=V15_0_3).differences == []
+    with pytest.raises(AuthenticationError, match="shared key"):
+        meet([*lines[:3], (False, b"starttls tlspsk=100\n")], conversation, version=V15_0_3)
+    with pytest.raises(RemoteProtocolError, match="did not say what it can"):
+        meet([lines[0], *old[1:2]], conversation, version=V15_0_3)
+
+
+def test_a_request_that_is_refused_is_a_volume_error_with_its_text() -> None:
+    conversation = transcript("append")
+
+    def check(connection: Connection) -> None:
+        assert ask(connection, AppendOpen(), "the opening") == Opened(7)
+        with pytest.raises(VolumeError, match="sd:9103 gave up during the opening: 3901 Error session already open"):
+            ask(connection, AppendOpen(), "the opening")
+        with pytest.raises(RemoteProtocolError, match="sd:9103, the opening: not an answer"):
+            ask(connection, AppendOpen(), "the opening")
+
+    asked: Line = (True, b"append open session\n")
+    answers: list[Packet] = [b"3000 OK open ticket = 7\n", b"3901 Error session already open\n", b"what?\n"]
+    lines = conversation.lines[:GREETING] + [line for answer in answers for line in (asked, (False, answer))]
+    assert meet(lines, conversation, check).differences == []

@@ -1,0 +1,84 @@
+"""What several commands ask in the same way."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import pytest
+
+from filed.cli.options import (
+    host_name,
+    key_files,
+    needed_storage,
+    parse_compression,
+    parse_digest,
+    path_bytes,
+)
+from filed.errors import ConfigError
+from filed.fileset import Compression, CompressionKind, Signature
+
+
+@pytest.mark.parametrize(
+    ("text", "found"),
+    [
+        ("none", None),
+        ("gzip", Compression(CompressionKind.GZIP, 6)),
+        ("GZIP9", Compression(CompressionKind.GZIP, 9)),
+        ("lzo", Compression(CompressionKind.LZO)),
+        ("zstd", Compression(CompressionKind.ZSTD, 3)),
+        ("zstd19", Compression(CompressionKind.ZSTD, 19)),
+    ],
+)
+def test_a_compression_is_a_kind_and_a_level(text: str, found: Compression | None) -> None:
+    assert parse_compression(text) == found
+
+
+@pytest.mark.parametrize("text", ["gzip0", "gzip10", "zstd20", "zstdx", "lzo1", "bzip2", ""])
+def test_what_is_no_compression_is_refused_with_those_that_are(text: str) -> None:
+    with pytest.raises(ConfigError, match="give gzip1 to gzip9, lzo, zstd1 to zstd19, or none"):
+        parse_compression(text)
+
+
+@pytest.mark.parametrize(
+    ("text", "found"),
+    [("none", None), ("md5", Signature.MD5), ("SHA256", Signature.SHA256), ("xxh3-128", Signature.XXH3_128)],
+)
+def test_a_digest_by_its_name(text: str, found: Signature | None) -> None:
+    assert parse_digest(text) is found
+
+
+@pytest.mark.parametrize("text", ["crc32", "xxh3_64", ""])
+def test_what_is_no_digest_is_refused_with_those_that_are(text: str) -> None:
+    with pytest.raises(ConfigError, match="give md5, sha1, sha256"):
+        parse_digest(text)
+
+
+def test_key_files_are_the_pair_and_then_others_all_absolute(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    keys = key_files("pair.pem,/etc/master.pem", encrypt=False)
+    assert keys is not None
+    assert (keys.pair, keys.masters, keys.encrypt) == (tmp_path / "pair.pem", (Path("/etc/master.pem"),), False)
+    assert key_files("") is None
+    assert key_files(None) is None
+
+
+def test_a_path_is_absolute_without_dots_and_links_are_not_followed(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "real").mkdir()
+    (tmp_path / "link").symlink_to("real")
+    monkeypatch.chdir(tmp_path)
+    assert path_bytes("link/../link/./x") == os.fsencode(tmp_path / "link/x")
+    assert path_bytes("/etc//passwd/") == b"/etc/passwd"
+    assert path_bytes("\udcff") == os.fsencode(tmp_path) + b"/\xff"
+
+
+def test_a_storage_is_needed_and_made_absolute(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    assert needed_storage(Path("v")) == tmp_path / "v"
+
+
+def test_a_host_name_is_short() -> None:
+    assert host_name()
+    assert "." not in host_name()

@@ -1,0 +1,102 @@
+"""`filed jobs`, `ls`, `find`, `diff`."""
+
+from __future__ import annotations
+
+import os
+
+from filed.cli.query import _when
+from tests.cli.conftest import Filed, Saved
+
+
+def test_jobs_are_listed_the_oldest_first(filed: Filed, saved: Saved) -> None:
+    rows = filed("jobs", "-s", saved.volumes).out.splitlines()
+    assert rows[0].split()[:4] == ["JobId", "Name", "Level", "Status"]
+    assert [row.split()[:4] for row in rows[1:]] == [
+        ["1", "Backup", "Full", "OK"],
+        ["2", "Backup", "Incremental", "OK"],
+    ]
+    assert rows[2].split()[-1] == "1"  # its base
+
+
+def test_jobs_as_json_have_every_field(filed: Filed, saved: Saved) -> None:
+    first, second = filed("jobs", "-s", saved.volumes, "--json").json
+    assert (first["jobid"], first["status"], first["level"]) == (1, "T", "F")
+    assert (second["base_jobid"], second["deleted"]) == (1, 1)
+
+
+def test_ls_shows_the_newest_tree_or_that_of_a_job(filed: Filed, saved: Saved) -> None:
+    newest = filed("ls", "-s", saved.volumes).out.splitlines()
+    assert newest == [
+        f"{saved.source}/",
+        f"{saved.source}/a",
+        f"{saved.source}/link -> a",
+        f"{saved.source}/sub/",
+        f"{saved.source}/sub/c",
+    ]
+    assert f"{saved.source}/b" in filed("ls", "-s", saved.volumes, 1).out.splitlines()
+    assert filed("ls", "-s", saved.volumes, "latest").out.splitlines() == newest
+
+
+def test_ls_of_paths_shows_what_lies_at_and_below_them(filed: Filed, saved: Saved) -> None:
+    rows = filed("ls", "-s", saved.volumes, saved.source / "sub").out.splitlines()
+    assert rows == [f"{saved.source}/sub/", f"{saved.source}/sub/c"]
+
+
+def test_the_long_form_has_mode_size_and_time(filed: Filed, saved: Saved) -> None:
+    (row,) = [row for row in filed("ls", "-s", saved.volumes, "-l").out.splitlines() if row.endswith("/a")]
+    mode, _uid, _gid, size = row.split()[:4]
+    assert (mode[0], size) == ("-", "15")
+
+
+def test_names_that_are_no_text_are_one_line_and_json_keeps_their_bytes(filed: Filed, saved: Saved) -> None:
+    odd = os.fsencode(saved.source) + b"/new\nline \xff"
+    with open(odd, "wb"):
+        pass
+    filed("backup", "-s", saved.volumes, saved.source)
+    assert f"{saved.source}/new\\nline \\xff" in filed("ls", "-s", saved.volumes).out.splitlines()
+    names = {os.fsencode(row["path"]) for row in filed("ls", "-s", saved.volumes, "--json").json}
+    assert odd in names
+
+
+def test_find_shows_every_version_and_the_deletion(filed: Filed, saved: Saved) -> None:
+    rows = filed("find", "-s", saved.volumes, "[ab]").out.splitlines()
+    assert [(row.split()[0], row.rpartition("/")[2]) for row in rows] == [
+        ("1", "a"),
+        ("2", "a"),
+        ("1", "b"),
+        ("2", "b"),
+    ] or sorted((row.split()[0], row.rpartition("/")[2]) for row in rows) == [
+        ("1", "a"),
+        ("1", "b"),
+        ("2", "a"),
+        ("2", "b"),
+    ]
+    assert sum("(deleted)" in row for row in rows) == 1
+    only = filed("find", "-s", saved.volumes, "--job", 1, "b").out.splitlines()
+    assert len(only) == 1
+
+
+def test_diff_tells_added_removed_and_modified_with_code_4(filed: Filed, saved: Saved) -> None:
+    said = filed("diff", "-s", saved.volumes, 1, 2)
+    assert said.code == 4
+    kinds = {row.split()[1]: row[0] for row in said.out.splitlines()}
+    assert kinds[f"{saved.source}/b"] == "-"
+    assert kinds[f"{saved.source}/a"] == "M"
+    assert filed("diff", "-s", saved.volumes, 2, 1, "--json").json[-1]["change"] in "+M"
+    same = filed("diff", "-s", saved.volumes, 2, 2)
+    assert (same.code, same.out) == (0, "")
+
+
+def test_an_empty_array_is_still_json(filed: Filed, saved: Saved) -> None:
+    assert filed("find", "-s", saved.volumes, "--json", "nothing-like-it").json == []
+
+
+def test_a_job_that_is_not_there_is_an_error(filed: Filed, saved: Saved) -> None:
+    said = filed("ls", "-s", saved.volumes, 99)
+    assert said.code == 1
+    assert "99" in said.err
+
+
+def test_a_time_that_no_calendar_has_is_shown_as_a_number() -> None:
+    assert _when(10**18) == f"@{10**18}"
+    assert _when(0).startswith("19")

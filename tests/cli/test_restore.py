@@ -1,0 +1,94 @@
+"""`filed restore`."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from tests.cli.conftest import Filed, Saved
+
+
+def below(where: Path, saved: Saved) -> Path:
+    return where / saved.source.relative_to("/")
+
+
+def test_the_newest_tree_comes_back_below_where(filed: Filed, saved: Saved, tmp_path: Path) -> None:
+    where = tmp_path / "r"
+    said = filed("restore", "-s", saved.volumes, "--where", where)
+    assert said.code == 0, said.err
+    root = below(where, saved)
+    assert (root / "a").read_text() == "a is longer now"
+    assert not (root / "b").exists()
+    assert (root / "link").readlink() == Path("a")
+    assert f"Restore of JobId 2 to {where}: OK" in said.out
+
+
+def test_an_older_job_is_the_tree_of_its_time(filed: Filed, saved: Saved, tmp_path: Path) -> None:
+    filed("restore", "-s", saved.volumes, 1, "--where", tmp_path / "r")
+    root = below(tmp_path / "r", saved)
+    assert ((root / "a").read_text(), (root / "b").read_text()) == ("a one", "b")
+
+
+def test_only_the_paths_given_come_back(filed: Filed, saved: Saved, tmp_path: Path) -> None:
+    filed("restore", "-s", saved.volumes, "latest", saved.source / "sub", "--where", tmp_path / "r")
+    root = below(tmp_path / "r", saved)
+    assert sorted(path.name for path in root.rglob("*")) == ["c", "sub"]
+
+
+def test_what_nobody_saved_is_an_error_that_says_where_to_look(filed: Filed, saved: Saved, tmp_path: Path) -> None:
+    said = filed("restore", "-s", saved.volumes, "/never/saved", "--where", tmp_path / "r")
+    assert said.code == 2
+    assert "nothing to restore: the paths given hold no entry at JobId 2; see `filed ls`" in said.err
+
+
+@pytest.mark.parametrize(("replace", "content"), [("always", "a is longer now"), ("never", "mine")])
+def test_replace_decides_about_what_is_there(
+    filed: Filed, saved: Saved, tmp_path: Path, replace: str, content: str
+) -> None:
+    root = below(tmp_path / "r", saved)
+    root.mkdir(parents=True)
+    (root / "a").write_text("mine")
+    said = filed("restore", "-s", saved.volumes, "--where", tmp_path / "r", "--replace", replace)
+    assert said.code == 0
+    assert (root / "a").read_text() == content
+    assert ("left as they were" in said.out) is (replace == "never")
+
+
+def test_a_dry_run_lists_and_writes_nothing(filed: Filed, saved: Saved, tmp_path: Path) -> None:
+    said = filed("restore", "-s", saved.volumes, "--where", tmp_path / "r", "--dry-run")
+    assert f"{saved.source}/a" in said.out.splitlines()
+    assert not (tmp_path / "r").exists()
+    document = filed("restore", "-s", saved.volumes, "--where", tmp_path / "r", "--dry-run", "--json").json
+    assert document["jobid"] == 2
+    assert f"{saved.source}/a" in document["paths"]
+
+
+def test_json_tells_how_it_went(filed: Filed, saved: Saved, tmp_path: Path) -> None:
+    document = filed("restore", "-s", saved.volumes, "--where", tmp_path / "r", "--json").json
+    assert (document["jobid"], document["status"], document["errors"]) == (2, "T", 0)
+    assert document["files"] == 5
+
+
+def test_where_must_be_given(filed: Filed, saved: Saved) -> None:
+    assert filed("restore", "-s", saved.volumes).code == 1
+
+
+def test_a_job_that_is_no_good_backup_is_refused(filed: Filed, saved: Saved, tmp_path: Path) -> None:
+    from filed.catalog import Catalog, NewJob
+
+    with Catalog.open(saved.volumes) as catalog:
+        job = catalog.begin_job(NewJob("Backup", "here", "F", "x"), 1_800_000_000)
+        catalog.fail_job(job.job_id, 1_800_000_001, "the disk was full")
+    said = filed("restore", "-s", saved.volumes, 3, "--where", tmp_path / "r")
+    assert said.code == 1
+    assert "JobId 3 is no good backup (the disk was full)" in said.err
+
+
+def test_an_empty_catalog_says_how_to_make_a_backup(filed: Filed, tmp_path: Path) -> None:
+    from filed.catalog import Catalog
+
+    Catalog.open(tmp_path, create=True).close()
+    said = filed("restore", "-s", tmp_path, "--where", tmp_path / "r")
+    assert said.code == 1
+    assert "make one with: filed backup -s DIR PATH..." in said.err

@@ -27,12 +27,15 @@ directory = click.option(
 )
 
 
-@click.group()
+@click.group(epilog="\b\nExamples:\n  filed agent list\n  filed agent info filesystem")
 def agent() -> None:
     """The agents this machine has."""
 
 
-@agent.command("list")
+@agent.command(
+    "list",
+    epilog="\b\nExamples:\n  filed agent list\n  filed agent list -d ./build     those in a directory of your own, too",
+)
 @directory
 @as_json
 def list_(directories: tuple[Path, ...], as_json: bool) -> int:  # noqa: FBT001
@@ -53,7 +56,7 @@ def list_(directories: tuple[Path, ...], as_json: bool) -> int:  # noqa: FBT001
     return Exit.GOOD if all(one.about is not None for one in found) else Exit.WARNINGS
 
 
-@agent.command()
+@agent.command(epilog="\b\nExample:\n  filed agent info filesystem")
 @directory
 @as_json
 @click.argument("name")
@@ -83,7 +86,7 @@ def info(directories: tuple[Path, ...], as_json: bool, name: str) -> int:  # noq
     return Exit.GOOD
 
 
-@agent.command()
+@agent.command(epilog="\b\nExample:\n  filed agent options filesystem")
 @directory
 @as_json
 @click.argument("name")
@@ -105,7 +108,7 @@ def options(directories: tuple[Path, ...], as_json: bool, name: str) -> int:  # 
     return Exit.GOOD
 
 
-@agent.command()
+@agent.command(epilog="\b\nExample:\n  cc $(filed agent cflags) -o mine.so mine.c")
 def cflags() -> int:
     """Print the compiler's flag that finds bplugin.h and bplugin_sdk.h."""
     click.echo(f"-I{shipped_agents().with_name('_sdk')}")

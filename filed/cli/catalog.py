@@ -12,12 +12,12 @@ from filed.cli.exit import Exit
 from filed.job.rebuild import rebuild_catalog
 
 
-@click.group()
+@click.group(epilog="\b\nExamples:\n  filed catalog rebuild -s /mnt/disk\n  filed catalog check -s /mnt/disk")
 def catalog() -> None:
     """The catalog beside the Volumes."""
 
 
-@catalog.command()
+@catalog.command(epilog="\b\nExample:\n  filed catalog rebuild -s /mnt/disk")
 @options.storage
 def rebuild(storage: Path | None) -> int:
     """Make the catalog anew from the Volumes alone. The old one stays until the new one is whole."""
@@ -29,7 +29,7 @@ def rebuild(storage: Path | None) -> int:
     return Exit.WARNINGS if problems or report.problems else Exit.GOOD
 
 
-@catalog.command()
+@catalog.command(epilog="\b\nExample:\n  filed catalog check -s /mnt/disk || filed catalog rebuild -s /mnt/disk")
 @options.storage
 def check(storage: Path | None) -> int:
     """Check the catalog's own file."""

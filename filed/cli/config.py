@@ -11,12 +11,12 @@ from filed.config.check import check as check_conf
 from filed.fileset.conf import read_fileset
 
 
-@click.group()
+@click.group(epilog="\b\nExample:\n  filed config check /etc/bacula/bacula-fd.conf")
 def config() -> None:
     """The configuration file."""
 
 
-@config.command()
+@config.command(epilog="\b\nExample:\n  filed config check /etc/bacula/bacula-fd.conf")
 @click.argument("conf", type=click.Path(path_type=Path, dir_okay=False))
 def check(conf: Path) -> int:
     """Read CONF as its users will, and say everything that is wrong with it."""

@@ -23,7 +23,7 @@ from filed.job.outcome import JobStatus
 from filed.wire.attributes import FileType, decode_stat
 
 
-@click.command()
+@click.command(epilog="\b\nExamples:\n  filed jobs -s /mnt/disk\n  filed jobs -s /mnt/disk --json | jq '.[-1].jobid'")
 @options.storage
 @options.as_json
 def jobs(storage: Path | None, as_json: bool) -> int:  # noqa: FBT001
@@ -52,7 +52,10 @@ def jobs(storage: Path | None, as_json: bool) -> int:  # noqa: FBT001
     return Exit.GOOD
 
 
-@click.command()
+@click.command(
+    epilog="\b\nExamples:\n  filed ls -s /mnt/disk                   the newest good backup, all of it\n"
+    "  filed ls -s /mnt/disk -l 7 /etc/ssh     what JobId 7 has below a directory"
+)
 @options.storage
 @options.as_json
 @click.option("-l", "--long", "long_form", is_flag=True, help="Mode, owner, size and time too.")
@@ -76,11 +79,15 @@ def ls(storage: Path | None, as_json: bool, long_form: bool, words: tuple[str, .
 def find(storage: Path | None, as_json: bool, job_ids: tuple[int, ...], pattern: str) -> int:  # noqa: FBT001
     """Find saved versions of files by a pattern with *, ? and [...]: of names, or of paths when it has a slash."""
     with Catalog.read(options.needed_storage(storage)) as catalog:
-        rows = catalog.find(glob_pattern(os.fsencode(pattern)), job_ids)
+        wanted = [catalog.job(number).job_id for number in job_ids]
+        rows = catalog.find(glob_pattern(os.fsencode(pattern)), wanted)
         return _print_rows(rows, as_json=as_json, long_form=True, with_job=True)
 
 
-@click.command()
+@click.command(
+    epilog="\b\nExamples:\n  filed diff -s /mnt/disk 3 7             what happened between two Jobs\n"
+    "  filed diff -s /mnt/disk 3 7 /etc        in one directory"
+)
 @options.storage
 @options.as_json
 @click.argument("before", type=int)

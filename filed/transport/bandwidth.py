@@ -20,6 +20,11 @@ class Bandwidth:
         self._tokens = 0.0
         self._then = clock()
 
+    @property
+    def limited(self) -> bool:
+        """Is there a limit now?"""
+        return self._limit() > 0
+
     def portion(self, most: int) -> int:
         """How many of `most` bytes to move in one go: those of about BURST_S, so that a limit does not come in lumps."""
         limit = self._limit()

@@ -82,7 +82,7 @@ class Connection:
         """
         if self._waiting.now(READ if self._room() else 0, self.phase):
             self._fill()
-        if self._tls is None and self._bandwidth is None:
+        if self._tls is None and (self._bandwidth is None or not self._bandwidth.limited):
             total = len(head) + len(tail)
             try:
                 done = self._sock.sendmsg((head, tail))
@@ -134,25 +134,39 @@ class Connection:
 
     def receive(self, timeout_s: Timeout = DIALOGUE_TIMEOUT_S) -> Packet:
         """The next packet that means something. Raises RemoteProtocolError."""
+        waiting = self._reader.next_packet()
+        if type(waiting) is bytes:  # HOT, and the rule
+            return waiting
+        packet = self._meant(waiting)
         until = self._until(timeout_s)
-        while (packet := self.next_packet()) is None:
+        while packet is None:
             while not self._fill():
                 self._waiting.wait(READ, self.phase, until)
             until = self._until(timeout_s)
+            packet = self.next_packet()
         return packet
 
     def next_packet(self) -> Packet | None:
-        """The next packet that means something, of those that are here. Raises RemoteProtocolError."""
-        while True:
-            packet = self._reader.next_packet()
+        """The next packet that means something, of those that were read. Raises RemoteProtocolError."""
+        return self._meant(self._reader.next_packet())
+
+    def look(self) -> Packet | None:
+        """The next packet that means something, of those that are here. Does not wait. Raises RemoteProtocolError."""
+        while (packet := self.next_packet()) is None and self._fill():
+            pass
+        return packet
+
+    def _meant(self, packet: Packet | More) -> Packet | None:
+        """The packet, or the first behind it, that is more than a sign of life."""
+        while packet is not More.NEEDED:
             if isinstance(packet, bytes):
                 return packet
-            if packet is More.NEEDED:
-                return None
             if packet is Signal.POLL:
                 self.send(POLL_ANSWER)
             elif packet not in _SILENT:
                 return packet
+            packet = self._reader.next_packet()
+        return None
 
     def receive_text(self, timeout_s: Timeout = DIALOGUE_TIMEOUT_S) -> bytes:
         """The next packet, where only a text is legal. TERMINATE is ConnectionLost; other signals RemoteProtocolError."""
@@ -172,13 +186,6 @@ class Connection:
             return self.next_packet()
         return None
 
-    def look(self) -> Packet | None:
-        """The next packet if it has arrived, without waiting. Raises what `receive` raises."""
-        packet = self.next_packet()
-        while packet is None and self._fill():
-            packet = self.next_packet()
-        return packet
-
     @property
     def heard(self) -> bool:
         """Has the peer said something that nobody has taken yet?"""
@@ -191,7 +198,7 @@ class Connection:
         if not size:
             return False
         try:
-            data = self._sock.recv(self._portion(size))
+            count = self._sock.recv_into(self._reader.space(self._portion(size)))
         except (BlockingIOError, ssl.SSLWantReadError):
             return False
         except ssl.SSLWantWriteError:
@@ -199,11 +206,11 @@ class Connection:
             return False
         except OSError as error:
             raise self._lost(error) from error
-        if not data:
+        if not count:
             raise ConnectionLost(self.peer, self.phase, "it closed the connection")
-        self.received_bytes += len(data)
-        self._spend(len(data))
-        self._reader.receive(data)
+        self.received_bytes += count
+        self._spend(count)
+        self._reader.arrived(count)
         return True
 
     def _room(self) -> int:

@@ -86,37 +86,48 @@ def pack_signal(signal: Signal) -> bytes:
 
 
 class FrameReader:
-    """Cuts what arrives into packets. Holds at most one packet beside what `receive` was given last, if drained each time.
+    """Cuts what arrives into packets. Holds at most one packet beside what arrived last, if drained each time.
 
     After a RemoteProtocolError it is of no more use: nobody knows where the next packet begins.
     """
 
     def __init__(self) -> None:
-        self._buffer = bytearray()
-        self._at = 0
+        self._view = memoryview(bytearray())
+        self._at = self._end = 0  # what is held lies between
 
     def receive(self, data: Buffer) -> None:
         """Bytes as they came, in pieces of any size."""
-        if self._at:
-            del self._buffer[: self._at]
-            self._at = 0
-        self._buffer += data
+        self.space(len(data))[:] = data
+        self.arrived(len(data))
+
+    def space(self, size: int) -> memoryview:
+        """Where to put `size` bytes, or fewer: then say with `arrived` how many. Good until the next call of anything here."""
+        held = self._end - self._at
+        if self._end + size > len(self._view):
+            rest = self._view[self._at : self._end]
+            if held + size > len(self._view):
+                self._view = memoryview(bytearray(held + size))
+            self._view[:held] = rest
+            self._at, self._end = 0, held
+        return self._view[self._end : self._end + size]
+
+    def arrived(self, count: int) -> None:
+        self._end += count
 
     def next_packet(self) -> Packet | More:
-        """The next packet, or More.NEEDED. Raises RemoteProtocolError."""
-        buffer, at = self._buffer, self._at
-        begin = at + HEADER.size
-        if len(buffer) < begin:
+        """The next packet, or More.NEEDED; HOT. Raises RemoteProtocolError."""
+        begin = self._at + HEADER.size
+        if self._end < begin:
             return More.NEEDED
-        (header,) = HEADER.unpack_from(buffer, at)
+        (header,) = HEADER.unpack_from(self._view, self._at)
         if header < 0:
             self._at = begin
             return _signal(header)
-        end = begin + _length(header)
-        if len(buffer) < end:
+        end = begin + (header if header <= MAX_PACKET_BYTES else _length(header))
+        if self._end < end:
             return More.NEEDED
         self._at = end
-        payload = bytes(memoryview(buffer)[begin:end])
+        payload = self._view[begin:end].tobytes()
         return expand_line(payload) if header & _COMPRESSED else payload
 
     @property
@@ -128,14 +139,14 @@ class FrameReader:
         held = self.held
         if held < HEADER.size:
             return HEADER.size - held
-        (header,) = HEADER.unpack_from(self._buffer, self._at)
+        (header,) = HEADER.unpack_from(self._view, self._at)
         length = _length(header) if header >= 0 else 0
         return max(HEADER.size + length - held, 0)
 
     @property
     def held(self) -> int:
         """Bytes received and not yet given out."""
-        return len(self._buffer) - self._at
+        return self._end - self._at
 
 
 def _length(header: int) -> int:

@@ -40,6 +40,7 @@ def test_no_limit_is_no_wait() -> None:
     bandwidth.spend(1 << 40)
     assert bandwidth.wait_s() == 0
     assert bandwidth.portion(262_144) == 262_144
+    assert not bandwidth.limited
 
 
 def test_a_portion_is_about_a_tenth_of_a_second() -> None:

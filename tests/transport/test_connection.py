@@ -77,6 +77,17 @@ def test_signs_of_life_are_answered_and_not_seen(peer: Peer) -> None:
     assert peer.packets() == [b"2000 OK\n"]
 
 
+def test_a_look_takes_what_is_here_and_does_not_wait(peer: Peer) -> None:
+    connection = peer.connection()
+    assert connection.look() is None
+    peer.sock.sendall(pack_signal(Signal.HEARTBEAT) + pack_packet(b"meant") + b"\0\0")
+    assert connection.look() == b"meant"
+    assert connection.look() is None
+    peer.sock.close()
+    with pytest.raises(ConnectionLost):
+        connection.look()
+
+
 def test_nothing_is_read_beyond_a_packet_until_it_is_allowed(peer: Peer) -> None:
     connection = peer.connection()
     peer.sock.sendall(pack_packet(b"1000 OK auth\n") + b"\x16\x03\x01 TLS")

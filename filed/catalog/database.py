@@ -222,11 +222,14 @@ def _is_mounted_read_only(directory: Path) -> bool:
 
 
 def _must_exist(path: Path) -> None:
-    if not path.exists():
-        raise CatalogError(
-            f"{path} does not exist: {path.parent} is no Volume directory, or its catalog was lost"
-            f" (then: filed catalog rebuild -s {path.parent})"
-        )
+    if path.exists():
+        return
+    if path.name != CATALOG_FILE:  # not the file, then: a directory of Volumes that is not there
+        raise CatalogError(f"{path} does not exist; a directory of Volumes is made by: filed backup -s {path} PATH...")
+    raise CatalogError(
+        f"{path} does not exist: {path.parent} is no Volume directory, or its catalog was lost"
+        f" (then: filed catalog rebuild -s {path.parent})"
+    )
 
 
 def _refuse_unless_log_is_empty(path: Path, error: sqlite3.Error) -> None:

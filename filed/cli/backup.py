@@ -47,7 +47,9 @@ Examples:
 @click.option(
     "--exclude", multiple=True, metavar="PATTERN", help="Leave out paths that match, as in a FileSet. Repeats."
 )
-@click.option("--max-volume-bytes", default=0, metavar="N", help="Begin another Volume at this size.")
+@click.option(
+    "--max-volume-bytes", type=click.IntRange(0), default=0, metavar="N", help="Begin another Volume at this size."
+)
 @options.as_json
 @options.quiet
 @options.verbose
@@ -122,7 +124,7 @@ def _saved(read: int, stored: int) -> str:
     if not read:
         return "nothing to read"
     share = round(100 * (1 - stored / read))
-    return f"{abs(share)} % saved" if share >= 0 else f"{-share} % larger: many tiny files"
+    return f"{share} % saved" if share >= 0 else f"{-share} % larger: many tiny files"
 
 
 def _report(outcome: Outcome, seconds: float, *, as_json: bool) -> None:
@@ -153,9 +155,7 @@ def _report(outcome: Outcome, seconds: float, *, as_json: bool) -> None:
         number = f" (JobId {outcome.jobid})" if outcome.jobid else ""
         click.echo(f"filed: the Job {what}{number}: {outcome.text}", err=True)
         return
-    saved = (
-        f"{100 * (1 - totals.job_bytes / totals.read_bytes):.0f} % saved" if totals.read_bytes else "nothing to read"
-    )
+    saved = _saved(totals.read_bytes, totals.job_bytes)
     lines = [
         f"JobId {outcome.jobid}, {outcome.level}: {outcome.status.words}",
         f"  {totals.files:,} files, {size_words(totals.read_bytes)} read, {size_words(totals.job_bytes)} stored ({saved})",

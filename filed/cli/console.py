@@ -27,7 +27,7 @@ _PREFIX = {
 
 def size_words(count: float) -> str:
     """12.3 MB: decimal units, three figures."""
-    units = ("B", "kB", "MB", "GB", "TB", "PB")
+    units = ("B", "kB", "MB", "GB", "TB", "PB", "EB")
     value, unit = float(count), 0
     while abs(value) >= 999.5 and unit < len(units) - 1:
         value, unit = value / 1000, unit + 1
@@ -36,9 +36,9 @@ def size_words(count: float) -> str:
 
 def duration_words(seconds: float) -> str:
     """1 h 02 min, 3 min 20 s, 4.2 s."""
-    if seconds < 60:
-        return f"{seconds:.1f} s"
-    minutes, rest = divmod(int(seconds), 60)
+    if (tenths := round(seconds, 1)) < 60:
+        return f"{tenths:.1f} s"
+    minutes, rest = divmod(int(tenths), 60)
     if minutes < 60:
         return f"{minutes} min {rest:02d} s"
     hours, minutes = divmod(minutes, 60)

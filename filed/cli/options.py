@@ -121,8 +121,14 @@ def parse_digest(text: str) -> Signature | None:
 
 
 def path_bytes(text: str) -> bytes:
-    """A path as given, absolute, `.` and `..` taken out without following links; bytes as the file system has them."""
-    return os.fsencode(os.path.normpath(Path.cwd() / text))
+    """A path as given, absolute, `.` and `..` taken out without following links; bytes as the file system has them.
+
+    Raises UsageError for an empty one: a variable that was never set must not mean the current directory.
+    """
+    if not text:
+        raise click.UsageError("a PATH is empty; for the current directory give .")
+    whole = os.path.normpath(Path.cwd() / text)
+    return os.fsencode("/" + whole.lstrip("/"))  # POSIX lets two slashes at the front stand
 
 
 def host_name() -> str:

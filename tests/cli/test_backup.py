@@ -100,3 +100,52 @@ def test_the_storage_may_come_from_the_environment(
     (tmp_path / "file").write_text("x")
     assert filed("backup", tmp_path / "file").code == 0
     assert (tmp_path / "v" / "Vol-0001").exists()
+
+
+def test_a_file_that_gets_larger_is_not_called_saved(filed: Filed, tmp_path: Path) -> None:
+    (tmp_path / "tiny").write_text("x")
+    out = filed("backup", "-s", tmp_path / "v", tmp_path / "tiny").out
+    assert "% larger: many tiny files" in out
+    assert "-" not in out.splitlines()[1]
+
+
+@pytest.mark.parametrize("size", ["-1", "many"])
+def test_a_volume_has_a_size_or_none(filed: Filed, tmp_path: Path, size: str) -> None:
+    said = filed("backup", "-s", tmp_path / "v", "--max-volume-bytes", size, "/etc")
+    assert said.code == 1
+    assert "--max-volume-bytes" in said.err
+    assert not (tmp_path / "v").exists()
+
+
+@pytest.mark.parametrize(
+    "words", [("--compress", "none"), ("--digest", "md5"), ("--exclude", "*.x"), ("--encrypt", "/k.pem"),
+              ("--max-volume-bytes", "9")]
+)  # fmt: skip
+def test_what_a_conf_says_is_not_said_twice(filed: Filed, tmp_path: Path, words: tuple[str, ...]) -> None:
+    said = filed("backup", "-c", tmp_path / "filed.conf", *words)
+    assert said.code == 1
+    assert "with a conf, its FileSet, Storage and FileDaemon say how; --level and -s may differ" in said.err
+
+
+def test_the_json_document_keeps_its_keys(filed: Filed, saved: Saved) -> None:
+    assert list(filed("backup", "-s", saved.volumes, "--json", saved.source).json) == [
+        "jobid", "level", "status", "files", "bytes", "read_bytes", "stored_bytes", "deleted", "errors", "warnings",
+        "volumes", "seconds", "text",
+    ]  # fmt: skip
+
+
+def test_a_job_of_a_conf_is_saved_where_the_conf_says(filed: Filed, tmp_path: Path) -> None:
+    (tmp_path / "source").mkdir()
+    (tmp_path / "source" / "file").write_text("x")
+    conf = tmp_path / "filed.conf"
+    conf.write_text(
+        "Job { Name = Nightly; Level = Incremental; FileSet = F; Storage = S }\n"
+        f'FileSet {{ Name = F; Include {{ Options {{ Signature = MD5 }} File = "{tmp_path}/source" }} }}\n'
+        f'Storage {{ Name = S; Archive Device = "{tmp_path}/v" }}\n'
+    )
+    assert "doing a Full instead of an Incremental" in filed("backup", "-c", conf).err
+    assert filed("backup", "-c", conf, "--job", "Nightly", "--json").json["level"] == "Incremental"
+    assert filed("backup", "-c", conf, "--level", "full", "-s", tmp_path / "other", "--json").json["jobid"] == 1
+    assert [job["name"] for job in filed("jobs", "-c", conf, "--json").json] == ["Nightly", "Nightly"]
+    assert filed("verify", "-c", conf, "--disk").code == 0
+    assert filed("backup", "-c", conf, "--job", "Weekly").code == 1

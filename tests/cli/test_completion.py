@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 
 import pytest
 
 from filed.cli.main import COMMANDS
 from tests.cli.conftest import Filed
+from tests.system.program import PROGRAM
 
 
 @pytest.mark.parametrize("shell", ["bash", "zsh", "fish"])
@@ -36,3 +38,19 @@ def test_what_bash_asks_for_is_every_command(filed: Filed, monkeypatch: pytest.M
 
 def test_an_unknown_shell_is_a_wrong_argument(filed: Filed) -> None:
     assert filed("completion", "csh").code == 1
+
+
+def completed(*words: str) -> list[str]:
+    """What bash would be offered for the last word."""
+    env = os.environ | {
+        "_FILED_COMPLETE": "bash_complete",
+        "COMP_WORDS": " ".join(("filed", *words)),
+        "COMP_CWORD": str(len(words)),
+    }
+    ran = subprocess.run([PROGRAM], env=env, capture_output=True, text=True, check=True)
+    return [line.partition(",")[2] for line in ran.stdout.splitlines()]
+
+
+def test_options_and_their_values_are_completed() -> None:
+    assert completed("backup", "--lev") == ["--level"]
+    assert completed("restore", "--replace", "if") == ["ifnewer", "ifolder"]

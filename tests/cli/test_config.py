@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
+
+import pytest
 
 from tests.cli.conftest import Filed
 
@@ -37,3 +40,51 @@ def test_a_conf_that_is_none_is_an_error_at_its_line(filed: Filed, tmp_path: Pat
     assert said.code == 1
     assert "Traceback" not in said.err
     assert f"{conf}:" in said.err
+
+
+def test_a_conf_for_both_is_counted_for_both(filed: Filed, tmp_path: Path) -> None:
+    conf = tmp_path / "filed.conf"
+    conf.write_text(GOOD + f"FileDaemon {{ Name = fd; WorkingDirectory = {tmp_path}; Pid Directory = {tmp_path} }}\n"
+                    "Director { Name = d; Password = secret }\n")  # fmt: skip
+    conf.chmod(0o600)
+    said = filed("config", "check", conf)
+    assert said.out == f"{conf} is right: 1 Jobs for `filed backup`, 1 Directors for the daemon\n"
+
+
+def test_a_warning_leaves_it_right(filed: Filed, tmp_path: Path) -> None:
+    conf = tmp_path / "filed.conf"
+    conf.write_text(GOOD.replace("Storage = S }", "Storage = S; Priority = 3 }", 1))
+    said = filed("config", "check", conf)
+    assert said.code == 0
+    assert said.err.startswith(f"Warning: {conf}:2:")
+    assert '"Priority" has no effect' in said.err
+
+
+@pytest.mark.parametrize(
+    ("before", "after", "told"),
+    [
+        ("FileSet = F;", "FileSet = G;", r':2:1: Job "J" names FileSet "G", and there is no such resource'),
+        ('Archive Device = "/mnt/disk"', "", r':4:1: .*"Archive Device"'),
+        ("File = /etc", "Options { compression = GZIP99 } File = /etc", r":3:\d+: .*GZIP99"),
+        ("Job {", "Pool { Name = P }\nJob {", r':2:1: "Pool" is not a resource'),
+    ],
+)
+def test_what_is_wrong_is_said_with_its_place(filed: Filed, tmp_path: Path, before: str, after: str, told: str) -> None:
+    conf = tmp_path / "filed.conf"
+    conf.write_text(GOOD.replace(before, after, 1))
+    said = filed("config", "check", conf)
+    assert (said.code, said.out) == (1, "")
+    assert re.match(f"Error: {re.escape(str(conf))}{told}", said.err)
+
+
+def test_every_fault_is_told_not_only_the_first(filed: Filed, tmp_path: Path) -> None:
+    conf = tmp_path / "filed.conf"
+    conf.write_text(GOOD.replace("Storage = S }", "Storage = T }").replace("File = /etc", "Fiel = /etc"))
+    assert filed("config", "check", conf).err.count("Error: ") == 2
+
+
+def test_a_conf_that_is_not_there_cannot_be_read(filed: Filed, tmp_path: Path) -> None:
+    said = filed("config", "check", tmp_path / "nix")
+    assert said.code == 1
+    assert "cannot read" in said.err
+    assert "No such file or directory" in said.err

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from contextlib import redirect_stderr
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -9,6 +11,7 @@ from hypothesis import strategies as st
 from filed.cli import console as module
 from filed.cli.console import Console, duration_words, size_words
 from filed.job.outcome import Severity
+from tests.cli.screen import terminal
 
 
 @pytest.mark.parametrize(
@@ -30,6 +33,7 @@ def test_a_size_in_words_is_never_long(count: int) -> None:
         (0.04, "0.0 s"),
         (4.2, "4.2 s"),
         (59.9, "59.9 s"),
+        (59.97, "1 min 00 s"),
         (200, "3 min 20 s"),
         (3600, "1 h 00 min"),
         (90061, "25 h 01 min"),
@@ -93,11 +97,42 @@ def test_quiet_shows_no_progress(capsys: pytest.CaptureFixture[str], monkeypatch
     assert capsys.readouterr().err == ""
 
 
-def test_on_a_terminal_there_is_a_bar_and_messages_stand_above_it(
+def test_no_time_is_promised_when_nobody_knows_how_much_there_is(
     capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(module.sys.stderr, "isatty", lambda: True)
-    with Console("backup", quiet=False, verbose=False) as console:
-        console.progress(5, 10, 20)
-        console.message(Severity.WARNING, "[red]a file[/red] has changed")
-    assert "Warning: [red]a file[/red] has changed" in capsys.readouterr().err
+    now = [100.0]
+    monkeypatch.setattr(module.time, "monotonic", lambda: now[0])
+    console = Console("verify", quiet=False, verbose=False)
+    for files, read, expected in ((2, 3_000_000, 0), (3, 0, 10)):
+        now[0] += module.PLAIN_EVERY_S
+        console.progress(files, read, expected)
+    assert capsys.readouterr().err == "verify: 2 files, 3 MB, 100 kB/s\nverify: 3 files, 0 B, 0 B/s\n"
+
+
+@given(st.integers(0, 10**17))
+def test_a_size_in_words_is_off_by_half_a_percent_at_most(count: int) -> None:
+    number, unit = size_words(count).split()
+    factor = 1000 ** ["B", "kB", "MB", "GB", "TB", "PB"].index(unit)
+    assert abs(float(number) * factor - count) <= max(count * 0.005, 0.5)
+
+
+def test_a_terminal_gets_a_bar_that_goes_away_and_messages_that_stay(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("TERM", "xterm")
+    long = "/" + "long/" * 60  # more than a line
+    with terminal() as screen, redirect_stderr(screen.file):
+        with Console("restore", quiet=False, verbose=False) as console:
+            console.progress(4321, 5_000_000, 10_000_000)
+            console.message(Severity.WARNING, f"[bold]no markup[/bold] {long}")
+        shown = screen.shown()
+    assert f"Warning: [bold]no markup[/bold] {long}" in shown
+    assert "4,321 files" in shown
+    assert shown.endswith("\x1b[2K"), "the bar is wiped"
+
+
+def test_quiet_means_no_bar_on_a_terminal_either(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("TERM", "xterm")
+    with terminal() as screen, redirect_stderr(screen.file):
+        with Console("backup", quiet=True, verbose=False) as console:
+            console.progress(1, 2, 3)
+            console.message(Severity.ERROR, "bad")
+        assert screen.shown() == "Error: bad\r\n"

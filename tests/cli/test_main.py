@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import signal
 import subprocess
 import sys
 from pathlib import Path
@@ -12,6 +14,7 @@ import filed as package
 from filed.cli.main import COMMANDS, cli, main
 from tests.agents.compile import ROOT
 from tests.cli.conftest import Filed
+from tests.system.program import Running
 
 
 def test_help_lists_every_command_and_the_exit_codes(filed: Filed) -> None:
@@ -79,3 +82,21 @@ def test_an_unknown_name_is_no_command() -> None:
     import click
 
     assert cli.get_command(click.Context(cli), "nonsense") is None
+
+
+def test_ctrl_c_outside_of_a_job_ends_as_a_shell_has_it(tmp_path: Path) -> None:
+    conf = tmp_path / "conf"
+    os.mkfifo(conf)
+    running = Running("config", "check", conf)
+    writer = os.open(conf, os.O_WRONLY)  # waits until the command reads its conf
+    os.kill(running.pid, signal.SIGINT)
+    said = running.ended(code=130)
+    os.close(writer)
+    assert "Traceback" not in said.err
+
+
+@pytest.mark.parametrize("words", [("catalog",), ("agent",), ("config",), ()])
+def test_a_group_alone_shows_its_commands_and_did_nothing(filed: Filed, words: tuple[str, ...]) -> None:
+    said = filed(*words)
+    assert (said.code, said.out) == (1, "")
+    assert "Commands:" in said.err

@@ -3,9 +3,13 @@
 from __future__ import annotations
 
 import os
+import re
 from pathlib import Path
 
+import click
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from filed.cli.options import (
     host_name,
@@ -17,6 +21,7 @@ from filed.cli.options import (
 )
 from filed.errors import ConfigError
 from filed.fileset import Compression, CompressionKind, Signature
+from tests.cli.conftest import Filed, Saved
 
 
 @pytest.mark.parametrize(
@@ -82,3 +87,66 @@ def test_a_storage_is_needed_and_made_absolute(tmp_path: Path, monkeypatch: pyte
 def test_a_host_name_is_short() -> None:
     assert host_name()
     assert "." not in host_name()
+
+
+@pytest.mark.parametrize(
+    ("text", "path"),
+    [("//etc", b"/etc"), ("///etc//x/./y/../z", b"/etc/x/z"), ("/", b"/"), ("//", b"/"), ("/..", b"/")],
+)
+def test_a_path_begins_with_one_slash(text: str, path: bytes) -> None:
+    assert path_bytes(text) == path
+
+
+@given(st.binary(min_size=1, max_size=40).filter(lambda name: b"\0" not in name))
+def test_any_path_is_a_fixed_point(name: bytes) -> None:
+    once = path_bytes(os.fsdecode(name))
+    assert path_bytes(os.fsdecode(once)) == once
+    assert re.fullmatch(rb"(?s)/|(/(?!\.{1,2}(/|$))[^/]+)+", once)
+
+
+def test_an_empty_path_is_not_the_current_directory(filed: Filed, tmp_path: Path) -> None:
+    with pytest.raises(click.UsageError, match=r"a PATH is empty; for the current directory give \."):
+        path_bytes("")
+    assert filed("backup", "-s", tmp_path / "v", "").code == 1
+    assert not (tmp_path / "v").exists()
+
+
+ASKING = [
+    ("backup", "/etc"),
+    ("restore", "--where", "/tmp/never"),
+    ("jobs",),
+    ("ls",),
+    ("find", "x"),
+    ("diff", 1, 2),
+    ("verify",),
+    ("prune",),
+    ("catalog", "check"),
+    ("catalog", "rebuild"),
+]
+
+
+@pytest.mark.parametrize("words", ASKING)
+def test_every_command_that_needs_a_directory_asks_for_it(
+    filed: Filed, monkeypatch: pytest.MonkeyPatch, words: tuple[object, ...]
+) -> None:
+    monkeypatch.delenv("FILED_STORAGE", raising=False)
+    said = filed(*words)
+    assert (said.code, said.out) == (1, "")
+    assert "which directory of Volumes? Give -s DIR, set FILED_STORAGE, or name a conf with -c." in said.err
+
+
+@pytest.mark.parametrize("words", ASKING[1:])
+def test_a_directory_that_is_not_there_is_named_itself(filed: Filed, tmp_path: Path, words: tuple[object, ...]) -> None:
+    place = tmp_path / "nowhere"
+    said = filed(*words, "-s", place)
+    assert said.code == 1
+    assert said.err.startswith(f"filed: {place} ")
+    assert f"{tmp_path} " not in said.err
+    assert not place.exists()
+
+
+def test_a_conf_names_the_directory_too(filed: Filed, saved: Saved, tmp_path: Path) -> None:
+    conf = tmp_path / "filed.conf"
+    conf.write_text(f'Storage {{ Name = S; Archive Device = "{saved.volumes}" }}')
+    assert len(filed("jobs", "-c", conf, "--json").json) == 2
+    assert filed("catalog", "check", "-c", conf).out == "the catalog is sound\n"

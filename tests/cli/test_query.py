@@ -100,3 +100,31 @@ def test_a_job_that_is_not_there_is_an_error(filed: Filed, saved: Saved) -> None
 def test_a_time_that_no_calendar_has_is_shown_as_a_number() -> None:
     assert _when(10**18) == f"@{10**18}"
     assert _when(0).startswith("19")
+
+
+def test_find_in_a_job_that_is_not_there_is_an_error(filed: Filed, saved: Saved) -> None:
+    said = filed("find", "-s", saved.volumes, "--job", 99, "*")
+    assert said.code == 1
+    assert "JobId 99 is not in the catalog" in said.err
+
+
+def test_a_path_with_two_slashes_at_the_front_is_found(filed: Filed, saved: Saved) -> None:
+    assert f"{saved.source}/a" in filed("ls", "-s", saved.volumes, f"/{saved.source}").out.splitlines()
+
+
+def test_documents_keep_their_keys(filed: Filed, saved: Saved) -> None:
+    """Programs read them."""
+    assert list(filed("ls", "-s", saved.volumes, "--json").json[0]) == [
+        "path", "jobid", "fileindex", "type", "link", "mode", "uid", "gid", "size", "mtime", "digest",
+    ]  # fmt: skip
+    assert filed("find", "-s", saved.volumes, "--json", "link").json[0]["link"] == "a"
+    assert list(filed("diff", "-s", saved.volumes, "--json", 1, 2).json[0]) == ["change", "path", "what"]
+    assert {"jobid", "job", "name", "client", "level", "status", "start_time", "end_time", "base_jobid"} <= set(
+        filed("jobs", "-s", saved.volumes, "--json").json[0]
+    )
+
+
+def test_diff_of_paths_tells_of_those_alone(filed: Filed, saved: Saved) -> None:
+    rows = filed("diff", "-s", saved.volumes, 1, 2, saved.source / "b").out.splitlines()
+    assert rows == [f"- {saved.source}/b"]
+    assert filed("diff", "-s", saved.volumes, 1, 2, saved.source / "sub").code == 0

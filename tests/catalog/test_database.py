@@ -93,15 +93,11 @@ def make_and_close(path: Path) -> None:
 
 
 def test_many_may_make_the_catalog_at_once(tmp_path: Path) -> None:
-    spawn = multiprocessing.get_context("fork")
-    for number in range(20):
-        (tmp_path / str(number)).mkdir()
-        processes = [spawn.Process(target=make_and_close, args=(tmp_path / str(number),)) for _ in range(4)]
-        for process in processes:
-            process.start()
-        for process in processes:
-            process.join()
-        assert [process.exitcode for process in processes] == [0, 0, 0, 0]
+    spawn = multiprocessing.get_context("spawn")
+    with spawn.Pool(4) as pool:
+        for number in range(40):
+            (tmp_path / str(number)).mkdir()
+            pool.map(make_and_close, [tmp_path / str(number)] * 4, chunksize=1)
 
 
 def test_a_disk_mounted_read_only_is_named_as_such(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

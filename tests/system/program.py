@@ -12,6 +12,7 @@ import sys
 import tempfile
 import time
 import traceback
+import warnings
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -45,6 +46,13 @@ class Ran:
         return f"filed {' '.join(self.arguments)}: exit code {self.code}\n{self.out}{self.err}"
 
 
+def fork() -> int:
+    """os.fork, also below a test runner with threads of its own: the child uses none of them."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", DeprecationWarning)
+        return os.fork()
+
+
 class Running:
     """A command that has been started, in a session of its own."""
 
@@ -55,7 +63,7 @@ class Running:
         self._out, self._err = tempfile.TemporaryFile(), tempfile.TemporaryFile()  # noqa: SIM115  closed by `ended`
         sys.stdout.flush()
         sys.stderr.flush()
-        self.pid = os.fork()
+        self.pid = fork()
         if self.pid == 0:
             os.setsid()
             _child(self.words, self._out.fileno(), self._err.fileno(), user, before)

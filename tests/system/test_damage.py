@@ -12,7 +12,7 @@ import pytest
 
 from tests.system.conftest import Store, restored, some_files
 from tests.system.odd_tree import noise
-from tests.system.program import Running, wait_until
+from tests.system.program import Running, fork, wait_until
 from tests.system.trees import Directory, File, assert_same, differences, plant, survey
 
 FLIPS = int(os.environ.get("FILED_FLIPS", "24"))
@@ -171,7 +171,7 @@ def test_a_catalog_that_somebody_holds_is_waited_for(memory: Path) -> None:
     tree, store = some_files(memory, 3), Store(memory / "volumes")
     store.backup("full", tree)
     holds = memory / "holds"
-    holder = os.fork()
+    holder = fork()
     if holder == 0:
         connection = sqlite3.connect(store.path / "catalog.sqlite", isolation_level=None)
         connection.execute("BEGIN IMMEDIATE")

@@ -11,7 +11,7 @@ import pytest
 
 from tests.system.conftest import KEYS, Store
 from tests.system.odd_tree import GIB, MIB, kinds, odd_tree
-from tests.system.program import NOBODY, become, filed
+from tests.system.program import NOBODY, become, filed, fork
 from tests.system.trees import Directory, File, assert_same, plant, restorable, survey
 
 ROOT = os.geteuid() == 0
@@ -158,7 +158,7 @@ def test_a_hundred_thousand_small_files(memory: Path) -> None:
 
 def _as_user(action: object) -> None:
     """Call it in a child that is nobody."""
-    pid = os.fork()
+    pid = fork()
     if pid == 0:
         code = 1
         try:

@@ -20,6 +20,9 @@ import datasets
 from contenders import Contender, contenders
 from measure import Cost, MeasuredProgramError, median, run, warm
 
+# Repositories of more files stay until the end: for a minute or more ext4 passes over the inodes of deleted files, one by
+# one, so that whoever creates files next would pay for the deletion (measured: five times the time of a restore).
+MANY_FILES = 1_000
 ROUNDS = {"small": 5, "text": 3, "random": 3}
 
 
@@ -38,12 +41,11 @@ class Round:
     stored: int
 
 
-def once(contender: Contender, tree: Path, scratch: Path) -> Round:
-    """The repository and what was restored are gone afterwards. Raises MeasuredProgramError."""
-    repository = scratch / "repository"
+def once(contender: Contender, tree: Path, repository: Path) -> Round:
+    """Measure one contender. repository: where it and the restored tree go, new. Raises MeasuredProgramError."""
     repository.mkdir()
     contender.prepare(repository)
-    log = scratch / "output.txt"
+    log = repository.with_suffix(".log")
     warm(tree)
     full = run(contender.full(repository, tree), contender.env, log)
     size = stored(repository)
@@ -56,7 +58,6 @@ def once(contender: Contender, tree: Path, scratch: Path) -> Round:
     back = next(path for path in where.rglob(tree.name) if path.is_dir())
     if datasets.size(back) != datasets.size(tree):
         raise MeasuredProgramError(f"{contender.name} did not restore everything")
-    shutil.rmtree(repository)
     return Round(full, again, restore, size)
 
 
@@ -85,8 +86,11 @@ def table(tree: Path, rounds: int, names: list[str], scratch: Path) -> str:
     rounds_of: dict[str, list[Round]] = defaultdict(list)
     for turn in range(rounds):
         for name in names:
-            one = once(everybody[name], tree, scratch)
+            repository = scratch / f"{name.replace(' ', '-')}-{turn}"
+            one = once(everybody[name], tree, repository)
             rounds_of[name].append(one)
+            if files < MANY_FILES:
+                shutil.rmtree(repository)
             seconds = ", ".join(f"{cost.wall_s:.2f}" for cost in (one.full, one.again, one.restore))
             print(f"  {tree.name} {turn + 1}/{rounds} {name}: {seconds} s", flush=True)
     lines = [

@@ -187,7 +187,7 @@ def _instance(  # noqa: PLR0917  each is one of the parts that meet here
     return Instance(agent, services, matcher, part, line, command)
 
 
-_PLUGIN_OPTION = re.compile(r"""\s*([A-Za-z][\w-]*)\s*=\s*("(?:[^"\\\\]|\\\\.)*"|[^,"]*?)\s*(?:,|$)""")
+_PLUGIN_OPTION = re.compile(r"""\s*([A-Za-z][\w-]*)\s*=\s*("(?:[^"\\]|\\.)*"|[^,"]*?)\s*(?:,|$)""")
 
 
 def parse_plugin_line(line: str) -> tuple[tuple[str, str], ...]:

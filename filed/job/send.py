@@ -112,6 +112,7 @@ class Sending:
         self._complete: list[bytes] = []
         self._incomplete: list[bytes] = []
         self._batch: _Batch | None = None
+        self._passed_over: list[PassedName] = []  # other names of the inode at hand, to be sent behind it
         self._awaited: dict[int, Inode] = {}  # first names whose digest has not gone out yet
         self._put = queue.put
 
@@ -256,18 +257,19 @@ class Sending:
         link = page.link(entry) if entry.link_len else b""
         if not streams & DATA_BIT:
             file_index = self._attributes(entry, path, keeping, link, with_data=False)
+            self._first_name(inode, file_index, chosen, digested=False)
             for stream, data in meta:
                 self._put(file_index, stream, data)
         elif (inline := page.inline(entry)) is not None:
             entry = entry._replace(size=len(inline)) if entry.size != len(inline) else entry
             file_index = self._attributes(entry, path, keeping, link, with_data=True)
-            self._expect_digest(inode, file_index, keeping)
+            self._first_name(inode, file_index, chosen, digested=keeping.digested)
             keeping.encoder.small(file_index, inline, meta, packed=packed)
             self._place.totals.read_bytes += len(inline)
         else:
             file_index = self._streamed(lister.job, entry, chosen, link, meta, inode)
         if inode is not None:
-            for passed in self._links.saved(inode, file_index, path):
+            for passed in self._passed_over:
                 stat = decode_stat(passed.lstat)._replace(link_fi=file_index)
                 self._link(inode, First(file_index, path), passed.path, encode_stat(stat), passed.extended)
 
@@ -311,10 +313,10 @@ class Sending:
         for stream, data in meta:
             item.meta(stream, data)
         if how is Status.OK:
-            if digested:
-                self._expect_digest(inode, file_index, keeping)
+            self._first_name(inode, file_index, chosen, digested=digested and keeping.digested)
             item.finish(length)
         else:
+            self._first_name(inode, file_index, chosen, digested=False)
             item.abandon()
         if changed:
             self._place.error(changed)
@@ -426,9 +428,12 @@ class Sending:
         self._links.passed(inode, PassedName(path, lstat, encode_entry_nanoseconds(entry)))
         return True
 
-    def _expect_digest(self, inode: Inode | None, file_index: int, keeping: Keeping) -> None:
-        if inode is not None and keeping.digested:
-            self._awaited[file_index] = inode
+    def _first_name(self, inode: Inode | None, file_index: int, chosen: _Chosen, *, digested: bool) -> None:
+        """Remember under which name an inode is saved. Before its digest goes out, which may be at once."""
+        if inode is not None:
+            self._passed_over = self._links.saved(inode, file_index, chosen.path)
+            if digested:
+                self._awaited[file_index] = inode
 
     # -- deletions ------------------------------------------------------------------------------------------------
 

@@ -10,7 +10,7 @@ from typing import Final
 
 from filed.catalog import JobMedia
 from filed.errors import ConnectionLost, LocalProtocolError, RemoteProtocolError, VolumeError
-from filed.storage.daemon_session import STALL_S, answer, ask, refused
+from filed.storage.daemon_session import STALL_S, answer, ask, leave, refused
 from filed.storage.session import JobTotals
 from filed.transport import Connection
 from filed.volume import Buffer, Session
@@ -140,7 +140,7 @@ class DaemonAppendSession:
                 f"its messages tell more"
             )
         self._done = True
-        connection.take_leave()
+        leave(connection)
         return []
 
     def abandon(self) -> None:

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from typing import Final
 
 from filed.errors import RemoteProtocolError, VolumeError
-from filed.storage.daemon_session import STALL_S, ask, refused
+from filed.storage.daemon_session import STALL_S, ask, leave, refused
 from filed.transport import Connection
 from filed.volume import Record, Session
 from filed.wire.frame import Packet, Signal
@@ -81,7 +81,7 @@ class DaemonReadSession:
                 f"{connection.peer} says that the session is not good: status {closed.letter} ({closed.status}); "
                 f"its messages tell more"
             )
-        connection.take_leave()
+        leave(connection)
 
     def abandon(self) -> None:
         """Cut the connection. Never raises."""

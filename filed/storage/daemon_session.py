@@ -13,9 +13,18 @@ from typing import Final
 
 from filed.config.keys import NO_TLS, Tls
 from filed.errors import AuthenticationError, RemoteProtocolError, VolumeError
-from filed.transport import DIALOGUE_TIMEOUT_S, Bandwidth, Connection, check_name, client_context, connect, tls_need
+from filed.transport import (
+    DIALOGUE_TIMEOUT_S,
+    Bandwidth,
+    Connection,
+    check_name,
+    client_context,
+    connect,
+    tls_need,
+)
 from filed.volume import Session
 from filed.wire.auth import Challenge, MutualProof, Proof, StartTls, TlsNeed, wants_tls
+from filed.wire.frame import Signal
 from filed.wire.storage import (
     NO_CAPABILITIES,
     Hello,
@@ -156,6 +165,11 @@ def answer(connection: Connection, request: Request, timeout_s: float = DIALOGUE
     if isinstance(reply, Refusal):
         raise refused(connection, reply)
     return reply
+
+
+def leave(connection: Connection) -> None:
+    """The end of a closed session. The Storage Daemon's last word is an EOD; then it waits for us to go."""
+    connection.take_leave(last=Signal.EOD)
 
 
 def refused(connection: Connection, refusal: Refusal) -> VolumeError:

@@ -22,6 +22,7 @@ from filed.wire.stream import Buffer
 
 DIALOGUE_TIMEOUT_S: Final = 180.0
 """A peer that owes an answer to something simple; the real daemons give a response to a challenge as long."""
+LEAVE_TIMEOUT_S: Final = 2.0
 RECEIVE_BYTES: Final = 262_144
 KEEPALIVE: Final = {"TCP_KEEPIDLE": 60, "TCP_KEEPINTVL": 30, "TCP_KEEPCNT": 5}
 """A machine that is gone without a word is noticed after about three minutes, also where nothing is due for days."""
@@ -257,17 +258,19 @@ class Connection:
         with contextlib.suppress(OSError, ValueError):
             self._sock.close()
 
-    def take_leave(self, timeout_s: float = 2.0) -> None:
-        """TERMINATE, then wait a moment for the peer to close first: one that still writes takes a cut for a fault."""
+    def take_leave(self, last: Signal = Signal.TERMINATE, timeout_s: float = LEAVE_TIMEOUT_S) -> None:
+        """TERMINATE, then wait a moment for the peer's `last` word or its closing: one that still writes takes a cut for a fault.
+
+        Never raises.
+        """
         self.phase = "the end of the conversation"
-        with contextlib.suppress(FiledError, OSError):
+        with contextlib.suppress(FiledError, OSError, ValueError):
             self.send(Signal.TERMINATE, timeout_s=timeout_s)
             until = self._clock() + timeout_s
-            while self.receive(max(until - self._clock(), 0.0)) is not Signal.TERMINATE:
+            while self.receive(max(until - self._clock(), 0.0)) not in (last, Signal.TERMINATE):
                 pass
-        if self._tls is not None:
-            with contextlib.suppress(OSError, ValueError):
-                self._tls.unwrap()  # says good-bye to the peer's TLS, and does not wait for an answer
+            if self._tls is not None:
+                self._tls.unwrap()  # says the end of our half, and does not wait for the other's
         self.close()
 
     # -- small things ---------------------------------------------------------------------------------------------

@@ -3,13 +3,15 @@
  * trace: an agent that writes down each call it gets, and lists what a plan tells it. For tests of the order of calls, of
  * journals, of states: what an agent does is data of the test. README.md has the plan's format.
  *
- * -DID, -DFORMAT, -DFEATURES, -DCLAIM and -DALIAS make other agents of the same source; -DCHATTER=n one that prints n lines.
+ * -DID, -DFORMAT, -DFEATURES, -DCLAIM and -DALIAS make other agents of the same source; -DCHATTER=n one that prints n
+ * lines, -DFORGE one that writes to every socket it finds.
  */
 #define _GNU_SOURCE
 #include <fcntl.h>
 #include <pthread.h>
 #include <stdarg.h>
 #include <stdlib.h>
+#include <sys/stat.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -251,6 +253,13 @@ static bp_status BPLUGIN_CALL option(bp_agent *agent, const char *key, const cha
 static bp_status BPLUGIN_CALL ready(bp_agent *agent)
 {
   tell(agent, "ready");
+#ifdef FORGE
+  for (int fd = 3; fd < 64; fd++) {
+    struct stat status;
+    if (!fstat(fd, &status) && S_ISSOCK(status.st_mode) && write(fd, "{\"event\": forged\n", 17) < 0)
+      return BP_E_FAIL;
+  }
+#endif
 #ifdef CHATTER
   for (int i = 0; i < CHATTER; i++)
     puts("chatter");

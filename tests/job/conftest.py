@@ -1,0 +1,58 @@
+"""A workplace whose messages can be read, and whole Jobs of the agents of the tests."""
+
+from __future__ import annotations
+
+import os
+import socket
+from collections.abc import Iterator
+from contextlib import closing
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+
+from filed.agents.pulse import Pulse
+from filed.cli.agents import shipped_agents
+from filed.job.channel import Event, Receiver, Sender
+from filed.job.workplace import Workplace
+from tests.system_agents.conftest import agents_dir, bad_with_fetch  # noqa: F401  fixtures
+from tests.system_agents.jobs import Place
+
+
+@dataclass
+class Desk:
+    """A workplace and the parent's end of it. ring: what a cancel writes to."""
+
+    place: Workplace
+    sock: socket.socket
+    ring: int
+
+    def events(self) -> list[Event]:
+        """What was sent up to now."""
+        self.sock.setblocking(False)
+        receiver, found = Receiver(), []
+        while True:
+            try:
+                data = self.sock.recv(1 << 16)
+            except BlockingIOError:
+                return found
+            found += receiver.feed(data)
+
+    def texts(self) -> list[str]:
+        return [str(event["text"]) for event in self.events() if event["event"] == "message"]
+
+
+@pytest.fixture
+def desk() -> Iterator[Desk]:
+    ours, theirs = socket.socketpair()
+    bell, ring = os.pipe()
+    with closing(ours), closing(theirs):
+        yield Desk(Workplace(Sender(theirs), Pulse(), bell), ours, ring)
+    os.close(bell)
+    os.close(ring)
+
+
+@pytest.fixture
+def jobs(tmp_path: Path, agents_dir: Path) -> Place:  # noqa: F811
+    """Whole Jobs into a directory of Volumes; the shipped agents are there, too."""
+    return Place(tmp_path / "volumes", (agents_dir, shipped_agents()))

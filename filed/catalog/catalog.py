@@ -171,6 +171,18 @@ class Catalog:
             self._sweep(job_id)
         return ended
 
+    def dead_sessions(self) -> set[tuple[int, int]]:
+        """VolSessionId and VolSessionTime of Jobs that failed under this catalog's eyes: nothing on a Volume is theirs.
+
+        Not of those that a rebuild found without an end. Theirs may lie on a Volume that was away at the time.
+        """
+        return set(
+            self.database.rows(
+                "SELECT vol_session_id, vol_session_time FROM job WHERE status NOT IN ('T', 'W', 'R')"
+                " AND job_id NOT IN (SELECT job_id FROM job_media)"
+            )
+        )
+
     def remove_jobs(self, job_ids: Iterable[int]) -> None:
         """Jobs leave the catalog, with all that belongs to them. `retention.plan_prune` says which may."""
         leaving = list(job_ids)

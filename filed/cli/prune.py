@@ -41,6 +41,8 @@ def prune(
     problems: list[str] = []
     with Catalog.open(path) as catalog:
         catalog.reconcile(time.time())
+        if not dry_run:  # once their Jobs are pruned, nobody knows whose they are
+            directory.take_back(catalog.dead_sessions().__contains__)
         plan = catalog.prune_plan(Retention(keep_after=keep_after, keep_fulls=keep_fulls))
         if not dry_run:
             problems = _remove(catalog, directory, plan)

@@ -50,6 +50,7 @@ def backup(job: BackupJob, place: Workplace) -> Outcome:
     with Catalog.open(job.directory, create=not directory.volumes()) as catalog:
         for dead in catalog.reconcile(time.time()):
             place.info(f"Job {dead.job} (JobId {dead.job_id}) had died without a word; it is marked as failed")
+        directory.take_back(catalog.dead_sessions().__contains__, place.info)
         base = choose_base(catalog, job, place)
         row = catalog.begin_job(_new_job(job, base), time.time())
         place.started(row.job_id, base.level.name.capitalize())

@@ -14,6 +14,7 @@ from filed import __version__
 from filed.catalog import JobMedia
 from filed.errors import VolumeError
 from filed.storage.append import VolumeAppendSession
+from filed.storage.dead import take_back
 from filed.storage.read import check_volume_name, read_session
 from filed.storage.scan import ScannedSession, scan
 from filed.storage.sequence import Sequence
@@ -150,6 +151,10 @@ class VolumeDirectory:
             with contextlib.suppress(OSError):
                 if path.stat(follow_symlinks=False).st_mtime < self._clock() - STALE_S:
                     path.unlink()
+
+    def take_back(self, dead: Callable[[Session], bool], report: Callable[[str], None] = _quiet) -> None:
+        """Remove what Jobs that were killed have left. dead: did this session end without being good?"""
+        take_back(self.path, [name for name in self.volumes() if _OUR_NAME.fullmatch(name)], dead, report)
 
     def remove_volume(self, name: str) -> None:
         """Delete a Volume that no Job needs any more. Raises VolumeError, also when a Job is writing to it."""

@@ -57,6 +57,16 @@ def test_jobs_of_one_second_have_different_names_and_sessions(tmp_path: Path) ->
         assert len({(job.vol_session_id, job.vol_session_time) for job in jobs}) == 3
 
 
+def test_only_a_job_that_was_seen_to_fail_and_has_no_volume_is_dead(tmp_path: Path) -> None:
+    with open_catalog(tmp_path) as catalog:
+        good, failed, rebuilt, _running = (begin(catalog, now=START + n) for n in range(4))
+        catalog.finish_job(good.job_id, "T", START, JobTotals(), [])
+        catalog.fail_job(failed.job_id, START, "the disk is full")
+        catalog.add_media(rebuilt.job_id, [JobMedia("Vol-0001", 1, 7, 200, 9999)])
+        catalog.fail_job(rebuilt.job_id, START, "it has no end on its Volumes")
+        assert catalog.dead_sessions() == {(failed.vol_session_id, failed.vol_session_time)}
+
+
 def test_the_name_of_a_removed_job_is_not_given_out_again(tmp_path: Path) -> None:
     """Its session may still lie on a Volume: a catalog made anew would have two Jobs of one name."""
     with open_catalog(tmp_path) as catalog:

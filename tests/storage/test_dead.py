@@ -1,0 +1,76 @@
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from filed.storage import VolumeDirectory
+from filed.volume import Session
+from tests.storage.jobs import files, fill, job, load, opened, save, state
+
+LIMIT = 500_000
+
+
+def killed(directory: VolumeDirectory, number: int = 7) -> Session:
+    """A Job of several Volumes that is no more."""
+    target = directory.append_session(job(number), LIMIT)
+    fill(target, files(40, seed=number))
+    target._writer.flush()
+    target._volume.close()
+    target._first.close()
+    return target.session
+
+
+def test_a_killed_jobs_volumes_go_and_the_one_it_began_in_is_cut(tmp_path: Path) -> None:
+    directory = opened(tmp_path)
+    kept = save(directory, files(4), limit=LIMIT)
+    before = state(directory)
+    session = killed(directory)
+    assert len(directory.volumes()) > 3
+    told: list[str] = []
+    directory.take_back({session}.__contains__, told.append)
+    assert state(directory) == before
+    assert len(told) > 2
+    assert load(directory, *kept) == files(4)
+
+
+def test_a_job_that_is_not_dead_keeps_all_it_has(tmp_path: Path) -> None:
+    directory = opened(tmp_path)
+    kept = save(directory, files(40), limit=LIMIT)
+    killed(directory)
+    before = state(directory)
+    directory.take_back(lambda _session: False)
+    assert state(directory) == before
+    assert load(directory, *kept) == files(40)
+
+
+def test_what_others_wrote_since_stays(tmp_path: Path) -> None:
+    directory = opened(tmp_path)
+    session = killed(directory)
+    kept = save(directory, files(2), 9)
+    directory.take_back({session}.__contains__)
+    assert load(directory, *kept) == files(2)
+    assert len(directory.volumes()) <= 2
+
+
+def test_a_volume_in_use_and_one_that_is_no_volume_are_left_alone(tmp_path: Path) -> None:
+    directory = opened(tmp_path)
+    target = directory.append_session(job(1))
+    (directory.path / "Vol-0009").write_bytes(b"something else")
+    before = state(directory)
+    directory.take_back(lambda _session: True)
+    assert state(directory) == before
+    target.abandon()
+
+
+@pytest.mark.parametrize("damage", [b"", b"\0" * 300])
+def test_a_damaged_label_is_told_and_left(tmp_path: Path, damage: bytes) -> None:
+    directory = opened(tmp_path)
+    session = killed(directory)
+    with (directory.path / "Vol-0001").open("r+b") as file:
+        file.seek(40)
+        file.write(damage or b"x")
+    told: list[str] = []
+    directory.take_back({session}.__contains__, told.append)
+    assert any("Vol-0001" in text for text in told)
+    assert (directory.path / "Vol-0001").exists()

@@ -116,6 +116,29 @@ def test_killed_at_any_moment_nothing_false_stays_and_the_next_job_works(whom: s
     assert_restores(store, tree, memory)
 
 
+@pytest.mark.parametrize("whom", ["both", "job"])
+def test_the_volumes_that_a_killed_job_had_filled_are_taken_back(whom: str, memory: Path) -> None:
+    tree, store = work(memory), Store(memory / "volumes")
+    limit = ("--max-volume-bytes", "2000000")
+    store.backup("full", tree, *limit)
+    before = {path.name: path.stat().st_size for path in store.path.glob("Vol-*")}
+    running = Running("backup", "-s", store.path, tree, *limit)
+    wait_until(lambda: len(list(store.path.glob("Vol-*"))) > len(before) + 2)
+    victims = Victims(running)
+    victims.kill(whom)
+    running.ended()
+    assert victims.gone()
+    if whom == "both":
+        store.backup("incremental", tree, *limit)
+    else:
+        store("prune")
+    after = {path.name: path.stat().st_size for path in store.path.glob("Vol-*")}
+    assert after.keys() == before.keys()
+    assert sum(after.values()) < sum(before.values()) + 10_000
+    store("verify")
+    assert_restores(store, tree, memory)
+
+
 def assert_restores(store: Store, tree: Path, place: Path) -> None:
     where = place / f"restored-{time.monotonic_ns()}"
     store("restore", "--where", where)

@@ -251,3 +251,20 @@ def test_it_knows_its_session_and_how_far_it_is() -> None:
         assert session.session == SESSION
         assert session.position()[0] == ""
         session.abandon()
+
+
+@pytest.mark.parametrize("length", range(len(LINES)))
+def test_a_conversation_cut_anywhere_is_never_good_before_the_storage_daemon_said_so(length: int) -> None:
+    records = records_in([packet for caller, packet in LINES if caller][2:])
+    said_so = any(packet == b"3000 OK close Status = 84\n" for _, packet in LINES[:length])
+    with Player(LINES[:length], ending="hang up") as player:
+        try:
+            session = session_on(player)
+            for record in records:
+                session.write(*record)
+            session.finish(TOTALS)
+        except ConnectionLost:
+            good = False
+        else:
+            good = True
+    assert good is said_so

@@ -158,3 +158,16 @@ def test_any_bytes_are_records_or_an_error_of_the_session(junk: bytes) -> None:
         session = session_on(player)
         with pytest.raises((ConnectionLost, RemoteProtocolError, VolumeError)):
             read_all(session)
+
+
+@pytest.mark.parametrize("length", range(len(LINES)))
+def test_a_conversation_cut_anywhere_is_never_good_before_the_storage_daemon_said_so(length: int) -> None:
+    said_so = any(packet == b"3000 OK close Status = 82\n" for _, packet in LINES[:length])
+    with Player(LINES[:length], ending="hang up") as player:
+        try:
+            read_all(session_on(player))
+        except ConnectionLost:
+            good = False
+        else:
+            good = True
+    assert good is said_so

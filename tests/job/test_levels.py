@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from filed.catalog import Level
+from filed.fileset import Signature
 from filed.job.outcome import Severity
 from tests.system_agents.jobs import Place, line
 
@@ -49,7 +50,7 @@ def test_jobs_of_another_name_are_no_base(jobs: Place) -> None:
 
 def test_the_bytes_of_the_last_full_are_what_the_next_one_expects(jobs: Place) -> None:
     from filed.catalog import Catalog
-    from filed.fileset import FileSet, Include, Options, Signature
+    from filed.fileset import FileSet, Include, Options
     from filed.job.description import BackupJob
     from filed.job.levels import choose_base
 
@@ -59,3 +60,11 @@ def test_the_bytes_of_the_last_full_are_what_the_next_one_expects(jobs: Place) -
     with Catalog.read(jobs.volumes) as catalog:
         base = choose_base(catalog, job, None)  # type: ignore[arg-type]  # a Full has nothing to say
     assert base.expected_bytes == full.outcome.totals.read_bytes > 0
+
+
+def test_another_fileset_is_a_full_and_says_so(jobs: Place) -> None:
+    saved(jobs, Level.FULL)
+    ran = saved(jobs, Level.INCREMENTAL, signature=Signature.SHA1)
+    assert ran.outcome.level == "Full"
+    (said,) = [text for text in ran.texts(Severity.INFO) if "instead of" in text]
+    assert "FileSet" in said

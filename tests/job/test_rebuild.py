@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 from filed.catalog import Catalog, Level
+from filed.fileset import FileSet, Include, Options
+from filed.job.description import BackupJob
+from filed.job.outcome import JobStatus
 from filed.job.rebuild import rebuild_catalog
 from tests.system_agents.jobs import Place, line
 
@@ -74,3 +77,19 @@ def test_a_volume_that_is_none_is_told(jobs: Place) -> None:
     problems: list[str] = []
     rebuild_catalog(jobs.volumes, problems.append)
     assert any("Vol-0002" in problem for problem in problems)
+
+
+def test_a_job_whose_first_volume_is_missing_is_left_out_and_the_others_are_there(jobs: Place) -> None:
+    fileset = FileSet(includes=(Include(options=(Options(),), files=(b"/@GOOD",)),), name="T")
+    setup = jobs.setup(line("good", big="2000000"))
+    long = jobs.run(BackupJob(jobs.volumes, "Long", "client", Level.FULL, fileset, setup, max_volume_bytes=300_000))
+    assert long.outcome.status is JobStatus.OK, long.messages
+    first, *others = long.outcome.volumes
+    assert others
+    after = jobs.backup(line("good"), files=[b"/@GOOD"], name="After")
+    (jobs.volumes / first).unlink()
+    rebuild_catalog(jobs.volumes, lambda _problem: None)
+    with Catalog.read(jobs.volumes) as catalog:
+        assert [(row.job_id, row.name) for row in catalog.jobs()] == [(after.outcome.jobid, "After")]
+    assert all((jobs.volumes / name).exists() for name in others), "a rebuild takes nothing away"
+    assert jobs.verify(after.outcome.jobid).outcome.status is JobStatus.OK

@@ -73,3 +73,19 @@ def test_a_catalog_that_cannot_be_written_restores_all_the_same(jobs: Place, sav
     (text,) = ran.texts(Severity.WARNING)
     assert "the disk is full" in text
     assert text.endswith("run a Full next: an Incremental of agent good would build on what is no more")
+
+
+def test_what_the_volumes_do_not_give_is_named_and_many_are_counted(jobs: Place, tmp_path: Path) -> None:
+    saved = jobs.backup(line("good", files="30", big="0"), files=[b"/@GOOD"]).outcome.jobid
+    with Catalog.open(jobs.volumes) as catalog, catalog.database.transaction() as connection:
+        connection.execute(
+            "UPDATE file SET file_index = file_index + 1000 WHERE CAST(path AS TEXT) LIKE '/@GOOD/small/00__'"
+        )
+    ran = jobs.restore(saved, tmp_path / "r", line("good", restore="disk"))
+    assert ran.outcome.status is JobStatus.ERROR
+    told = [text for text in ran.texts(Severity.ERROR) if "not on the Volumes" in text]
+    assert told[0] == f"/@GOOD/small/0001: it is not on the Volumes of JobId {saved}"
+    assert len(told) == 21
+    assert told[-1] == f"10 further entries are not on the Volumes of JobId {saved}"
+    assert not (tmp_path / "r" / "@GOOD" / "small" / "0001").exists()
+    assert (tmp_path / "r" / "@GOOD" / "link").is_symlink(), "the rest came back"

@@ -7,9 +7,11 @@ from pathlib import Path
 
 import pytest
 
-from filed.catalog import Catalog
-from filed.job.description import VerifyJob
-from filed.job.outcome import JobStatus
+from filed.catalog import Catalog, Level
+from filed.fileset import FileSet, Include, Options, Signature
+from filed.job.description import BackupJob, KeyFiles, VerifyJob
+from filed.job.outcome import JobStatus, Severity
+from tests.pipeline.content import KEYS
 from tests.system_agents.jobs import Place, Ran, line
 
 
@@ -104,3 +106,57 @@ def test_a_verify_reads_and_tells_agents_nothing_of_states(jobs: Place, tmp_path
     assert any(call.startswith("begin kind=4") for call in calls)
     assert "commit" not in calls
     assert calls[-2:] == ["end done", "destroy"] or calls[-2] == "end failed"
+
+
+def longer(root: Path) -> None:
+    before = (root / "sub" / "other").stat()
+    (root / "sub" / "other").write_text("longer than before")
+    os.utime(root / "sub" / "other", ns=(before.st_atime_ns, before.st_mtime_ns))
+
+
+def a_nanosecond(root: Path) -> None:
+    stat = (root / "sub" / "other").stat()
+    os.utime(root / "sub" / "other", ns=(stat.st_atime_ns, stat.st_mtime_ns ^ 1))
+
+
+@pytest.mark.parametrize(("change", "told"), [(longer, "differs in size"), (a_nanosecond, "differs in mtime")])
+def test_the_smallest_differences_are_told_alone(jobs: Place, tree: Path, change, told: str) -> None:
+    jobid = save(jobs, tree)
+    change(tree)
+    ran = against_disk(jobs, jobid)
+    assert [text for text in ran.texts(Severity.INFO) if text.startswith(f"{tree}/")] == [f"{tree}/sub/other {told}"]
+
+
+def test_the_disk_is_held_against_the_tree_of_an_incremental_not_its_records(jobs: Place, tree: Path) -> None:
+    first = save(jobs, tree)
+    (tree / "sub" / "other").unlink()
+    ran = jobs.backup(line("filesystem"), files=[os.fsencode(tree)], level=Level.INCREMENTAL)
+    assert against_disk(jobs, ran.outcome.jobid).outcome.status is JobStatus.OK
+    both = jobs.verify(first, ran.outcome.jobid)
+    assert both.outcome.status is JobStatus.OK, "the deletion is an entry of the catalog, too"
+
+
+def save_with(jobs: Place, root: Path, keys: KeyFiles) -> int:
+    include = Include(options=(Options(signature=Signature.MD5),), files=(os.fsencode(root),))
+    fileset = FileSet(includes=(include,), name="T")
+    setup = jobs.setup(line("filesystem"))
+    return jobs.run(BackupJob(jobs.volumes, "Test", "client", Level.FULL, fileset, setup, keys)).outcome.jobid
+
+
+def test_signatures_that_nobody_can_check_are_one_warning_for_all_files(jobs: Place, tree: Path) -> None:
+    keys = KeyFiles(KEYS / "TEST-ONLY-client.pem", encrypt=False)
+    jobid = save_with(jobs, tree, keys)
+    ran = jobs.verify(jobid)
+    assert ran.outcome.status is JobStatus.WARNINGS
+    (said,) = ran.texts(Severity.WARNING)
+    assert said.startswith("signatures could not be checked: ")
+    assert jobs.run(VerifyJob(jobs.volumes, (jobid,), jobs.setup(), keys=keys)).outcome.status is JobStatus.OK
+
+
+def test_without_the_key_each_encrypted_file_is_an_error(jobs: Place, tree: Path) -> None:
+    jobid = save_with(jobs, tree, KeyFiles(KEYS / "TEST-ONLY-client.pem"))
+    ran = jobs.verify(jobid)
+    assert ran.outcome.status is JobStatus.ERROR
+    names = [text.partition(":")[0] for text in ran.texts(Severity.ERROR)]
+    assert len(names) == len(set(names)) == 2, "a further name has no data"
+    assert f"{tree}/sub/other" in names

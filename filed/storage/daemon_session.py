@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from typing import Final
 
 from filed.config.keys import NO_TLS, Tls
-from filed.errors import AuthenticationError, RemoteProtocolError, VolumeError
+from filed.errors import AuthenticationError, ConnectionLost, RemoteProtocolError, VolumeError
 from filed.transport import (
     DIALOGUE_TIMEOUT_S,
     Bandwidth,
@@ -100,7 +100,12 @@ def greet(connection: Connection, address: StorageAddress, random: int, now_s: i
     connection.phase = "the greeting"
     tlspsk = StartTls(need).number if version.early_tls else None
     connection.send(Hello(address.job, version.number, tlspsk).format())
-    packet = connection.receive_text()
+    try:
+        packet = connection.receive_text()
+    except ConnectionLost as error:  # not worth another attempt, unlike a connection that was not even made
+        job = address.job.decode("utf-8", "backslashreplace")
+        text = f"{connection.peer} said nothing to our Hello: it may not know Job {job}, or no longer"
+        raise AuthenticationError(text) from error
     if version.storage_caps:
         if StorageCapabilities.parse(packet) is None:
             raise RemoteProtocolError(f"{connection.peer} did not say what it can", packet)

@@ -65,7 +65,7 @@ def changed(number: int, packet: Packet) -> tuple[list[Line], Transcript]:
     ("number", "packet", "error", "why"),
     [
         (1, b"3999 what?\n", RemoteProtocolError, "challenge was expected"),
-        (1, Signal.TERMINATE, ConnectionLost, "during the greeting: it ended"),
+        (1, Signal.TERMINATE, AuthenticationError, "may not know Job Save.2026"),
         (1, Signal.EOD, RemoteProtocolError, "EOD"),
         (3, b"1999 Authorization failed.\n", AuthenticationError, "another one than ours"),
         (5, b"AAAAAAAAAAAAAAAAAAAAAA\0", AuthenticationError, "could not prove"),
@@ -86,15 +86,18 @@ def test_a_storage_daemon_that_closes_is_told_with_the_phase() -> None:
             greet(connection, address_of(conversation), *numbers_of(conversation))
 
 
+def test_a_storage_daemon_that_does_not_know_the_job_just_closes() -> None:
+    conversation = transcript("append")
+    with Player(conversation.lines[:1], ending="hang up") as player:
+        connection = Connection(player.near, "Storage Daemon at sd:9103")
+        with pytest.raises(AuthenticationError, match="sd:9103 said nothing to our Hello: it may not know Job Save"):
+            greet(connection, address_of(conversation), *numbers_of(conversation))
+
+
 def test_tls_that_only_one_side_wants_ends_the_greeting() -> None:
     conversation = transcript("append")
-    lines = [(caller, _with_need(packet)) for caller, packet in conversation.lines[:GREETING]]
     with pytest.raises(AuthenticationError, match="does not offer TLS"):
-        meet(lines, conversation, tls=Tls(require=True))
-
-
-def _with_need(packet: Packet) -> Packet:
-    return packet  # the recorded Storage Daemon says ssl=0
+        meet(conversation.lines[:GREETING], conversation, tls=Tls(require=True))  # the recorded one says ssl=0
 
 
 def test_a_key_is_not_shown() -> None:

@@ -102,6 +102,7 @@ class DaemonAppendSession:
             self._index, self._stream = file_index, stream
         length = size
         if self._compress and (block := compress_line(data)) is not None:
+            self._connection.saved_bytes += size - len(block)
             data, size = block, len(block)
             length = size | _COMPRESSED
         pieces.append(_pack_length(length))

@@ -96,6 +96,13 @@ def open_storage(
 
 def greet(connection: Connection, address: StorageAddress, random: int, now_s: int) -> int:
     """From our Hello to that of the Storage Daemon; returns its version. random: 64 bits that nobody can guess."""
+    try:
+        return _greet(connection, address, random, now_s)
+    except RemoteProtocolError as error:
+        raise connection.blame(error) from error.__cause__
+
+
+def _greet(connection: Connection, address: StorageAddress, random: int, now_s: int) -> int:
     version, need = address.version, tls_need(address.tls)
     connection.phase = "the greeting"
     tlspsk = StartTls(need).number if version.early_tls else None
@@ -166,7 +173,7 @@ def answer(connection: Connection, request: Request, timeout_s: float = DIALOGUE
     try:
         reply = parse_reply(request, connection.receive(timeout_s))
     except RemoteProtocolError as error:
-        raise RemoteProtocolError(f"{connection.peer}, {connection.phase}: {error}", error.sample) from error
+        raise connection.blame(error) from error.__cause__
     if isinstance(reply, Refusal):
         raise refused(connection, reply)
     return reply

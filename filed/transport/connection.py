@@ -17,7 +17,7 @@ from typing import Final, TypeAlias
 from filed.errors import AuthenticationError, ConnectionLost, FiledError, RemoteProtocolError
 from filed.transport.bandwidth import Bandwidth
 from filed.transport.waiting import READ, WRITE, Waiting
-from filed.wire.frame import POLL_ANSWER, FrameReader, More, Packet, Signal, pack_packet, pack_signal
+from filed.wire.frame import HEADER, POLL_ANSWER, FrameReader, More, Packet, Signal, pack_packet, pack_signal
 from filed.wire.stream import Buffer
 
 DIALOGUE_TIMEOUT_S: Final = 180.0
@@ -58,6 +58,7 @@ class Connection:
         self.compress = compress
         self.read_ahead = False
         self.sent_bytes = 0  # on the wire, without TLS
+        self.saved_bytes = 0  # by compression of what was sent; together with the former: what there was to send
         self.received_bytes = 0
         self._sock = sock
         self._tls: ssl.SSLSocket | None = None
@@ -74,6 +75,9 @@ class Connection:
             pack_signal(packet) if isinstance(packet, Signal) else pack_packet(packet, compress=self.compress)
             for packet in packets
         ]
+        if self.compress:
+            plain = sum(HEADER.size + (0 if isinstance(packet, Signal) else len(packet)) for packet in packets)
+            self.saved_bytes += plain - sum(map(len, frames))
         self.send_frames(b"".join(frames), timeout_s=timeout_s)
 
     def send_frames(self, head: Buffer, tail: Buffer = b"", timeout_s: Timeout = DIALOGUE_TIMEOUT_S) -> None:
@@ -135,7 +139,7 @@ class Connection:
 
     def receive(self, timeout_s: Timeout = DIALOGUE_TIMEOUT_S) -> Packet:
         """The next packet that means something. Raises RemoteProtocolError."""
-        waiting = self._reader.next_packet()
+        waiting = self._cut()
         if type(waiting) is bytes:  # HOT, and the rule
             return waiting
         packet = self._meant(waiting)
@@ -149,13 +153,27 @@ class Connection:
 
     def next_packet(self) -> Packet | None:
         """The next packet that means something, of those that were read. Raises RemoteProtocolError."""
-        return self._meant(self._reader.next_packet())
+        return self._meant(self._cut())
 
     def look(self) -> Packet | None:
         """The next packet that means something, of those that are here. Does not wait. Raises RemoteProtocolError."""
         while (packet := self.next_packet()) is None and self._fill():
             pass
         return packet
+
+    def _cut(self) -> Packet | More:
+        try:
+            return self._reader.next_packet()
+        except RemoteProtocolError as error:
+            raise self.blame(error) from error.__cause__
+
+    def blame(self, error: RemoteProtocolError) -> RemoteProtocolError:
+        """The same error, with the peer's name and what went on."""
+        if self.peer in str(error):
+            return error
+        blamed = RemoteProtocolError(f"{self.peer}, {self.phase}: {error}")
+        blamed.sample = error.sample
+        return blamed
 
     def _meant(self, packet: Packet | More) -> Packet | None:
         """The packet, or the first behind it, that is more than a sign of life."""
@@ -166,7 +184,7 @@ class Connection:
                 self.send(POLL_ANSWER)
             elif packet not in _SILENT:
                 return packet
-            packet = self._reader.next_packet()
+            packet = self._cut()
         return None
 
     def receive_text(self, timeout_s: Timeout = DIALOGUE_TIMEOUT_S) -> bytes:
@@ -216,9 +234,13 @@ class Connection:
 
     def _room(self) -> int:
         """How much may be read now: little while nobody takes it, and nothing beyond a packet that TLS may follow."""
-        if not self.read_ahead:
-            return min(self._reader.missing, RECEIVE_BYTES)
-        return RECEIVE_BYTES if self._reader.held < RECEIVE_BYTES or self._reader.missing else 0
+        if self.read_ahead and self._reader.held < RECEIVE_BYTES:
+            return RECEIVE_BYTES
+        try:
+            missing = self._reader.missing
+        except RemoteProtocolError as error:
+            raise self.blame(error) from error.__cause__
+        return min(missing, RECEIVE_BYTES)
 
     # -- TLS ------------------------------------------------------------------------------------------------------
 

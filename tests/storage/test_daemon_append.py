@@ -103,6 +103,21 @@ def test_a_record_too_long_for_a_packet_is_an_error_that_says_so() -> None:
         session_on(player).write(1, 1998, bytes(1_000_001))
 
 
+def test_what_compression_saves_is_counted() -> None:
+    counts = []
+    for compress in (False, True):
+        with Player(OPENING) as player:
+            session = session_on(player, compress=compress)
+            for _ in range(10):
+                session.write(1, 2, b"the same again and again " * 1000)
+            session._send(b"")
+            session.abandon()
+            counts.append((session._connection.sent_bytes, session._connection.saved_bytes))
+    (plain, nothing), (sent, saved) = counts
+    assert nothing == 0
+    assert sent + saved == plain > 10 * sent
+
+
 def test_an_empty_record_is_left_out() -> None:
     assert store([(1, 1, b"a"), (1, 1998, b""), (1, 3, b"b")])[0] == [(1, 1, b"a"), (1, 3, b"b")]
 
@@ -204,7 +219,7 @@ def test_a_connection_that_is_cut_is_told_with_peer_and_phase() -> None:
 def test_nonsense_in_the_middle_is_a_protocol_error(junk: Packet | Raw) -> None:
     with Player([*OPENING, (True, b"1 2 0"), (False, junk)]) as player:
         session = session_on(player)
-        with pytest.raises(RemoteProtocolError):
+        with pytest.raises(RemoteProtocolError, match=r"sd:9103.*the sending of data"):
             write_until_it_fails(session)
 
 

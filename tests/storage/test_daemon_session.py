@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from filed.config.keys import Tls
 from filed.errors import AuthenticationError, ConnectionLost, RemoteProtocolError, VolumeError
@@ -13,7 +15,7 @@ from filed.transport import Connection
 from filed.volume import Session
 from filed.wire.frame import Packet, Signal
 from filed.wire.storage import AppendOpen, Hello, Opened
-from filed.wire.version import V15_0_3
+from filed.wire.version import V9_6_7, V15_0_3
 from tests.storage.player import Line, Player
 from tests.wire.transcripts import Transcript, transcript
 
@@ -137,3 +139,25 @@ def test_a_request_that_is_refused_is_a_volume_error_with_its_text() -> None:
     answers: list[Packet] = [b"3000 OK open ticket = 7\n", b"3901 Error session already open\n", b"what?\n"]
     lines = conversation.lines[:GREETING] + [line for answer in answers for line in (asked, (False, answer))]
     assert meet(lines, conversation, check).differences == []
+
+
+@given(
+    st.lists(
+        st.one_of(
+            st.sampled_from([packet for caller, packet in transcript("append").lines[:GREETING] if not caller]),
+            st.sampled_from([b"sdcaps: hash=1\n", b"starttls tlspsk=1\n", b"starttls tlspsk=100\n", *Signal]),
+            st.binary(max_size=60),
+        ),
+        max_size=4,  # a greeting has five, or six
+    ),
+    st.sampled_from([V9_6_7, V15_0_3]),
+)
+def test_packets_in_any_order_end_in_an_error_that_names_the_storage_daemon(
+    said: list[Packet], version: object
+) -> None:
+    conversation = transcript("append")
+    with Player([(False, packet) for packet in said], ending="hang up") as player:
+        connection = Connection(player.near, "Storage Daemon at sd:9103")
+        with pytest.raises((AuthenticationError, ConnectionLost, RemoteProtocolError), match="sd:9103"):
+            greet(connection, address_of(conversation, version=version), *numbers_of(conversation))
+        connection.close()

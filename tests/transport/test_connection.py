@@ -66,6 +66,7 @@ def test_lines_are_compressed_when_asked_for(peer: Peer) -> None:
     connection = peer.connection(compress=True)
     connection.send(b"a" * 1000)
     assert connection.sent_bytes < 100
+    assert connection.sent_bytes + connection.saved_bytes == 1004
     assert peer.packets() == [b"a" * 1000]
 
 

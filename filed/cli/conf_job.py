@@ -6,12 +6,12 @@ from pathlib import Path
 
 import click
 
-from filed.cli.agents import default_setup
 from filed.cli.options import host_name
-from filed.config import AgentConf, FileDaemon, Pki, StandaloneConf, read_standalone_conf
+from filed.config import StandaloneConf, read_standalone_conf
 from filed.errors import ConfigError
 from filed.fileset.conf import read_fileset
-from filed.job.description import AgentLine, AgentSetup, BackupJob, KeyFiles, Level
+from filed.job.description import AgentSetup, BackupJob, KeyFiles, Level
+from filed.job.setup import keys_of, setup_of
 
 
 def conf_job(path: Path, name: str | None, storage: Path | None, *, level: Level | None) -> BackupJob:
@@ -33,8 +33,8 @@ def conf_job(path: Path, name: str | None, storage: Path | None, *, level: Level
         client=daemon.name if daemon is not None else host_name(),
         level=level or (Level[job.level.name] if job.level is not None else Level.FULL),
         fileset=read_fileset(conf.fileset(job.fileset)),
-        agents=_setup(conf),
-        keys=_keys(daemon),
+        agents=setup_of(conf.file_daemon, conf.agents),
+        keys=keys_of(daemon),
         max_volume_bytes=place.maximum_volume_bytes,
     )
 
@@ -47,7 +47,7 @@ def conf_setting(path: Path, storage: Path | None) -> tuple[Path, AgentSetup, Ke
             raise ConfigError(f"{len(conf.storages)} Storage resources; say which directory with -s DIR", str(path))
         (only,) = conf.storages.values()
         storage = Path(only.archive_device)
-    return storage.absolute(), _setup(conf), _keys(conf.file_daemon)
+    return storage.absolute(), setup_of(conf.file_daemon, conf.agents), keys_of(conf.file_daemon)
 
 
 def _read(path: Path) -> StandaloneConf:
@@ -55,33 +55,3 @@ def _read(path: Path) -> StandaloneConf:
     for warning in conf.warnings:
         click.echo(f"Warning: {warning}", err=True)
     return conf
-
-
-def _setup(conf: StandaloneConf) -> AgentSetup:
-    daemon = conf.file_daemon
-    lines = tuple(_line(agent) for agent in (*conf.agents, *(daemon.agents if daemon is not None else ())))
-    if daemon is None:
-        return default_setup(lines=lines)
-    directories = (Path(daemon.plugin_directory),) if daemon.plugin_directory else ()
-    setup = default_setup(directories, lines)
-    return AgentSetup(
-        setup.lines, setup.directories, tuple(sorted(daemon.agent_digests)), float(daemon.agent_timeout_s)
-    )
-
-
-def _line(agent: AgentConf) -> AgentLine:
-    return AgentLine(agent.id, agent.options)
-
-
-def _keys(daemon: FileDaemon | None) -> KeyFiles | None:
-    pki = daemon.pki if daemon is not None else Pki()
-    if not pki.keypair or not (pki.signatures or pki.encryption):
-        return None
-    return KeyFiles(
-        pair=Path(pki.keypair),
-        masters=tuple(map(Path, pki.master_keys)),
-        signers=tuple(map(Path, pki.signers)),
-        encrypt=pki.encryption,
-        cipher=pki.cipher.value,
-        digest=pki.digest.value,
-    )

@@ -12,14 +12,12 @@ from filed.cli.console import Console
 from filed.daemon.supervisor import JobProcess
 from filed.errors import CatalogError
 from filed.job.channel import Event
-from filed.job.description import JobDescription
+from filed.job.description import LocalJob
 from filed.job.outcome import Outcome, Severity
 from filed.job.process import KILL_AFTER_S
 
 
-def run_job(
-    description: JobDescription, console: Console, timeout_s: float, kill_after_s: float = KILL_AFTER_S
-) -> Outcome:
+def run_job(description: LocalJob, console: Console, timeout_s: float, kill_after_s: float = KILL_AFTER_S) -> Outcome:
     """Run a Job in its process. Ctrl-C and SIGTERM cancel it; the Job then ends marked canceled."""
     stop = _Stop()
     with JobProcess(description, agent_timeout_s=timeout_s, kill_after_s=kill_after_s) as process, stop:

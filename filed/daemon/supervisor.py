@@ -23,7 +23,7 @@ from filed.agents.pulse import Cancel, Pulse
 from filed.agents.report import describe_exit, describe_hang
 from filed.agents.watchdog import Watchdog
 from filed.errors import RemoteProtocolError
-from filed.job.channel import RECEIVE_BYTES, Event, Receiver
+from filed.job.channel import RECEIVE_BYTES, Event, Receiver, Sender
 from filed.job.description import JobDescription
 from filed.job.outcome import JobStatus, Outcome, Severity, Totals
 from filed.job.process import KILL_AFTER_S, Ends, serve
@@ -39,13 +39,18 @@ class JobProcess:
     """One Job in a process of its own. Use as a context manager; `run` returns its Outcome.
 
     agent_timeout_s: an agent's call without any sign of life for so long cancels the Job.  kill_after_s: what has not ended
-    so long after a cancel is killed, with every process that agents started.
+    so long after a cancel is killed, with every process that agents started.  pulse: a page that others look at, too.
     """
 
     def __init__(
-        self, description: JobDescription, *, agent_timeout_s: float, kill_after_s: float = KILL_AFTER_S
+        self,
+        description: JobDescription,
+        *,
+        agent_timeout_s: float,
+        kill_after_s: float = KILL_AFTER_S,
+        pulse: Pulse | None = None,
     ) -> None:
-        self.pulse = Pulse()
+        self.pulse = pulse or Pulse()
         self.jobid = 0
         self._kill_after_s = kill_after_s
         self._watchdog = Watchdog(self.pulse, agent_timeout_s, time.monotonic())
@@ -92,6 +97,11 @@ class JobProcess:
             self.pulse.ask_cancel(Cancel.ASKED)
             with contextlib.suppress(BrokenPipeError):  # it has just ended by itself
                 os.write(self._bell, b"c")
+
+    def tell(self, event: Event) -> None:
+        """Say something to the Job; it reads it when it waits for it. Nothing happens when it has just ended."""
+        with contextlib.suppress(OSError):
+            Sender(self._sock).send(event)
 
     def run(self, on_event: OnEvent, on_tick: Callable[[], None], wanted: Callable[[], bool] = lambda: True) -> Outcome:
         """Listen until the Job has ended.

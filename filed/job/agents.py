@@ -38,7 +38,7 @@ from filed.agents.options import Settings, check_options
 from filed.catalog import SealedState
 from filed.errors import AgentError, AgentLoadError, JobError
 from filed.fileset import FileSet, Include, Matcher, agent_text
-from filed.job.description import AgentLine, AgentSetup, RestoreJob
+from filed.job.description import AgentLine, AgentSetup, NetworkRestore, RestoreJob
 from filed.job.outcome import Severity as JobSeverity
 from filed.job.sealed import without_state
 from filed.job.workplace import Workplace
@@ -249,7 +249,7 @@ class Restorers:
     """
 
     def __init__(
-        self, place: Workplace, job: RestoreJob, on_begin: Callable[[str], None] = lambda _agent: None
+        self, place: Workplace, job: RestoreJob | NetworkRestore, on_begin: Callable[[str], None] = lambda _agent: None
     ) -> None:
         self._place, self._job, self._on_begin = place, job, on_begin
         self._libraries = Libraries(place, job.agents)

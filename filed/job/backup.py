@@ -35,7 +35,7 @@ from filed.storage import AppendSession, JobIdentity, VolumeDirectory
 from filed.storage import JobTotals as SessionTotals
 from filed.volume import Session
 
-_AGENT_LEVELS = {
+AGENT_LEVELS = {
     Level.FULL: AgentLevel.FULL,
     Level.DIFFERENTIAL: AgentLevel.DIFFERENTIAL,
     Level.INCREMENTAL: AgentLevel.INCREMENTAL,
@@ -82,7 +82,7 @@ def _save(  # noqa: PLR0917  each is one of the parts that meet here
 ) -> None:
     """From the first entry to the last commit."""
     keys = load_keys(job.keys)
-    sealed = Sealed(catalog, base, row.fileset_digest)
+    sealed = Sealed(catalog, base.base.job if base.base is not None else None, row.fileset_digest)
     with ExitStack() as stack:
         instances = agents.instances(place, job.agents, expanded(job.fileset), stack)
         identity = JobIdentity(row.job_id, row.job, row.name, row.client, row.fileset_name, level=row.level)
@@ -96,7 +96,8 @@ def _save(  # noqa: PLR0917  each is one of the parts that meet here
         stack.callback(written.abandon)  # does nothing once it is finished
         workers = stack.enter_context(Workers())
         links = stack.enter_context(HardLinks(job.directory))
-        sink = JobSink(place, written, catalog.feed(row.job_id))
+        feed = catalog.feed(row.job_id)
+        sink = JobSink(place, written, feed)
         queue = RecordQueue(sink.write)
         stack.callback(queue.discard)
         selection = _selection(catalog, base, job, stack)
@@ -107,7 +108,7 @@ def _save(  # noqa: PLR0917  each is one of the parts that meet here
             sealed.confirm(instance.agent, instance.line, found)
             why = _begin(instance, base, row, sealed, found)
             stack.enter_context(agents.begin(place, instance, why))
-            _list(place, instance, why, sending, stack)
+            list_instance(place, instance, why, sending, stack)
         sending.deletions()
         states = [state for instance in instances if (state := instance.pending_state) is not None]
         for state in states:
@@ -117,15 +118,15 @@ def _save(  # noqa: PLR0917  each is one of the parts that meet here
         )
         sending.object(partial(facts_object, facts=facts))
         queue.flush()
-        sink.feed.flush()
+        feed.flush()
         place.show_progress()
         place.check_canceled()
         _make_good(place, catalog, row, written, states)
         for instance in instances:
-            _commit(place, instance)
+            commit_instance(place, instance)
 
 
-def _list(place: Workplace, instance: agents.Instance, why: Begin, sending: Sending, stack: ExitStack) -> None:
+def list_instance(place: Workplace, instance: agents.Instance, why: Begin, sending: Sending, stack: ExitStack) -> None:
     """Send what one instance lists. It may say even now that its base is of no use, as long as nothing was sent."""
     assert instance.job is not None
     sent = sending.sent
@@ -168,7 +169,7 @@ def _selection(catalog: Catalog, base: Base, job: BackupJob, stack: ExitStack) -
 def _begin(instance: agents.Instance, base: Base, row: JobRow, sealed: Sealed, found: Found) -> Begin:
     return Begin(
         kind=Kind.BACKUP,
-        level=_AGENT_LEVELS[base.level],
+        level=AGENT_LEVELS[base.level],
         state_why=found.why,
         flags=BeginFlag.ACCURATE,
         since=(base.base.start_time, 0) if base.base is not None else (0, 0),
@@ -197,7 +198,7 @@ def _make_good(
     place.sealed(place.ended(status, volumes=tuple(dict.fromkeys(part.volume for part in media))))
 
 
-def _commit(place: Workplace, instance: agents.Instance) -> None:
+def commit_instance(place: Workplace, instance: agents.Instance) -> None:
     """The point of no return of one agent. Its error is told and counted; the data is good."""
     assert instance.job is not None
     try:

@@ -27,13 +27,13 @@ class Sender:
     """The job process' end. Every call is one short blocking write."""
 
     def __init__(self, sock: socket.socket) -> None:
-        self._sock = sock
+        self.sock = sock
 
     def send(self, event: Event) -> None:
         text = event.get("text")
         if isinstance(text, str) and len(text) > MAX_TEXT:
             event = {**event, "text": text[:MAX_TEXT] + " ..."}
-        self._sock.sendall(json.dumps(event, separators=(",", ":")).encode() + b"\n")
+        self.sock.sendall(json.dumps(event, separators=(",", ":")).encode() + b"\n")
 
 
 class Receiver:

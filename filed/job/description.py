@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import StrEnum
 from pathlib import Path
 
 from filed.catalog import Level
+from filed.config.keys import NO_TLS, Tls
 from filed.fileset import FileSet
+from filed.wire.restore_object import RestoreObject
 
 
 class Replace(StrEnum):
@@ -87,16 +89,103 @@ class VerifyJob:
     keys: KeyFiles | None = None
 
 
+@dataclass(frozen=True, slots=True)
+class DirectorJob:
+    """Whose Job it is, as the Director names it. client: our own name.  work: the directory for lists and sealed states."""
+
+    job_id: int
+    job: str  # the unique name
+    name: str
+    director: str
+    client: str
+    work: Path
+    vol_session_id: int = 0
+    vol_session_time: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class StorageDaemon:
+    """Where a Storage Daemon listens, and the key that it knows us by. tls, source: of our own conf."""
+
+    address: str
+    port: int
+    key: str = field(repr=False)
+    tls: Tls = NO_TLS
+    source: str = ""
+    connect_timeout_s: float = 1800.0
+
+
+@dataclass(frozen=True, slots=True)
+class Changes:
+    """What a Director takes for changed. since: epoch seconds, 0 for a Full.  accurate: the file with its list, if it sent one."""
+
+    since: int = 0
+    base_job: str = ""
+    accurate: Path | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class EstimateJob:
+    """Count what a backup would save, and list it if asked to. limit: of lines, 0 for all."""
+
+    who: DirectorJob
+    level: Level
+    fileset: FileSet
+    agents: AgentSetup
+    changes: Changes
+    listing: bool = False
+    limit: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class NetworkBackup:
+    """Save what a Director's FileSet names to a Storage Daemon."""
+
+    who: DirectorJob
+    level: Level
+    fileset: FileSet
+    agents: AgentSetup
+    changes: Changes
+    storage: StorageDaemon
+    keys: KeyFiles | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class NetworkRestore:
+    """Bring back what a Director has a Storage Daemon send. Further rounds are told while the Job runs.
+
+    where: b"" as saved.  regexwhere: how names change instead.  objects: what agents get before their files.
+    """
+
+    who: DirectorJob
+    agents: AgentSetup
+    storage: StorageDaemon
+    where: bytes = b""
+    regexwhere: bytes = b""
+    prelinks: bool = False
+    replace: Replace = Replace.ALWAYS
+    objects: tuple[RestoreObject, ...] = ()
+    keys: KeyFiles | None = None
+
+
+JobDescription = BackupJob | RestoreJob | VerifyJob | EstimateJob | NetworkBackup | NetworkRestore
+LocalJob = BackupJob | RestoreJob | VerifyJob
+
 __all__ = [
     "AgentLine",
     "AgentSetup",
     "BackupJob",
+    "Changes",
+    "DirectorJob",
+    "EstimateJob",
     "JobDescription",
     "KeyFiles",
     "Level",
+    "LocalJob",
+    "NetworkBackup",
+    "NetworkRestore",
     "Replace",
     "RestoreJob",
+    "StorageDaemon",
     "VerifyJob",
 ]
-
-JobDescription = BackupJob | RestoreJob | VerifyJob

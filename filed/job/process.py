@@ -26,7 +26,7 @@ from filed.agents.limits import fence
 from filed.agents.pulse import Pulse
 from filed.errors import FiledError, JobCanceled
 from filed.job.channel import Sender
-from filed.job.description import BackupJob, JobDescription, RestoreJob
+from filed.job.description import BackupJob, EstimateJob, JobDescription, NetworkBackup, NetworkRestore, RestoreJob
 from filed.job.outcome import JobStatus, Outcome
 from filed.job.workplace import Workplace
 
@@ -110,6 +110,18 @@ def _work(description: JobDescription, place: Workplace) -> Outcome:
             from filed.job.restore import restore  # noqa: PLC0415
 
             return restore(description, place)
+        if isinstance(description, NetworkBackup):
+            from filed.job.network_backup import network_backup  # noqa: PLC0415
+
+            return network_backup(description, place)
+        if isinstance(description, NetworkRestore):
+            from filed.job.network_restore import network_restore  # noqa: PLC0415
+
+            return network_restore(description, place)
+        if isinstance(description, EstimateJob):
+            from filed.job.estimate import estimate  # noqa: PLC0415
+
+            return estimate(description, place)
         from filed.job.verify import verify  # noqa: PLC0415
 
         return verify(description, place)

@@ -8,14 +8,15 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import Iterable, Iterator
+from typing import Protocol
 
 from filed.agents import Action, AgentStream, Entry, EntryType, Has, Status, join_xattr
 from filed.errors import AgentLoadError, ItemError, StreamError, printable
 from filed.job.agents import Restorer, Restorers
-from filed.job.description import RestoreJob
+from filed.job.description import NetworkRestore, RestoreJob
 from filed.job.entries import entry_to_restore
 from filed.job.stored import StoredFile
-from filed.job.wanted import Wanted
+from filed.job.wanted import IndexSet
 from filed.job.workplace import Workplace
 from filed.pipeline import Decoder
 from filed.pipeline.reverse import Piece
@@ -31,20 +32,33 @@ ATTRIBUTE_STREAMS = (Stream.UNIX_ATTRIBUTES, Stream.UNIX_ATTRIBUTES_EX, Stream.U
 _ACLS = {Stream.ACL_LINUX_ACCESS: AgentStream.ACL_ACCESS, Stream.ACL_LINUX_DEFAULT: AgentStream.ACL_DEFAULT}
 
 
+class Part(Protocol):
+    """What is restored of one Job, or of all that a Storage Daemon sends."""
+
+    @property
+    def file_indexes(self) -> IndexSet:
+        """Those that have not come yet, as far as known."""
+
+    def renamed(self, attributes: Attributes) -> Attributes:
+        """The record with the names that it gets in this restore."""
+
+
 class Receiving:
     """Gives the records of one restore to the agents they belong to."""
 
-    def __init__(self, place: Workplace, decoder: Decoder, restorers: Restorers, job: RestoreJob) -> None:
+    def __init__(
+        self, place: Workplace, decoder: Decoder, restorers: Restorers, job: RestoreJob | NetworkRestore
+    ) -> None:
         self._place = place
         self._decoder = decoder
         self._restorers = restorers
         self._where = bytes(job.where).rstrip(b"/")
         self._command = b""
-        self._part: Wanted | None = None
+        self._part: Part | None = None
         self._item: _Item | None = None
         self._objects: dict[bytes, list[RestoreObject]] = {}  # of this Job, by command, not yet handed over
 
-    def begin(self, part: Wanted, objects: Iterable[RestoreObject] = ()) -> None:
+    def begin(self, part: Part, objects: Iterable[RestoreObject] = ()) -> None:
         """The records that follow are those of this Job.
 
         objects: of its agents; each gets its own before its first file, also for a few paths alone.

@@ -6,7 +6,6 @@ from dataclasses import dataclass, replace
 
 from filed.agents import Agent, Begin, StateWhy
 from filed.catalog import Catalog
-from filed.job.levels import Base
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,16 +19,19 @@ class Found:
 
 
 class Sealed:
-    """The states of one Job's base."""
+    """The states of one Job's base.
 
-    def __init__(self, catalog: Catalog, base: Base, fileset_digest: str) -> None:
-        self._catalog, self._base, self._digest = catalog, base.base, fileset_digest
+    base_job: its unique name; "" when there is one that nobody named, None for a Full.  director: whose Jobs they are, "" our own.
+    """
+
+    def __init__(self, catalog: Catalog, base_job: str | None, fileset_digest: str, director: str = "") -> None:
+        self._catalog, self._base, self._digest, self._director = catalog, base_job, fileset_digest, director
 
     def find(self, agent: str, instance: str) -> Found:
         """What this instance sealed in the base Job; a Full wants nothing."""
         if self._base is None:
             return Found(StateWhy.NONE)
-        found = self._catalog.find_state(self._base.job, agent, instance, self._digest)
+        found = self._catalog.find_state(self._base, agent, instance, self._digest, director=self._director)
         if found.state is None:
             return Found(StateWhy(int(found.why)))
         return Found(StateWhy.FOUND, found.state.blob, found.state.format, found.confirmed)
@@ -38,12 +40,12 @@ class Sealed:
         """Tell an instance, once, that the base Job counts: it may release what waited for that. Raises AgentError."""
         if found.why is StateWhy.FOUND and not found.confirmed:
             agent.confirmed(self.base_job, found.blob, found.format)
-            self._catalog.mark_confirmed(self.base_job, agent.descriptor.id, instance)
+            self._catalog.mark_confirmed(self.base_job, agent.descriptor.id, instance, director=self._director)
 
     @property
     def base_job(self) -> str:
-        """The unique name of the base Job; "" for a Full."""
-        return self._base.job if self._base is not None else ""
+        """The unique name of the base Job; "" for a Full, or when nobody named it."""
+        return self._base or ""
 
 
 def without_state(why: Begin) -> Begin:

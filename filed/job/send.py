@@ -55,7 +55,9 @@ class Lister:
 
 
 @dataclass(slots=True)
-class _Chosen:
+class Chosen:
+    """An entry that is to be sent, with its stored path."""
+
     entry: Entry
     path: bytes
     keeping: Keeping
@@ -64,7 +66,7 @@ class _Chosen:
 class _Batch:
     """Entries as fetched, whose small contents a worker may be compressing."""
 
-    def __init__(self, lister: Lister, page: Page, chosen: list[_Chosen]) -> None:
+    def __init__(self, lister: Lister, page: Page, chosen: list[Chosen]) -> None:
         self.lister, self.page, self.chosen = lister, page, chosen
         self._ahead: list[tuple[list[int], Slot[list[Buffer]]]] = []
         self.needs_agent = any(
@@ -153,8 +155,14 @@ class Sending:
             self._links.note_digest(inode, stream, digest)
 
     def _page(self, lister: Lister, page: Page) -> None:
+        chosen = self.choose(lister, page)
+        if chosen:
+            self._send(lister, page, chosen)
+
+    def choose(self, lister: Lister, page: Page) -> list[Chosen]:
+        """Those of a page that the FileSet takes and the Selection wants."""
         paths = [stored_path(name, entry.type) for entry, name in page]
-        chosen: list[_Chosen] = []
+        chosen: list[Chosen] = []
         rows = self._selection.lookup(paths)
         for entry, path, row in zip(page.entries, paths, rows, strict=True):
             if entry.flags & FAILED:
@@ -166,19 +174,18 @@ class Sending:
                 if entry.change == Change.DELETED:
                     continue
             if entry.type == EntryType.OBJECT:
-                chosen.append(_Chosen(entry, path, self._keepings.of(OBJECT_OPTIONS)))  # no pattern is about objects
+                chosen.append(Chosen(entry, path, self._keepings.of(OBJECT_OPTIONS)))  # no pattern is about objects
                 continue
             keeping = self._keeping(lister.matcher, entry, path)
             if keeping is None:
                 continue
             self._selection.seen(row)
-            if not entry.flags & SELECTED and not self._selection.wants(entry, row):
+            if not entry.flags & SELECTED and not self._selection.wants(entry, row, keeping.options):
                 if entry.nlink > 1 and not self._passed(entry, path, keeping):
-                    chosen.append(_Chosen(entry, path, keeping))
+                    chosen.append(Chosen(entry, path, keeping))
                 continue
-            chosen.append(_Chosen(entry, path, keeping))
-        if chosen:
-            self._send(lister, page, chosen)
+            chosen.append(Chosen(entry, path, keeping))
+        return chosen
 
     def _keeping(self, matcher: Matcher, entry: Entry, path: bytes) -> Keeping | None:
         nodump = bool(entry.attrs & NODUMP)
@@ -190,7 +197,7 @@ class Sending:
             options = matcher.file(path, nodump)
         return None if options is None else self._keepings.of(options)
 
-    def _send(self, lister: Lister, page: Page, chosen: list[_Chosen]) -> None:
+    def _send(self, lister: Lister, page: Page, chosen: list[Chosen]) -> None:
         if not lister.job.fetches:
             for item in chosen:
                 self._item(lister, page, item.entry, item, None)
@@ -207,7 +214,7 @@ class Sending:
         if self._batch is not None and self._batch.needs_agent:
             self._finish_batch()  # its streams must be read before the agent is asked for more
 
-    def _streams(self, chosen: _Chosen) -> int:
+    def _streams(self, chosen: Chosen) -> int:
         """What is wanted of an entry; nothing of a further name of an inode that this Job has saved."""
         entry, keeping = chosen.entry, chosen.keeping
         if entry.nlink > 1 and keeping.hardlinks and entry.type in LINKED_KINDS and self._links.first(_inode(entry)):
@@ -225,7 +232,7 @@ class Sending:
 
     # -- one entry ------------------------------------------------------------------------------------------------
 
-    def _item(self, lister: Lister, page: Page, entry: Entry, chosen: _Chosen, packed: Buffer | None) -> None:
+    def _item(self, lister: Lister, page: Page, entry: Entry, chosen: Chosen, packed: Buffer | None) -> None:
         """Send one entry; what goes wrong with it alone is told and counted."""
         if entry.flags & FAILED:  # its message is out
             if entry.change != Change.DELETED:  # it went away since it was listed: the next Job will see that
@@ -242,7 +249,7 @@ class Sending:
         if self._named:
             self._plugin_end()
 
-    def _entry(self, lister: Lister, page: Page, entry: Entry, chosen: _Chosen, packed: Buffer | None) -> None:
+    def _entry(self, lister: Lister, page: Page, entry: Entry, chosen: Chosen, packed: Buffer | None) -> None:
         keeping, path = chosen.keeping, chosen.path
         inode = None
         if entry.nlink > 1 and keeping.hardlinks and entry.type in LINKED_KINDS:
@@ -286,7 +293,7 @@ class Sending:
         return file_index
 
     def _streamed(  # noqa: PLR0917  each is one of the parts that meet here
-        self, job: AgentJob, entry: Entry, chosen: _Chosen, link: bytes, meta: Meta, inode: Inode | None
+        self, job: AgentJob, entry: Entry, chosen: Chosen, link: bytes, meta: Meta, inode: Inode | None
     ) -> int:
         """Send an entry whose data is read piece by piece. Returns its FileIndex.
 
@@ -428,7 +435,7 @@ class Sending:
         self._links.passed(inode, PassedName(path, lstat, encode_entry_nanoseconds(entry)))
         return True
 
-    def _first_name(self, inode: Inode | None, file_index: int, chosen: _Chosen, *, digested: bool) -> None:
+    def _first_name(self, inode: Inode | None, file_index: int, chosen: Chosen, *, digested: bool) -> None:
         """Remember under which name an inode is saved. Before its digest goes out, which may be at once."""
         if inode is not None:
             self._passed_over = self._links.saved(inode, file_index, chosen.path)

@@ -14,15 +14,17 @@ _CATALOGED = frozenset({Stream.UNIX_ATTRIBUTES, Stream.PLUGIN_NAME, Stream.RESTO
 
 
 class JobSink:
-    """The end of a backup's queue. on_digest: told of each digest record."""
+    """The end of a backup's queue. on_digest: told of each digest record.
 
-    def __init__(self, place: Workplace, session: AppendSession, feed: RecordFeed) -> None:
+    feed: None where the catalog is a Director's, who learns of the records by himself.
+    """
+
+    def __init__(self, place: Workplace, session: AppendSession, feed: RecordFeed | None = None) -> None:
         self._totals = place.totals
         self._check_canceled = place.check_canceled
         self._unchecked = 0
         self._store = session.write
-        self._catalog = feed.record
-        self.feed = feed
+        self._catalog = feed.record if feed is not None else None
         self.on_digest: Callable[[int, int, bytes], None] = lambda _index, _stream, _digest: None
 
     def write(self, file_index: int, stream: int, data: Buffer) -> None:
@@ -38,6 +40,7 @@ class JobSink:
                 self._unchecked = 0
                 self._check_canceled()
         elif stream in _CATALOGED:
-            self._catalog(file_index, stream, data)
+            if self._catalog is not None:
+                self._catalog(file_index, stream, data)
             if stream in DIGEST_STREAMS:
                 self.on_digest(file_index, stream, bytes(data))

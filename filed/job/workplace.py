@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import select
+from collections import deque
 from collections.abc import Callable
 from typing import Protocol
 
 from filed.agents.pulse import Cancel, Counters, Pulse
 from filed.errors import JobCanceled
-from filed.job.channel import Sender
+from filed.job.channel import RECEIVE_BYTES, Event, Receiver, Sender
 from filed.job.outcome import JobStatus, Outcome, Severity, Totals
 
 
@@ -29,6 +31,7 @@ class Workplace:
         self.jobid = 0
         self.level = ""
         self.made_good: Outcome | None = None  # what the Job ends as, once it is sealed
+        self._hearing, self._heard = Receiver(), deque[Event]()
         self._warned: set[str] = set()
         self._cancelables: list[Cancelable] = []
         self.at_close: list[Callable[[], None]] = []
@@ -70,6 +73,17 @@ class Workplace:
         """Tell the parent that the Job is good, whatever its agents do from here on."""
         self.made_good = outcome
         self.sender.send({**outcome.event(), "event": "sealed"})
+
+    def hear(self) -> Event:
+        """Wait for what the parent says next. Raises JobCanceled, also when the parent is gone."""
+        while not self._heard:
+            if self.bell in select.select([self.sender.sock.fileno(), self.bell], [], [])[0]:
+                raise JobCanceled("canceled")
+            data = self.sender.sock.recv(RECEIVE_BYTES)
+            if not data:
+                raise JobCanceled("nobody waits for the Job any more")
+            self._heard.extend(self._hearing.feed(data))
+        return self._heard.popleft()
 
     def show_progress(self) -> None:
         """Copy the counters to the shared page, where the parent reads them."""

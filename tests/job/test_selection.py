@@ -7,8 +7,9 @@ import pytest
 
 from filed.agents.abi import Entry, EntryType, Has
 from filed.catalog import BaseList
+from filed.fileset import Options
 from filed.job.entries import encode_entry_nanoseconds, encode_entry_stat
-from filed.job.selection import BaseRow, ChangedSince, Everything
+from filed.job.selection import BaseRow, ChangedAfter, ChangedSince, DiffersFrom, Everything
 from filed.wire.attributes import FileType
 from filed.wire.stream import Stream
 from tests.catalog.model import Item, backup, open_catalog
@@ -29,6 +30,7 @@ FILE = Entry(
     chtime_ns=4,
     fs_type=EXT4,
 )
+OPTIONS = Options()
 DIGEST = bytes([Stream.MD5_DIGEST]) + b"d" * 16
 
 
@@ -54,51 +56,51 @@ def changed(base: BaseList) -> ChangedSince:
 def test_a_full_wants_everything() -> None:
     everything = Everything()
     assert list(everything.lookup([b"/a", b"/b"])) == [None, None]
-    assert everything.wants(FILE, row(FILE))
+    assert everything.wants(FILE, row(FILE), OPTIONS)
     assert list(everything.deleted()) == []
 
 
 def test_what_is_as_it_was_is_left_out(changed: ChangedSince) -> None:
-    assert not changed.wants(FILE, row(FILE))
+    assert not changed.wants(FILE, row(FILE), OPTIONS)
 
 
 def test_what_the_base_does_not_have_is_sent(changed: ChangedSince) -> None:
-    assert changed.wants(FILE, None)
+    assert changed.wants(FILE, None, OPTIONS)
 
 
 @pytest.mark.parametrize("field", ["size", "mtime", "mtime_ns", "chtime", "chtime_ns", "ino"])
 def test_each_difference_counts(changed: ChangedSince, field: str) -> None:
-    assert changed.wants(FILE._replace(**{field: getattr(FILE, field) + 1}), row(FILE))
+    assert changed.wants(FILE._replace(**{field: getattr(FILE, field) + 1}), row(FILE), OPTIONS)
 
 
 def test_another_inode_is_another_file_though_all_times_are_the_same(changed: ChangedSince) -> None:
     """Two files made in one tick of the clock, and their directories swapped."""
-    assert changed.wants(FILE._replace(ino=8), row(FILE))
+    assert changed.wants(FILE._replace(ino=8), row(FILE), OPTIONS)
 
 
 @pytest.mark.parametrize("ino", [1, 1 << 62, 1 << 63, (1 << 64) - 1])
 def test_an_inode_of_any_number_is_known_again(changed: ChangedSince, ino: int) -> None:
-    assert not changed.wants(FILE._replace(ino=ino), row(FILE._replace(ino=ino)))
+    assert not changed.wants(FILE._replace(ino=ino), row(FILE._replace(ino=ino)), OPTIONS)
 
 
 def test_where_inodes_are_invented_they_do_not_count(changed: ChangedSince) -> None:
-    assert not changed.wants(FILE._replace(ino=8, fs_type=EXFAT), row(FILE))
+    assert not changed.wants(FILE._replace(ino=8, fs_type=EXFAT), row(FILE), OPTIONS)
 
 
 def test_an_agent_without_inodes_is_asked_for_none(changed: ChangedSince) -> None:
     entry = FILE._replace(ino=0, valid=KNOWN & ~Has.INO)
-    assert not changed.wants(entry, row(entry))
+    assert not changed.wants(entry, row(entry), OPTIONS)
 
 
 def test_a_file_whose_data_was_never_whole_is_sent_again(changed: ChangedSince) -> None:
-    assert changed.wants(FILE, row(FILE, digest=b""))
+    assert changed.wants(FILE, row(FILE, digest=b""), OPTIONS)
 
 
 def test_without_parts_of_a_second_the_last_one_is_not_trusted(changed: ChangedSince) -> None:
     before = FILE._replace(chtime=START - 2)
     within = FILE._replace(chtime=START)
-    assert not changed.wants(before, row(before, nanoseconds=False))
-    assert changed.wants(within, row(within, nanoseconds=False))
+    assert not changed.wants(before, row(before, nanoseconds=False), OPTIONS)
+    assert changed.wants(within, row(within, nanoseconds=False), OPTIONS)
 
 
 def test_what_nobody_saw_is_deleted_but_not_below_what_failed(base: BaseList) -> None:
@@ -106,3 +108,65 @@ def test_what_nobody_saw_is_deleted_but_not_below_what_failed(base: BaseList) ->
     changed.seen(changed.lookup([b"/a"])[0])
     changed.failed(b"/c/")
     assert [gone.path for gone in changed.deleted()] == [b"/b"]
+
+
+def test_by_time_alone_the_ctime_counts_too_unless_the_fileset_says_otherwise() -> None:
+    selection = ChangedAfter(START)
+    moved_in = FILE._replace(chtime=START)
+    assert selection.lookup([b"/f"]) == [None]
+    assert not selection.wants(FILE, None, OPTIONS)
+    assert selection.wants(FILE._replace(mtime=START), None, OPTIONS)
+    assert selection.wants(moved_in, None, OPTIONS)
+    assert not selection.wants(moved_in, None, Options(mtimeonly=True))
+    assert list(selection.deleted()) == []
+
+
+@pytest.fixture
+def listed(tmp_path: Path) -> Iterator[BaseList]:
+    with BaseList.empty(tmp_path) as base:
+        base.add(b"/f", encode_entry_stat(FILE, 2))
+        base.add(b"/gone", encode_entry_stat(FILE, 2))
+        yield base
+
+
+@pytest.mark.parametrize(
+    ("letters", "changed", "wanted"),
+    [
+        (None, {}, False),
+        (None, {"mtime": 1}, True),
+        (None, {"chtime": 1}, True),
+        (None, {"size": 1}, True),
+        (None, {"mode": 0o600}, False),
+        ("p", {"mode": 0o600}, True),
+        ("s", {"mtime": 1}, False),
+        ("d", {"size": 101}, False),
+        ("d", {"size": 99}, True),
+        ("ug", {"uid": 1}, True),
+        ("i", {"ino": 8}, True),
+        ("n", {"nlink": 2}, True),
+        ("a", {"atime": 1}, True),
+        ("A", {}, True),
+        ("M", {"mtime": START}, True),
+        ("5", {}, False),
+        ("5", {"chtime": 1}, True),
+    ],
+)
+def test_an_accurate_job_compares_what_the_letters_say(
+    listed: BaseList,
+    letters: str | None,
+    changed: dict[str, int],
+    wanted: bool,  # noqa: FBT001  of the table above
+) -> None:
+    selection = DiffersFrom(listed, START)
+    (found,) = selection.lookup([b"/f"])
+    assert selection.wants(FILE._replace(**changed), found, Options(accurate=letters)) is wanted
+
+
+def test_what_a_list_has_and_nobody_saw_is_deleted(listed: BaseList) -> None:
+    selection = DiffersFrom(listed, START)
+    (found, new) = selection.lookup([b"/f", b"/new"])
+    assert selection.wants(FILE, new, OPTIONS)
+    selection.seen(found)
+    assert [gone.path for gone in selection.deleted()] == [b"/gone"]
+    selection.failed(b"/gone")
+    assert list(selection.deleted()) == []

@@ -36,14 +36,15 @@ def test_each_record_goes_where_it_belongs(place: Workplace, tmp_path: Path) -> 
     with open_catalog(tmp_path) as catalog:
         job = begin(catalog)
         session = VolumeDirectory.open(tmp_path).append_session(JobIdentity(1, job.job, "etc", "here", "set"))
-        sink = JobSink(place, session, catalog.feed(job.job_id))
+        feed = catalog.feed(job.job_id)
+        sink = JobSink(place, session, feed)
         told: list[tuple[int, int, bytes]] = []
         sink.on_digest = lambda index, stream, digest: told.append((index, stream, digest))
         lstat = encode_stat(Stat(mode=0o100644, size=7))
         sink.write(1, Stream.UNIX_ATTRIBUTES, pack_attributes(1, FileType.REGULAR, b"/f", lstat))
         sink.write(1, Stream.FILE_DATA, b"content")
         sink.write(1, Stream.MD5_DIGEST, memoryview(DIGEST))
-        sink.feed.flush()
+        feed.flush()
         session.abandon()
         catalog.finish_job(job.job_id, "T", 0, JobTotals(), [])
         (row,) = catalog.tree(job.job_id)

@@ -1,0 +1,128 @@
+"""An estimate: what a backup would save, counted and perhaps listed; nothing is read, nothing sent.
+
+The agents list, the FileSet and the Selection choose, as in a backup. Lines go to the parent as `listing` events.
+"""
+
+from __future__ import annotations
+
+import functools
+import grp
+import pwd
+import stat as st
+import time
+from contextlib import ExitStack
+
+from filed.agents import Begin, BeginFlag, Entry, EntryType, Kind
+from filed.errors import printable
+from filed.fileset import agent_text, expanded
+from filed.job import agents
+from filed.job.backup import AGENT_LEVELS
+from filed.job.description import EstimateJob
+from filed.job.entries import encode_entry_stat
+from filed.job.hardlinks import HardLinks, Inode
+from filed.job.keeping import Keepings
+from filed.job.outcome import JobStatus, Outcome
+from filed.job.selection_of import selection_of
+from filed.job.send import Chosen, Lister, Sending
+from filed.job.workplace import Workplace
+from filed.pipeline import RecordQueue, Workers
+from filed.wire.attributes import decode_stat
+
+BATCH_LINES = 200
+
+
+def estimate(job: EstimateJob, place: Workplace) -> Outcome:
+    """Count into the totals: files, and the sizes of regular files as `job_bytes`."""
+    with ExitStack() as stack:
+        place.started(job.who.job_id, job.level)
+        instances = agents.instances(place, job.agents, expanded(job.fileset), stack)
+        workers = stack.enter_context(Workers())
+        links = stack.enter_context(HardLinks(job.who.work))
+        queue = RecordQueue(lambda _index, _stream, _data: None)  # marks of a journal end here
+        stack.callback(queue.discard)
+        selection = selection_of(job.changes, job.who.work, stack)
+        sending = Sending(place, queue, Keepings(None, workers, queue), selection, links)
+        counting = _Counting(place, job, links)
+        for instance in instances:
+            why = Begin(
+                kind=Kind.ESTIMATE,
+                level=AGENT_LEVELS[job.level],
+                flags=BeginFlag.ACCURATE if job.changes.accurate else 0,
+                since=(job.changes.since, 0),
+                job=job.who.job,
+                base_job=job.changes.base_job,
+                fileset=agent_text(instance.fileset),
+            )
+            agent_job = stack.enter_context(agents.begin(place, instance, why))
+            lister = Lister(agent_job, instance.matcher, instance.command, instance.prefixes)
+            while (page := agent_job.next_page()) is not None:
+                for chosen in sending.choose(lister, page):
+                    link = page.link(chosen.entry) if chosen.entry.link_len else b""
+                    counting.count(chosen, link)
+                place.show_progress()
+                place.check_canceled()
+        counting.tell()
+    return place.ended(JobStatus.OK)
+
+
+class _Counting:
+    """The totals, and the lines that wait to be told."""
+
+    def __init__(self, place: Workplace, job: EstimateJob, links: HardLinks) -> None:
+        self._place, self._job, self._links = place, job, links
+        self._lines: list[str] = []
+        self._listed = 0
+
+    def count(self, chosen: Chosen, link: bytes) -> None:
+        entry, totals = chosen.entry, self._place.totals
+        if entry.type == EntryType.OBJECT:
+            return
+        totals.files += 1
+        if entry.type == EntryType.REGULAR and not self._is_another_name(entry, chosen):
+            totals.job_bytes += entry.size
+        if self._job.listing and (not self._job.limit or self._listed < self._job.limit):
+            self._listed += 1
+            self._lines.append(listing_line(entry, chosen.path, link))
+            if len(self._lines) >= BATCH_LINES:
+                self.tell()
+
+    def tell(self) -> None:
+        if self._lines:
+            self._place.sender.send({"event": "listing", "lines": self._lines})
+            self._lines = []
+
+    def _is_another_name(self, entry: Entry, chosen: Chosen) -> bool:
+        if entry.nlink <= 1 or not chosen.keeping.hardlinks:
+            return False
+        inode = Inode(entry.dev, entry.ino, entry.nlink)
+        if self._links.first(inode) is not None:
+            return True
+        self._links.saved(inode, self._place.totals.files, chosen.path)
+        return False
+
+
+def listing_line(entry: Entry, path: bytes, link: bytes) -> str:
+    """As `ls -l` has it, with the ctime, as consoles show it of 9.6.7."""
+    known = decode_stat(encode_entry_stat(entry, 0))
+    mode = st.filemode(known.mode)
+    mode = "f" + mode[1:] if mode[0] == "p" else mode
+    when = time.strftime("%Y-%m-%d %H:%M:%S", time.localtime(known.ctime))
+    name = printable(path.rstrip(b"/") or b"/")
+    target = f" -> {printable(link)}" if entry.type == EntryType.SYMLINK else ""
+    return f"{mode}  {known.nlink:>2} {_user(known.uid)[:8]:<8} {_group(known.gid)[:8]:<8} {max(known.size, 0):>18} {when}  {name}{target}"
+
+
+@functools.lru_cache(maxsize=1000)
+def _user(number: int) -> str:
+    try:
+        return pwd.getpwuid(number).pw_name
+    except (KeyError, OverflowError):
+        return str(number)
+
+
+@functools.lru_cache(maxsize=1000)
+def _group(number: int) -> str:
+    try:
+        return grp.getgrgid(number).gr_name
+    except (KeyError, OverflowError):
+        return str(number)

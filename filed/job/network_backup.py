@@ -1,0 +1,108 @@
+"""A backup for a Director, told in order: as `backup.py`, but the Storage Daemon keeps the data, and the Director the catalog.
+
+The Storage Daemon confirms everything -> the agents' states are sealed here, under the Director's name for the Job -> each agent may
+commit -> the Job ends. On error or cancel the connection is cut, nothing is sealed, nothing committed.
+"""
+
+from __future__ import annotations
+
+import time
+from contextlib import ExitStack
+from pathlib import Path
+
+from filed.agents import Begin, BeginFlag, Kind
+from filed.catalog import Catalog, Level, Seal
+from filed.fileset import agent_text, expanded
+from filed.job import agents
+from filed.job.backup import AGENT_LEVELS, commit_instance, list_instance
+from filed.job.description import DirectorJob, NetworkBackup
+from filed.job.hardlinks import HardLinks
+from filed.job.keeping import Keepings
+from filed.job.keys import load_keys
+from filed.job.outcome import JobStatus, Outcome
+from filed.job.sealed import Found, Sealed
+from filed.job.selection_of import selection_of
+from filed.job.send import Sending
+from filed.job.sink import JobSink
+from filed.job.storage_daemon import reach, session_of
+from filed.job.workplace import Workplace
+from filed.pipeline import RecordQueue, Workers
+from filed.storage import JobTotals as SessionTotals
+from filed.storage.daemon_append import DaemonAppendSession
+
+STATES_FILE = "filed-states.sqlite"
+
+
+def open_states(who: DirectorJob) -> Catalog:
+    """Where the states of agents are sealed, of all Directors' Jobs. Raises CatalogError."""
+    return Catalog.open(states_path(who.work), create=True)
+
+
+def states_path(work: Path) -> Path:
+    return work / STATES_FILE
+
+
+def network_backup(job: NetworkBackup, place: Workplace) -> Outcome:
+    """Save to the Storage Daemon. Raises FiledError when the Job failed."""
+    place.started(job.who.job_id, job.level.name.capitalize())
+    with open_states(job.who) as catalog:
+        try:
+            _save(job, place, catalog)
+        except BaseException as error:
+            if place.made_good is None:
+                raise
+            place.error(f"{error}; the data saved is good")  # an agent in its last calls
+    return place.ended(JobStatus.WARNINGS if place.totals.errors else JobStatus.OK)
+
+
+def _save(job: NetworkBackup, place: Workplace, catalog: Catalog) -> None:
+    """From the first entry to the last commit."""
+    keys = load_keys(job.keys)
+    digest = job.fileset.digest()
+    sealed = Sealed(catalog, None if job.level is Level.FULL else job.changes.base_job, digest, job.who.director)
+    with ExitStack() as stack:
+        instances = agents.instances(place, job.agents, expanded(job.fileset), stack)
+        selection = selection_of(job.changes, job.who.work, stack)
+        written = DaemonAppendSession(reach(place, job.storage, job.who), session_of(job.who))
+        stack.callback(written.abandon)  # does nothing once it is finished
+        workers = stack.enter_context(Workers())
+        links = stack.enter_context(HardLinks(job.who.work))
+        sink = JobSink(place, written)
+        queue = RecordQueue(sink.write)
+        stack.callback(queue.discard)
+        sending = Sending(place, queue, Keepings(keys, workers, queue), selection, links)
+        sink.on_digest = sending.digest_went_out
+        for instance in instances:
+            found = sealed.find(instance.agent.descriptor.id, instance.line)
+            sealed.confirm(instance.agent, instance.line, found)
+            why = _begin(instance, job, sealed, found)
+            stack.enter_context(agents.begin(place, instance, why))
+            list_instance(place, instance, why, sending, stack)
+        sending.deletions()
+        queue.flush()
+        place.show_progress()
+        place.check_canceled()
+        totals = place.totals
+        written.finish(SessionTotals(totals.files + totals.deleted, totals.job_bytes, totals.errors))
+        states = [state for instance in instances if (state := instance.pending_state) is not None]
+        if states:
+            who = job.who
+            catalog.seal(Seal(who.director, who.job, who.name, job.level, digest, int(time.time())), states)
+        place.sealed(place.ended(JobStatus.WARNINGS if totals.errors else JobStatus.OK))
+        for instance in instances:
+            commit_instance(place, instance)
+
+
+def _begin(instance: agents.Instance, job: NetworkBackup, sealed: Sealed, found: Found) -> Begin:
+    return Begin(
+        kind=Kind.BACKUP,
+        level=AGENT_LEVELS[job.level],
+        state_why=found.why,
+        flags=BeginFlag.ACCURATE if job.changes.accurate is not None else 0,
+        since=(job.changes.since, 0),
+        job=job.who.job,
+        base_job=sealed.base_job,
+        state=found.blob,
+        state_format=found.format,
+        fileset=agent_text(instance.fileset),
+    )

@@ -1,0 +1,88 @@
+"""A restore for a Director, told in order: rounds of records from Storage Daemons, each entry through the agent that saved it.
+
+A Director may need several rounds: the records lie on several Storage Daemons, or in an order in which they cannot be read at once.
+After each round our parent is told, and tells what comes next. Directories get their times after the last.
+"""
+
+from __future__ import annotations
+
+from contextlib import ExitStack
+from dataclasses import replace
+
+from filed.catalog import Catalog
+from filed.errors import CatalogError, JobError
+from filed.job.agents import Restorers
+from filed.job.channel import Event
+from filed.job.description import NetworkRestore, StorageDaemon
+from filed.job.keys import keyring
+from filed.job.network_backup import states_path
+from filed.job.outcome import JobStatus, Outcome
+from filed.job.receive import Receiving
+from filed.job.renaming import Renaming, parse_regexwhere, parse_where
+from filed.job.storage_daemon import reach, session_of
+from filed.job.workplace import Workplace
+from filed.pipeline import Decoder, Workers
+from filed.storage.daemon_read import DaemonReadSession
+from filed.volume import Session
+
+
+def network_restore(job: NetworkRestore, place: Workplace) -> Outcome:
+    """Never raises for one entry: that is told, counted, and the Job ends in error."""
+    names = Renaming(parse_where(job.where), parse_regexwhere(job.regexwhere), job.prelinks)
+    with ExitStack() as stack:
+        workers = stack.enter_context(Workers())
+        decoder = Decoder(keyring(job.keys), workers)
+        restorers = stack.enter_context(Restorers(place, job, lambda agent: _mark_restored(place, job, agent)))
+        receiving = Receiving(place, decoder, restorers, job)
+        place.started(job.who.job_id, "")
+        receiving.begin(names, job.objects)
+        storage: StorageDaemon | None = job.storage
+        while storage is not None:
+            _round(job, place, storage, receiving)
+            place.show_progress()
+            place.sender.send({"event": "round"})
+            storage = _next(storage, place.hear())
+        receiving.objects()
+        restorers.commit()
+    totals = place.totals
+    status = JobStatus.ERROR if totals.errors else JobStatus.WARNINGS if totals.warnings else JobStatus.OK
+    return place.ended(status)
+
+
+def _round(job: NetworkRestore, place: Workplace, storage: StorageDaemon, receiving: Receiving) -> None:
+    """All records of one read session. Those of several Jobs follow each other."""
+    read = DaemonReadSession(reach(place, storage, job.who), session_of(job.who))
+    try:
+        session = Session(-1, -1)
+        for record in read.records():
+            if record.session != session:
+                receiving.end()
+                session = record.session
+            receiving.record(record.stream, record.file_index, record.data)
+            place.check_canceled()
+        receiving.end()
+        read.finish()
+    finally:
+        read.abandon()
+
+
+def _next(storage: StorageDaemon, event: Event) -> StorageDaemon | None:
+    """What the parent says after a round. Raises JobError when the Director broke off."""
+    match event["event"]:
+        case "again":
+            return replace(storage, address=str(event["address"]), port=int(str(event["port"])), key=str(event["key"]))
+        case "done":
+            return None
+    raise JobError("the Director broke the restore off")
+
+
+def _mark_restored(place: Workplace, job: NetworkRestore, agent: str) -> None:
+    """What the agent's states refer to is another past from now on; its next Job is told so, even if this one fails."""
+    path = states_path(job.who.work)
+    if not path.exists():
+        return
+    try:
+        with Catalog.open(path) as catalog:
+            catalog.mark_restored(agent, director=job.who.director)
+    except CatalogError as error:
+        place.warning(f"{error}; run a Full next: an Incremental of agent {agent} would build on what is no more")

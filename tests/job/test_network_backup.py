@@ -1,0 +1,89 @@
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+from filed.job.accurate import append_packet
+from filed.job.description import Changes, Level
+from filed.job.network_backup import states_path
+from filed.job.outcome import JobStatus
+from filed.wire.attributes import FileType, parse_attributes
+from tests.job.network import backup_of, run
+from tests.job.storage import Kept, Storage
+
+
+def tree(tmp_path: Path) -> Path:
+    made = tmp_path / "tree"
+    made.mkdir()
+    (made / "a").write_bytes(b"x" * 100_000)
+    (made / "b").hardlink_to(made / "a")
+    (made / "l").symlink_to("a")
+    os.utime(made, (1_000_000, 1_000_000))  # a change within this very second would not show in a list of seconds
+    return made
+
+
+def entries(records: list[Kept]) -> dict[bytes, FileType]:
+    found = [parse_attributes(data) for _, stream, data in records if stream == 1]
+    return {item.path: FileType(item.type) for item in found}
+
+
+def test_a_full_sends_everything_with_digests(tmp_path: Path) -> None:
+    source = tree(tmp_path)
+    with Storage() as storage:
+        done = run(backup_of(source, tmp_path, storage.port))
+    assert done.outcome.status is JobStatus.OK, done.outcome.text
+    assert storage.jobs == [b"Save.2026-11-23_10.14.28_03"]
+    top = os.fsencode(source)
+    assert set(entries(storage.records)) == {top + b"/", top + b"/a", top + b"/b", top + b"/l"}
+    assert sum(stream == 3 for _, stream, _ in storage.records) == 2  # a link carries a copy
+    assert (done.outcome.totals.files, done.outcome.totals.job_bytes) == (4, 100_000)
+    assert states_path(tmp_path).exists()
+
+
+def test_by_time_only_what_changed_is_sent_and_nothing_is_found_deleted(tmp_path: Path) -> None:
+    source = tree(tmp_path)
+    with Storage() as storage:
+        done = run(
+            backup_of(source, tmp_path, storage.port, level=Level.INCREMENTAL, changes=Changes(since=4_000_000_000))
+        )
+    assert done.outcome.status is JobStatus.OK
+    assert storage.records == []
+
+
+def test_an_accurate_job_marks_what_is_gone(tmp_path: Path) -> None:
+    source = tree(tmp_path)
+    listed = tmp_path / "list"
+    with Storage() as storage:
+        run(backup_of(source, tmp_path, storage.port))
+        with listed.open("wb") as file:
+            for _, stream, data in storage.records:
+                if stream == 1:
+                    saved = parse_attributes(data)
+                    append_packet(file, saved.path + b"\0" + saved.lstat + b"\0\x000")
+        (source / "l").unlink()
+        (source / "new").write_bytes(b"")
+        storage.records.clear()
+        done = run(
+            backup_of(
+                source,
+                tmp_path,
+                storage.port,
+                level=Level.INCREMENTAL,
+                changes=Changes(since=1, accurate=listed),
+            )
+        )
+    assert done.outcome.status is JobStatus.OK, done.outcome.text
+    top = os.fsencode(source)
+    assert entries(storage.records) == {
+        top + b"/new": FileType.EMPTY,
+        top + b"/": FileType.DIRECTORY,
+        top + b"/l": FileType.DELETED,
+    }
+    assert (done.outcome.totals.files, done.outcome.totals.deleted) == (2, 1)
+
+
+def test_what_the_storage_daemon_calls_bad_is_bad(tmp_path: Path) -> None:
+    with Storage(close_status=69) as storage:
+        done = run(backup_of(tree(tmp_path), tmp_path, storage.port))
+    assert done.outcome.status is JobStatus.FATAL
+    assert "status E" in done.outcome.text

@@ -1,0 +1,1 @@
+"""One Director's visit: who it is, what it says, what it is told."""

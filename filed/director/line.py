@@ -1,0 +1,106 @@
+"""The connection of one session: events in, answers out, and the ear for being asked to end.
+
+The connection's doorbell is the daemon's: it rings once, when this session is to end. That is noted here, and then the conversation can be
+brought to its proper end.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Callable
+
+from filed.director.connection import DirectorConnection, Event, Left, TlsBegins
+from filed.errors import ConnectionLost, FiledError, JobCanceled
+from filed.transport import Connection
+from filed.wire.frame import Packet, Signal
+
+GREETING_TIMEOUT_S = 60.0  # to say who it is; a stranger gets no more of our time
+START_TLS = Callable[[Connection, TlsBegins], None]
+
+
+class Line:
+    """One Director's connection. asked_to_end: notes the doorbell and says whether it has rung."""
+
+    def __init__(
+        self,
+        connection: Connection,
+        core: DirectorConnection,
+        start_tls: START_TLS,
+        asked_to_end: Callable[[], bool],
+    ) -> None:
+        self._connection, self._core = connection, core
+        self._start_tls, self._asked_to_end = start_tls, asked_to_end
+        self._events: deque[Event] = deque()
+        self.gone = False
+
+    def greet(self) -> Event:
+        """Until the Director has proved who it is. Raises what `next_event` raises, and AuthenticationError."""
+        self._connection.phase = "the greeting"
+        event = self.next_event(GREETING_TIMEOUT_S)
+        if isinstance(event, TlsBegins):
+            self._start_tls(self._connection, event)
+            event = self._core.tls_is_up()
+            self.flush()
+        self._connection.read_ahead = True
+        return event
+
+    def next_event(self, timeout_s: float | None = None) -> Event:
+        """Wait for it. Raises JobCanceled when we are asked to end, once; ConnectionLost; RemoteProtocolError."""
+        while not self._events:
+            try:
+                packet = self._connection.receive(timeout_s)
+            except JobCanceled:
+                self._asked_to_end()
+                raise
+            self._take(packet)
+        return self._events.popleft()
+
+    def send(self, *packets: Packet) -> None:
+        """Say something. Nothing happens once the Director has gone; that it went shows in `gone`."""
+        self._core.send(*packets)
+        self.flush()
+
+    def flush(self) -> None:
+        packets = self._core.to_send()
+        while packets and not self.gone:
+            before = self._connection.sent_bytes
+            try:
+                self._connection.send(*packets)
+            except JobCanceled:
+                self._asked_to_end()
+                if self._connection.sent_bytes != before:  # nobody knows where the next packet begins
+                    self.gone = True
+            except ConnectionLost:
+                self.gone = True
+            else:
+                return
+
+    def still_there(self) -> bool:
+        """While a Job runs, without waiting: has the Director not left?"""
+        if not self.gone:
+            try:
+                while not self.gone and (packet := self._connection.look()) is not None:
+                    self._take(packet)
+            except JobCanceled:
+                self._asked_to_end()
+            except FiledError:
+                self.gone = True
+        return not self.gone
+
+    def close(self, *, politely: bool) -> None:
+        """politely: TERMINATE, unless the Director said so first."""
+        if politely and not self.gone:
+            try:
+                self._connection.take_leave()
+            except JobCanceled:
+                self._asked_to_end()
+        self._connection.close()
+
+    def _take(self, packet: Packet) -> None:
+        try:
+            events = self._core.receive(packet)
+        finally:
+            self.flush()
+        self._events.extend(events)
+        if any(isinstance(event, Left) for event in events) or packet is Signal.TERMINATE:
+            self.gone = True

@@ -1,0 +1,49 @@
+"""The file in which a Director's accurate list waits for the Job."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import tempfile
+from pathlib import Path
+from types import TracebackType
+from typing import Self
+
+from filed.errors import JobError
+from filed.job.accurate import append_packet
+
+PREFIX = ".filed-accurate-"
+BUFFER_BYTES = 1 << 20
+
+
+class AccurateFile:
+    """Open for writing within `with`; `remove` when the Job is over. Only we can read it: it names every file there is."""
+
+    def __init__(self, path: Path, descriptor: int) -> None:
+        self.path = path
+        self._file = os.fdopen(descriptor, "wb", BUFFER_BYTES)
+
+    @classmethod
+    def create(cls, work: Path) -> Self:
+        """Raises JobError when there is no room for it."""
+        try:
+            descriptor, name = tempfile.mkstemp(prefix=PREFIX, dir=work)
+        except OSError as error:
+            raise JobError(f"the accurate list cannot be kept in {work}: {error.strerror}") from error
+        return cls(Path(name), descriptor)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, value: BaseException | None, tb: TracebackType | None) -> None:
+        self._file.close()
+
+    def append(self, packet: bytes) -> None:
+        try:
+            append_packet(self._file, packet)
+        except OSError as error:
+            raise JobError(f"the accurate list cannot be kept in {self.path.parent}: {error.strerror}") from error
+
+    def remove(self) -> None:
+        with contextlib.suppress(FileNotFoundError):
+            self.path.unlink()

@@ -1,0 +1,131 @@
+from __future__ import annotations
+
+import contextlib
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from filed.director.connection import (
+    ClockSample,
+    DirectorConnection,
+    EndOfList,
+    Greeted,
+    Item,
+    KnownDirector,
+    Left,
+    Refused,
+    TlsBegins,
+)
+from filed.errors import AuthenticationError, FiledError, RemoteProtocolError
+from filed.wire import reply
+from filed.wire.auth import TlsNeed
+from filed.wire.director import FileSetCommand, StatusCommand, parse_command
+from filed.wire.frame import Signal
+from tests.director.talk import DIRECTOR, SECRET, connection, hello, say
+
+JOB = b"JobId=1 Job=B1.2026-11-23_10.14.28_03 SDid=1 SDtime=17 Authorization=KEY\n"
+
+
+def greeted(**how: object) -> DirectorConnection:
+    ours = connection(**how)  # type: ignore[arg-type]
+    assert isinstance(hello(ours)[-1], Greeted)
+    assert ours.to_send() == [b"2000 OK Hello 214\n"]
+    return ours
+
+
+def test_a_director_proves_who_it_is() -> None:
+    assert hello(connection()) == [Greeted(DIRECTOR, 103)]
+
+
+def test_a_director_with_another_password_is_told_and_refused() -> None:
+    ours = connection()
+    say(ours, b"Hello Director a\x01dir calling 103\n")
+    ours.to_send()
+    with pytest.raises(AuthenticationError, match="password"):
+        say(ours, b"wrong\0")
+    assert ours.to_send()[-1] == reply.AUTH_FAILED
+
+
+def test_an_unknown_director_is_told_nothing() -> None:
+    ours = connection()
+    with pytest.raises(AuthenticationError, match="no such Director"):
+        say(ours, b"Hello Director nobody calling 103\n")
+    assert ours.to_send() == []
+
+
+@pytest.mark.parametrize("packet", [b"GET / HTTP/1.1\r\n\r\n", b"Hello", b"Hello Director " + b"x" * 600])
+def test_what_is_no_hello_ends_it(packet: bytes) -> None:
+    with pytest.raises(RemoteProtocolError):
+        say(connection(), packet)
+
+
+def test_tls_begins_after_the_proof_and_before_the_greeting() -> None:
+    director = KnownDirector("a dir", SECRET, tls=TlsNeed.REQUIRED)
+    ours = connection(director)
+    assert hello(ours, tls=TlsNeed.OK) == [TlsBegins(director)]
+    assert ours.to_send() == []
+    assert ours.tls_is_up() == Greeted(director, 103)
+    assert ours.to_send() == [b"2000 OK Hello 214\n"]
+
+
+def test_a_director_without_tls_is_refused_where_it_is_required() -> None:
+    ours = connection(KnownDirector("a dir", SECRET, tls=TlsNeed.REQUIRED))
+    with pytest.raises(AuthenticationError, match="TLS"):
+        hello(ours)
+
+
+def test_the_first_command_names_the_job() -> None:
+    ours = greeted()
+    assert say(ours, b"status") == [Refused(b"status", ends=True)]
+    ours = greeted()
+    assert say(ours, JOB, b"status") == [parse_command(JOB), StatusCommand()]
+
+
+def test_an_unknown_command_ends_the_conversation() -> None:
+    ours = greeted()
+    assert say(ours, JOB, b"dance\n")[1:] == [Refused(b"dance\n", ends=True)]
+    assert ours.to_send() == [reply.INVALID_COMMAND]
+
+
+def test_a_command_that_the_conf_disables_is_unknown() -> None:
+    ours = greeted(disabled=("setdebug",))
+    events = say(ours, JOB, b"setdebug=1 trace=0 hangup=0 blowup=0 options= tags=\n")
+    assert isinstance(events[-1], Refused)
+
+
+def test_a_monitor_may_only_look() -> None:
+    ours = greeted(director=KnownDirector("a dir", SECRET, monitor=True))
+    events = say(ours, JOB, b"cancel Job=x\n", b"status")
+    assert events[1:] == [Refused(b"cancel Job=x\n", ends=False), StatusCommand()]
+    assert ours.to_send() == [reply.MONITOR_ONLY, Signal.EOD]
+
+
+def test_a_fileset_is_a_list_up_to_the_end_of_data() -> None:
+    ours = greeted()
+    events = say(ours, JOB, b"fileset vss=1\n", b"I\n", b"F /a", Signal.EOD)
+    assert events[1:] == [FileSetCommand(b"fileset vss=1"), Item(b"I\n"), Item(b"F /a"), EndOfList()]
+
+
+def test_a_restore_object_is_two_packets_without_an_end_of_data() -> None:
+    ours = greeted()
+    events = say(ours, JOB, b"restoreobject JobId=1 1,1,0,1,0,1,ex\n", b"name", b"status", b"restoreobject end\n")
+    assert [type(event).__name__ for event in events[2:]] == ["Item", "Item", "EndOfList", "RestoreObjectCommand"]
+
+
+def test_the_directors_clock_is_no_command() -> None:
+    assert say(greeted(), JOB, b"btime 1795428956200206\n")[1:] == [ClockSample(1795428956200206)]
+
+
+def test_after_it_left_nothing_is_sent() -> None:
+    ours = greeted()
+    assert say(ours, Signal.TERMINATE) == [Left()]
+    ours.send(b"too late")
+    assert ours.to_send() == []
+
+
+@given(st.lists(st.one_of(st.binary(max_size=300), st.sampled_from(Signal)), max_size=5))
+def test_a_stranger_is_refused_and_nothing_worse(packets: list[bytes | Signal]) -> None:
+    for ours in (connection(), greeted()):
+        with contextlib.suppress(FiledError):
+            say(ours, *packets)

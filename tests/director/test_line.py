@@ -1,0 +1,89 @@
+from __future__ import annotations
+
+import os
+import socket
+from collections.abc import Iterator
+from dataclasses import dataclass
+from threading import Thread
+
+import pytest
+
+from filed.director.connection import DirectorConnection, Greeted
+from filed.director.line import Line
+from filed.errors import JobCanceled
+from filed.transport import Connection
+from filed.wire.frame import Signal, pack_packet, pack_signal
+from filed.wire.reply import VERSION_9
+from tests.director.dialogue import JOB, Dialogue
+from tests.director.talk import DIRECTOR
+
+
+@dataclass
+class Ends:
+    line: Line
+    director: socket.socket
+    bell: int
+    rung: list[bool]
+
+
+@pytest.fixture
+def ends() -> Iterator[Ends]:
+    near, far = socket.socketpair()
+    bell, ring = os.pipe()
+    rung: list[bool] = []
+
+    def note() -> bool:
+        rung.append(True)
+        os.read(bell, 1)
+        return True
+
+    core = DirectorConnection("a-fd", {DIRECTOR.name: DIRECTOR}, VERSION_9, 4711, 1795428868)
+    line = Line(Connection(far, "a Director", doorbell=bell), core, lambda _connection, _begins: None, note)
+    greeting = Thread(target=Dialogue(near).greet)
+    greeting.start()
+    assert isinstance(line.greet(), Greeted)
+    greeting.join()
+    yield Ends(line, near, ring, rung)
+    near.close()
+    line.close(politely=False)
+    os.close(bell)
+    os.close(ring)
+
+
+def test_being_asked_to_end_wakes_a_wait_once(ends: Ends) -> None:
+    os.write(ends.bell, b"c")
+    with pytest.raises(JobCanceled):
+        ends.line.next_event()
+    ends.line.send(b"the end can still be told")
+    assert not ends.line.gone
+    assert ends.director.recv(100).endswith(b"told")
+    assert ends.rung == [True]
+
+
+def test_being_asked_to_end_does_not_swallow_an_answer(ends: Ends) -> None:
+    os.write(ends.bell, b"c")
+    ends.line.send(b"answer")
+    assert ends.director.recv(100).endswith(b"answer")
+    assert ends.rung == [True]
+
+
+def test_while_a_job_runs_it_shows_that_the_director_left(ends: Ends) -> None:
+    assert ends.line.still_there()
+    ends.director.sendall(pack_signal(Signal.HEARTBEAT))
+    assert ends.line.still_there()
+    ends.director.sendall(pack_signal(Signal.TERMINATE))
+    assert not ends.line.still_there()
+    ends.line.send(b"goes nowhere")
+
+
+def test_a_director_that_hung_up_is_gone(ends: Ends) -> None:
+    ends.director.close()
+    assert not ends.line.still_there()
+    ends.line.send(b"goes nowhere")
+    ends.line.close(politely=True)
+
+
+def test_what_comes_while_a_job_runs_is_not_lost(ends: Ends) -> None:
+    ends.director.sendall(pack_packet(JOB % 1))
+    assert ends.line.still_there()
+    assert type(ends.line.next_event()).__name__ == "JobCommand"

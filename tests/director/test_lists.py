@@ -1,0 +1,26 @@
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from filed.director.lists import AccurateFile
+from filed.errors import JobError
+from filed.job.accurate import packets
+
+
+def test_a_list_is_kept_as_it_came_and_nobody_else_reads_it(tmp_path: Path) -> None:
+    with AccurateFile.create(tmp_path) as listed:
+        listed.append(b"/a\0stat")
+        listed.append(b"")
+    with listed.path.open("rb") as file:
+        assert list(packets(file)) == [b"/a\0stat", b""]
+    assert listed.path.stat().st_mode & 0o777 == 0o600
+    listed.remove()
+    listed.remove()
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_where_there_is_no_room_the_job_fails(tmp_path: Path) -> None:
+    with pytest.raises(JobError, match="cannot be kept"):
+        AccurateFile.create(tmp_path / "nowhere")

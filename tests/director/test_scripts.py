@@ -1,0 +1,67 @@
+from __future__ import annotations
+
+import time
+
+import pytest
+
+from filed.director.scripts import Codes, Scripts, run_script
+from filed.wire.director import RunScriptCommand
+
+
+def run(command: str, *, wanted: bool = True) -> tuple[str, list[str]]:
+    said: list[str] = []
+    return run_script("ClientRunBeforeJob", command, said.append, lambda: wanted), said
+
+
+def test_what_a_program_prints_is_told_line_by_line() -> None:
+    why, said = run("/bin/sh -c 'echo a; echo b c; printf d'")
+    assert why == ""
+    assert said[1:] == ["ClientRunBeforeJob: a", "ClientRunBeforeJob: b c", "ClientRunBeforeJob: d"]
+    assert said[0].startswith('shell command: run ClientRunBeforeJob "/bin/sh')
+
+
+@pytest.mark.parametrize(
+    ("command", "why"),
+    [
+        ("/bin/sh -c 'exit 3'", "code 3"),
+        ("/bin/sh -c 'kill -9 $$'", "signal 9"),
+        ("/nonexistent", "cannot be run"),
+        ("", "cannot be run"),
+        ("'", "cannot be run"),
+    ],
+)
+def test_a_program_that_fails_says_how(command: str, why: str) -> None:
+    assert why in run(command)[0]
+
+
+def test_a_cancel_ends_a_program_and_what_it_started() -> None:
+    begun = time.monotonic()
+    why, _ = run("/bin/sh -c 'sleep 60; sleep 60'", wanted=False)
+    assert "canceled" in why
+    assert time.monotonic() - begun < 5
+
+
+def test_a_child_left_behind_is_not_waited_for() -> None:
+    begun = time.monotonic()
+    assert run("/bin/sh -c 'sleep 3 & echo a'")[0] == ""
+    assert time.monotonic() - begun < 2
+
+
+def test_a_program_that_closes_its_output_is_waited_for() -> None:
+    assert "code 4" in run("/bin/sh -c 'exec >&- 2>&-; sleep 0.3; exit 4'")[0]
+
+
+def test_codes_stand_for_facts_of_the_job() -> None:
+    assert Codes({"j": "Job.1", "l": "Full"}).expand("echo %j %l 100%% %q %") == "echo Job.1 Full 100% %q %"
+
+
+def test_who_runs_when() -> None:
+    before = RunScriptCommand("Run", "a", on_failure=True, when=2)
+    after_bad = RunScriptCommand("Run", "b", on_success=False, on_failure=True, when=1)
+    once_open = RunScriptCommand("Run", "c", when=4)
+    after_good = RunScriptCommand("RunAfterJob", "d")
+    scripts = Scripts([before, after_bad, once_open, after_good])
+    assert scripts.before() == [before]
+    assert scripts.once_open() == [once_open]
+    assert scripts.after(good=True) == [after_good]
+    assert scripts.after(good=False) == [after_bad]

@@ -1,0 +1,60 @@
+from __future__ import annotations
+
+import json
+from dataclasses import replace
+
+from filed.director.status import (
+    DaemonStatus,
+    EndedJob,
+    RunningJob,
+    dot_status_text,
+    job_lines,
+    short_size,
+    status_text,
+)
+from filed.wire.reply import VERSION_9
+
+RUNNING = RunningJob(
+    21, "Bslow.2026-11-23_10.18.19_49", "a-dir", 1000, "F", "B", 1, 3, 131_072, 196_608, 0, 100_000, "/a"
+)
+ENDED = EndedJob(10, "Brs", "F", "B", 22, 1_548_600, 0, "T", 2000)
+STATUS = DaemonStatus("a-fd", 500, 7, "host,debian,12", 19, 0, 0, 0, ("filesystem 1.0",), (RUNNING,), (ENDED,))
+
+
+def test_a_status_survives_its_way_as_json() -> None:
+    assert DaemonStatus.from_dict(json.loads(json.dumps(STATUS.as_dict()))) == STATUS
+
+
+def test_a_console_sees_what_runs_and_what_ran() -> None:
+    text = "".join(status_text(STATUS, VERSION_9, 1002))
+    assert "a-fd Version: 9.6.7 (10 December 2020)  host debian 12\n" in text
+    assert "Jobs: run=19 running=1.\n" in text
+    assert "JobId 21 Job Bslow.2026-11-23_10.18.19_49 is running.\n    Full Backup Job started:" in text
+    assert "Files=1 Bytes=131,072 AveBytes/sec=65,536" in text
+    assert "Processing file: /a\n" in text
+    assert "    10  Full          22    1.548 M  OK" in text
+    assert text.endswith(" Brs\n====\n")
+
+
+def test_without_jobs_it_says_so_and_who_asks() -> None:
+    asking = RunningJob(0, "-Console-", "a-dir", 1000)
+    text = "".join(status_text(replace(STATUS, running=(asking,), ended=()), VERSION_9, 1002))
+    assert "No Jobs running.\nDirector connected at:" in text
+
+
+def test_programs_read_keys_and_values() -> None:
+    header = "".join(dot_status_text(STATUS, VERSION_9, "header", 1002))
+    assert header.startswith("header:\nname=a-fd\nversion=9.6.7 (10 December 2020)\n")
+    running = "".join(dot_status_text(STATUS, VERSION_9, "running", 1002))
+    assert "JobId=21\nJob=Bslow" in running
+    terminated = "".join(dot_status_text(STATUS, VERSION_9, "terminated", 1002))
+    assert terminated.startswith("    10\tFull  \t      22\t   1.548 M\tOK     \t")
+    assert not list(dot_status_text(STATUS, VERSION_9, "statistics", 1002))
+
+
+def test_a_line_for_each_job_that_is_asked_about() -> None:
+    assert list(job_lines([(21, "R", 0)])) == ["JobId=21 JobStatus=R JobErrors=0\n"]
+
+
+def test_sizes_have_three_places() -> None:
+    assert [short_size(n) for n in (0, 999, 1000, 5 * 10**9)] == ["0", "999", "1.000 K", "5.000 G"]

@@ -1,0 +1,107 @@
+"""A session on a socket pair, in a house that only notes what it is asked."""
+
+from __future__ import annotations
+
+import socket
+import threading
+from collections.abc import Callable
+from pathlib import Path
+from types import TracebackType
+from typing import Self
+
+from filed.director.connection import DirectorConnection
+from filed.director.house import Ending, Teller
+from filed.director.line import Line
+from filed.director.session import Facts, Session
+from filed.director.status import DaemonStatus, EndedJob, RunningJob
+from filed.job.channel import Event
+from filed.job.description import JobDescription
+from filed.job.outcome import JobStatus, Outcome, Totals
+from filed.job.setup import default_setup
+from filed.transport import Connection
+from filed.wire.reply import VERSION_9
+from tests.director.dialogue import Dialogue
+from tests.director.talk import DIRECTOR
+from tests.job.network import storage_at
+
+GOOD = Outcome(JobStatus.OK, Totals(files=3, read_bytes=10, job_bytes=5, deleted=1))
+Working = Callable[[JobDescription, Callable[[Event, Teller], None], Callable[[], bool]], Outcome]
+
+
+class Told:
+    """What a session told the Job."""
+
+    def __init__(self) -> None:
+        self.events: list[Event] = []
+
+    def tell(self, event: Event) -> None:
+        self.events.append(event)
+
+
+class NotingHouse:
+    """A House. work: what a Job does."""
+
+    def __init__(self, work: Working) -> None:
+        self._work = work
+        self.jobs: list[JobDescription] = []
+        self.noted: list[RunningJob] = []
+        self.over: list[EndedJob] = []
+        self.asked: list[object] = []
+        self.ending = Ending.NO
+
+    def note(self, job: RunningJob) -> None:
+        self.noted.append(job)
+
+    def ended(self, job: EndedJob) -> None:
+        self.over.append(job)
+
+    def status(self) -> DaemonStatus:
+        return DaemonStatus("a-fd", 0, 1, "h,d,1", running=tuple(self.noted[-1:]), ended=tuple(self.over))
+
+    def cancel(self, job: str, *, stop: bool) -> bool:
+        self.asked.append((job, stop))
+        return job != "nobody"
+
+    def set_bandwidth(self, bytes_per_second: int, job: str) -> bool:
+        self.asked.append((bytes_per_second, job))
+        return job != "nobody"
+
+    def set_debug(self, level: int, trace: int) -> None:
+        self.asked.append((level, trace))
+
+    def run(
+        self, description: JobDescription, on_event: Callable[[Event, Teller], None], wanted: Callable[[], bool]
+    ) -> Outcome:
+        self.jobs.append(description)
+        return self._work(description, on_event, wanted)
+
+
+class Visiting(Dialogue):
+    """The Director's end; the session runs in a thread."""
+
+    def __init__(self, work_directory: Path, work: Working = lambda _job, _on_event, _wanted: GOOD) -> None:
+        near, far = socket.socketpair()
+        super().__init__(near)
+        self.house = NotingHouse(work)
+        core = DirectorConnection("a-fd", {DIRECTOR.name: DIRECTOR}, VERSION_9, 4711, 1795428868)
+        line = Line(Connection(far, "a Director"), core, lambda _connection, _begins: None, lambda: False)
+        facts = Facts("a-fd", VERSION_9, "h,d,1", work_directory, default_setup(), storage_at(1))
+        self._thread = threading.Thread(target=self._serve, args=(Session(line, self.house, facts), line), daemon=True)
+        self.error: Exception | None = None
+
+    def __enter__(self) -> Self:
+        self._thread.start()
+        return super().__enter__()
+
+    def __exit__(self, kind: type[BaseException] | None, value: BaseException | None, tb: TracebackType | None) -> None:
+        super().__exit__(kind, value, tb)
+        self._thread.join(20)
+        assert not self._thread.is_alive()
+
+    def _serve(self, session: Session, line: Line) -> None:
+        try:
+            session.serve()
+        except Exception as error:
+            self.error = error
+        finally:
+            line.close(politely=False)

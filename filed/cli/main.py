@@ -23,6 +23,7 @@ COMMANDS = {
     "prune": "filed.cli.prune:prune",
     "catalog": "filed.cli.catalog:catalog",
     "agent": "filed.cli.agent:agent",
+    "daemon": "filed.cli.daemon:daemon",
     "config": "filed.cli.config:config",
     "completion": "filed.cli.completion:completion",
 }
@@ -71,6 +72,11 @@ def run(arguments: list[str] | None = None) -> int:
         return Exit.USAGE
     except FiledError as error:
         click.echo(f"filed: {error}", err=True)
+        return Exit.USAGE
+    except OSError as error:  # a name that is too long, a directory that may not be looked into
+        if error.filename is None:
+            raise
+        click.echo(f"filed: {error.filename}: {error.strerror}", err=True)
         return Exit.USAGE
     except SystemExit:
         if sys.stdout is not stdout:  # click has silenced it: the reader went away

@@ -1,0 +1,43 @@
+"""`filed daemon`: serve Directors, in place of bacula-fd."""
+
+from __future__ import annotations
+
+import logging
+import sys
+from pathlib import Path
+
+import click
+
+from filed.cli.exit import Exit
+from filed.daemon.service import Service, check
+
+LOG = "%(asctime)s %(levelname)s %(message)s"
+
+
+@click.command(
+    epilog="\b\nExamples:\n  filed daemon -c /etc/bacula/bacula-fd.conf\n  filed daemon -t      is the conf right?"
+)
+@click.option(
+    "-c",
+    "--conf",
+    type=click.Path(path_type=Path, dir_okay=False),
+    default=Path("/etc/bacula/bacula-fd.conf"),
+    show_default=True,
+    help="The conf of bacula-fd, as it is.",
+)
+@click.option("-f", "--foreground", is_flag=True, help="Stay in the foreground; it always does, for a service manager.")
+@click.option("-t", "--test", is_flag=True, help="Read the conf, look at agents and keys, and leave.")
+@click.option("-d", "--debug", "debug", type=int, default=0, metavar="N", help="Log more, for N of 1 and above.")
+def daemon(conf: Path, foreground: bool, test: bool, debug: int) -> int:  # noqa: ARG001, FBT001  click's options
+    """Wait for Directors, and do their Jobs, until SIGTERM. SIGHUP has the conf read again. The log goes to stderr."""
+    if test:
+        for warning in check(conf):
+            click.echo(f"Warning: {warning}", err=True)
+        return Exit.GOOD
+    logging.basicConfig(stream=sys.stderr, format=LOG, level=logging.DEBUG if debug else logging.INFO)
+    service = Service(conf.absolute())
+    try:
+        service.run()
+    finally:
+        service.close()
+    return Exit.GOOD

@@ -1,0 +1,94 @@
+"""Who is here: the visits of Directors, their Jobs, and the Jobs that have ended. Kept by the daemon alone.
+
+The last Jobs are kept in a file, so that a status shows them after a restart.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import socket
+import tempfile
+from collections import deque
+from collections.abc import Iterator
+from dataclasses import asdict, replace
+from pathlib import Path
+from typing import Any
+
+from filed.agents.pulse import Pulse
+from filed.director.house import Ending
+from filed.director.status import EndedJob, RunningJob
+from filed.errors import printable
+
+KEPT = 10  # Jobs that have ended
+STATE_FILE = "filed-{name}.state"
+
+
+class Visit:
+    """One visit's process, seen from the daemon."""
+
+    def __init__(self, pid: int, channel: socket.socket, bell: int, pulse: Pulse, caller: str) -> None:
+        self.pid, self.channel, self.bell, self.pulse, self.caller = pid, channel, bell, pulse, caller
+        self.job: RunningJob | None = None  # known once the Director has said it
+
+    def ring(self, ending: Ending) -> None:
+        """Ask it to end. More than once does no harm."""
+        with contextlib.suppress(OSError):
+            os.write(self.bell, ending.value.encode())
+
+    def running(self) -> RunningJob | None:
+        """What it is about, with the counters of now."""
+        if self.job is None:
+            return None
+        counters = self.pulse.counters
+        current = self.pulse.current()
+        return replace(
+            self.job,
+            files=counters.files,
+            seen=counters.files_seen,
+            job_bytes=counters.bytes_written,
+            read_bytes=counters.bytes_read,
+            errors=counters.errors,
+            bandwidth=self.pulse.bandwidth,
+            entry=printable(current.entry) if current is not None else "",
+        )
+
+    def close(self) -> None:
+        self.channel.close()
+        os.close(self.bell)
+
+
+class EndedJobs:
+    """The last Jobs, the oldest first. path: where they are kept."""
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        self._jobs: deque[EndedJob] = deque(_load(path), maxlen=KEPT)
+
+    def add(self, job: EndedJob) -> None:
+        """Kept on the disk as far as that goes: a status is not worth a Job."""
+        self._jobs.append(job)
+        with contextlib.suppress(OSError):
+            _store(self._path, [asdict(each) for each in self._jobs])
+
+    def __iter__(self) -> Iterator[EndedJob]:
+        return iter(self._jobs)
+
+
+def state_path(work: Path, name: str) -> Path:
+    return work / STATE_FILE.format(name=name.replace("/", "_"))
+
+
+def _load(path: Path) -> list[EndedJob]:
+    """Nothing when there is no such file, or it holds something else."""
+    try:
+        return [EndedJob(**job) for job in json.loads(path.read_bytes())]
+    except (OSError, ValueError, TypeError):
+        return []
+
+
+def _store(path: Path, jobs: list[dict[str, Any]]) -> None:
+    with tempfile.NamedTemporaryFile("w", dir=path.parent, prefix=".filed-state-", delete=False) as file:
+        json.dump(jobs, file)
+    Path(file.name).replace(path)

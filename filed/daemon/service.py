@@ -1,0 +1,306 @@
+"""The daemon: waits for Directors, forks a process for each visit, and keeps what the visits share.
+
+It has one thread and never speaks with a stranger itself, so that forking is safe and nothing a visit does can hurt it. Its loop waits
+for calls, for its visits' questions, and for signals: SIGTERM and SIGINT end it, SIGHUP has it read its conf again.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import logging
+import os
+import selectors
+import signal
+import socket
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from types import FrameType
+from typing import Any
+
+from filed.agents.pulse import Pulse
+from filed.agents.scan import examine
+from filed.config import FileDaemonConf, read_filedaemon_conf
+from filed.daemon.listener import listen
+from filed.daemon.notify import notify
+from filed.daemon.registry import EndedJobs, Visit, state_path
+from filed.daemon.visit import MAX_MESSAGE, Daemon, platform_text, serve
+from filed.director.house import Ending
+from filed.director.status import DaemonStatus, EndedJob, RunningJob
+from filed.errors import AgentLoadError, FiledError
+from filed.job.keys import load_keys
+from filed.job.process import KILL_AFTER_S
+from filed.job.setup import keys_of, setup_of
+
+SPARE_VISITS = 20  # beyond Maximum Concurrent Jobs: consoles, and strangers
+END_WITHIN_S = KILL_AFTER_S + 10  # what has not ended so long after SIGTERM is killed
+
+log = logging.getLogger("filed")
+
+
+def load_agents(conf: FileDaemonConf) -> tuple[str, ...]:
+    """What the agents of the conf call themselves. Raises AgentLoadError when one cannot be used."""
+    setup = setup_of(conf.file_daemon)
+    labels = []
+    for line in setup.lines:
+        scanned = examine(line.name, setup.directories, setup.digests)
+        if scanned.about is None:
+            raise AgentLoadError(scanned.id, "load", 0, scanned.refused)
+        labels.append(scanned.about.label)
+    return tuple(labels)
+
+
+class Service:
+    """See the module. path: of the conf."""
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        self._conf = read_filedaemon_conf(path)
+        self._agents = load_agents(self._conf)
+        self._started = time.time()
+        daemon = self._conf.file_daemon
+        self._listeners = listen(daemon.addresses)
+        self._ended = EndedJobs(state_path(Path(daemon.working_directory), daemon.name))
+        self._visits: dict[int, Visit] = {}  # by pid
+        self._jobs_run = self._debug = self._trace = self._bandwidth = 0
+        self._ending_at: float | None = None
+        self._reload = self._stop = False
+        self._selector = selectors.DefaultSelector()
+        self._wakeup, self._signal_end = socket.socketpair()
+
+    def run(self) -> None:
+        """Until SIGTERM, and then until every visit has reported and ended."""
+        for warning in self._conf.warnings:
+            log.warning("%s", warning)
+        with self._signals():
+            for listener in self._listeners:
+                self._selector.register(listener, selectors.EVENT_READ, self._accept)
+            self._selector.register(self._wakeup, selectors.EVENT_READ, self._woken)
+            notify("READY=1")
+            name = self._conf.file_daemon.name
+            log.info("%s is ready, with %s", name, ", ".join(self._agents))
+            while self._ending_at is None or self._visits:
+                self._turn()
+        log.info("%s ends", self._conf.file_daemon.name)
+
+    def close(self) -> None:
+        for listener in self._listeners:
+            listener.close()
+        for visit in self._visits.values():
+            visit.close()
+        self._selector.close()
+        self._wakeup.close()
+        self._signal_end.close()
+
+    # -- one turn of the loop -------------------------------------------------------------------------------------
+
+    def _turn(self) -> None:
+        for key, _ in self._selector.select(self._patience_s()):
+            act: Callable[[Any], None] = key.data
+            act(key.fileobj)
+        if self._reload:
+            self._reload = False
+            self._read_again()
+        if self._stop and self._ending_at is None:
+            self._begin_to_end()
+        self._reap()
+        if self._ending_at is not None and time.monotonic() > self._ending_at:
+            for visit in self._visits.values():
+                with contextlib.suppress(ProcessLookupError):
+                    os.kill(visit.pid, signal.SIGKILL)
+
+    def _patience_s(self) -> float | None:
+        return None if self._ending_at is None else max(self._ending_at - time.monotonic(), 0.1)
+
+    def _woken(self, wakeup: socket.socket) -> None:
+        wakeup.recv(1000)
+
+    @contextlib.contextmanager
+    def _signals(self) -> Iterator[None]:
+        """Signals become a byte that wakes the loop, and a word that it looks at."""
+        self._wakeup.setblocking(False)
+        self._signal_end.setblocking(False)
+        before = signal.set_wakeup_fd(self._signal_end.fileno(), warn_on_full_buffer=False)
+        handlers = {
+            number: signal.signal(number, self._note)
+            for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP, signal.SIGCHLD)
+        }
+        try:
+            yield
+        finally:
+            for number, handler in handlers.items():
+                signal.signal(number, handler)
+            signal.set_wakeup_fd(before)
+
+    def _note(self, number: int, _frame: FrameType | None) -> None:
+        if number == signal.SIGHUP:
+            self._reload = True
+        elif number != signal.SIGCHLD:
+            self._stop = True
+
+    def _read_again(self) -> None:
+        """A conf that is wrong changes nothing. Addresses stay until a restart; visits keep the conf they began with."""
+        notify("RELOADING=1")
+        try:
+            conf = read_filedaemon_conf(self._path)
+            self._agents = load_agents(conf)
+            self._conf = conf
+            log.info("%s was read again", self._path)
+        except FiledError as error:
+            log.warning("%s is left as it was: %s", self._path, error)
+        notify("READY=1")
+
+    def _begin_to_end(self) -> None:
+        notify("STOPPING=1")
+        self._ending_at = time.monotonic() + END_WITHIN_S
+        for listener in self._listeners:
+            self._selector.unregister(listener)
+            listener.close()
+        self._listeners = []
+        for visit in self._visits.values():
+            visit.ring(Ending.DAEMON)
+
+    # -- visits ---------------------------------------------------------------------------------------------------
+
+    def _accept(self, listener: socket.socket) -> None:
+        try:
+            sock, address = listener.accept()
+        except OSError:
+            return  # it has left already, or we have no descriptors left: the next turn tries again
+        caller = str(address[0])
+        if len(self._visits) >= self._conf.file_daemon.maximum_concurrent_jobs + SPARE_VISITS:
+            log.warning("%s is sent away: %d visits are here", caller, len(self._visits))
+            sock.close()
+            return
+        ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+        bell, ring = os.pipe()
+        pulse = Pulse()
+        pid = os.fork()
+        if pid == 0:
+            self._become_visit()
+            ours.close()
+            os.close(ring)
+            daemon = Daemon(theirs, bell, pulse, float(self._conf.file_daemon.agent_timeout_s))
+            serve(sock, caller, self._conf, self._agents, daemon)  # never returns
+        sock.close()
+        theirs.close()
+        os.close(bell)
+        self._visits[pid] = Visit(pid, ours, ring, pulse, caller)
+        self._selector.register(ours, selectors.EVENT_READ, lambda channel: self._asked(pid, channel))
+
+    def _become_visit(self) -> None:
+        """In the fork: let go of all that is the daemon's. The bells of others above all must ring when it dies."""
+        signal.set_wakeup_fd(-1)
+        self.close()
+
+    def _reap(self) -> None:
+        with contextlib.suppress(ChildProcessError):
+            while (found := os.waitpid(-1, os.WNOHANG)) != (0, 0):
+                visit = self._visits.pop(found[0], None)
+                if visit is not None:
+                    with contextlib.suppress(KeyError):
+                        self._selector.unregister(visit.channel)
+                    self._drain(visit)
+                    visit.close()
+
+    def _drain(self, visit: Visit) -> None:
+        """What it said last, before its end was noticed."""
+        visit.channel.setblocking(False)
+        with contextlib.suppress(OSError, ValueError, TypeError, KeyError):
+            while data := visit.channel.recv(MAX_MESSAGE):
+                self._answer(visit, json.loads(data))
+
+    def _asked(self, pid: int, channel: socket.socket) -> None:
+        visit = self._visits.get(pid)
+        try:
+            data = channel.recv(MAX_MESSAGE)
+        except OSError:
+            data = b""
+        if not data or visit is None:
+            self._selector.unregister(channel)  # it ends; SIGCHLD follows
+            return
+        try:
+            answer = self._answer(visit, json.loads(data))
+        except (ValueError, TypeError, KeyError):
+            log.exception("a visit asked what makes no sense")
+            answer = {}
+        if answer is not None:
+            with contextlib.suppress(OSError):
+                channel.send(json.dumps(answer).encode())
+
+    def _answer(self, visit: Visit, question: dict[str, Any]) -> dict[str, Any] | None:
+        """None where nothing is asked."""
+        match question["ask"]:
+            case "note":
+                first = visit.job is None
+                visit.job = RunningJob(**question["job"])
+                if first and visit.job.job_id:
+                    self._jobs_run += 1
+                    self._limit(visit)
+                return None
+            case "ended":
+                self._ended.add(EndedJob(**question["job"]))
+                visit.job = None
+                return None
+            case "debug":
+                self._debug, self._trace = question["level"], question["trace"]
+                log.setLevel(logging.DEBUG if self._debug else logging.INFO)
+                return None
+            case "status":
+                return self._status().as_dict()
+            case "cancel":
+                return {"found": self._cancel(question["job"], Ending.STOP if question["stop"] else Ending.CANCEL)}
+            case "bandwidth":
+                return {"found": self._set_bandwidth(question["job"], question["limit"])}
+        raise ValueError(question["ask"])
+
+    def _status(self) -> DaemonStatus:
+        running = [job for visit in self._visits.values() if (job := visit.running()) is not None]
+        return DaemonStatus(
+            self._conf.file_daemon.name,
+            self._started,
+            os.getpid(),
+            platform_text(),
+            self._jobs_run,
+            self._debug,
+            self._trace,
+            self._bandwidth,
+            self._agents,
+            tuple(running),
+            tuple(self._ended),
+        )
+
+    def _of_job(self, job: str) -> list[Visit]:
+        return [visit for visit in self._visits.values() if visit.job and visit.job.job_id and visit.job.job == job]
+
+    def _cancel(self, job: str, ending: Ending) -> bool:
+        found = self._of_job(job)
+        for visit in found:
+            visit.ring(ending)
+        return bool(found)
+
+    def _set_bandwidth(self, job: str, limit: int) -> bool:
+        if not job:
+            self._bandwidth = limit
+            return True
+        found = self._of_job(job)
+        for visit in found:
+            visit.pulse.bandwidth = limit
+        return bool(found)
+
+    def _limit(self, visit: Visit) -> None:
+        """The least of the limits that hold for a Job that begins."""
+        assert visit.job is not None
+        directors = [each for each in self._conf.directors if each.name == visit.job.director]
+        limits = [self._bandwidth, self._conf.file_daemon.maximum_bandwidth_per_job]
+        limits += [each.maximum_bandwidth_per_job for each in directors]
+        visit.pulse.bandwidth = min((limit for limit in limits if limit), default=0)
+
+
+def check(path: Path) -> tuple[str, ...]:
+    """What `-t` looks at: the conf, the agents and the keys. Returns warnings; raises FiledError for what is wrong."""
+    conf = read_filedaemon_conf(path)
+    load_agents(conf)
+    load_keys(keys_of(conf.file_daemon))
+    return conf.warnings

@@ -1,0 +1,140 @@
+from __future__ import annotations
+
+import os
+import select
+import signal
+import socket
+from pathlib import Path
+
+import pytest
+
+from filed.daemon.service import check
+from filed.errors import AgentLoadError, ConfigError
+from filed.wire import reply
+from filed.wire.auth import secret_of
+from filed.wire.frame import Signal
+from tests.daemon.calling import Daemon
+
+SLEEP = b"RunBeforeJob /bin/sleep\x0160\n"
+
+
+def test_a_director_asks_for_the_status(tmp_path: Path) -> None:
+    with Daemon(tmp_path) as daemon, daemon.call() as talk:
+        talk.name()
+        talk.say(b"status")
+        lines = talk.until(Signal.EOD)
+        assert b" Agents: filesystem 1.0\n" in lines
+        assert b"No Jobs running.\n" in lines
+        talk.say(Signal.TERMINATE)
+
+
+def test_a_wrong_password_is_refused_and_logged(tmp_path: Path) -> None:
+    with Daemon(tmp_path) as daemon:
+        with pytest.raises(AssertionError), daemon.call(secret=secret_of(b"wrong")):
+            pass
+        daemon.wait_for("could not prove that it knows the password")
+        assert "wrong" not in daemon.log()
+
+
+def test_a_stranger_hurts_nobody(tmp_path: Path) -> None:
+    with Daemon(tmp_path) as daemon:
+        for noise in (b"", b"\xff" * 100, b"\x7f\xff\xff\xff", b"GET / HTTP/1.1\r\n\r\n"):
+            with socket.create_connection(("127.0.0.1", daemon.port), 10) as stranger:
+                stranger.sendall(noise)
+        with daemon.call() as talk:
+            talk.name()
+            talk.say(Signal.TERMINATE)
+
+
+def test_a_job_is_seen_and_canceled_from_another_visit_within_a_second(tmp_path: Path) -> None:
+    with Daemon(tmp_path) as daemon, daemon.call() as job, daemon.call() as console:
+        job.name(7)
+        job.say(SLEEP)
+        assert b"run ClientRunBeforeJob" in job.text()
+        console.name()
+        console.say(b".status current api=1 api_opts=")
+        assert console.until(Signal.EOD) == [reply.OK_DOT_STATUS, b"JobId=7 JobStatus=R JobErrors=0\n"]
+        console.say(b"cancel Job=Save.2026-11-23_10.14.28_03\n")
+        assert console.until(Signal.EOD)[0].startswith(b"2001 Job")  # type: ignore[union-attr]
+        assert select.select([job._sock], [], [], 1.0)[0]
+        end = job.rest()[-1]
+        assert isinstance(end, bytes)
+        assert end.startswith(b"2800 End Job TermCode=65 ")
+        console.say(b"status")
+        assert any(b"Cancel" in line for line in console.until(Signal.EOD) if isinstance(line, bytes))
+        console.say(b"cancel Job=Save.2026-11-23_10.14.28_03\n")
+        assert console.until(Signal.EOD)[0].startswith(b"2901 Job")  # type: ignore[union-attr]
+
+
+def test_sigterm_ends_jobs_and_reports_them(tmp_path: Path) -> None:
+    with Daemon(tmp_path) as daemon, daemon.call() as job:
+        job.name(7)
+        job.say(SLEEP)
+        job.text()
+        assert daemon.end() == 0
+        end = job.rest()[-1]
+        assert isinstance(end, bytes)
+        assert end.startswith(b"2800 End Job TermCode=65 ")
+
+
+def test_a_killed_daemon_leaves_nobody_behind(tmp_path: Path) -> None:
+    with Daemon(tmp_path) as daemon, daemon.call() as job:
+        job.name(7)
+        job.say(SLEEP)
+        job.text()
+        (visit,) = daemon.visits()
+        ended = os.pidfd_open(visit)
+        daemon.end(signal.SIGKILL)
+        assert select.select([ended], [], [], 10)[0]
+        os.close(ended)
+
+
+def test_sighup_reads_the_conf_again_unless_it_is_wrong(tmp_path: Path) -> None:
+    with Daemon(tmp_path) as daemon:
+        daemon.write_conf(password="other")
+        daemon.process.send_signal(signal.SIGHUP)
+        daemon.wait_for("was read again")
+        with daemon.call(secret=secret_of(b"other")) as talk:
+            talk.name()
+            talk.say(Signal.TERMINATE)
+        daemon.conf.write_text("nonsense")
+        daemon.process.send_signal(signal.SIGHUP)
+        daemon.wait_for("is left as it was")
+        with daemon.call(secret=secret_of(b"other")) as talk:
+            talk.name()
+            talk.say(Signal.TERMINATE)
+
+
+def test_jobs_that_ended_are_known_after_a_restart(tmp_path: Path) -> None:
+    daemon = Daemon(tmp_path)
+    with daemon, daemon.call() as job:
+        job.name(7)
+        job.say(b"RunBeforeJob /bin/false\n")
+        job.rest()
+    with daemon, daemon.call() as talk:
+        talk.name()
+        talk.say(b".status last api=1 api_opts=")
+        assert talk.until(Signal.EOD) == [reply.OK_DOT_STATUS, b"JobId=7 JobStatus=E JobErrors=1\n"]
+
+
+def test_a_limit_is_kept_for_jobs_that_begin(tmp_path: Path) -> None:
+    with Daemon(tmp_path) as daemon, daemon.call() as console, daemon.call() as job:
+        console.name()
+        console.say(b"setbandwidth=5000 Job=\n")
+        assert console.text() == reply.OK_BANDWIDTH
+        job.name(7)
+        console.say(b"status")
+        lines = b"".join(line for line in console.until(Signal.EOD) if isinstance(line, bytes))
+        assert b"Bwlimit=5,000 " in lines
+        assert b"bwlimit=5kB/s" in lines
+
+
+def test_a_conf_is_tested_without_starting_anything(tmp_path: Path) -> None:
+    daemon = Daemon(tmp_path)
+    assert check(daemon.conf) == ()
+    daemon.write_conf("plugin nobody")
+    with pytest.raises(AgentLoadError, match="nobody"):
+        check(daemon.conf)
+    daemon.conf.write_text("nonsense")
+    with pytest.raises(ConfigError):
+        check(daemon.conf)

@@ -42,7 +42,8 @@ def jobs(database: Database) -> list[Job]:
 
 
 def job(database: Database, job_id: int) -> Job:
-    row = database.one(f"SELECT {JOB_COLUMNS} FROM job WHERE job_id = ?", (job_id,))
+    fits = job_id.bit_length() < 64  # of SQLite's integers; whatever a person typed comes here
+    row = database.one(f"SELECT {JOB_COLUMNS} FROM job WHERE job_id = ?", (job_id,)) if fits else None
     if row is None:
         raise CatalogError(
             f"JobId {job_id} is not in the catalog {database.path}: filed jobs -s {database.path.parent}"

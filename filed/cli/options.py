@@ -19,10 +19,22 @@ F = TypeVar("F", bound=Callable[..., Any])
 
 CONF = "filed.conf"  # key of the conf's path in the context of a command
 
+
+class PathType(click.Path):
+    """A path. An empty one is refused: a variable that was never set must not mean the current directory."""
+
+    def convert(
+        self, value: str | os.PathLike[str], param: click.Parameter | None, ctx: click.Context | None
+    ) -> str | bytes | os.PathLike[str]:
+        if value == "":
+            self.fail("it is empty; for the current directory give .", param, ctx)
+        return super().convert(value, param, ctx)
+
+
 directory = click.option(
     "-s",
     "--storage",
-    type=click.Path(path_type=Path, file_okay=False),
+    type=PathType(path_type=Path, file_okay=False),
     envvar="FILED_STORAGE",
     metavar="DIR",
     help="The directory of Volumes; also from FILED_STORAGE.",

@@ -16,7 +16,7 @@ from filed.catalog import Catalog, Change, FileRow, Job, Level, glob_pattern
 from filed.cli import options
 from filed.cli.console import size_words
 from filed.cli.exit import Exit
-from filed.cli.restore import chosen_job
+from filed.cli.restore import chosen_job, good_job
 from filed.cli.table import print_table
 from filed.errors import printable
 from filed.job.outcome import JobStatus
@@ -97,7 +97,8 @@ def diff(storage: Path | None, as_json: bool, before: int, after: int, paths: tu
     """Show what differs between the trees of two Jobs: + added, - removed, M changed. Exit code 4 when something does."""
     found = False
     with Catalog.read(options.needed_storage(storage)) as catalog:
-        changes = catalog.diff(before, after, [options.path_bytes(path) for path in paths])
+        old, new = good_job(catalog, before).job_id, good_job(catalog, after).job_id
+        changes = catalog.diff(old, new, [options.path_bytes(path) for path in paths])
         if as_json:
             listed = [_change_json(change) for change in changes]
             click.echo(json.dumps(listed))

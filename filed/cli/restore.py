@@ -30,7 +30,9 @@ Examples:
 @click.command(epilog=EXAMPLES)
 @options.directory
 @options.conf_file
-@click.option("--where", required=True, type=click.Path(path_type=Path), help="Restore below here; / is in place.")
+@click.option(
+    "--where", required=True, type=options.PathType(path_type=Path), help="Restore below here; / is in place."
+)
 @click.option(
     "--replace",
     type=click.Choice([r.value for r in Replace]),
@@ -69,7 +71,8 @@ def restore(  # noqa: PLR0917  one argument for each option
     description = RestoreJob(
         directory=directory,
         jobid=job.job_id,
-        where=where.resolve(),  # `..` as the kernel takes it; a link that it goes through is the user's own
+        # `..` as the kernel takes it; a link that it goes through is the user's own. Path.resolve raises for a loop.
+        where=Path(os.path.realpath(where)),
         agents=agents,
         paths=paths,
         replace=Replace(replace),
@@ -88,14 +91,24 @@ def chosen_job(catalog: Catalog, words: tuple[str, ...]) -> tuple[Job, tuple[str
     Raises CatalogError when there is none.
     """
     if words and words[0].isdecimal():
-        job = catalog.job(int(words[0]))
-        if not job.good:
-            raise CatalogError(f"JobId {job.job_id} is no good backup ({job.failure or 'it is still running'})")
-        return job, words[1:]
+        return good_job(catalog, int(words[0])), words[1:]
+    return good_jobs(catalog)[-1], words[1:] if words[:1] == ("latest",) else words
+
+
+def good_job(catalog: Catalog, number: int) -> Job:
+    """The Job of that JobId. Raises CatalogError when it holds no tree."""
+    job = catalog.job(number)
+    if not job.good:
+        raise CatalogError(f"JobId {job.job_id} is no good backup ({job.failure or 'it is still running'})")
+    return job
+
+
+def good_jobs(catalog: Catalog) -> list[Job]:
+    """All of them, the oldest first. Raises CatalogError when there is none."""
     good = [job for job in catalog.jobs() if job.good]
     if not good:
         raise CatalogError(f"no good backup in {catalog.path.parent}; make one with: filed backup -s DIR PATH...")
-    return good[-1], words[1:] if words[:1] == ("latest",) else words
+    return good
 
 
 def _dry_run(catalog: Catalog, job: Job, paths: tuple[bytes, ...], *, as_json: bool) -> int:

@@ -12,7 +12,7 @@ from filed.catalog import Catalog
 from filed.cli import options
 from filed.cli.console import Console, duration_words, size_words
 from filed.cli.exit import exit_of
-from filed.cli.restore import chosen_job
+from filed.cli.restore import chosen_job, good_jobs
 from filed.cli.run import run_job
 from filed.job.description import VerifyJob
 from filed.job.outcome import JobStatus
@@ -49,7 +49,7 @@ def verify(  # noqa: PLR0917  one argument for each option
         elif words:
             jobids = [job.job_id for job in catalog.chain(chosen_job(catalog, words)[0].job_id)]
         else:
-            jobids = [job.job_id for job in catalog.jobs() if job.good]
+            jobids = [job.job_id for job in good_jobs(catalog)]
     description = VerifyJob(directory, tuple(jobids), agents, disk=disk, keys=key_files)
     begun = time.monotonic()
     with Console("verify", quiet=quiet or as_json, verbose=verbose) as console:
@@ -73,7 +73,7 @@ def verify(  # noqa: PLR0917  one argument for each option
         what = "the disk against " if disk else ""
         words_of = {JobStatus.OK: "no difference" if disk else "all is well", JobStatus.DIFFERENCES: "it differs"}
         verdict = words_of.get(outcome.status, outcome.status.words)
-        click.echo(f"Verified {what}JobId {', '.join(map(str, jobids)) or '(none)'}: {verdict}")
+        click.echo(f"Verified {what}JobId {', '.join(map(str, jobids))}: {verdict}")
         click.echo(f"  {totals.files:,} entries, {size_words(totals.read_bytes)} in {duration_words(seconds)}")
         if totals.errors or outcome.text:
             click.echo(f"  {totals.errors:,} errors {outcome.text}".rstrip())

@@ -64,3 +64,34 @@ def test_an_agent_that_crashes_when_it_is_asked_is_an_error_here_too(filed: File
     said = filed("agent", "options", "-d", plugins, "refuse")
     assert said.code == 1
     assert "crashed (SIGSEGV)" in said.err
+
+
+def test_an_agent_without_options_says_so(filed: Filed) -> None:
+    assert filed("agent", "options", "filesystem").out == "filesystem takes no options\n"
+    assert filed("agent", "options", "--json", "filesystem").json == []
+
+
+def test_the_shipped_agent_claims_any_path(filed: Filed) -> None:
+    facts = dict(row.split(":", 1) for row in filed("agent", "info", "filesystem").out.splitlines())
+    assert facts["File lines"].strip() == "any path"
+    assert facts["Restores also"].strip() == "-"
+
+
+def test_documents_keep_their_keys(filed: Filed, plugins: Path) -> None:
+    one = filed("agent", "info", "--json", "-d", plugins, "good").json
+    assert list(one) == ["id", "library", "refused", "version", "about"]
+    assert {"id", "version", "vendor", "license", "claims", "options", "can_backup", "can_restore"} <= set(one["about"])
+    option = filed("agent", "options", "--json", "-d", plugins, "good").json[0]
+    assert {"key", "help", "type", "initial", "choices", "flags"} <= set(option)
+
+
+def test_cflags_find_both_headers(filed: Filed) -> None:
+    directory = Path(filed("agent", "cflags").out.strip().removeprefix("-I"))
+    assert {"bplugin.h", "bplugin_sdk.h"} <= {path.name for path in directory.iterdir()}
+
+
+@pytest.mark.parametrize("name", ["../filesystem", "File System", "", "/etc/passwd"])
+def test_what_is_no_agents_name_is_refused_before_anything_is_looked_for(filed: Filed, name: str) -> None:
+    said = filed("agent", "info", name)
+    assert said.code == 1
+    assert "this is no agent's name" in said.err

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import os
 import re
+import tempfile
+from collections.abc import Iterator
 from pathlib import Path
 
 import click
@@ -150,3 +152,46 @@ def test_a_conf_names_the_directory_too(filed: Filed, saved: Saved, tmp_path: Pa
     conf.write_text(f'Storage {{ Name = S; Archive Device = "{saved.volumes}" }}')
     assert len(filed("jobs", "-c", conf, "--json").json) == 2
     assert filed("catalog", "check", "-c", conf).out == "the catalog is sound\n"
+
+
+@pytest.mark.parametrize("words", [("jobs", "-s", ""), ("backup", "-s", "", "/etc"), ("restore", "--where", "")])
+def test_a_variable_that_was_never_set_is_not_the_current_directory(
+    filed: Filed, saved: Saved, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, words: tuple[str, ...]
+) -> None:
+    here = tmp_path / "here"
+    here.mkdir()
+    monkeypatch.chdir(here)
+    monkeypatch.setenv("FILED_STORAGE", str(saved.volumes))
+    said = filed(*words)
+    assert said.code == 1
+    assert "it is empty; for the current directory give ." in said.err
+    assert list(here.iterdir()) == []
+
+
+@pytest.mark.parametrize("option", ["-s", "-c"])
+def test_a_name_that_is_too_long_is_an_error_of_one_line(filed: Filed, option: str) -> None:
+    name = "/" + "x" * 300
+    said = filed("jobs", option, name)
+    assert said.code == 1
+    assert said.err.startswith(f"filed: {name}: ")
+    assert "File name too long" in said.err
+    assert said.err.count("\n") == 1
+
+
+@pytest.mark.root
+def test_a_directory_that_one_may_not_look_into_is_named(place_of_nobody: Path) -> None:
+    from tests.system.program import NOBODY
+    from tests.system.program import filed as filed_as
+
+    closed = place_of_nobody / "closed"
+    closed.mkdir(mode=0o700)
+    said = filed_as("jobs", "-s", closed / "volumes", user=NOBODY, code=1)
+    assert said.err == f"filed: {closed}/volumes: Permission denied\n"
+
+
+@pytest.fixture
+def place_of_nobody() -> Iterator[Path]:
+    """pytest's own directories are closed to other users."""
+    with tempfile.TemporaryDirectory() as name:
+        Path(name).chmod(0o755)
+        yield Path(name)

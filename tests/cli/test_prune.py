@@ -4,7 +4,11 @@ from __future__ import annotations
 
 import fcntl
 import os
+from pathlib import Path
 
+import pytest
+
+from filed.catalog import Catalog
 from tests.cli.conftest import Filed, Saved
 
 
@@ -70,3 +74,36 @@ def test_a_volume_in_use_stays_and_is_told(filed: Filed, saved: Saved) -> None:
         said = filed("prune", "-s", saved.volumes, "--keep-fulls", 1)
     assert said.code == 3
     assert "Volume Vol-0001 is in use by a running Job" in said.err
+
+
+def test_an_incremental_that_stays_keeps_the_full_it_builds_on(filed: Filed, saved: Saved) -> None:
+    """By its age the Full would go: the rules are about Jobs, the tree of the kept one counts more."""
+    filed("backup", "-s", saved.volumes, "--level", "incremental", saved.source)
+    with Catalog.open(saved.volumes) as catalog, catalog.database.transaction() as connection:
+        connection.execute("UPDATE job SET start_time = start_time - 864000 WHERE job_id = 1")
+    assert filed("prune", "-s", saved.volumes, "--older-than", "5 days").out == "0 Jobs removed, 3 kept\n"
+    assert ids(filed, saved) == [1, 2, 3]
+    assert filed("verify", "-s", saved.volumes).code == 0
+
+
+def test_what_is_old_goes_with_its_volume_and_failed_jobs_go_without_a_rule(filed: Filed, saved: Saved) -> None:
+    fill_a_volume(filed, saved)
+    with Catalog.open(saved.volumes) as catalog, catalog.database.transaction() as connection:
+        connection.execute("UPDATE job SET start_time = start_time - 864000 WHERE job_id <= 3")
+    said = filed("prune", "-s", saved.volumes, "--older-than", "1 week", "--json").json
+    assert (sorted(said["removed"]), said["volumes"], said["kept"]) == ([1, 2, 3], ["Vol-0001"], 1)
+    assert list(said) == ["removed", "volumes", "kept", "problems", "dry_run"]
+    assert not (saved.volumes / "Vol-0001").exists()
+
+
+@pytest.mark.parametrize("count", ["0", "-1", "all"])
+def test_a_count_is_one_at_least(filed: Filed, saved: Saved, count: str) -> None:
+    said = filed("prune", "-s", saved.volumes, "--keep-fulls", count)
+    assert said.code == 1
+    assert "--keep-fulls" in said.err
+
+
+def test_a_directory_that_holds_no_volumes_is_left_as_it_is(filed: Filed, tmp_path: Path) -> None:
+    (tmp_path / "file").touch()
+    assert filed("prune", "-s", tmp_path).code == 1
+    assert [path.name for path in tmp_path.iterdir()] == ["file"]

@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import os
 
+import pytest
+
+from filed.catalog import Catalog, NewJob
 from filed.cli.query import _when
 from tests.cli.conftest import Filed, Saved
 
@@ -128,3 +131,29 @@ def test_diff_of_paths_tells_of_those_alone(filed: Filed, saved: Saved) -> None:
     rows = filed("diff", "-s", saved.volumes, 1, 2, saved.source / "b").out.splitlines()
     assert rows == [f"- {saved.source}/b"]
     assert filed("diff", "-s", saved.volumes, 1, 2, saved.source / "sub").code == 0
+
+
+HUGE = 10**25
+
+
+@pytest.mark.parametrize("words", [("ls", HUGE), ("diff", HUGE, 1), ("diff", 1, HUGE), ("find", "--job", HUGE, "a")])
+def test_a_number_that_no_catalog_holds_is_a_job_that_is_not_there(
+    filed: Filed, saved: Saved, words: tuple[object, ...]
+) -> None:
+    said = filed(words[0], "-s", saved.volumes, *words[1:])
+    assert said.code == 1
+    assert f"JobId {HUGE} is not in the catalog" in said.err
+
+
+def test_a_job_that_holds_no_tree_is_not_compared(filed: Filed, saved: Saved) -> None:
+    """All of the other tree would seem deleted."""
+    with Catalog.open(saved.volumes) as catalog:
+        failed = catalog.begin_job(NewJob("Backup", "here", "F", "x"), 1_800_000_000)
+        catalog.fail_job(failed.job_id, 1_800_000_001, "the disk was full")
+        catalog.begin_job(NewJob("Backup", "here", "F", "x"), 1_800_000_002)
+    for numbers, why in (((1, 3), "the disk was full"), ((3, 1), "the disk was full"), ((1, 4), "it is still running")):
+        said = filed("diff", "-s", saved.volumes, *numbers)
+        assert (said.code, said.out) == (1, "")
+        assert f"is no good backup ({why})" in said.err
+    rows = filed("jobs", "-s", saved.volumes).out.splitlines()
+    assert [row.split()[3] for row in rows[3:]] == ["Fatal", "running"]

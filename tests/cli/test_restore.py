@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from tests.cli.conftest import Filed, Saved
+from tests.pipeline.content import KEYS
 
 
 def below(where: Path, saved: Saved) -> Path:
@@ -92,3 +93,31 @@ def test_an_empty_catalog_says_how_to_make_a_backup(filed: Filed, tmp_path: Path
     said = filed("restore", "-s", tmp_path, "--where", tmp_path / "r")
     assert said.code == 1
     assert "make one with: filed backup -s DIR PATH..." in said.err
+
+
+def test_the_json_document_keeps_its_keys(filed: Filed, saved: Saved, tmp_path: Path) -> None:
+    assert list(filed("restore", "-s", saved.volumes, "--where", tmp_path / "r", "--json").json) == [
+        "jobid", "status", "files", "bytes", "skipped", "errors", "warnings", "seconds", "text",
+    ]  # fmt: skip
+
+
+def test_a_where_that_leads_to_itself_is_told_by_the_agent(filed: Filed, saved: Saved, tmp_path: Path) -> None:
+    loop = tmp_path / "loop"
+    loop.symlink_to("loop")
+    said = filed("restore", "-s", saved.volumes, "--where", loop)
+    assert said.code == 2
+    assert "Too many levels of symbolic links" in said.err
+    assert "internal error" not in said.err
+
+
+def test_keys_open_what_was_encrypted_and_without_them_nothing_looks_whole(
+    filed: Filed, saved: Saved, tmp_path: Path
+) -> None:
+    pair = KEYS / "TEST-ONLY-client.pem"
+    volumes = tmp_path / "encrypted"
+    assert filed("backup", "-s", volumes, "--encrypt", pair, saved.source).code == 0
+    closed = filed("restore", "-s", volumes, "--where", tmp_path / "closed")
+    assert closed.code == 2
+    assert not (below(tmp_path / "closed", saved) / "a").exists()
+    assert filed("restore", "-s", volumes, "--where", tmp_path / "open", "--keys", pair).code == 0
+    assert (below(tmp_path / "open", saved) / "a").read_text() == "a is longer now"

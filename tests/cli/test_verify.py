@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import os
+from pathlib import Path
 
+from filed.catalog import Catalog
 from tests.cli.conftest import Filed, Saved
 
 
@@ -52,3 +54,22 @@ def test_what_differs_on_the_disk_is_told_with_code_4(filed: Filed, saved: Saved
 def test_json_tells_how_it_went(filed: Filed, saved: Saved) -> None:
     document = filed("verify", "-s", saved.volumes, "--disk", "--json").json
     assert (document["status"], document["errors"]) == ("T", 0)
+
+
+def test_nothing_is_not_all_well(filed: Filed, tmp_path: Path) -> None:
+    Catalog.open(tmp_path, create=True).close()
+    said = filed("verify", "-s", tmp_path)
+    assert (said.code, said.out) == (1, "")
+    assert f"no good backup in {tmp_path}; make one with: filed backup -s DIR PATH..." in said.err
+
+
+def test_the_json_document_keeps_its_keys(filed: Filed, saved: Saved) -> None:
+    assert list(filed("verify", "-s", saved.volumes, "--json").json) == [
+        "jobids", "status", "files", "bytes", "errors", "seconds", "text",
+    ]  # fmt: skip
+
+
+def test_a_disk_that_differs_says_so_in_json_too(filed: Filed, saved: Saved) -> None:
+    (saved.source / "new").touch()
+    said = filed("verify", "-s", saved.volumes, "--disk", "--json")
+    assert (said.code, said.json["status"], said.json["jobids"]) == (4, "D", [2])

@@ -31,9 +31,9 @@ from filed.wire.storage import (
 from filed.wire.stream import STREAM_TYPE_MASK, Stream
 
 GATHER_BYTES: Final = 131_072
-"""Small packets wait for each other until there is so much of them. More was not faster."""
+"""Small packets wait for each other until there is so much of them. A quarter cost 40 % more processor time, eight times saved none."""
 DIRECT_BYTES: Final = 16_384
-"""Data of this length is handed to the system where it lies; copying shorter ones together is cheaper than a call each."""
+"""Data of this length is handed to the system where it lies: as fast as gathering it, without the memory."""
 
 _pack_length: Final = HEADER.pack
 _EOD: Final = pack_signal(Signal.EOD)

@@ -322,7 +322,7 @@ with JobProcess(job, agent_timeout_s=60, kill_after_s=float(grace)) as process:
     [
         ("trace", "/@TRACE", ("block=next_entries", "spawn=yes")),  # wakes with cancel()
         ("bad", "/@BAD", ("sin=beat-read",)),  # polls the cancel word
-        ("bad", "/@BAD", ("sin=read-endless",)),
+        ("bad", "/@BAD", ("sin=page-endless",)),
         ("bad", "/@BAD", ("sin=deaf-next_entries",)),  # never comes back
         ("bad", "/@BAD", ("sin=deaf-ready",)),
     ],
@@ -332,10 +332,11 @@ def test_a_job_process_whose_parent_was_killed_ends_by_itself(
 ) -> None:
     volumes, trace = tmp_path / "volumes", tmp_path / "trace"
     options = list(more)
+    grace = "0.5" if "deaf" in more[0] else "60"
     if agent == "trace":
         write_plan(tmp_path / "plan", A, ROOT)
         options += [f"plan={tmp_path / 'plan'}", f"trace={trace}"]
-    arguments = [sys.executable, "-c", PARENT, str(agents_dir), str(volumes), agent, file, "0.5", *options]
+    arguments = [sys.executable, "-c", PARENT, str(agents_dir), str(volumes), agent, file, grace, *options]
 
     def at_work() -> bool:
         if agent == "trace":

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import select
 from collections import deque
+import contextlib
 from collections.abc import Callable
 from typing import Protocol
 
@@ -44,7 +45,8 @@ class Workplace:
             self.totals.warnings += 1
         elif severity is Severity.ERROR:
             self.totals.errors += 1
-        self.sender.send({"event": "message", "severity": severity.value, "text": text})
+        with contextlib.suppress(BrokenPipeError):  # nobody is there to read it; the bell has rung, and ends the Job
+            self.sender.send({"event": "message", "severity": severity.value, "text": text})
 
     def debug(self, text: str) -> None:
         self.message(Severity.DEBUG, text)

@@ -86,3 +86,10 @@ def test_closing_does_what_was_left_for_it(desk: Desk) -> None:
     desk.place.at_close += [lambda: done.append(1), lambda: done.append(2)]
     desk.place.close()
     assert done == [1, 2]
+
+
+def test_a_message_that_nobody_reads_any_more_is_no_fault_of_the_job(desk: Desk) -> None:
+    """The parent is gone; what ends the Job is its doorbell, as canceled."""
+    desk.sock.close()
+    desk.place.error("unheard")
+    assert desk.place.totals.errors == 1

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
 import select
 from collections import deque
-import contextlib
 from collections.abc import Callable
 from typing import Protocol
 

@@ -105,3 +105,63 @@ def test_without_a_file_daemon_there_are_neither_keys_nor_more_agents(tmp_path: 
     assert job.keys is None
     assert job.agents.lines == (AgentLine("filesystem"),)
     assert dataclasses.replace(job.agents).timeout_s == 600
+
+
+SMALL = (
+    "Job { Name = J; FileSet = F; Storage = S }\nFileSet { Name = F; Include { File = /etc } }\n"
+    'Storage { Name = S; Archive Device = "/mnt/disk" }\n'
+)
+
+
+def small(tmp_path: Path, text: str) -> Path:
+    conf = tmp_path / "small.conf"
+    conf.write_text(text)
+    return conf
+
+
+@pytest.mark.parametrize("level", list(Level))
+def test_every_level_may_stand_in_the_conf_and_the_command_line_counts_more(tmp_path: Path, level: Level) -> None:
+    conf = small(tmp_path, SMALL.replace("Name = J;", f"Name = J; Level = {level.name.capitalize()};"))
+    assert conf_job(conf, None, None, level=None).level is level
+    for asked in Level:
+        assert conf_job(conf, None, None, level=asked).level is asked
+
+
+def test_without_any_job_that_is_what_is_said(tmp_path: Path) -> None:
+    conf = small(tmp_path, 'Storage { Name = S; Archive Device = "/mnt/disk" }\n')
+    with pytest.raises(click.UsageError, match=r"which Job\? .* has: none; say --job NAME"):
+        conf_job(conf, None, None, level=None)
+
+
+def test_what_has_no_effect_is_warned_about_on_stderr(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    conf = small(tmp_path, SMALL.replace("Name = J;", "Name = J; Priority = 3;"))
+    conf_job(conf, None, None, level=None)
+    out, err = capsys.readouterr()
+    assert out == ""
+    assert err.startswith(f'Warning: {conf}:1:17: "Priority" has no effect')
+
+
+def test_a_directory_given_is_taken_from_where_we_stand(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    conf = small(tmp_path, SMALL)
+    monkeypatch.chdir(tmp_path)
+    assert conf_job(conf, None, Path("v"), level=None).directory == tmp_path / "v"
+    assert conf_setting(conf, Path("v"))[0] == tmp_path / "v"
+
+
+def test_agents_are_offered_a_job_in_the_order_of_the_file_wherever_they_stand(tmp_path: Path) -> None:
+    daemon = "FileDaemon { Name = fd\n  plugin = pg\n  plugin exchange { a = b }\n}\nplugin oracle\n"
+    agents = conf_job(small(tmp_path, SMALL + daemon), None, None, level=None).agents
+    assert [line.name for line in agents.lines] == ["pg", "exchange", "oracle"]
+    assert agents.directories == (shipped_agents(),)
+
+
+@pytest.mark.parametrize(
+    ("lines", "does"), [("", None), ("PKI Signatures = yes", "signs"), ("PKI Encryption = yes", "encrypts")]
+)
+def test_a_key_pair_is_used_when_something_is_to_be_signed_or_encrypted(
+    tmp_path: Path, lines: str, does: str | None
+) -> None:
+    daemon = f'FileDaemon {{ Name = fd; PKI Keypair = "/k.pem"; {lines} }}\n'
+    keys = conf_job(small(tmp_path, SMALL + daemon), None, None, level=None).keys
+    assert (keys is None) is (does is None)
+    assert keys is None or keys.encrypt is (does == "encrypts")

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import os
+from contextlib import redirect_stdout
 
 import pytest
 
 from filed.catalog import Catalog, NewJob
+from filed.cli.main import run
 from filed.cli.query import _when
 from tests.cli.conftest import Filed, Saved
+from tests.cli.screen import terminal
 
 
 def test_jobs_are_listed_the_oldest_first(filed: Filed, saved: Saved) -> None:
@@ -157,3 +160,30 @@ def test_a_job_that_holds_no_tree_is_not_compared(filed: Filed, saved: Saved) ->
         assert f"is no good backup ({why})" in said.err
     rows = filed("jobs", "-s", saved.volumes).out.splitlines()
     assert [row.split()[3] for row in rows[3:]] == ["Fatal", "running"]
+
+
+def test_names_forge_no_line_of_find_or_diff_either(filed: Filed, saved: Saved) -> None:
+    odd = os.fsencode(saved.source) + b"/two\nlines\x1b[2J \xff"
+    with open(odd, "wb"):
+        pass
+    filed("backup", "-s", saved.volumes, "--level", "incremental", saved.source)
+    shown = f"{saved.source}/two\\nlines\\x1b[2J \\xff"
+    (row,) = filed("find", "-s", saved.volumes, "two*").out.splitlines()
+    assert row.endswith(shown)
+    assert f"+ {shown}" in filed("diff", "-s", saved.volumes, 2, 3).out.splitlines()
+    (change,) = [c for c in filed("diff", "-s", saved.volumes, 2, 3, "--json").json if c["change"] == "+"]
+    assert os.fsencode(change["path"]) == odd
+    assert filed("find", "-s", saved.volumes, os.fsdecode(odd)).out.splitlines() == [row]
+    assert filed("ls", "-s", saved.volumes, os.fsdecode(odd)).out.splitlines() == [shown]
+
+
+def test_jobs_on_a_terminal_are_a_table_with_a_line(
+    filed: Filed, saved: Saved, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("TERM", "xterm")
+    monkeypatch.setenv("COLUMNS", "120")
+    with terminal() as screen, redirect_stdout(screen.file):
+        assert run(["jobs", "-s", str(saved.volumes)]) == 0
+        shown = screen.shown()
+    assert "───" in shown
+    assert "Incremental" in shown

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import ctypes
 import os
+import signal
 
 from filed.agents.capture import Capture
 from filed.agents.pulse import Pulse
@@ -71,4 +72,26 @@ def test_what_stdio_still_holds_is_flushed() -> None:
 
     in_child(work)
     assert capture.lines() == ["through stdio"]
+    capture.close()
+
+
+def test_a_whole_line_through_stdio_survives_a_crash() -> None:
+    """Block by block, as stdio writes into a pipe, the last words would die with the process."""
+    capture = Capture()
+
+    def work(_pulse: Pulse) -> None:
+        capture.redirect()
+        ctypes.CDLL(None).puts(b"assertion failed")
+        os.kill(os.getpid(), signal.SIGKILL)
+
+    assert "SIGKILL" in in_child(work)
+    assert capture.lines() == ["assertion failed"]
+    capture.close()
+
+
+def test_both_ends_are_known_to_who_tidies_descriptors() -> None:
+    capture = Capture()
+    reader, writer = capture.descriptors
+    os.write(writer, b"through\n")
+    assert os.read(reader, 100) == b"through\n"
     capture.close()

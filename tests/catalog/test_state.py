@@ -125,3 +125,14 @@ def test_what_is_no_copy_of_a_state_is_none(content: bytes) -> None:
 
 def test_an_agents_own_object_is_no_state() -> None:
     assert state_of(replace(state_object(1, BLOB), name=b"metadata")) is None
+
+
+def test_an_agent_has_states_until_a_restore_took_their_past_away(tmp_path: Path) -> None:
+    with open_catalog(tmp_path) as catalog:
+        assert not catalog.has_states("postgresql")
+        sealed(catalog, "F", None, "T", replace(BLOB, instance="postgresql: db=x"))
+        assert catalog.has_states("postgresql")
+        assert not catalog.has_states("exchange")
+        assert not catalog.has_states("postgresql", director="main-dir")
+        catalog.mark_restored("postgresql")
+        assert not catalog.has_states("postgresql")

@@ -201,6 +201,11 @@ class Pulse:
         return Current(agent.decode("utf-8", "replace") or "(unknown)", call, entry)
 
     @property
+    def entry(self) -> bytes:
+        """What the agents were last called about; b"" for nothing yet."""
+        return self._text(ENTRY_AT, ENTRY_MAX)
+
+    @property
     def last_words(self) -> str:
         """What `set_last_words` left, for a process that died without an outcome; "" for nothing."""
         return self._text(LAST_WORDS_AT, LAST_WORDS_MAX).decode("utf-8", "replace")

@@ -42,7 +42,6 @@ class Visit:
         if self.job is None:
             return None
         counters = self.pulse.counters
-        current = self.pulse.current()
         return replace(
             self.job,
             files=counters.files,
@@ -51,7 +50,7 @@ class Visit:
             read_bytes=counters.bytes_read,
             errors=counters.errors,
             bandwidth=self.pulse.bandwidth,
-            entry=printable(current.entry) if current is not None else "",
+            entry=printable(self.pulse.entry),
         )
 
     def close(self) -> None:

@@ -8,12 +8,12 @@ from __future__ import annotations
 import functools
 import grp
 import pwd
+import re
 import stat as st
 import time
 from contextlib import ExitStack
 
 from filed.agents import Begin, BeginFlag, Entry, EntryType, Kind
-from filed.errors import printable
 from filed.fileset import agent_text, expanded
 from filed.job import agents
 from filed.job.backup import AGENT_LEVELS
@@ -29,6 +29,7 @@ from filed.pipeline import RecordQueue, Workers
 from filed.wire.attributes import decode_stat
 
 BATCH_LINES = 200
+_CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029]")
 
 
 def estimate(job: EstimateJob, place: Workplace) -> Outcome:
@@ -107,9 +108,15 @@ def listing_line(entry: Entry, path: bytes, link: bytes) -> str:
     mode = st.filemode(known.mode)
     mode = "f" + mode[1:] if mode[0] == "p" else mode
     when = time.strftime("%Y-%m-%d %H:%M:%S", time.localtime(known.ctime))
-    name = printable(path.rstrip(b"/") or b"/")
-    target = f" -> {printable(link)}" if entry.type == EntryType.SYMLINK else ""
+    name = _one_line(path.rstrip(b"/") or b"/")
+    target = f" -> {_one_line(link)}" if entry.type == EntryType.SYMLINK else ""
     return f"{mode}  {known.nlink:>2} {_user(known.uid)[:8]:<8} {_group(known.gid)[:8]:<8} {max(known.size, 0):>18} {when}  {name}{target}"
+
+
+def _one_line(name: bytes) -> str:
+    """Its bytes as they are, but for controls: they could forge a line."""
+    text = name.decode("utf-8", "surrogateescape")
+    return text if text.isprintable() else _CONTROL.sub(lambda found: found[0].encode("unicode_escape").decode(), text)
 
 
 @functools.lru_cache(maxsize=1000)

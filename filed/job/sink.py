@@ -21,7 +21,7 @@ class JobSink:
 
     def __init__(self, place: Workplace, session: AppendSession, feed: RecordFeed | None = None) -> None:
         self._totals = place.totals
-        self._check_canceled = place.check_canceled
+        self._check_canceled, self._show_progress = place.check_canceled, place.show_progress
         self._unchecked = 0
         self._store = session.write
         self._catalog = feed.record if feed is not None else None
@@ -39,6 +39,7 @@ class JobSink:
             if self._unchecked == CHECK_EVERY:
                 self._unchecked = 0
                 self._check_canceled()
+                self._show_progress()
         elif stream in _CATALOGED:
             if self._catalog is not None:
                 self._catalog(file_index, stream, data)

@@ -55,3 +55,4 @@ def test_a_line_is_laid_out_as_consoles_know_it() -> None:
     line = listing_line(entry, b"/a\nb", b"")
     assert line.startswith("frw-r--r--   1 root     root                      0 2026-11-23 ")
     assert line.endswith("  /a\\nb")
+    assert listing_line(entry, b"/\xff", b"").endswith("  /\udcff")

@@ -1,0 +1,180 @@
+"""Debian's Director, Storage Daemon and console drive `filed daemon`, and its own File Daemon the same Jobs."""
+
+from __future__ import annotations
+
+import os
+import re
+import shutil
+import sqlite3
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.live.bacula import TIMEOUT_S, Bacula
+from tests.live.filed_daemon import FiledDaemon
+
+pytestmark = [
+    pytest.mark.live,
+    pytest.mark.skipif(not shutil.which("bacula-dir", path="/usr/sbin:/usr/bin"), reason="no Bacula"),
+]
+
+OPTIONS = {
+    "Plain": "signature = MD5",
+    "Packed": "signature = SHA1; compression = GZIP6; sparse = yes; aclsupport = yes; xattrsupport = yes",
+}
+
+
+@pytest.fixture
+def tree(tmp_path: Path) -> Path:
+    made = tmp_path / "tree"
+    (made / "sub").mkdir(parents=True)
+    (made / "text").write_text("some text\n" * 20_000)
+    (made / "hole").write_bytes(bytes(300_000) + b"end")
+    (made / "empty").touch()
+    (made / os.fsdecode(b"sub/n\xffame")).write_bytes(os.urandom(70_000))
+    (made / "sub" / "link").symlink_to("../text")
+    (made / "hard").hardlink_to(made / "text")
+    os.mkfifo(made / "fifo", 0o640)
+    long_ago = 1_600_000_000
+    for path in (*made.rglob("*"), made):
+        os.utime(path, (long_ago, long_ago), follow_symlinks=False)
+    return made
+
+
+@pytest.fixture
+def bacula(tmp_path: Path, tree: Path) -> Iterator[Bacula]:
+    with Bacula(tmp_path) as made:
+        sets = "".join(
+            f'FileSet {{ Name = {name}; Include {{ Options {{ {options} }} File = "{tree}" }} }}\n'
+            for name, options in OPTIONS.items()
+        )
+        jobs = "".join(f"Job {{ Name = {name}; JobDefs = Common; FileSet = {name} }}\n" for name in OPTIONS)
+        jobs += "Job { Name = Exact; JobDefs = Common; FileSet = Plain; Accurate = yes }\n"
+        made.write_confs(file_sets=sets, jobs=jobs)
+        made.make_catalog()
+        made.start("sd", "dir")
+        yield made
+
+
+def shown(top: Path) -> dict[bytes, tuple[object, ...]]:
+    """Everything below a directory that a restore has to bring back."""
+    found: dict[bytes, tuple[object, ...]] = {}
+    for path in (top, *top.rglob("*")):
+        about = path.lstat()
+        content = os.readlink(path) if path.is_symlink() else path.read_bytes() if path.is_file() else b""
+        mtime = 0 if path.is_symlink() else int(about.st_mtime)
+        name = os.fsencode(path.relative_to(top))
+        found[name] = (about.st_mode, about.st_uid, about.st_nlink if path.is_file() else 0, mtime, content)
+    return found
+
+
+def saved(bacula: Bacula, job: str, level: str = "Full") -> int:
+    """Run a backup to its good end. Returns its JobId."""
+    said = bacula.console(f"run job={job} level={level} yes", "wait")
+    found = re.search(r"JobId=(\d+)", said)
+    assert found is not None, said
+    assert status_of(bacula, int(found[1])) == "T", bacula.messages()
+    return int(found[1])
+
+
+def status_of(bacula: Bacula, job_id: int) -> str:
+    return str(rows(bacula, f"SELECT JobStatus FROM Job WHERE JobId = {job_id}")[0][0])
+
+
+def rows(bacula: Bacula, query: str) -> list[tuple[object, ...]]:
+    catalog = sqlite3.connect(bacula.work / "catalog.db", timeout=20)
+    catalog.text_factory = os.fsdecode
+    try:
+        return catalog.execute(query).fetchall()
+    finally:
+        catalog.close()
+
+
+def files_of(bacula: Bacula, job_id: int) -> set[tuple[object, ...]]:
+    """(name, whether it is marked as deleted, digest)"""
+    query = (
+        "SELECT Path.Path || Filename.Name, File.FileIndex <= 0, File.MD5 FROM File JOIN Path USING (PathId)"
+        f" JOIN Filename USING (FilenameId) WHERE JobId = {job_id}"
+    )
+    return set(rows(bacula, query))
+
+
+def restored(bacula: Bacula, job_ids: str, tree: Path, *more: str) -> Path:
+    """Restore Jobs to the usual place, empty before. Returns where the tree is."""
+    where = bacula.root / "restored"
+    shutil.rmtree(where, ignore_errors=True)
+    bacula.console(f"restore client={bacula.client} jobid={job_ids} all done yes {' '.join(more)}", "wait")
+    (last,) = rows(bacula, "SELECT JobStatus FROM Job WHERE Type = 'R' ORDER BY JobId DESC LIMIT 1")
+    assert last == ("T",), bacula.messages()
+    return where / tree.relative_to("/")
+
+
+@pytest.mark.parametrize("job", OPTIONS)
+def test_what_is_saved_is_restored(bacula: Bacula, tree: Path, job: str) -> None:
+    before = shown(tree)
+    with FiledDaemon(bacula):
+        job_id = saved(bacula, job)
+        assert shown(restored(bacula, str(job_id), tree)) == before
+    assert "Fatal" not in bacula.messages()
+
+
+@pytest.mark.parametrize("job", OPTIONS)
+def test_each_restores_what_the_other_saved(bacula: Bacula, tree: Path, job: str) -> None:
+    before = shown(tree)
+    with FiledDaemon(bacula):
+        ours = saved(bacula, job)
+    bacula.start("fd")
+    theirs = saved(bacula, job)
+    assert shown(restored(bacula, str(ours), tree)) == before
+    bacula.stop("fd")
+    with FiledDaemon(bacula):
+        assert shown(restored(bacula, str(theirs), tree)) == before
+    assert files_of(bacula, ours) == files_of(bacula, theirs)
+
+
+def test_an_incremental_has_what_changed_and_an_accurate_one_what_is_gone(bacula: Bacula, tree: Path) -> None:
+    with FiledDaemon(bacula):
+        saved(bacula, "Plain")
+        exact = saved(bacula, "Exact")
+        time.sleep(1.1)  # times of seconds: what follows must not lie in the second of the Full
+        (tree / "empty").unlink()
+        (tree / "new").write_text("new")
+        changed = files_of(bacula, saved(bacula, "Plain", "Incremental"))
+        assert {name for name, _, _ in changed} == {f"{tree}/new", f"{tree}/"}
+        accurate = saved(bacula, "Exact", "Incremental")
+        gone = {name for name, deleted, _ in files_of(bacula, accurate) if deleted}
+        assert gone == {f"{tree}/empty"}
+        assert shown(restored(bacula, f"{exact},{accurate}", tree)) == shown(tree)
+
+
+def test_a_job_is_seen_and_canceled(bacula: Bacula, tree: Path) -> None:
+    with (tree / "large").open("wb") as large:
+        large.truncate(400_000_000)
+    with FiledDaemon(bacula) as daemon:
+        bacula.console(f"setbandwidth client={bacula.client} limit=1mb/s")
+        bacula.console("run job=Plain level=Full yes")
+        end = time.monotonic() + TIMEOUT_S
+        while "Processing file:" not in (said := bacula.console(f"status client={bacula.client}")):
+            assert time.monotonic() < end, said
+        assert "Full Backup Job started" in said
+        begun = time.monotonic()
+        bacula.console("cancel jobid=1", "wait jobid=1")
+        assert time.monotonic() - begun < 10
+        assert status_of(bacula, 1) == "A"
+        assert "No Jobs running." in bacula.console(f"status client={bacula.client}")
+        bacula.console(f"setbandwidth client={bacula.client} limit=0")
+        (tree / "large").unlink()
+        saved(bacula, "Plain")
+        assert "internal error" not in daemon.log()
+
+
+def test_an_estimate_lists_what_bacula_fd_lists(bacula: Bacula) -> None:
+    def lines(said: str) -> list[str]:
+        return sorted(line for line in said.splitlines() if re.match(r"[-dlf]r|2000 OK estimate", line))
+
+    with FiledDaemon(bacula):
+        ours = lines(bacula.console("estimate job=Plain listing"))
+    bacula.start("fd")
+    assert ours == lines(bacula.console("estimate job=Plain listing"))

@@ -7,6 +7,7 @@ sealed, nothing committed, and the Volumes are cut back to where the Job began.
 
 from __future__ import annotations
 
+import os
 import time
 from contextlib import ExitStack
 from functools import partial
@@ -26,7 +27,7 @@ from filed.job.keys import load_keys
 from filed.job.levels import Base, choose_base
 from filed.job.outcome import JobStatus, Outcome
 from filed.job.sealed import Found, Sealed
-from filed.job.selection import ChangedSince, Everything, Selection
+from filed.job.selection import ChangedSince, Everything, Selection, has_fine_ctime
 from filed.job.send import Lister, Sending
 from filed.job.sink import JobSink
 from filed.job.workplace import Workplace
@@ -163,7 +164,8 @@ def _selection(catalog: Catalog, base: Base, job: BackupJob, stack: ExitStack) -
         return Everything()
     digested = any(options.signature for include in job.fileset.includes for options in include.options)
     rows = stack.enter_context(catalog.base_list(base.base.job_id))
-    return ChangedSince(rows, base.base.start_time, digested=digested)
+    fine = has_fine_ctime(os.uname().release)
+    return ChangedSince(rows, base.base.start_time, digested=digested, fine_ctime=fine)
 
 
 def _begin(instance: agents.Instance, base: Base, row: JobRow, sealed: Sealed, found: Found) -> Begin:

@@ -3,12 +3,14 @@
 A file is unchanged when mtime, ctime and size are those of the base's record. Of an agent that knows no mtime everything is sent;
 where it knows no ctime, its mtime stands for it. ctime is the floor: nobody can set it. The inode counts, too: a directory that is
 moved to another's place brings its files with all their times, which may be those of the ones that were there. Times
-are compared to the nanosecond where the base has them. Where it has seconds only (a Volume of another File Daemon), a ctime
-in the second of the base Job's start or later is not trusted: the file may have changed again within that second.
+are compared to the nanosecond where the base has them. Where a stamp may stand for two changes, one of the time around the base Job's start
+or later is not trusted: where the base has seconds only (a Volume of another File Daemon), and on kernels before 6.13, which give
+changes within one clock tick of up to 10 ms the same ctime, even when somebody looked in between.
 """
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Sequence
 from typing import Protocol
 
@@ -19,9 +21,10 @@ from filed.fileset.fstype import NAMES
 from filed.fileset.model import DEFAULT_ACCURATE
 from filed.wire.attributes import FileType, Stat, decode_stat, parse_nanoseconds
 
-__all__ = ["BaseRow", "ChangedAfter", "ChangedSince", "DiffersFrom", "Everything", "Selection"]
+__all__ = ["BaseRow", "ChangedAfter", "ChangedSince", "DiffersFrom", "Everything", "Selection", "has_fine_ctime"]
 
 HAS_MTIME, HAS_CHTIME = int(Has.MTIME), int(Has.CHTIME)  # plain ints: an IntFlag in `&` costs a microsecond an entry
+FINE_CTIME_SINCE = (6, 13)  # Linux; ext4, xfs, btrfs and tmpfs
 DIGEST_LETTERS = frozenset("51236789")
 DIGESTED_TYPES = (FileType.REGULAR, FileType.EMPTY)
 HAS_INO = int(Has.INO)
@@ -73,14 +76,22 @@ class Everything:
         return iter(())
 
 
+def has_fine_ctime(release: str) -> bool:
+    """Whether a kernel of this release (`os.uname().release`) stamps a change after a look differently from one before."""
+    numbers = re.match(r"(\d+)\.(\d+)", release)
+    return numbers is not None and (int(numbers[1]), int(numbers[2])) >= FINE_CTIME_SINCE
+
+
 class ChangedSince:
     """An Incremental or a Differential upon a list of what the base holds.
 
     base_start: epoch second in which the base Job began to look at files.  digested: whether this Job makes digests.
+    fine_ctime: whether each change after a look has a ctime of its own, `has_fine_ctime` of this machine.
     """
 
-    def __init__(self, base: BaseList, base_start: int, *, digested: bool) -> None:
+    def __init__(self, base: BaseList, base_start: int, *, digested: bool, fine_ctime: bool) -> None:
         self._base = base
+        self._fine_ctime = fine_ctime
         self._base_start = base_start
         self._digested = digested
         self._failed: list[bytes] = []
@@ -100,10 +111,9 @@ class ChangedSince:
         if was.ino & INODE_BITS != entry.ino and entry.valid & HAS_INO and entry.fs_type not in INVENTED_INODES:
             return True
         parts = parse_nanoseconds(row.extended)
-        if parts is None:
-            if was.ctime >= self._base_start - 1:
-                return True
-        elif parts[1] != entry.mtime_ns or parts[2] != entry.chtime_ns:
+        if (parts is None or not self._fine_ctime) and was.ctime >= self._base_start - 1:
+            return True
+        if parts is not None and (parts[1] != entry.mtime_ns or parts[2] != entry.chtime_ns):
             return True
         return self._digested and not row.digest_record and row.type in DIGESTED_TYPES
 

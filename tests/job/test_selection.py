@@ -9,7 +9,7 @@ from filed.agents.abi import Entry, EntryType, Has
 from filed.catalog import BaseList
 from filed.fileset import Options
 from filed.job.entries import encode_entry_nanoseconds, encode_entry_stat
-from filed.job.selection import BaseRow, ChangedAfter, ChangedSince, DiffersFrom, Everything
+from filed.job.selection import BaseRow, ChangedAfter, ChangedSince, DiffersFrom, Everything, has_fine_ctime
 from filed.wire.attributes import FileType
 from filed.wire.stream import Stream
 from tests.catalog.model import Item, backup, open_catalog
@@ -50,7 +50,7 @@ def base(tmp_path: Path) -> Iterator[BaseList]:
 
 @pytest.fixture
 def changed(base: BaseList) -> ChangedSince:
-    return ChangedSince(base, START, digested=True)
+    return ChangedSince(base, START, digested=True, fine_ctime=True)
 
 
 def test_a_full_wants_everything() -> None:
@@ -103,8 +103,23 @@ def test_without_parts_of_a_second_the_last_one_is_not_trusted(changed: ChangedS
     assert changed.wants(within, row(within, nanoseconds=False), OPTIONS)
 
 
+def test_with_a_coarse_clock_a_change_around_the_base_job_is_not_missed(base: BaseList) -> None:
+    coarse = ChangedSince(base, START, digested=True, fine_ctime=False)
+    before, within = FILE._replace(chtime=START - 2), FILE._replace(chtime=START)
+    assert not coarse.wants(before, row(before), OPTIONS)
+    assert coarse.wants(within, row(within), OPTIONS)
+
+
+@pytest.mark.parametrize(
+    ("release", "fine"),
+    [("6.18.44-x", True), ("6.13", True), ("6.12.9", False), ("5.10.0-32-amd64", False), ("7.0", True), ("odd", False)],
+)
+def test_the_kernel_says_how_fine_its_stamps_are(release: str, fine: bool) -> None:  # noqa: FBT001  a table's column
+    assert has_fine_ctime(release) is fine
+
+
 def test_what_nobody_saw_is_deleted_but_not_below_what_failed(base: BaseList) -> None:
-    changed = ChangedSince(base, START, digested=True)
+    changed = ChangedSince(base, START, digested=True, fine_ctime=True)
     changed.seen(changed.lookup([b"/a"])[0])
     changed.failed(b"/c/")
     assert [gone.path for gone in changed.deleted()] == [b"/b"]

@@ -34,7 +34,11 @@ _DELETED: Final = int(FileType.DELETED)
 _DIGEST_MARKS: Final = {stream: bytes([stream]) for stream in DIGEST_BYTES}
 _TYPES: Final = {b"%d" % number: number for number in range(32)}
 _FIXED_BYTES: Final = 64  # of a row beside its path, lstat and the like
-_DIGEST: Final = 5  # its place in a row
+_EXTENDED: Final = 4  # their places in a row
+_DIGEST: Final = 5
+
+INCOMPLETE: Final = b"incomplete"
+"""In place of nanoseconds: the Volume holds less of the file than there was. Only the catalog knows; a rebuild forgets it."""
 
 _UPSERT = """
 INSERT INTO file (job_id, path, file_index, type, lstat, extended, digest{more}) VALUES ({job_id}, ?, ?, ?, ?, ?, ?{marks})
@@ -130,6 +134,11 @@ class RecordFeed:
             self._plugin_id = self._id_of(name.command) if name.start else 0
         elif kind == _RESTORE_OBJECT:
             self._object(file_index, data)
+
+    def incomplete(self, file_index: int) -> None:
+        """The entry given last was not saved whole: no later Job may take it for unchanged."""
+        if self._last is not None and self._last_index == file_index:
+            self._last[_EXTENDED] = INCOMPLETE
 
     def flush(self) -> None:
         """Everything taken so far goes into the catalog, in one transaction that does not wait for the disk."""

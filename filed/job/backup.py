@@ -104,6 +104,7 @@ def _save(  # noqa: PLR0917  each is one of the parts that meet here
         selection = _selection(catalog, base, job, stack)
         sending = Sending(place, queue, Keepings(keys, workers, queue), selection, links)
         sink.on_digest = sending.digest_went_out
+        sending.on_incomplete = feed.incomplete
         for instance in instances:
             found = sealed.find(instance.agent.descriptor.id, instance.line)
             sealed.confirm(instance.agent, instance.line, found)

@@ -15,7 +15,7 @@ from collections.abc import Iterator, Sequence
 from typing import Protocol
 
 from filed.agents.abi import Entry, EntryType, Has
-from filed.catalog import BaseList, BaseRow
+from filed.catalog import INCOMPLETE, BaseList, BaseRow
 from filed.fileset import Options
 from filed.fileset.fstype import NAMES
 from filed.fileset.model import DEFAULT_ACCURATE
@@ -98,7 +98,7 @@ class ChangedSince:
         self.lookup = base.lookup
 
     def wants(self, entry: Entry, row: BaseRow | None, options: Options) -> bool:  # noqa: ARG002  as above
-        if row is None:
+        if row is None or row.extended == INCOMPLETE:
             return True
         was = decode_stat(row.lstat)
         if not entry.valid & HAS_MTIME:

@@ -115,6 +115,7 @@ class Sending:
         self._incomplete: list[bytes] = []
         self._batch: _Batch | None = None
         self._passed_over: list[PassedName] = []  # other names of the inode at hand, to be sent behind it
+        self.on_incomplete: Callable[[int], None] = lambda _index: None  # told when a file could not be read to its end
         self._awaited: dict[int, Inode] = {}  # first names whose digest has not gone out yet
         self._put = queue.put
 
@@ -325,6 +326,8 @@ class Sending:
         else:
             self._first_name(inode, file_index, chosen, digested=False)
             item.abandon()
+            self._queue.flush()
+            self.on_incomplete(file_index)
         if changed:
             self._place.error(changed)
         return file_index

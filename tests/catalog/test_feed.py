@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from filed.catalog import FileRow
+from filed.catalog import INCOMPLETE, FileRow
 from filed.errors import CatalogError, StreamError
 from filed.wire.attributes import Stat, encode_stat, pack_attributes
 from filed.wire.plugin_name import pack_plugin_end, pack_plugin_start
@@ -51,6 +51,19 @@ def test_content_between_attributes_and_digest_is_let_pass(tmp_path: Path) -> No
     )
     assert row is not None
     assert row.digest == b"d" * 16
+
+
+def test_a_file_that_was_not_saved_whole_is_marked_and_only_that(tmp_path: Path) -> None:
+    with open_catalog(tmp_path) as catalog:
+        job = begin(catalog)
+        feed = catalog.feed(job.job_id)
+        for number, name in ((1, b"/whole"), (2, b"/cut")):
+            feed.record(number, 1, pack_attributes(number, 3, name, LSTAT, b"", b"ns:1,2,3"))
+        feed.incomplete(1)  # not the last one any more
+        feed.incomplete(2)
+        feed.flush()
+        assert catalog.entry(job.job_id, b"/whole").extended == b"ns:1,2,3"  # type: ignore[union-attr]
+        assert catalog.entry(job.job_id, b"/cut").extended == INCOMPLETE  # type: ignore[union-attr]
 
 
 def test_records_may_be_views(tmp_path: Path) -> None:

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from filed.agents.abi import Entry, EntryType, Has
-from filed.catalog import BaseList
+from filed.catalog import INCOMPLETE, BaseList
 from filed.fileset import Options
 from filed.job.entries import encode_entry_nanoseconds, encode_entry_stat
 from filed.job.selection import BaseRow, ChangedAfter, ChangedSince, DiffersFrom, Everything, has_fine_ctime
@@ -101,6 +101,10 @@ def test_without_parts_of_a_second_the_last_one_is_not_trusted(changed: ChangedS
     within = FILE._replace(chtime=START)
     assert not changed.wants(before, row(before, nanoseconds=False), OPTIONS)
     assert changed.wants(within, row(within, nanoseconds=False), OPTIONS)
+
+
+def test_a_file_that_could_not_be_read_to_its_end_is_sent_again(changed: ChangedSince) -> None:
+    assert changed.wants(FILE, row(FILE)._replace(extended=INCOMPLETE), OPTIONS)
 
 
 def test_with_a_coarse_clock_a_change_around_the_base_job_is_not_missed(base: BaseList) -> None:

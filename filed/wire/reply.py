@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 from filed.errors import RemoteProtocolError
+from filed.wire.version import V9_6_7, V15_0_3, FileDaemonVersion
 
 MAX_TEXT = 100_000  # bytes of one message; a packet may have 1,000,000
 
@@ -56,13 +57,20 @@ class MessageType(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Version:
-    """A File Daemon we can be taken for. number: in the answer to a Hello; text: what a Director reads, date with it."""
+    """A File Daemon we can be taken for, as a Director sees it. numbers: of the types of messages."""
 
-    number: int
-    text: str
-    date: str
+    protocol: FileDaemonVersion
     long_date: str
     numbers: dict[MessageType, int]
+
+    @property
+    def number(self) -> int:
+        return self.protocol.number
+
+    @property
+    def text(self) -> str:
+        """The program's version without its date."""
+        return self.protocol.program.partition(" ")[0]
 
 
 _NUMBERS_9 = {
@@ -77,17 +85,15 @@ _NUMBERS_9 = {
     MessageType.SECURITY: 14,
 }
 
-VERSION_9 = Version(214, "9.6.7", "10Dec20", "10 December 2020", _NUMBERS_9)
-VERSION_15 = Version(
-    15, "15.0.3", "25Mar25", "25 March 2025", {kind: number + 1 for kind, number in _NUMBERS_9.items()}
-)
+VERSION_9 = Version(V9_6_7, "10 December 2020", _NUMBERS_9)
+VERSION_15 = Version(V15_0_3, "25 March 2024", {kind: number + 1 for kind, number in _NUMBERS_9.items()})
 """From 13 on there is one more type before `fatal`."""
 
 
 def ok_job(version: Version, platform: str, agents: str = "") -> bytes:
     """The answer to `JobId=`. platform: `host,distribution,its version`.  agents: shown by a Director as plugins."""
     plugins = f";{agents}" if agents else ""
-    return f"2000 OK Job {version.text} ({version.date}) {platform}{plugins}".encode()
+    return f"2000 OK Job {version.protocol.program} {platform}{plugins}".encode()
 
 
 def ok_estimate(files: int, size: int) -> bytes:

@@ -132,5 +132,5 @@ class TarPigz:
 
 
 def contenders() -> dict[str, Contender]:
-    everybody = (Filed("zstd3"), Filed("gzip6"), Filed("none"), Restic(), Borg(), TarPigz())
+    everybody = (Filed("gzip1"), Filed("zstd3"), Filed("none"), Restic(), Borg(), TarPigz())
     return {contender.name: contender for contender in everybody}

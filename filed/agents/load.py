@@ -66,8 +66,12 @@ def find(name: str, directories: Sequence[Path]) -> Path:
     agent = agent_id(name)
     for directory in directories:
         path = Path(os.path.abspath(directory)) / (agent + SUFFIX)  # noqa: PTH100  resolve() would follow links
-        if path.is_file():
-            return path
+        try:
+            if path.is_file():
+                return path
+        except PermissionError as why:
+            text = f"{path} cannot be looked at: {why.strerror}; let this user in, or name another Plugin Directory"
+            raise AgentLoadError(agent, "load", 0, text) from why
     places = ", ".join(str(directory) for directory in directories) or "no directory is configured"
     raise AgentLoadError(agent, "load", 0, f"there is no {agent}{SUFFIX}; looked in: {places}")
 

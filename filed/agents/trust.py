@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import os
 import stat
@@ -28,13 +29,16 @@ def trusted_writers() -> Writers:
     Debian's /usr/local, where groups may write: whoever can replace filed's own code needs no agent to run his, so
     trusting him with agents gives nothing away.
     """
-    package = Path(filed.__file__).resolve().parent
-    groups = set()
-    for part in (package, *package.parents):
-        status = part.stat()
-        if status.st_mode & stat.S_IWGRP and not status.st_mode & stat.S_ISVTX:
-            groups.add(status.st_gid)
-    return Writers(frozenset({0, os.geteuid(), package.stat().st_uid}), frozenset(groups))
+    users, groups = {0, os.geteuid()}, set()
+    package = Path(filed.__file__).parent
+    with contextlib.suppress(PermissionError):  # privileges dropped since it was imported: nobody more is trusted
+        package = package.resolve()
+        users.add(package.stat().st_uid)
+        for part in (package, *package.parents):
+            status = part.stat()
+            if status.st_mode & stat.S_IWGRP and not status.st_mode & stat.S_ISVTX:
+                groups.add(status.st_gid)
+    return Writers(frozenset(users), frozenset(groups))
 
 
 def check_path(agent: str, path: Path, writers: Writers) -> None:
@@ -68,8 +72,11 @@ def check_path(agent: str, path: Path, writers: Writers) -> None:
 
 def check_digest(agent: str, path: Path, accepted: Collection[str]) -> None:
     """Refuses a library whose SHA-256 (lower-case hex) is not in the list."""
-    with path.open("rb") as library:
-        digest = hashlib.file_digest(library, "sha256").hexdigest()
+    try:
+        with path.open("rb") as library:
+            digest = hashlib.file_digest(library, "sha256").hexdigest()
+    except OSError as why:
+        raise _refusal(agent, f"cannot read {path}: {why.strerror}") from why
     if digest not in accepted:
         raise _refusal(agent, f"the SHA-256 of {path} is {digest}, which is not in the configured list")
 

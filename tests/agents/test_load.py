@@ -117,3 +117,17 @@ def test_loading_leaves_no_mark(agents_dir: Path) -> None:
     load("good", [agents_dir], pulse=pulse)
     assert pulse.current() is None
     assert pulse.progress.progress == 2
+
+
+@pytest.mark.root
+def test_a_library_that_this_user_may_not_look_at_is_named(tmp_path: Path) -> None:
+    closed = tmp_path / "closed"
+    (closed / "agents").mkdir(parents=True)
+    closed.chmod(0o700)
+    tmp_path.chmod(0o755)
+    os.seteuid(65534)
+    try:
+        with pytest.raises(AgentLoadError, match=r"cannot be looked at: Permission denied; let this user in"):
+            find("filesystem", [closed / "agents"])
+    finally:
+        os.seteuid(0)

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import atexit
 import importlib
 import json
 import os
 import pkgutil
+import shutil
 import signal
 import subprocess
 import sys
@@ -20,11 +22,28 @@ from typing import Any
 
 import filed as package
 from filed.cli.main import run
+from filed.job import setup
+from filed.job.setup import shipped_agents
 
 # All of it, once: children are forked from here, some as a user who may not read where Python's library lies.
 for module in pkgutil.walk_packages(package.__path__, "filed."):
     importlib.import_module(module.name)
 
+
+def _reachable_agents() -> Path:
+    """Where the agents can be read by every user: a checkout may lie below root's own home."""
+    if all(part.stat().st_mode & 0o001 for part in (AGENTS, *AGENTS.parents)):
+        return AGENTS
+    copied = Path(tempfile.mkdtemp(prefix="filed-agents-"))
+    atexit.register(shutil.rmtree, copied, ignore_errors=True)
+    copied.chmod(0o755)
+    for library in AGENTS.glob("*.so"):
+        shutil.copy(library, copied)
+    return copied
+
+
+AGENTS = shipped_agents()
+REACHABLE_AGENTS = _reachable_agents()
 PROGRAM = Path(sys.executable).with_name("filed")
 NOBODY = 65534
 
@@ -148,6 +167,7 @@ def _child(words: tuple[str, ...], out: int, err: int, user: int | None, before:
         sys.stdout = open(1, "w", encoding="utf-8", errors="surrogateescape", closefd=False)  # noqa: SIM115
         sys.stderr = open(2, "w", encoding="utf-8", errors="backslashreplace", closefd=False)  # noqa: SIM115
         if user is not None:
+            setup.shipped_agents = lambda: REACHABLE_AGENTS
             become(user)
         before()
         code = run(list(words))

@@ -39,6 +39,9 @@ from filed.volume.block import BB03_HEADER_BYTES, DEFAULT_BLOCK_BYTES
 DIRECTORY_MODE = 0o700
 PRIVATE_FILES = ".filed-*"  # they lose their names at once, and go with their process
 STALE_S = 3600
+NEVER_OPENED = ".sqlite"
+"""In the names of a catalog's files. When a process closes any descriptor of a file, it loses all its locks on it (POSIX),
+also those SQLite holds: the next Job would then cut the log's index from under the one that runs."""
 
 _OUR_NAME = re.compile(r"Vol-(\d{4,9})")
 
@@ -83,7 +86,7 @@ class VolumeDirectory:
         """Names of all Volumes here, whoever wrote them, in the order of their names. Raises VolumeError."""
         try:
             with os.scandir(self.path) as entries:
-                names = [entry.name for entry in entries if not entry.name.startswith(".") and entry.is_file()]
+                names = [entry.name for entry in entries if _may_be_opened(entry.name) and entry.is_file()]
         except OSError as error:
             raise explain("the directory of Volumes cannot be read", self.path, error) from error
         return sorted((name for name in names if _OUR_NAME.fullmatch(name) or self._is_volume(name)), key=_order)
@@ -283,6 +286,10 @@ class VolumeDirectory:
             return True
         finally:
             os.close(fd)
+
+
+def _may_be_opened(name: str) -> bool:
+    return not name.startswith(".") and NEVER_OPENED not in name
 
 
 def _order(name: str) -> tuple[bool, int, str]:

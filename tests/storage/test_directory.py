@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import fcntl
 import multiprocessing
 import os
 import random
@@ -268,3 +269,24 @@ def test_nothing_is_cut_where_another_program_has_its_volumes(tmp_path: Path) ->
     after = (directory.path / "Vol-0001").read_bytes()
     assert after.startswith(before["Vol-0001"])
     assert media[0].start == len(before["Vol-0001"])
+
+
+def _lock_is_free(path: Path) -> bool:
+    with path.open("r+b") as file:
+        try:
+            fcntl.lockf(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError:
+            return False
+        return True
+
+
+@pytest.mark.parametrize("name", ["catalog.sqlite", "catalog.sqlite-wal", "catalog.sqlite-shm", "filed-states.sqlite"])
+def test_looking_for_volumes_takes_no_lock_from_a_catalog(tmp_path: Path, name: str) -> None:
+    """It did: a running Job lost its locks, and the next one cut the catalog's index from under it (SIGBUS)."""
+    directory = VolumeDirectory.open(tmp_path / "v", create=True)
+    path = directory.path / name
+    path.touch()
+    with path.open("r+b") as file, SPAWN.Pool(1) as other:
+        fcntl.lockf(file, fcntl.LOCK_EX)
+        assert directory.volumes() == []
+        assert other.apply(_lock_is_free, (path,)) is False

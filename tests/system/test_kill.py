@@ -51,6 +51,7 @@ class Victims:
     def __init__(self, running: Running) -> None:
         self._running = running
         os.kill(running.pid, signal.SIGSTOP)
+        os.waitid(os.P_PID, running.pid, os.WSTOPPED | os.WEXITED | os.WNOWAIT)  # only now nothing is forked any more
         self.job = running.job_process()
         self._watched = os.pidfd_open(self.job) if self.job else None
 

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import random
 import zlib
 from concurrent.futures import ThreadPoolExecutor
 
@@ -9,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from filed.errors import StreamError
-from filed.pipeline.compress import HEADER, MAX_CHUNK_BYTES, ZSTD_ALGORITHM, Codec, Compression, expand, inflate
+from filed.pipeline.compress import HEADER, MAX_CHUNK, ZSTD_ALGORITHM, Codec, Compression, expand, inflate
 from tests.pipeline.content import CHUNK, text
 from tests.wire.golden import hex_record
 
@@ -74,6 +75,19 @@ def test_a_limit_is_a_limit(size):
 
 def test_zstd_must_say_its_size():
     compressor = zstandard.ZstdCompressor(write_content_size=False)
-    for frame in (compressor.compress(CONTENT), zstandard.compress(bytes(MAX_CHUNK_BYTES + 1))):
+    for frame in (compressor.compress(CONTENT), zstandard.compress(bytes(MAX_CHUNK + 1))):
         with pytest.raises(StreamError, match="beyond any chunk"):
             expand(HEADER.pack(ZSTD_ALGORITHM, len(frame), 0, 1) + frame)
+
+
+def test_gzip_stores_what_does_not_compress_and_looks_at_more_than_the_beginning():
+    dense = random.Random(1).randbytes(CHUNK)
+    packed = bytes(Compression(Codec.GZIP, 6).coder()(dense))
+    assert zlib.decompress(packed) == dense
+    assert packed[2] & 0b110 == 0, "the first block is a stored one"
+    assert len(packed) <= CHUNK + 32
+    for text_at in (0, CHUNK // 2, CHUNK - 8192):
+        mixed = dense[:text_at] + b"the same words again and again. " * 256 + dense[text_at + 8192 :]
+        packed = bytes(Compression(Codec.GZIP, 6).coder()(mixed))
+        assert zlib.decompress(packed) == mixed
+        assert len(packed) < CHUNK - 7000

@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from filed.errors import StreamError
-from filed.pipeline.compress import HEADER, MAX_CHUNK, ZSTD_ALGORITHM, Codec, Compression, expand, inflate
+from filed.pipeline.compress import HEADER, MAX_CHUNK_BYTES, ZSTD_ALGORITHM, Codec, Compression, expand, inflate
 from tests.pipeline.content import CHUNK, text
 from tests.wire.golden import hex_record
 
@@ -75,7 +75,7 @@ def test_a_limit_is_a_limit(size):
 
 def test_zstd_must_say_its_size():
     compressor = zstandard.ZstdCompressor(write_content_size=False)
-    for frame in (compressor.compress(CONTENT), zstandard.compress(bytes(MAX_CHUNK + 1))):
+    for frame in (compressor.compress(CONTENT), zstandard.compress(bytes(MAX_CHUNK_BYTES + 1))):
         with pytest.raises(StreamError, match="beyond any chunk"):
             expand(HEADER.pack(ZSTD_ALGORITHM, len(frame), 0, 1) + frame)
 

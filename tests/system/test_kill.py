@@ -134,7 +134,10 @@ def test_the_volumes_that_a_killed_job_had_filled_are_taken_back(whom: str, memo
     else:
         store("prune")
     after = {path.name: path.stat().st_size for path in store.path.glob("Vol-*")}
-    assert after.keys() == before.keys()
+    # Killed while a Volume got its label: nobody can say whose it was, and the next Job that needs one takes it.
+    begun = after.keys() - before.keys()
+    assert before.keys() <= after.keys()
+    assert len(begun) <= 1
     assert sum(after.values()) < sum(before.values()) + 10_000
     store("verify")
     assert_restores(store, tree, memory)

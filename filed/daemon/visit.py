@@ -31,9 +31,10 @@ from filed.config import FileDaemonConf
 from filed.daemon.messages import goes_to
 from filed.daemon.supervisor import JobProcess
 from filed.director.connection import DirectorConnection, KnownDirector, TlsBegins
+from filed.director.conversation import Facts
 from filed.director.house import Ending, Teller
 from filed.director.line import Line
-from filed.director.session import Facts, Session
+from filed.director.session import Session
 from filed.director.status import DaemonStatus, EndedJob, RunningJob
 from filed.errors import AuthenticationError, ConnectionLost, FiledError
 from filed.job.channel import Event

@@ -10,22 +10,28 @@ from types import TracebackType
 from typing import Self
 
 from filed.director.connection import DirectorConnection
+from filed.director.conversation import Facts
 from filed.director.house import Ending, Teller
 from filed.director.line import Line
-from filed.director.session import Facts, Session
+from filed.director.session import Session
 from filed.director.status import DaemonStatus, EndedJob, RunningJob
 from filed.job.channel import Event
 from filed.job.description import JobDescription
 from filed.job.outcome import JobStatus, Outcome, Totals
 from filed.job.setup import default_setup
 from filed.transport import Connection
+from filed.wire import reply
+from filed.wire.frame import Signal
 from filed.wire.reply import VERSION_9
 from tests.director.dialogue import Dialogue
 from tests.director.talk import DIRECTOR
 from tests.job.network import storage_at
 
+FILESET = (b"fileset\n", b"I\n", b"O M\n", b"N\n", b"F /a", b"N\n", b"N\n", Signal.EOD)
+STORAGE = b"storage address=192.0.2.5 port=9103 ssl=0\n"
 GOOD = Outcome(JobStatus.OK, Totals(files=3, read_bytes=10, job_bytes=5, deleted=1))
-Working = Callable[[JobDescription, Callable[[Event, Teller], None], Callable[[], bool]], Outcome]
+OnEvent = Callable[[Event, Teller], None]
+Working = Callable[[JobDescription, OnEvent, Callable[[], bool]], Outcome]
 
 
 class Told:
@@ -105,3 +111,14 @@ class Visiting(Dialogue):
             self.error = error
         finally:
             line.close(politely=False)
+
+
+def prepared(talk: Visiting, level: bytes = b"full") -> None:
+    """The Director has said everything that a backup needs."""
+    talk.name(7)
+    talk.say(b"level = %b  mtime_only=0 \n" % level)
+    assert talk.text() == reply.OK_LEVEL
+    talk.say(*FILESET)
+    assert talk.text() == reply.OK_FILESET
+    talk.say(STORAGE)
+    assert talk.text() == reply.OK_STORAGE

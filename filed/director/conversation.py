@@ -1,0 +1,190 @@
+"""What a session and its commands share: what the Director has said so far, how it is answered, and the way to the Job's process."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from filed.catalog import Level
+from filed.director.connection import EndOfList, Item
+from filed.director.house import Ending, House, Teller
+from filed.director.line import Line
+from filed.director.lists import AccurateFile
+from filed.director.scripts import Scripts
+from filed.director.status import RunningJob
+from filed.errors import ConnectionLost, JobError
+from filed.fileset import FileSet
+from filed.job.channel import Event as JobEvent
+from filed.job.description import AgentSetup, Changes, DirectorJob, JobDescription, KeyFiles, StorageDaemon
+from filed.job.outcome import JobStatus, Outcome, Severity
+from filed.wire import director as said
+from filed.wire.frame import Signal
+from filed.wire.reply import JobMessage, MessageType, Version, message_text
+from filed.wire.restore_object import RestoreObject
+
+_TYPES = {
+    Severity.INFO: MessageType.INFO,
+    Severity.WARNING: MessageType.WARNING,
+    Severity.ERROR: MessageType.ERROR,
+    Severity.FATAL: MessageType.FATAL,
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Facts:
+    """What holds for all sessions of the daemon. platform: `host,distribution,version`.  agents: "exchange 1.4" each.
+
+    storage: what our conf says of Storage Daemons.  wanted: which types of messages go to a Director of that name.
+    """
+
+    name: str
+    version: Version
+    platform: str
+    work: Path
+    setup: AgentSetup
+    storage: StorageDaemon
+    keys: KeyFiles | None = None
+    agents: tuple[str, ...] = ()
+    wanted: Callable[[str, MessageType], bool] = lambda _director, _kind: True
+
+
+@dataclass(slots=True)
+class Asked:
+    """What the Director has said about its Job so far."""
+
+    job: said.JobCommand
+    level: Level = Level.FULL
+    accurate: bool = False
+    since: int = 0
+    base_job: str = ""
+    fileset: FileSet | None = None
+    scripts: Scripts = field(default_factory=Scripts)
+    accurate_list: AccurateFile | None = None
+    storage: StorageDaemon | None = None
+    objects: list[RestoreObject] = field(default_factory=list)
+
+
+class Conversation:
+    """One Director's visit after its greeting, as its commands see it. now: epoch seconds.
+
+    kind: the letter of the Job's type, "" until it is known.  failed: why the visit ended before its Job could run.
+    """
+
+    def __init__(self, line: Line, house: House, facts: Facts, now: Callable[[], float] = time.time) -> None:
+        self.line, self.house, self.facts, self.now = line, house, facts, now
+        self.director = ""
+        self.asked: Asked | None = None
+        self.outcome: Outcome | None = None
+        self.kind = ""
+        self.failed = ""
+        self._started = now()
+
+    # -- what was said --------------------------------------------------------------------------------------------
+
+    @property
+    def known(self) -> Asked:
+        assert self.asked is not None  # the connection lets nothing through before the JobCommand
+        return self.asked
+
+    def items(self) -> Iterator[bytes]:
+        """The packets of the list that the last command announced."""
+        while not isinstance(event := self.line.next_event(), EndOfList):
+            if not isinstance(event, Item):
+                raise ConnectionLost(f'Director "{self.director}"', "a list", "it left")
+            yield event.packet
+
+    @property
+    def who(self) -> DirectorJob:
+        job = self.known.job
+        return DirectorJob(
+            job.job_id,
+            job.job,
+            job.name,
+            self.director,
+            self.facts.name,
+            self.facts.work,
+            job.session_id,
+            job.session_time,
+        )
+
+    @property
+    def changes(self) -> Changes:
+        asked = self.known
+        path = asked.accurate_list.path if asked.accurate_list is not None else None
+        return Changes(asked.since if asked.level is not Level.FULL else 0, asked.base_job, path)
+
+    @property
+    def needed_fileset(self) -> FileSet:
+        fileset = self.known.fileset
+        if fileset is None:
+            raise JobError("the Director wants a Job without having sent its FileSet")
+        return fileset
+
+    # -- what is answered -----------------------------------------------------------------------------------------
+
+    def answer(self, *packets: bytes | Signal, goes_on: bool = True) -> bool:
+        """Send them; returns whether the visit goes on, as each command does."""
+        self.line.send(*packets)
+        return goes_on
+
+    def text(self, lines: Iterator[str]) -> bool:
+        return self.answer(*(line.encode("utf-8", "surrogateescape") for line in lines), Signal.EOD)
+
+    def info(self, text: str) -> None:
+        self.say(MessageType.INFO, text)
+
+    def say(self, kind: MessageType, text: str) -> None:
+        """A line for the Job's report, if the conf has it go there."""
+        job_id = self.asked.job.job_id if self.asked is not None else 0
+        if self.facts.wanted(self.director, kind):
+            text = message_text(self.facts.name, job_id, kind, text)
+            self.line.send(JobMessage(job_id, kind, int(self.now()), text).format(self.facts.version))
+
+    def refuse(self, why: str, bad: bytes) -> bool:
+        """The Job cannot be done: its report says why, and the visit ends."""
+        self.failed = why
+        self.say(MessageType.FATAL, why)
+        return self.answer(bad, goes_on=False)
+
+    def note(self, **changes: str) -> None:
+        """Tell the daemon what this visit is about. type: the letter of the Job's type."""
+        asked = self.known
+        self.kind = changes.get("type", self.kind)
+        level = asked.level.value if self.kind else ""
+        self.house.note(RunningJob(asked.job.job_id, asked.job.job, self.director, self._started, level, self.kind))
+
+    # -- the Job --------------------------------------------------------------------------------------------------
+
+    def do(self, job: JobDescription, on_round: Callable[[Teller], None] | None = None) -> None:
+        """Have a Job run, and tell why it is not good. on_round: called after each round of a restore."""
+        self.outcome = outcome = self.run(job, on_round)
+        if not outcome.status.good and outcome.text:
+            kind = MessageType.INFO if outcome.status is JobStatus.CANCELED else MessageType.FATAL
+            if outcome.status is JobStatus.ERROR:
+                kind = MessageType.ERROR
+            self.say(kind, outcome.text)
+
+    def run(self, job: JobDescription, on_round: Callable[[Teller], None] | None = None) -> Outcome:
+        def on_event(event: JobEvent, teller: Teller) -> None:
+            if event["event"] == "round" and on_round is not None:
+                on_round(teller)
+            else:
+                self._pass_on(event)
+
+        return self.house.run(job, on_event, self.wanted)
+
+    def wanted(self) -> bool:
+        """Whether somebody still wants the Job."""
+        return self.line.still_there() and self.house.ending is Ending.NO
+
+    def _pass_on(self, event: JobEvent) -> None:
+        if event["event"] == "message":
+            kind = _TYPES.get(Severity(str(event["severity"])))
+            if kind is not None:
+                self.say(kind, str(event["text"]))
+        elif event["event"] == "listing":
+            lines = event["lines"]
+            if isinstance(lines, list):
+                self.line.send(*(f"{line}\n".encode("utf-8", "surrogateescape") for line in lines))

@@ -1,0 +1,102 @@
+"""What a Director says about its Job before it has it done: its name, Level and time, FileSet, accurate list, Storage Daemon."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from filed.catalog import Level
+from filed.director.connection import ClockSample
+from filed.director.conversation import Asked, Conversation
+from filed.director.lists import AccurateFile
+from filed.errors import JobError, RemoteProtocolError
+from filed.fileset.parse import parse_lines
+from filed.wire import director as said
+from filed.wire import reply
+from filed.wire.frame import Signal
+from filed.wire.reply import MessageType
+
+CLOCK_SAMPLES = 3  # polls of the Director's clock
+CLOCK_INFO_S, CLOCK_WARNING_S = 3, 600  # differences that are told
+
+_LEVELS = {"full": Level.FULL, "differential": Level.DIFFERENTIAL, "incremental": Level.INCREMENTAL}
+
+
+def job(visit: Conversation, command: said.JobCommand) -> bool:
+    visit.asked = Asked(command)
+    visit.note()
+    facts = visit.facts
+    agents = ",".join(name.partition(" ")[0] for name in facts.agents)
+    return visit.answer(reply.ok_job(facts.version, facts.platform, agents))
+
+
+def level(visit: Conversation, command: said.LevelCommand) -> bool:
+    asked = visit.known
+    asked.level = _LEVELS.get(command.word, Level.FULL)
+    asked.accurate = command.accurate
+    if command.word not in ("full", "base"):
+        return True  # the time follows, and is answered
+    asked.since = 0
+    return visit.answer(reply.OK_LEVEL)
+
+
+def since(visit: Conversation, command: said.SinceCommand) -> bool:
+    """The Director's time as ours: its clock is asked, and a difference told."""
+    asked = visit.known
+    ahead = _director_is_ahead(visit)
+    visit.line.send(Signal.EOD, reply.OK_LEVEL)
+    if abs(ahead) > CLOCK_INFO_S:
+        kind = MessageType.WARNING if abs(ahead) > CLOCK_WARNING_S else MessageType.INFO
+        direction = "ahead of" if ahead > 0 else "behind"
+        visit.say(kind, f"the Director's clock is {abs(ahead)} s {direction} ours; allowed for")
+    asked.since = max(command.since - ahead, 1)
+    asked.base_job = command.base_job
+    return True
+
+
+def _director_is_ahead(visit: Conversation) -> int:
+    """By how many seconds; measured over the shortest way there and back."""
+    best: tuple[float, float] | None = None
+    for _ in range(CLOCK_SAMPLES):
+        sent = visit.now()
+        visit.line.send(Signal.BTIME)
+        event = visit.line.next_event()
+        if not isinstance(event, ClockSample):
+            raise RemoteProtocolError("a Director's time was expected")
+        way = visit.now() - sent
+        ahead = event.microseconds / 1e6 - (sent + way / 2)
+        best = min(best, (way, ahead)) if best is not None else (way, ahead)
+    return int(best[1]) if best is not None else 0
+
+
+def fileset(visit: Conversation, command: said.FileSetCommand) -> bool:
+    lines = list(visit.items())
+    try:
+        parsed = parse_lines(lines, command.text)
+    except RemoteProtocolError as error:
+        raise JobError(f"the FileSet cannot be used: {error}") from error
+    visit.known.fileset = parsed.fileset
+    for complaint in parsed.complaints:
+        visit.say(MessageType.WARNING, complaint)
+    return visit.answer(reply.OK_FILESET)
+
+
+def accurate(visit: Conversation, _command: said.AccurateCommand) -> bool:
+    with AccurateFile.create(visit.facts.work) as listed:
+        visit.known.accurate_list = listed
+        for packet in visit.items():
+            listed.append(packet)
+    return True
+
+
+def storage(visit: Conversation, command: said.StorageCommand) -> bool:
+    """The job process connects when it begins, so that it alone owns the connection from the first byte."""
+    asked = visit.known
+    asked.storage = replace(
+        visit.facts.storage,
+        address=command.address,
+        port=command.port,
+        key=command.key or asked.job.key,
+    )
+    if not command.port:
+        return visit.refuse("a Storage Daemon that calls us (port 0) is not served", reply.BAD_STORAGE)
+    return visit.answer(reply.OK_STORAGE)

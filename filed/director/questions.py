@@ -1,0 +1,41 @@
+"""What a console asks of the daemon and its running Jobs: status, cancel, bandwidth, debug."""
+
+from __future__ import annotations
+
+from filed.director.conversation import Conversation
+from filed.director.status import HEADER, RUNNING, TERMINATED, dot_status_text, job_lines, status_text
+from filed.wire import director as said
+from filed.wire import reply
+from filed.wire.frame import Signal
+
+
+def status(visit: Conversation, _command: said.StatusCommand) -> bool:
+    return visit.text(status_text(visit.house.status(), visit.facts.version, visit.now()))
+
+
+def dot_status(visit: Conversation, command: said.DotStatusCommand) -> bool:
+    daemon, what = visit.house.status(), command.what
+    if what in ("current", "last"):
+        running = [(job.job_id, "R", job.errors) for job in daemon.running if job.job_id]
+        last = [(job.job_id, job.status, job.errors) for job in daemon.ended[-1:]]
+        visit.line.send(reply.OK_DOT_STATUS)
+        return visit.text(job_lines(running if what == "current" else last))
+    if what in (HEADER, RUNNING, TERMINATED, "statistics", "resources"):
+        return visit.text(dot_status_text(daemon, visit.facts.version, what, visit.now()))
+    return visit.answer(reply.BAD_DOT_STATUS, Signal.EOD)
+
+
+def cancel(visit: Conversation, command: said.CancelCommand) -> bool:
+    found = visit.house.cancel(command.job, stop=command.stop)
+    answer = reply.marked(command.job, stop=command.stop) if found else reply.not_found(command.job)
+    return visit.answer(answer, Signal.EOD)
+
+
+def bandwidth(visit: Conversation, command: said.BandwidthCommand) -> bool:
+    known = visit.house.set_bandwidth(command.bytes_per_second, command.job)
+    return visit.answer(reply.OK_BANDWIDTH if known else reply.not_found(command.job))
+
+
+def set_debug(visit: Conversation, command: said.SetDebugCommand) -> bool:
+    visit.house.set_debug(command.level, command.trace)
+    return visit.answer(reply.ok_debug(command.format()))

@@ -1,0 +1,84 @@
+"""A restore that a Director asks for: what agents get before their files, and one round of records after the other."""
+
+from __future__ import annotations
+
+import zlib
+
+from filed.director.conversation import Conversation
+from filed.director.house import Teller
+from filed.director.preparation import storage
+from filed.errors import ConnectionLost, JobCanceled, JobError
+from filed.job.description import NetworkRestore, Replace
+from filed.wire import director as said
+from filed.wire import reply
+from filed.wire.frame import Signal
+from filed.wire.restore_object import MAX_OBJECT_BYTES, RestoreObject
+
+_REPLACES = {"a": Replace.ALWAYS, "w": Replace.IFNEWER, "o": Replace.IFOLDER, "n": Replace.NEVER}
+
+
+def restore(visit: Conversation, command: said.RestoreCommand) -> bool:
+    asked = visit.known
+    if asked.storage is None:
+        raise JobError("the Director wants a restore without having said where from")
+    visit.note(type="R")
+    visit.line.send(reply.OK_RESTORE)
+    job = NetworkRestore(
+        visit.who,
+        visit.facts.setup,
+        asked.storage,
+        command.where,
+        command.regexwhere,
+        command.prelinks,
+        _REPLACES[command.replace],
+        tuple(asked.objects),
+        visit.facts.keys,
+    )
+    visit.do(job, lambda teller: _round_done(visit, teller))
+    return False
+
+
+def _round_done(visit: Conversation, teller: Teller) -> None:
+    """All records of a round came: the Director says whether that was all. When it leaves, `wanted` ends the Job."""
+    visit.line.send(reply.OK_STORAGE_END)
+    try:
+        while True:
+            event = visit.line.next_event()
+            if isinstance(event, said.StorageCommand):
+                storage(visit, event)
+            elif isinstance(event, said.PluginFeaturesCommand):
+                visit.line.send(Signal.EOD)
+            elif isinstance(event, said.RestoreCommand):
+                visit.line.send(reply.OK_RESTORE)
+                named = visit.known.storage
+                assert named is not None
+                teller.tell({"event": "again", "address": named.address, "port": named.port, "key": named.key})
+                return
+            else:
+                teller.tell({"event": "done" if isinstance(event, said.EndRestoreCommand) else "broken off"})
+                return
+    except (JobCanceled, ConnectionLost):
+        return
+
+
+def restore_object(visit: Conversation, command: said.RestoreObjectCommand) -> bool:
+    if command.end:
+        return visit.answer(reply.OK_OBJECT)
+    name, content = visit.items()
+    if command.compression:
+        unpacked = zlib.decompressobj()
+        try:
+            content = unpacked.decompress(content, MAX_OBJECT_BYTES)
+        except zlib.error as error:
+            raise JobError(f"a restore object cannot be unpacked: {error}") from error
+    plugin = command.plugin.encode("utf-8", "surrogateescape")
+    visit.known.objects.append(
+        RestoreObject(command.file_index, command.type, command.index, plugin, name.rstrip(b"\0"), content)
+    )
+    return True
+
+
+def component_info(visit: Conversation, _command: said.ComponentInfoCommand) -> bool:
+    for _line in visit.items():
+        pass  # about volume shadow copies, which are not made here
+    return visit.answer(reply.OK_COMPONENT_INFO)

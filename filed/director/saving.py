@@ -1,0 +1,56 @@
+"""What a Director has saved: a backup, its estimate, and a verify."""
+
+from __future__ import annotations
+
+from filed.director import programs
+from filed.director.conversation import Conversation
+from filed.job.description import EstimateJob, NetworkBackup
+from filed.wire import director as said
+from filed.wire import reply
+from filed.wire.frame import Signal
+from filed.wire.reply import MessageType
+
+
+def estimate(visit: Conversation, command: said.EstimateCommand) -> bool:
+    fileset = visit.needed_fileset
+    job = EstimateJob(
+        visit.who,
+        visit.known.level,
+        fileset,
+        visit.facts.setup,
+        visit.changes,
+        command.listing,
+        command.limit,
+    )
+    outcome = visit.run(job)
+    if not outcome.status.good:
+        visit.say(MessageType.ERROR, outcome.text)
+    answer = reply.ok_estimate(outcome.totals.files, outcome.totals.job_bytes)
+    return visit.answer(answer, Signal.EOD)
+
+
+def backup(visit: Conversation, command: said.BackupCommand) -> bool:
+    asked = visit.known
+    if command.file_index:
+        return visit.refuse(
+            "an incomplete Job cannot be gone on with; run it again from its beginning", reply.BAD_BACKUP
+        )
+    if asked.fileset is None or asked.storage is None:
+        return visit.refuse("the Director wants a backup without having said what, or where to", reply.BAD_BACKUP)
+    visit.note(type="B")
+    visit.line.send(reply.OK_BACKUP)
+    if programs.run_all(visit, asked.scripts.once_open(), "ClientAfterVSS", visit.wanted):
+        visit.failed = "ClientAfterVSS failed"
+        return False
+    visit.do(
+        NetworkBackup(
+            visit.who,
+            asked.level,
+            asked.fileset,
+            visit.facts.setup,
+            visit.changes,
+            asked.storage,
+            visit.facts.keys,
+        )
+    )
+    return False

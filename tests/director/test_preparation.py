@@ -1,0 +1,65 @@
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+from filed.job.accurate import packets
+from filed.job.description import JobDescription, NetworkBackup
+from filed.job.outcome import Outcome
+from filed.wire import reply
+from filed.wire.frame import Signal
+from filed.wire.reply import parse_end_job
+from tests.director.visiting import FILESET, GOOD, STORAGE, OnEvent, Visiting, prepared
+
+
+def test_an_incremental_asks_for_the_directors_time(tmp_path: Path) -> None:
+    with Visiting(tmp_path) as talk:
+        talk.name(7)
+        talk.say(
+            b"level = accurate_incremental  mtime_only=0 \n",
+            b"level = since_utime 1000 mtime_only=0 prev_job=Save.1\n",
+        )
+        polls = 0
+        while (packet := talk.packet()) is Signal.BTIME:
+            polls += 1
+            talk.say(b"btime 0\n")  # fifty years behind
+        assert (polls, packet) == (3, Signal.EOD)
+        assert talk.text() == reply.OK_LEVEL
+        assert b"type=5" in talk.text()
+        talk.say(*FILESET, STORAGE, b"accurate files=1\n", b"/a\0stat", Signal.EOD, b"backup FileIndex=0\n")
+        talk.until(reply.OK_BACKUP)
+        talk.rest()
+    (job,) = talk.house.jobs
+    assert isinstance(job, NetworkBackup)
+    assert job.changes.base_job == "Save.1"
+    assert job.changes.since > 1_000_000_000
+    assert job.changes.accurate is not None
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_the_accurate_list_is_there_for_the_job(tmp_path: Path) -> None:
+    seen: list[list[bytes]] = []
+
+    def work(job: JobDescription, _on_event: OnEvent, _wanted: Callable[[], bool]) -> Outcome:
+        assert isinstance(job, NetworkBackup)
+        assert job.changes.accurate is not None
+        with job.changes.accurate.open("rb") as file:
+            seen.append(list(packets(file)))
+        return GOOD
+
+    with Visiting(tmp_path, work) as talk:
+        prepared(talk)
+        talk.say(b"accurate files=1\n", b"/a\0stat", Signal.EOD, b"backup FileIndex=0\n")
+        talk.rest()
+    assert seen == [[b"/a\0stat"]]
+
+
+def test_a_fileset_of_nonsense_fails_the_job(tmp_path: Path) -> None:
+    with Visiting(tmp_path) as talk:
+        talk.name(7)
+        talk.say(b"fileset\n", b"nonsense", Signal.EOD)
+        fatal, end = talk.rest()
+    assert isinstance(fatal, bytes)
+    assert b"FileSet" in fatal
+    assert isinstance(end, bytes)
+    assert parse_end_job(end).term_code == "E"

@@ -1,0 +1,37 @@
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+from filed.job.description import EstimateJob, JobDescription
+from filed.job.outcome import JobStatus, Outcome, Totals
+from filed.wire import reply
+from filed.wire.frame import Signal
+from filed.wire.reply import EndJob
+from tests.director.visiting import FILESET, OnEvent, Told, Visiting
+
+
+def test_a_backup_of_nothing_is_refused(tmp_path: Path) -> None:
+    with Visiting(tmp_path) as talk:
+        talk.name(7)
+        talk.say(b"backup FileIndex=0\n")
+        *_, bad, end = talk.rest()
+        assert bad == reply.BAD_BACKUP
+        assert end == EndJob("E", errors=1).format()
+    assert talk.house.jobs == []
+
+
+def test_an_estimate_lists_and_counts(tmp_path: Path) -> None:
+    def work(_job: JobDescription, on_event: OnEvent, _wanted: Callable[[], bool]) -> Outcome:
+        on_event({"event": "listing", "lines": ["-rw a", "-rw b"]}, Told())
+        return Outcome(JobStatus.OK, Totals(files=2, job_bytes=1234))
+
+    with Visiting(tmp_path, work) as talk:
+        talk.name()
+        talk.say(b"level = full  mtime_only=0 \n", *FILESET, b"estimate listing=1\n")
+        talk.until(reply.OK_FILESET)
+        assert talk.until(Signal.EOD) == [b"-rw a\n", b"-rw b\n", b"2000 OK estimate files=2 bytes=1,234\n"]
+        talk.say(Signal.TERMINATE)
+    (job,) = talk.house.jobs
+    assert isinstance(job, EstimateJob)
+    assert job.listing

@@ -1,7 +1,8 @@
 """What Jobs that were killed have left in a directory of Volumes, taken back.
 
 A Job that ends by itself takes back what it wrote. One that was killed leaves the Volumes it had filled: nobody
-appends to a full Volume, so nobody would find out that there is nothing in it.
+appends to a full Volume, so nobody would find out that there is nothing in it. One that was killed while it made a Volume leaves
+an empty file.
 """
 
 from __future__ import annotations
@@ -25,22 +26,25 @@ def take_back(
     volumes: names of our own ones. dead: did this session end without being good? Never so for a running Job.
     report: called with one line for each Volume. Costs one short read a Volume. Raises nothing: what cannot be taken back stays.
     """
-    began_in: set[str] = set()
-    for name in volumes:
-        path = directory / name
-        if _made_for(path, dead):
-            began_in |= _previous(path, report)
-            _take_back(path, dead, report, made_for_it=True)
-    for name in sorted(began_in):
+    made = [name for name in volumes if _made_for(directory / name, dead)]
+    began_in = {previous for name in made for previous in _previous(directory / name, report)}
+    # Where the Job began comes first, and what it made goes from the newest back: a kill here leaves what leads to the rest.
+    for name in sorted(began_in.difference(made)):
         _take_back(directory / name, dead, report, made_for_it=False)
+    for name in reversed(made):
+        _take_back(directory / name, dead, report, made_for_it=True)
 
 
 def _made_for(path: Path, dead: Callable[[Session], bool]) -> bool:
-    """Whether the Volume was made for a dead Job: its label block has the Job's session."""
+    """Whether the Volume was made for a dead Job: its label block has the Job's session, or it never got one.
+
+    A Job that lives may have an empty Volume for a moment: whoever locks it first has it, and the other makes the next.
+    """
     try:
         fd = os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK)
         try:
-            return dead(parse_header(os.read(fd, BB03_HEADER_BYTES)).session)
+            header = os.read(fd, BB03_HEADER_BYTES)
+            return not header or dead(parse_header(header).session)
         finally:
             os.close(fd)
     except (OSError, VolumeError):
@@ -49,8 +53,12 @@ def _made_for(path: Path, dead: Callable[[Session], bool]) -> bool:
 
 def _previous(path: Path, report: Callable[[str], None]) -> set[str]:
     try:
+        if not path.stat().st_size:
+            return set()
         with VolumeReader(path) as reader:
             return {reader.label().previous} - {""}
+    except FileNotFoundError:
+        return set()
     except VolumeError as error:
         report(str(error))
         return set()

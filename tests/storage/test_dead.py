@@ -53,6 +53,39 @@ def test_what_others_wrote_since_stays(tmp_path: Path) -> None:
     assert len(directory.volumes()) <= 2
 
 
+def test_a_volume_that_never_got_its_label_goes(tmp_path: Path) -> None:
+    directory = opened(tmp_path)
+    kept = save(directory, files(2))
+    (directory.path / "Vol-0007").touch()
+    told: list[str] = []
+    directory.take_back(lambda _session: False, told.append)
+    assert directory.volumes() == ["Vol-0001"]
+    assert len(told) == 1
+    assert load(directory, *kept) == files(2)
+
+
+@pytest.mark.parametrize("step", range(1, 6))
+def test_whoever_is_killed_while_he_takes_back_leaves_the_rest_to_the_next(tmp_path: Path, step: int) -> None:
+    directory = opened(tmp_path)
+    save(directory, files(4), limit=LIMIT)
+    before = state(directory)
+    session = killed(directory)
+    steps = iter(range(1, step))
+
+    class Killed(BaseException):
+        pass
+
+    def told(_text: str) -> None:
+        if next(steps, None) is None:
+            raise Killed
+
+    with pytest.raises(Killed):
+        directory.take_back({session}.__contains__, told)
+    assert state(directory) != before
+    directory.take_back({session}.__contains__)
+    assert state(directory) == before
+
+
 def test_a_volume_in_use_and_one_that_is_no_volume_are_left_alone(tmp_path: Path) -> None:
     directory = opened(tmp_path)
     target = directory.append_session(job(1))

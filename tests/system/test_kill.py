@@ -6,11 +6,14 @@ FILED_KILLS=200 tries more moments than the usual ones.
 from __future__ import annotations
 
 import contextlib
+import fcntl
+import functools
 import os
 import random
 import select
 import signal
 import time
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -135,12 +138,55 @@ def test_the_volumes_that_a_killed_job_had_filled_are_taken_back(whom: str, memo
     else:
         store("prune")
     after = {path.name: path.stat().st_size for path in store.path.glob("Vol-*")}
-    # A Volume that had no label yet says nobody's name: it stays, empty, or the next Job is on it.
     assert before.keys() <= after.keys()
-    assert [name for name in after.keys() - before.keys() if after[name] and name not in taken] == []  # type: ignore[operator]
+    assert [name for name in after.keys() - before.keys() if name not in taken] == []  # type: ignore[operator]
     assert sum(after.values()) < sum(before.values()) + 10_000
     store("verify")
     assert_restores(store, tree, memory)
+
+
+class Fuse:
+    """Kills this process and its parent in front of the `burns`-th call about a Volume in the making, the `volumes`-th one made."""
+
+    CALLS = ((os, "open"), (fcntl, "flock"), (os, "fstat"), (os, "pwrite"), (os, "fsync"), (os, "close"))
+
+    def __init__(self, burns: int, volumes: int = 3) -> None:
+        self._left, self._volumes = burns, volumes
+
+    def lay(self) -> None:
+        for module, name in self.CALLS:
+            setattr(module, name, functools.partial(self._call, getattr(module, name)))
+
+    def _call(self, function: Callable[..., object], *arguments: object, **more: object) -> object:
+        path = os.fsdecode(arguments[0]) if isinstance(arguments[0], Path) else ""
+        if "/Vol-" in path and function is os_open and int(arguments[1]) & os.O_EXCL:  # type: ignore[call-overload]
+            self._volumes -= 1
+        if self._volumes <= 0:
+            self._left -= 1
+            if not self._left:
+                os.kill(os.getppid(), signal.SIGKILL)
+                os.kill(os.getpid(), signal.SIGKILL)
+        return function(*arguments, **more)
+
+
+os_open = os.open
+
+
+@pytest.mark.parametrize("burns", range(1, 12))
+def test_killed_at_each_step_of_making_a_volume_nothing_stays(burns: int, memory: Path) -> None:
+    """open, flock, fstat, write of the label, fsync, and the directory's; then the first blocks."""
+    tree, store = work(memory), Store(memory / "volumes")
+    limit = ("--max-volume-bytes", "2000000")
+    store.backup("full", tree, *limit)
+    before = {path.name: path.stat().st_size for path in store.path.glob("Vol-*")}
+    running = Running("backup", "-s", store.path, tree, *limit, before=Fuse(burns).lay)
+    running.ended(code=-signal.SIGKILL)
+    left = {path.name for path in store.path.glob("Vol-*")}
+    assert len(left) >= len(before) + 2  # it was in the midst of it
+    wait_until(lambda: store("prune", code=(0, 1)).code == 0)  # until the kernel has let go of the Job's process
+    after = {path.name: path.stat().st_size for path in store.path.glob("Vol-*")}
+    assert after == before
+    store("verify")
 
 
 def assert_restores(store: Store, tree: Path, place: Path) -> None:

@@ -25,8 +25,9 @@ from filed.agents.agent_job import AgentJob, Chunk, Want
 from filed.agents.callbacks import HostServices
 from filed.agents.capture import Capture
 from filed.agents.descriptor import Descriptor, OptionSpec
+from filed.agents.identity import Identity, identity_of
 from filed.agents.instance import Agent, Begin
-from filed.agents.limits import fence
+from filed.agents.limits import Fences, bound_process
 from filed.agents.load import Library, agent_id, find, load
 from filed.agents.memory import GuardedMemory
 from filed.agents.options import Settings, check_options
@@ -59,9 +60,11 @@ __all__ = [
     "EntryFlag",
     "EntryType",
     "Feature",
+    "Fences",
     "GuardedMemory",
     "Has",
     "HostServices",
+    "Identity",
     "Kind",
     "Level",
     "Library",
@@ -81,12 +84,13 @@ __all__ = [
     "WantOption",
     "Watchdog",
     "agent_id",
+    "bound_process",
     "check_options",
     "describe_exit",
     "describe_hang",
     "examine",
-    "fence",
     "find",
+    "identity_of",
     "join_xattr",
     "load",
     "scan",

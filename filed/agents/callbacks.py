@@ -17,6 +17,7 @@ import sys
 import threading
 from collections import deque
 from collections.abc import Callable, Mapping
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 from functools import partial, wraps
 from types import TracebackType
@@ -97,7 +98,7 @@ class Callbacks:
 
     in_job: the table of `begin`; without it the [job] functions that need a Job answer BP_E_SEQUENCE.
     state_allowed: set by the Job while `put_state` may be called.
-    made: how many callbacks there were.
+    made: how many callbacks there were.  as_host: entered while the host reads a secret, since the agent may run as another user.
     trouble: something below is set, look at it when the call returns. Reading one flag keeps the common case cheap.
     fault: the first thing that went wrong in the host itself, with the name of the callback. violation: the first rule
     that the agent broke. detail: its last `fail`.
@@ -112,9 +113,10 @@ class Callbacks:
         *,
         secrets: Mapping[str, Secret],
         in_job: bool,
+        as_host: Callable[[], AbstractContextManager[None]] = nullcontext,
     ) -> None:
         self._agent, self._pulse, self._services, self._in_job = agent, pulse, services, in_job
-        self._secrets = secrets
+        self._secrets, self._as_host = secrets, as_host
         self._thread = threading.get_ident()
         self._kept: deque[tuple[Severity, str]] = deque()
         self._lost_messages = 0
@@ -258,7 +260,8 @@ class Callbacks:
         if len(name) > MAX_SECRET_NAME_BYTES:
             return Status.E_INVAL
         key = name.decode("utf-8", "backslashreplace")
-        value = self._secrets[key].read() if key in self._secrets else self._services.secret(key)
+        with self._as_host():
+            value = self._secrets[key].read() if key in self._secrets else self._services.secret(key)
         if value is None:
             return Status.E_NOTFOUND
         if not isinstance(value, bytes):  # ctypes would copy a str's own representation

@@ -43,6 +43,7 @@ class Caller:
         self._slot_bits = self.slot << 16
         self._entry = b""
         self._pid = os.getpid()
+        self._identity = library.identity
         self.last_status = 0
 
     @property
@@ -77,7 +78,7 @@ class Caller:
         """The one call that runs on another thread, beside others. Its status is nobody's concern."""
         self._pulse.mark_cancel(self.slot)
         try:
-            function(address)
+            self._as_agent(function, (address,))
         finally:
             self._pulse.mark_cancel(NO_SLOT)
 
@@ -91,13 +92,19 @@ class Caller:
         words, getpid = self._words, os.getpid
         words[CALL_WORD] = call | self._slot_bits
         try:
-            self.last_status = status = function(*arguments)
+            self.last_status = status = self._as_agent(function, arguments) if self._identity else function(*arguments)
             return status
         finally:
             if getpid() != self._pid:
                 os._exit(_CLONED)  # the agent forked, and its copy of this Job came back: it must not do a thing
             words[CALL_WORD] = 0
             words[PROGRESS_WORD] += 1
+
+    def _as_agent(self, function: Callable[..., Any], arguments: tuple[Any, ...]) -> Any:
+        if self._identity is None:
+            return function(*arguments)
+        with self._identity.worn():
+            return function(*arguments)
 
     def _judge(self, call: Call, status: int, *, canceled: bool) -> None:
         callbacks = self._callbacks

@@ -5,7 +5,7 @@ from __future__ import annotations
 import ctypes
 import time
 from collections.abc import Callable
-from contextlib import ExitStack
+from contextlib import ExitStack, nullcontext
 from dataclasses import dataclass
 from types import TracebackType
 from typing import Self
@@ -190,6 +190,7 @@ class Agent:
             self._services,
             secrets=self._settings.secrets,
             in_job=in_job,
+            as_host=self.library.identity.taken_off if self.library.identity else nullcontext,
         )
         self._tables.append(callbacks)
         # Agents with stray threads use tables after their time; the memory must still be there then.

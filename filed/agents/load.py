@@ -17,6 +17,7 @@ from pathlib import Path
 from filed.agents.abi import HOST_MAX, HOST_MIN, QUERY_SYMBOL, BpAgentApi, QueryFn, version_text
 from filed.agents.descriptor import ID, Descriptor, read_descriptor
 from filed.agents.elf import why_not_loadable
+from filed.agents.identity import Identity
 from filed.agents.pulse import Call, Pulse
 from filed.agents.trust import Writers, check_digest, check_path, trusted_writers
 from filed.errors import AgentLoadError
@@ -29,7 +30,8 @@ _ANY_SUFFIX = (".so", ".dll")
 class Library:
     """A loaded agent. `version` is the negotiated one; `api` our copy of its function table.
 
-    kept: what C was given pointers to and ctypes would let go of too early.
+    kept: what C was given pointers to and ctypes would let go of too early.  identity: as whom its functions are called; its
+    constructors, which the dynamic loader calls, are not.
     """
 
     path: Path
@@ -38,6 +40,7 @@ class Library:
     api: BpAgentApi = field(repr=False)
     handle: ctypes.CDLL = field(repr=False)
     kept: list[object] = field(repr=False, default_factory=list)
+    identity: Identity | None = None
 
     def __str__(self) -> str:
         """The line for the log."""
@@ -83,6 +86,7 @@ def load(
     digests: Collection[str] = (),
     writers: Writers | None = None,
     pulse: Pulse | None = None,
+    identity: Identity | None = None,
 ) -> Library:
     """Finds, trusts, opens, asks and negotiates. Every refusal is an AgentLoadError with the agent's id.
 
@@ -114,7 +118,7 @@ def load(
             ours = f"{version_text(HOST_MIN)} to {version_text(HOST_MAX)}"
             raise AgentLoadError(agent, "load", 0, f"not loaded: it refuses this host's versions {ours}")
         descriptor, api, chosen = read_descriptor(agent, address)
-    return Library(path, descriptor, chosen, api, handle)
+    return Library(path, descriptor, chosen, api, handle, identity=identity)
 
 
 @contextmanager

@@ -23,7 +23,7 @@ from typing import Any
 import filed
 from filed.agents.abi import Feature, OptionFlag, OptionType
 from filed.agents.descriptor import Descriptor, OptionSpec
-from filed.agents.limits import fence
+from filed.agents.limits import bound_process
 from filed.agents.load import SUFFIX, find, load
 from filed.agents.pulse import PAGE_BYTES, Pulse
 from filed.agents.report import describe_exit_code, describe_hang
@@ -131,7 +131,7 @@ def main() -> None:
     pulse = Pulse(int(sys.argv[1]))
     answer = os.dup(1)
     os.dup2(2, 1)  # what agents' constructors print is not for the answer
-    fence()
+    bound_process()
     question = json.load(sys.stdin)
     directories = [Path(directory) for directory in question["directories"]]
     try:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 from filed.agents.pulse import Progress, Pulse
 
 
@@ -9,11 +11,13 @@ class Watchdog:
     """Watches one Job's pulse from its parent. Only time inside one agent call counts.
 
     The parent calls `expired(now)` every second or so, `now` from one monotonic clock. Progress is a heartbeat, a
-    callback or a return; `defer` grants its seconds from when it is seen.
+    callback or a return; `defer` grants its seconds from when it is seen. timeouts_s: of agents, by id, that have their own.
     """
 
-    def __init__(self, pulse: Pulse, timeout_s: float, now: float) -> None:
-        self._pulse, self.timeout_s = pulse, timeout_s
+    def __init__(
+        self, pulse: Pulse, timeout_s: float, now: float, timeouts_s: Mapping[str, float] | None = None
+    ) -> None:
+        self._pulse, self._timeout_s, self._timeouts_s = pulse, timeout_s, timeouts_s or {}
         self._last: Progress = pulse.progress
         self._since = now
         self._deferred, _ = pulse.deferred
@@ -30,4 +34,9 @@ class Watchdog:
         return now - self._since
 
     def expired(self, now: float) -> bool:
-        return self.silent_s(now) > self.timeout_s and now > self._deferred_until
+        return self.silent_s(now) > self._allowed_s() and now > self._deferred_until
+
+    def _allowed_s(self) -> float:
+        current = self._pulse.current() if self._timeouts_s else None
+        agent = current.agent.partition(" ")[0] if current else ""
+        return self._timeouts_s.get(agent, self._timeout_s)

@@ -3,6 +3,7 @@
     plugin exchange.dll                          by file name or id, with no options
     plugin = postgresql                          the same with an equals sign
     plugin postgresql { conninfo = "..." }       options in braces, handed to the agent unread
+    plugin sqlite { Fence { Nice = 10 } }        and what the agent may use, see `fence`
 
 They stand at the top level or in FileDaemon.
 """
@@ -13,6 +14,7 @@ import re
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 
+from filed.config.fence import NO_FENCE, Fence, read_fence
 from filed.config.resources import Block, Warnings
 from filed.config.syntax import Kind, Place, Statement
 
@@ -30,6 +32,7 @@ class AgentConf:
     id: str
     options: tuple[tuple[str, str], ...] = field(default=(), repr=False)
     place: Place = field(default=Place(""), compare=False)
+    fence: Fence = NO_FENCE
 
 
 def is_plugin_line(statement: Statement) -> bool:
@@ -68,8 +71,13 @@ def _read(statement: Statement, warnings: Warnings) -> AgentConf:
     if identity is None:
         text = f'"{written}" is not the name of an agent: letters, digits and dashes, as in "plugin exchange.dll"'
         raise statement.place.error(text + "; agents are found in the Plugin Directory, never by a path")
-    options = tuple(_option(inner, identity, warnings) for inner in statement.body or ())
-    return AgentConf(identity, options, statement.place)
+    body = statement.body or ()
+    fences = [inner for inner in body if inner.key == "fence" and inner.body is not None]
+    if len(fences) > 1:
+        raise fences[1].place.error(f'agent "{identity}" has two Fence blocks; put all of it into one')
+    options = tuple(_option(inner, identity, warnings) for inner in body if inner not in fences)
+    fence = read_fence(fences[0], identity, warnings) if fences else NO_FENCE
+    return AgentConf(identity, options, statement.place, fence)
 
 
 def _option(statement: Statement, agent: str, warnings: Warnings) -> tuple[str, str]:

@@ -18,6 +18,7 @@ from dataclasses import replace
 from types import TracebackType
 from typing import Self
 
+from filed.agents import agent_id
 from filed.agents.capture import Capture
 from filed.agents.pulse import Cancel, Pulse
 from filed.agents.report import describe_exit, describe_hang
@@ -53,7 +54,8 @@ class JobProcess:
         self.pulse = pulse or Pulse()
         self.jobid = 0
         self._kill_after_s = kill_after_s
-        self._watchdog = Watchdog(self.pulse, agent_timeout_s, time.monotonic())
+        own = {agent_id(line.name): line.fence.timeout_s for line in description.agents.lines if line.fence.timeout_s}
+        self._watchdog = Watchdog(self.pulse, agent_timeout_s, time.monotonic(), own)
         self._receiver = Receiver()
         self._capture = Capture()
         self._printed = 0

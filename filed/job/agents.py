@@ -21,6 +21,7 @@ from filed.agents import (
     Entry,
     EntryFlag,
     Feature,
+    Fences,
     Kind,
     Library,
     Outcome,
@@ -30,12 +31,14 @@ from filed.agents import (
     Status,
     Verdict,
     agent_id,
+    identity_of,
     load,
 )
 from filed.agents import Level as AgentLevel
 from filed.agents.abi import OptionFlag
 from filed.agents.options import Settings, check_options
 from filed.catalog import SealedState
+from filed.config.fence import NO_FENCE, Fence
 from filed.errors import AgentError, AgentLoadError, JobError
 from filed.fileset import FileSet, Include, Matcher, agent_text
 from filed.job.description import AgentLine, AgentSetup, NetworkRestore, RestoreJob
@@ -114,15 +117,33 @@ class Libraries:
     def __init__(self, place: Workplace, setup: AgentSetup) -> None:
         self._place, self._setup = place, setup
         self._loaded: dict[str, Library] = {}
+        self._fences = Fences()
 
     def of(self, name: str) -> Library:
         """Raises AgentLoadError with the reason."""
         known = agent_id(name)
         if known not in self._loaded:
-            library = load(known, self._setup.directories, digests=self._setup.digests, pulse=self._place.pulse)
+            fence = self._fence_of(known)
+            self._fences.put_up(fence)
+            identity = identity_of(fence.user) if fence.user else None
+            library = load(
+                known,
+                self._setup.directories,
+                digests=self._setup.digests,
+                pulse=self._place.pulse,
+                identity=identity,
+            )
             self._place.debug(str(library))
             self._loaded[known] = library
         return self._loaded[known]
+
+    def _fence_of(self, known: str) -> Fence:
+        return next((line.fence for line in self._setup.lines if agent_id(line.name) == known), NO_FENCE)
+
+    def timeout_s(self, library: Library) -> float:
+        """How long an agent may show no sign of life."""
+        own = self._fence_of(library.descriptor.id).timeout_s
+        return self._setup.timeout_s if own is None else own
 
     def line_of(self, name: str) -> AgentLine:
         """The conf's line for an agent, else one without options. Raises JobError for an agent the conf does not name."""
@@ -148,7 +169,7 @@ def instances(place: Workplace, setup: AgentSetup, fileset: FileSet, stack: Exit
         if taken:
             part = fileset.narrowed(taken.__contains__, lambda _plugin: False)
             settings = check_options(library.descriptor, line.options)
-            made.append(_instance(place, setup, library, settings, part, "", stack))
+            made.append(_instance(place, libraries, library, settings, part, "", stack))
     if left:
         names = ", ".join(agent_id(line.name) for line in setup.lines)
         raise JobError(f"File = {min(left).decode('utf-8', 'replace')}: no agent takes it; the conf names: {names}")
@@ -158,13 +179,13 @@ def instances(place: Workplace, setup: AgentSetup, fileset: FileSet, stack: Exit
         given = () if library.descriptor.features & Feature.VERBATIM else parse_plugin_line(plugin)
         settings = check_options(library.descriptor, libraries.line_of(name).options, given)
         part = fileset.narrowed(lambda _file: False, plugin.__eq__)
-        made.append(_instance(place, setup, library, settings, part, plugin, stack))
+        made.append(_instance(place, libraries, library, settings, part, plugin, stack))
     return made
 
 
 def _instance(  # noqa: PLR0917  each is one of the parts that meet here
     place: Workplace,
-    setup: AgentSetup,
+    libraries: Libraries,
     library: Library,
     settings: Settings,
     part: FileSet,
@@ -175,7 +196,7 @@ def _instance(  # noqa: PLR0917  each is one of the parts that meet here
     matcher = Matcher(part)
     services = Services(place, about.id, matcher)
     agent = stack.enter_context(
-        Agent(library, services, place.pulse, settings, doorbell=place.bell, timeout_s=setup.timeout_s)
+        Agent(library, services, place.pulse, settings, doorbell=place.bell, timeout_s=libraries.timeout_s(library))
     )
     if about.features & Feature.PLAIN_FILES:
         command = b""
@@ -286,7 +307,7 @@ class Restorers:
         options = [line.options for line in self._job.agents.lines if agent_id(line.name) == about.id]
         settings = check_options(about, options[0] if options else (), self._saved_options(library, command))
         services = Services(self._place, about.id, None)
-        timeout_s = self._job.agents.timeout_s
+        timeout_s = self._libraries.timeout_s(library)
         agent = self._open.enter_context(
             Agent(library, services, self._place.pulse, settings, doorbell=self._place.bell, timeout_s=timeout_s)
         )

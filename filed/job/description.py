@@ -7,6 +7,7 @@ from enum import StrEnum
 from pathlib import Path
 
 from filed.catalog import Level
+from filed.config.fence import NO_FENCE, Fence
 from filed.config.keys import NO_TLS, Tls
 from filed.fileset import FileSet
 from filed.wire.restore_object import RestoreObject
@@ -23,10 +24,11 @@ class Replace(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class AgentLine:
-    """One `plugin` line: an agent's id as written, and the options in its braces."""
+    """One `plugin` line: an agent's id as written, the options in its braces, and what it may use."""
 
     name: str
     options: tuple[tuple[str, str], ...] = ()
+    fence: Fence = NO_FENCE
 
 
 @dataclass(frozen=True, slots=True)

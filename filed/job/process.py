@@ -22,18 +22,25 @@ from pathlib import Path
 from typing import NoReturn
 
 from filed.agents.capture import Capture
-from filed.agents.limits import fence
+from filed.agents.limits import bound_process
 from filed.agents.pulse import Pulse
 from filed.errors import FiledError, JobCanceled
 from filed.job.channel import Sender
-from filed.job.description import BackupJob, EstimateJob, JobDescription, NetworkBackup, NetworkRestore, RestoreJob
+from filed.job.description import (
+    AgentSetup,
+    BackupJob,
+    EstimateJob,
+    JobDescription,
+    NetworkBackup,
+    NetworkRestore,
+    RestoreJob,
+)
 from filed.job.outcome import JobStatus, Outcome
 from filed.job.workplace import Workplace
 
 GC_THRESHOLD = 50_000  # pages make and drop thousands of tuples; nothing here forms cycles
 SWITCH_INTERVAL_S = 0.0005  # a worker between two calls of C code waits no longer for the job thread
 KILL_AFTER_S = 30.0  # an agent that ignores a cancel for so long is killed with its process
-DESCRIPTORS = 4096  # of a job process; a walk needs tens, and who leaks shall meet a bound
 BROKEN = 70  # exit code of a job process that could not even say what was wrong
 
 
@@ -53,7 +60,7 @@ def serve(description: JobDescription, ends: Ends, pulse: Pulse, kill_after_s: f
     """
     code = BROKEN
     try:
-        _settle(ends, kill_after_s)
+        _settle(ends, kill_after_s, description.agents)
         place = Workplace(Sender(ends.sock), pulse, ends.bell)
         threading.Thread(target=_watch_doorbell, args=(place,), name="doorbell", daemon=True).start()
         outcome = _work(description, place)
@@ -70,7 +77,7 @@ def serve(description: JobDescription, ends: Ends, pulse: Pulse, kill_after_s: f
         os._exit(code)
 
 
-def _settle(ends: Ends, kill_after_s: float) -> None:
+def _settle(ends: Ends, kill_after_s: float, agents: AgentSetup) -> None:
     """Make this copy of our parent a job process: its own group, no terminal, nothing of other Jobs, no core files."""
     with contextlib.suppress(OSError):  # our parent was faster
         os.setpgid(0, 0)  # a Ctrl-C on the terminal is the parent's to answer
@@ -80,7 +87,7 @@ def _settle(ends: Ends, kill_after_s: float) -> None:
     sys.setswitchinterval(SWITCH_INTERVAL_S)
     ends.capture.redirect()
     _let_go({1, 2, ends.sock.fileno(), ends.bell, *ends.capture.descriptors})
-    fence(descriptors=DESCRIPTORS)
+    bound_process(new_privileges=any(line.fence.new_privileges for line in agents.lines))
     threading.Thread(target=_watch_parent, args=(ends.bell, kill_after_s), name="parent", daemon=True).start()
 
 
@@ -129,6 +136,9 @@ def _work(description: JobDescription, place: Workplace) -> Outcome:
         return place.ended(JobStatus.CANCELED, str(canceled))
     except FiledError as error:
         return place.ended(JobStatus.FATAL, str(error))
+    except MemoryError:
+        text = "out of memory; where a Fence of an agent has a Memory Limit, it may be too low for this Job"
+        return place.ended(JobStatus.FATAL, text)
     except Exception as error:  # noqa: BLE001  our own bug must still end the Job with its reason
         place.debug(traceback.format_exc())
         return place.ended(JobStatus.FATAL, f"internal error: {type(error).__name__}: {error}")

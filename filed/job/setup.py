@@ -29,7 +29,8 @@ def default_setup(directories: tuple[Path, ...] = (), lines: tuple[AgentLine, ..
 def setup_of(daemon: FileDaemon | None, agents: Iterable[AgentConf] = ()) -> AgentSetup:
     """The agents of a FileDaemon resource. agents: those named outside of it, which come first."""
     lines = tuple(
-        AgentLine(agent.id, agent.options) for agent in (*agents, *(daemon.agents if daemon is not None else ()))
+        AgentLine(agent.id, agent.options, agent.fence)
+        for agent in (*agents, *(daemon.agents if daemon is not None else ()))
     )
     if daemon is None:
         return default_setup(lines=lines)

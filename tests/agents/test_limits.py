@@ -1,29 +1,59 @@
 from __future__ import annotations
 
+import ctypes
+import os
 import resource
 
-from filed.agents.limits import fence
+from filed.agents.limits import DESCRIPTORS, HOST_BYTES, Fences, bound_process
 from filed.agents.pulse import Pulse
+from filed.config.fence import Fence
 from tests.agents.flows import in_child
 
-
-def test_no_core_and_no_more_memory_than_allowed() -> None:
-    def work(_pulse: Pulse) -> str:
-        fence(memory_bytes=1 << 30, descriptors=64)
-        try:
-            bytearray(2 << 30)
-        except MemoryError:
-            core = resource.getrlimit(resource.RLIMIT_CORE)
-            return f"refused {core} {resource.getrlimit(resource.RLIMIT_NOFILE)[0]}"
-        return "given"
-
-    assert in_child(work) == "ok: refused (0, 0) 64"
+GET_NO_NEW_PRIVS = 39
 
 
-def test_zero_leaves_a_limit_as_it_is() -> None:
-    def work(_pulse: Pulse) -> bool:
-        before = resource.getrlimit(resource.RLIMIT_AS)
-        fence()
-        return resource.getrlimit(resource.RLIMIT_AS) == before
+def test_a_process_with_agents_leaves_no_core_and_cannot_gain_privileges() -> None:
+    def work(_pulse: Pulse) -> tuple[object, ...]:
+        bound_process()
+        limits = resource.getrlimit(resource.RLIMIT_CORE), resource.getrlimit(resource.RLIMIT_NOFILE)[0] <= DESCRIPTORS
+        return *limits, ctypes.CDLL(None).prctl(GET_NO_NEW_PRIVS, 0, 0, 0, 0)
 
-    assert in_child(work) == "ok: True"
+    assert in_child(work) == "ok: ((0, 0), True, 1)"
+
+
+def test_privileges_are_left_alone_when_an_agent_needs_them() -> None:
+    def work(_pulse: Pulse) -> int:
+        bound_process(new_privileges=True)
+        return int(ctypes.CDLL(None).prctl(GET_NO_NEW_PRIVS, 0, 0, 0, 0))
+
+    assert in_child(work) == "ok: 0"
+
+
+def test_memory_limits_add_up_beyond_what_the_host_needs() -> None:
+    def work(_pulse: Pulse) -> list[str]:
+        fences = Fences()
+        answers = []
+        for _ in range(2):
+            fences.put_up(Fence(memory_bytes=64 << 20))
+            for wanted in (HOST_BYTES, HOST_BYTES + (96 << 20)):
+                try:
+                    bytearray(wanted)
+                    answers.append("given")
+                except MemoryError:
+                    answers.append("refused")
+        fences.put_up(Fence())
+        answers.append(str(resource.getrlimit(resource.RLIMIT_DATA) == before))
+        return answers
+
+    before = resource.getrlimit(resource.RLIMIT_DATA)
+    assert in_child(work) == "ok: ['given', 'refused', 'given', 'given', 'True']"
+
+
+def test_the_strictest_nice_counts() -> None:
+    def work(_pulse: Pulse) -> int:
+        fences = Fences()
+        fences.put_up(Fence(nice=9))
+        fences.put_up(Fence(nice=4))
+        return os.getpriority(os.PRIO_PROCESS, 0)
+
+    assert in_child(work) == "ok: 9"

@@ -44,3 +44,16 @@ def test_defer_grants_its_seconds_once_whatever_is_said_in_between() -> None:
     assert not watchdog.expired(2.0)
     assert not watchdog.expired(101.0)
     assert watchdog.expired(101.1)
+
+
+def test_an_agent_may_have_a_timeout_of_its_own() -> None:
+    pulse = Pulse()
+    watchdog = Watchdog(pulse, 10.0, 0.0, {"b": 100.0})
+    pulse.mark(Call.read, pulse.register("b 2"))
+    assert not watchdog.expired(0.0)
+    assert not watchdog.expired(99.0)
+    assert watchdog.expired(100.1)
+    pulse.unmark()
+    pulse.mark(Call.read, pulse.register("a 1"))
+    assert not watchdog.expired(101.0)
+    assert watchdog.expired(111.1)

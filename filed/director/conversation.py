@@ -23,6 +23,7 @@ from filed.wire import director as said
 from filed.wire.frame import Signal
 from filed.wire.reply import JobMessage, MessageType, Version, message_text
 from filed.wire.restore_object import RestoreObject
+from filed.wire.verify import is_line
 
 _TYPES = {
     Severity.INFO: MessageType.INFO,
@@ -185,6 +186,12 @@ class Conversation:
             if kind is not None:
                 self.say(kind, str(event["text"]))
         elif event["event"] == "listing":
-            lines = event["lines"]
-            if isinstance(lines, list):
-                self.line.send(*(f"{line}\n".encode("utf-8", "surrogateescape") for line in lines))
+            self.line.send(*(line + b"\n" for line in _lines(event)))
+        elif event["event"] == "verify lines":
+            self.line.send(*filter(is_line, _lines(event)))
+
+
+def _lines(event: JobEvent) -> Iterator[bytes]:
+    """What a job process wants told, which is not to be trusted."""
+    lines = event["lines"]
+    return (str(line).encode("utf-8", "surrogateescape") for line in lines) if isinstance(lines, list) else iter(())

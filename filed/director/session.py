@@ -132,7 +132,7 @@ class Session:
         )
 
     def _job_bytes(self, totals: Totals) -> int:
-        return totals.read_bytes if self._visit.kind == "R" else totals.job_bytes
+        return totals.job_bytes if self._visit.kind == "B" else totals.read_bytes
 
     def _tell_house(self, asked: Asked, outcome: Outcome) -> None:
         visit, totals = self._visit, outcome.totals

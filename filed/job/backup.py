@@ -20,6 +20,7 @@ from filed.catalog import Job as JobRow
 from filed.errors import AgentError, FiledError, ItemError, JobCanceled
 from filed.fileset import agent_text, as_text, expanded
 from filed.job import agents
+from filed.job.chosen import Lister
 from filed.job.description import BackupJob
 from filed.job.hardlinks import HardLinks
 from filed.job.keeping import Keepings
@@ -28,7 +29,7 @@ from filed.job.levels import Base, choose_base
 from filed.job.outcome import JobStatus, Outcome
 from filed.job.sealed import Found, Sealed
 from filed.job.selection import ChangedSince, Everything, Selection, has_fine_ctime
-from filed.job.send import Lister, Sending
+from filed.job.send import Sending
 from filed.job.sink import JobSink
 from filed.job.workplace import Workplace
 from filed.pipeline import RecordQueue, Workers

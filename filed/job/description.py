@@ -22,6 +22,20 @@ class Replace(StrEnum):
     NEVER = "never"
 
 
+class VerifyLevel(StrEnum):
+    """What a Director has verified, in its words. The first three look at the disk, the others at the Volumes of a Job."""
+
+    INIT = "init"
+    CATALOG = "catalog"
+    DISK = "disk_to_catalog"
+    VOLUME = "volume"
+    DATA = "data"
+
+    @property
+    def reads_volumes(self) -> bool:
+        return self in (VerifyLevel.VOLUME, VerifyLevel.DATA)
+
+
 @dataclass(frozen=True, slots=True)
 class AgentLine:
     """One `plugin` line: an agent's id as written, the options in its braces, and what it may use."""
@@ -170,7 +184,23 @@ class NetworkRestore:
     keys: KeyFiles | None = None
 
 
-JobDescription = BackupJob | RestoreJob | VerifyJob | EstimateJob | NetworkBackup | NetworkRestore
+@dataclass(frozen=True, slots=True)
+class NetworkVerify:
+    """Tell a Director what the disk or a Job's Volumes hold, or check a Job's data.
+
+    fileset: of the disk.  storage: of the Volumes.  accurate: the file with what the catalog has of the Job, if the Director sent it.
+    """
+
+    who: DirectorJob
+    level: VerifyLevel
+    agents: AgentSetup
+    fileset: FileSet | None = None
+    storage: StorageDaemon | None = None
+    accurate: Path | None = None
+    keys: KeyFiles | None = None
+
+
+JobDescription = BackupJob | RestoreJob | VerifyJob | EstimateJob | NetworkBackup | NetworkRestore | NetworkVerify
 LocalJob = BackupJob | RestoreJob | VerifyJob
 
 __all__ = [
@@ -186,8 +216,10 @@ __all__ = [
     "LocalJob",
     "NetworkBackup",
     "NetworkRestore",
+    "NetworkVerify",
     "Replace",
     "RestoreJob",
     "StorageDaemon",
     "VerifyJob",
+    "VerifyLevel",
 ]

@@ -17,13 +17,14 @@ from filed.agents import Begin, BeginFlag, Entry, EntryType, Kind
 from filed.fileset import agent_text, expanded
 from filed.job import agents
 from filed.job.backup import AGENT_LEVELS
+from filed.job.chosen import Chosen, Lister
 from filed.job.description import EstimateJob
 from filed.job.entries import encode_entry_stat
 from filed.job.hardlinks import HardLinks, Inode
 from filed.job.keeping import Keepings
 from filed.job.outcome import JobStatus, Outcome
 from filed.job.selection_of import selection_of
-from filed.job.send import Chosen, Lister, Sending
+from filed.job.send import Sending
 from filed.job.workplace import Workplace
 from filed.pipeline import RecordQueue, Workers
 from filed.wire.attributes import decode_stat

@@ -33,6 +33,7 @@ from filed.job.description import (
     JobDescription,
     NetworkBackup,
     NetworkRestore,
+    NetworkVerify,
     RestoreJob,
 )
 from filed.job.outcome import JobStatus, Outcome
@@ -125,6 +126,10 @@ def _work(description: JobDescription, place: Workplace) -> Outcome:
             from filed.job.network_restore import network_restore  # noqa: PLC0415
 
             return network_restore(description, place)
+        if isinstance(description, NetworkVerify):
+            from filed.job.network_verify import network_verify  # noqa: PLC0415
+
+            return network_verify(description, place)
         if isinstance(description, EstimateJob):
             from filed.job.estimate import estimate  # noqa: PLC0415
 

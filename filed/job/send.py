@@ -8,7 +8,6 @@ FileIndex counts from 1 and rises with each attributes record. A page is asked f
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 
 from filed.agents import AgentJob, Entry, Page, Want
 from filed.agents.abi import MAX_STATE_BYTES, AgentStream, Attr, Change, EntryFlag, EntryType, Status
@@ -17,13 +16,13 @@ from filed.errors import ItemError
 from filed.fileset import Options
 from filed.fileset.match import Matcher
 from filed.job.buffers import BufferRing
+from filed.job.chosen import DATA_BIT, FAILED, Batch, Chosen, Lister
 from filed.job.entries import encode_entry_nanoseconds, encode_entry_stat, stored_path, wire_type
 from filed.job.hardlinks import First, HardLinks, Inode, PassedName
 from filed.job.keeping import Keeping, Keepings
 from filed.job.selection import BaseRow, Selection
 from filed.job.workplace import Workplace
 from filed.pipeline import RecordQueue
-from filed.pipeline.workers import Slot
 from filed.wire.acl import pack_acl
 from filed.wire.attributes import FileType, Stat, decode_stat, encode_stat, pack_attributes
 from filed.wire.plugin_name import pack_plugin_end, pack_plugin_start
@@ -32,67 +31,13 @@ from filed.wire.stream import Buffer, Stream
 from filed.wire.xattr import pack_xattrs
 
 # Plain ints: an IntFlag in `&` costs a microsecond an entry.
-FAILED, SELECTED, TOP = int(EntryFlag.FAILED), int(EntryFlag.SELECTED), int(EntryFlag.TOP)
-DATA_BIT, OBJECT_BIT = 1 << AgentStream.DATA, 1 << AgentStream.OBJECT
+SELECTED, TOP = int(EntryFlag.SELECTED), int(EntryFlag.TOP)
+OBJECT_BIT = 1 << AgentStream.OBJECT
 OBJECT_OPTIONS = Options()
 FILESYSTEM = b"filesystem"  # in the restore objects of agents of plain files
 NODUMP = int(Attr.NODUMP)
 LINKED_KINDS = (EntryType.REGULAR, EntryType.FIFO, EntryType.CHARDEV, EntryType.BLOCKDEV, EntryType.SYMLINK)
 Meta = list[tuple[int, bytes]]
-
-
-@dataclass(frozen=True, slots=True)
-class Lister:
-    """One agent's instance as this room sees it.
-
-    command: the text of its plugin-name records, b"" for plain files.  prefixes: all its names are at or below these.
-    """
-
-    job: AgentJob
-    matcher: Matcher
-    command: bytes
-    prefixes: tuple[bytes, ...]
-
-
-@dataclass(slots=True)
-class Chosen:
-    """An entry that is to be sent, with its stored path."""
-
-    entry: Entry
-    path: bytes
-    keeping: Keeping
-
-
-class _Batch:
-    """Entries as fetched, whose small contents a worker may be compressing."""
-
-    def __init__(self, lister: Lister, page: Page, chosen: list[Chosen]) -> None:
-        self.lister, self.page, self.chosen = lister, page, chosen
-        self._ahead: list[tuple[list[int], Slot[list[Buffer]]]] = []
-        self.needs_agent = any(
-            entry.streams & DATA_BIT and not entry.inline_off for entry in page.entries if not entry.flags & FAILED
-        )
-
-    def pack_ahead(self) -> None:
-        """Hand the small contents to a worker, those of each Keeping in one task."""
-        places: dict[int, list[int]] = {}
-        for place, (entry, item) in enumerate(zip(self.page.entries, self.chosen, strict=True)):
-            small = 0 < entry.inline_len <= item.keeping.encoder.plan.chunk_bytes
-            if small and entry.nlink <= 1:  # another name of an inode may need no data
-                places.setdefault(id(item.keeping), []).append(place)
-        for those in places.values():
-            contents = [self.page.inline(self.page.entries[place]) for place in those]
-            slot = self.chosen[those[0]].keeping.encoder.ahead([content for content in contents if content is not None])
-            if slot is not None:
-                self._ahead.append((those, slot))
-
-    def packed(self) -> list[Buffer | None]:
-        """The compressed content of each entry, None where it is not done ahead. Waits for the workers."""
-        found: list[Buffer | None] = [None] * len(self.chosen)
-        for places, slot in self._ahead:
-            for place, content in zip(places, slot.wait(), strict=True):
-                found[place] = content
-        return found
 
 
 class Sending:
@@ -113,9 +58,10 @@ class Sending:
         self._objects = 0
         self._complete: list[bytes] = []
         self._incomplete: list[bytes] = []
-        self._batch: _Batch | None = None
+        self._batch: Batch | None = None
         self._passed_over: list[PassedName] = []  # other names of the inode at hand, to be sent behind it
         self.on_incomplete: Callable[[int], None] = lambda _index: None  # told when a file could not be read to its end
+        self.on_entry: Callable[[int, Options], None] | None = None  # told which FileIndex an entry will have
         self._awaited: dict[int, Inode] = {}  # first names whose digest has not gone out yet
         self._put = queue.put
 
@@ -207,7 +153,7 @@ class Sending:
         done = 0
         while done < len(chosen):
             fetched = lister.job.fetch(wants[done:])
-            batch = _Batch(lister, fetched, chosen[done : done + len(fetched)])
+            batch = Batch(lister, fetched, chosen[done : done + len(fetched)])
             done += len(fetched)
             batch.pack_ahead()
             self._finish_batch()
@@ -252,6 +198,8 @@ class Sending:
 
     def _entry(self, lister: Lister, page: Page, entry: Entry, chosen: Chosen, packed: Buffer | None) -> None:
         keeping, path = chosen.keeping, chosen.path
+        if self.on_entry is not None:
+            self.on_entry(self._next, keeping.options)
         inode = None
         if entry.nlink > 1 and keeping.hardlinks and entry.type in LINKED_KINDS:
             inode = _inode(entry)

@@ -15,11 +15,12 @@ from filed.catalog import BaseList, Catalog
 from filed.errors import JobError, printable
 from filed.fileset import FileSet, Options, agent_text, expanded, parse_text
 from filed.job import agents
+from filed.job.chosen import Lister
 from filed.job.description import VerifyJob
 from filed.job.hardlinks import HardLinks
 from filed.job.keeping import Keepings
 from filed.job.selection import Everything
-from filed.job.send import Lister, Sending
+from filed.job.send import Sending
 from filed.job.workplace import Workplace
 from filed.pipeline import RecordQueue, Workers
 from filed.wire.attributes import Attributes, FileType, decode_stat, parse_attributes, parse_nanoseconds

@@ -56,3 +56,15 @@ def desk() -> Iterator[Desk]:
 def jobs(tmp_path: Path, agents_dir: Path) -> Place:  # noqa: F811
     """Whole Jobs into a directory of Volumes; the shipped agents are there, too."""
     return Place(tmp_path / "volumes", (agents_dir, shipped_agents()))
+
+
+@pytest.fixture
+def tree(tmp_path: Path) -> Path:
+    """A few entries of each common kind."""
+    root = tmp_path / "tree"
+    (root / "sub").mkdir(parents=True)
+    (root / "file").write_text("content")
+    (root / "sub" / "other").write_text("other")
+    (root / "link").symlink_to("file")
+    os.link(root / "file", root / "hard")
+    return root

@@ -1,0 +1,223 @@
+"""A verify for a Director: what the disk or a Job's Volumes hold is told to it, and it compares; or a Job's data is checked here.
+
+Init, Catalog and DiskToCatalog walk the FileSet as for a Full. VolumeToCatalog passes on what the records claim, content unread. Data
+decodes everything and holds it against the digests stored with it, and against the catalog if the Director sent what that has.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import ExitStack
+
+from filed.agents import Begin, Kind
+from filed.agents import Level as AgentLevel
+from filed.catalog import BaseList, BaseRow
+from filed.errors import JobError, StreamError, printable
+from filed.fileset import Options, agent_text, expanded
+from filed.job import agents
+from filed.job.accurate import base_list
+from filed.job.chosen import Lister
+from filed.job.description import NetworkVerify, VerifyLevel
+from filed.job.hardlinks import HardLinks
+from filed.job.keeping import Keepings
+from filed.job.keys import keyring
+from filed.job.outcome import JobStatus, Outcome
+from filed.job.record_check import RecordCheck
+from filed.job.selection import Everything
+from filed.job.send import Sending
+from filed.job.storage_daemon import reach, session_of
+from filed.job.verify_disk import for_digests
+from filed.job.workplace import Workplace
+from filed.pipeline import Decoder, RecordQueue, Workers
+from filed.storage.daemon_read import DaemonReadSession
+from filed.volume import Record
+from filed.wire.attributes import Attributes, FileType, Stat, decode_stat, encode_stat, parse_attributes
+from filed.wire.stream import ATTRIBUTE_STREAMS, DIGEST_STREAMS, Buffer, Stream, stream_type
+from filed.wire.verify import VOLUME_LETTERS, digest_line, entry_line, letters_of
+
+BATCH_BYTES = 1 << 16
+_DIGESTS = DIGEST_STREAMS | {Stream.SIGNED_DIGEST}
+
+
+def network_verify(job: NetworkVerify, place: Workplace) -> Outcome:
+    """Raises FiledError when the Job failed. What differs from the catalog a Director finds out by itself, but for Data."""
+    place.started(job.who.job_id, "")
+    found = 0
+    if job.level is VerifyLevel.VOLUME:
+        _tell_volumes(job, place)
+    elif job.level is VerifyLevel.DATA:
+        found = _check_data(job, place)
+    else:
+        _tell_disk(job, place)
+    place.show_progress()
+    if job.level.reads_volumes and place.totals.errors:
+        return place.ended(JobStatus.ERROR)
+    if found:
+        return place.ended(JobStatus.DIFFERENCES)
+    return place.ended(JobStatus.WARNINGS if place.totals.errors or place.totals.warnings else JobStatus.OK)
+
+
+class _Lines:
+    """Lines for the Director, many in one event."""
+
+    def __init__(self, place: Workplace) -> None:
+        self._place = place
+        self._lines: list[str] = []
+        self._bytes = 0
+
+    def add(self, line: bytes) -> None:
+        self._lines.append(line.decode("utf-8", "surrogateescape"))
+        self._bytes += len(line)
+        if self._bytes >= BATCH_BYTES:
+            self.tell()
+
+    def tell(self) -> None:
+        if self._lines:
+            self._place.sender.send({"event": "verify lines", "lines": self._lines})
+            self._place.show_progress()
+        self._lines, self._bytes = [], 0
+
+
+# -- the disk ---------------------------------------------------------------------------------------------------------
+
+
+def _tell_disk(job: NetworkVerify, place: Workplace) -> None:
+    if job.fileset is None:
+        raise JobError("the Director wants the disk verified without having sent a FileSet")
+    fileset = for_digests(expanded(job.fileset), keys=job.keys is not None)
+    with ExitStack() as stack:
+        workers = stack.enter_context(Workers())
+        links = stack.enter_context(HardLinks(job.who.work))
+        disk = _Disk(_Lines(place))
+        queue = RecordQueue(disk.write)
+        stack.callback(queue.discard)
+        sending = Sending(place, queue, Keepings(None, workers, queue), Everything(), links)
+        sending.on_entry = disk.has
+        for instance in agents.instances(place, job.agents, fileset, stack):
+            why = Begin(Kind.VERIFY, AgentLevel.NONE, job=job.who.job, fileset=agent_text(instance.fileset))
+            agent_job = stack.enter_context(agents.begin(place, instance, why))
+            sending.instance(Lister(agent_job, instance.matcher, b"", instance.prefixes))
+        queue.flush()
+        disk.lines.tell()
+
+
+class _Disk:
+    """Takes the records of a walk and makes lines of them. Further names of an inode have no digest, as from real daemons."""
+
+    def __init__(self, lines: _Lines) -> None:
+        self.lines = lines
+        self._letters: dict[int, bytes] = {}  # of the entries on their way
+        self._type = 0
+
+    def has(self, file_index: int, options: Options) -> None:
+        self._letters[file_index] = letters_of(options.verify)
+
+    def write(self, file_index: int, stream: int, data: Buffer) -> None:
+        if stream == Stream.UNIX_ATTRIBUTES:
+            attributes = parse_attributes(data)
+            self._type = attributes.type
+            stat = decode_stat(attributes.lstat)._replace(link_fi=0, data_stream=0)
+            letters = self._letters.pop(file_index)
+            self.lines.add(entry_line(file_index, letters, attributes.path, encode_stat(stat), attributes.link))
+        elif stream in DIGEST_STREAMS and self._type != FileType.HARD_LINK:
+            self.lines.add(digest_line(file_index, stream, data))
+
+
+# -- Volumes ----------------------------------------------------------------------------------------------------------
+
+
+def _records(job: NetworkVerify, place: Workplace) -> Iterator[Record]:
+    """All that the Storage Daemon has of the Job that is verified."""
+    if job.storage is None:
+        raise JobError("the Director wants Volumes verified without having said where they are")
+    read = DaemonReadSession(reach(place, job.storage, job.who), session_of(job.who))
+    try:
+        for record in read.records():
+            yield record
+            place.check_canceled()
+        read.finish()
+    finally:
+        read.abandon()
+
+
+def _tell_volumes(job: NetworkVerify, place: Workplace) -> None:
+    """Numbers count the entries; the mark of a deleted file has none, but counts as a file."""
+    lines = _Lines(place)
+    number = 0
+    for record in _records(job, place):
+        kind = stream_type(record.stream)
+        if kind in ATTRIBUTE_STREAMS:
+            attributes = parse_attributes(record.data)
+            place.totals.files += 1
+            deleted = attributes.type == FileType.DELETED
+            number += not deleted
+            shown = 0 if deleted else number
+            lines.add(entry_line(shown, VOLUME_LETTERS, attributes.path, attributes.lstat, attributes.link))
+        elif kind in DIGEST_STREAMS:
+            lines.add(digest_line(number, kind, record.data))
+    lines.tell()
+
+
+def _check_data(job: NetworkVerify, place: Workplace) -> int:
+    """Returns how much differs. What cannot even be decoded is an error."""
+    with ExitStack() as stack:
+        workers = stack.enter_context(Workers())
+        known = None
+        if job.accurate is not None:
+            known = stack.enter_context(base_list(job.accurate, job.who.work))
+        differences = _Differences(place, known)
+        decoder = Decoder(keyring(job.keys), workers)
+        check = RecordCheck(place, decoder, differences.wrong, differences.entry)
+        for record in _records(job, place):
+            check.record(record.stream, record.file_index, record.data)
+            if (kind := stream_type(record.stream)) in DIGEST_STREAMS:
+                differences.digest(kind, bytes(record.data))
+        check.end()
+        differences.rest()
+    return differences.found
+
+
+class _Differences:
+    """Tells and counts what differs: content from its digests, entries from what the catalog has of them."""
+
+    def __init__(self, place: Workplace, known: BaseList | None) -> None:
+        self._place, self._known = place, known
+        self._path = b""
+        self._row: BaseRow | None = None
+        self.found = 0
+
+    def wrong(self, error: StreamError, text: str) -> None:
+        if error.stream in _DIGESTS:
+            self._differs(text)
+        else:
+            self._place.error(text)
+
+    def entry(self, now: Attributes) -> None:
+        self._path, self._row = now.path, None
+        if self._known is None or now.type == FileType.DELETED:
+            return  # a Director does not send what is marked as deleted
+        self._row = row = self._known.lookup([now.path])[0]
+        if row is None:
+            self._differs(f"{printable(now.path)}: is not in the catalog")
+            return
+        self._known.mark_seen(row.number)
+        was, is_now = decode_stat(row.lstat), decode_stat(now.lstat)
+        changed = [name for name in Stat._fields if getattr(was, name) != getattr(is_now, name)]
+        if changed:
+            self._differs(f"{printable(now.path)}: the catalog has another {', '.join(changed)}")
+
+    def digest(self, stream: int, digest: bytes) -> None:
+        """Held against the catalog's, if that has one of its kind: a Director does not always send them."""
+        row = self._row
+        if row is not None and row.digest_stream == stream and row.digest != digest:
+            self._differs(f"{printable(self._path)}: the catalog has another digest")
+
+    def rest(self) -> None:
+        """What the Volumes lack."""
+        if self._known is not None:
+            for row in self._known.unseen():
+                self._differs(f"{printable(row.path)}: is in the catalog, and not on the Volumes")
+
+    def _differs(self, text: str) -> None:
+        self.found += 1
+        self._place.info(text)

@@ -568,7 +568,8 @@ typedef struct bp_descriptor {
   uint32_t format, reserved;            /* version of its entries on a Volume: written now, read from 0 to this */
   const char *id;                       /* [a-z0-9][a-z0-9-]{0,31}, the library's file name without its suffix */
   const char *version, *vendor, *license; /* for people */
-  const char *const *aliases;           /* other ids whose Volumes it restores, NULL at the end; or NULL */
+  const char *const *aliases;           /* other ids whose Volumes it restores and whose Plugin lines it takes, NULL at
+                                           the end; or NULL */
   const char *const *claims;            /* File lines it takes, by how they begin ("" takes any), NULL at the end; or
                                            NULL: only Plugin lines that name it */
   const bp_option *options; uint64_t n_options;

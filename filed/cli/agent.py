@@ -45,7 +45,13 @@ def list_(directories: tuple[Path, ...], as_json: bool) -> int:  # noqa: FBT001
         click.echo(json.dumps([_scanned_json(one) for one in found]))
     else:
         rows = [
-            (one.id, one.about.version, version_text(one.version), one.about.vendor, str(one.path))
+            (
+                ", ".join((one.id, *one.about.aliases)),
+                one.about.version,
+                version_text(one.version),
+                one.about.vendor,
+                str(one.path),
+            )
             for one in found
             if one.about is not None
         ]

@@ -146,12 +146,21 @@ class Libraries:
         return self._setup.timeout_s if own is None else own
 
     def line_of(self, name: str) -> AgentLine:
-        """The conf's line for an agent, else one without options. Raises JobError for an agent the conf does not name."""
+        """The conf's line for the agent of that id, or of that name in former times. Raises JobError when there is none."""
         for line in self._setup.lines:
             if agent_id(line.name) == name:
                 return line
-        loaded = ", ".join(agent_id(line.name) for line in self._setup.lines)
-        raise JobError(f"no agent {name!r} here; the conf names: {loaded}. Add the line: plugin {name}")
+        for line in self._setup.lines:
+            if name in self.of(line.name).descriptor.aliases:
+                return line
+        loaded = ", ".join(self._names(line) for line in self._setup.lines)
+        raise JobError(
+            f"no agent {name!r} here; the conf names: {loaded}. Add its plugin line; `filed agent list` says what there is"
+        )
+
+    def _names(self, line: AgentLine) -> str:
+        about = self.of(line.name).descriptor
+        return f"{about.id} (or {', '.join(about.aliases)})" if about.aliases else about.id
 
 
 def instances(place: Workplace, setup: AgentSetup, fileset: FileSet, stack: ExitStack) -> list[Instance]:

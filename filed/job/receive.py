@@ -120,7 +120,7 @@ class Receiving:
         if self._objects:
             self._hand_over(restorer, self._command)
         name = attributes.path.rstrip(b"/") or b"/"  # as the agent listed it
-        dest = self._where + name
+        dest = self._dest(name)
         self._place.pulse.set_entry(attributes.path)
         action = restorer.job.restore_entry(entry, name, dest, restorer.replace, link)
         if action == Action.HOST:
@@ -132,15 +132,16 @@ class Receiving:
         stored = StoredFile(self._decoder, attributes) if action == Action.WANT else None
         self._item = _Item(self._place, restorer, stored, file_index, attributes)
 
+    def _dest(self, name: bytes) -> bytes:
+        """The final path; names of an agent's own making may have no slash in front."""
+        return self._where + b"/" + name if self._where and not name.startswith(b"/") else self._where + name
+
     def _hand_over(self, restorer: Restorer, command: bytes) -> None:
         for item in self._objects.pop(command, ()):
             entry = Entry(type=EntryType.OBJECT, valid=HAS_SIZE, size=len(item.content))
             self._place.pulse.set_entry(item.name)
             try:
-                if (
-                    restorer.job.restore_entry(entry, item.name, self._where + item.name, restorer.replace)
-                    == Action.WANT
-                ):
+                if restorer.job.restore_entry(entry, item.name, self._dest(item.name), restorer.replace) == Action.WANT:
                     restorer.job.restore_stream(AgentStream.OBJECT, len(item.content))
                     restorer.job.write(item.content, 0, last=True)
                     restorer.job.restore_done(Status.OK)

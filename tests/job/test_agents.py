@@ -56,5 +56,14 @@ def test_a_library_is_loaded_once_under_any_spelling(desk: Desk, agents_dir) -> 
 def test_an_agent_that_the_conf_does_not_name_is_an_error_with_the_line_to_add(desk: Desk, agents_dir) -> None:
     libraries = Libraries(desk.place, AgentSetup((line("trace.so", page="1"), line("good")), (agents_dir,)))
     assert libraries.line_of("trace").options == (("page", "1"),)
-    with pytest.raises(JobError, match=r"no agent 'bad' here; the conf names: trace, good\. Add the line: plugin bad"):
+    with pytest.raises(
+        JobError, match=r"no agent 'bad' here; the conf names: trace, good \(or fine\)\. Add its plugin line"
+    ):
+        libraries.line_of("bad")
+
+
+def test_a_plugin_line_may_use_a_former_name_of_an_agent(desk: Desk, agents_dir) -> None:
+    libraries = Libraries(desk.place, AgentSetup((line("good"), line("newname", page="1")), (agents_dir,)))
+    assert libraries.line_of("trace").name == "newname"
+    with pytest.raises(JobError, match=r"the conf names: good \(or fine\), newname \(or trace\)\."):
         libraries.line_of("bad")

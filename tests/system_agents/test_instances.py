@@ -146,7 +146,10 @@ def test_a_verbatim_agent_gets_its_line_whole_and_it_stands_so_on_the_volume(pla
 def test_a_plugin_line_of_an_unknown_agent_fails_the_job_with_the_list(place: Place, plans: tuple[str, str]) -> None:
     ran = place.backup(line("trace", plan=plans[0]), line("good"), files=[b"/@TRACE"], plugins=["oracle: sid = X"])
     assert ran.outcome.status is JobStatus.FATAL
-    assert ran.outcome.text == "no agent 'oracle' here; the conf names: trace, good. Add the line: plugin oracle"
+    assert (
+        ran.outcome.text
+        == "no agent 'oracle' here; the conf names: trace, good (or fine). Add its plugin line; `filed agent list` says what there is"
+    )
     assert ran.job is not None
     assert ran.job.status == "f"
 

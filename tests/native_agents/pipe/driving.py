@@ -1,0 +1,112 @@
+"""Drives the pipe agent as a Job does, in this process."""
+
+from __future__ import annotations
+
+import ctypes
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+
+from filed.agents import (
+    Action,
+    Agent,
+    AgentJob,
+    AgentStream,
+    Begin,
+    Entry,
+    EntryType,
+    Kind,
+    Library,
+    Outcome,
+    Pulse,
+    Replace,
+    Settings,
+    Severity,
+    Status,
+)
+
+READ_BYTES = 256 << 10
+
+
+@dataclass
+class Host:
+    said: list[str] = field(default_factory=list)
+
+    def message(self, _severity: Severity, text: str) -> None:
+        self.said.append(text)
+
+    def match(self, path: bytes, entry: Entry) -> int:
+        raise AssertionError("it has no directories")
+
+    def put_state(self, state: bytes, state_format: int) -> None:
+        raise AssertionError("it has no state")
+
+    def secret(self, name: str) -> bytes | None:
+        raise AssertionError("it has no secrets")
+
+
+@dataclass
+class Pipe:
+    """The agent with its options. allow: `**` unless given."""
+
+    library: Library
+    allow: Sequence[str] = ("**",)
+    options: tuple[tuple[str, str], ...] = ()
+    host: Host = field(default_factory=Host)
+    pulse: Pulse = field(default_factory=Pulse)
+
+    @contextmanager
+    def job(self, line: str, kind: Kind = Kind.BACKUP, where: bytes = b"") -> Iterator[AgentJob]:
+        settings = Settings((*(("allow", pattern) for pattern in self.allow), *self.options))
+        escaped = line.encode().replace(b"\\", b"\\\\").replace(b"\n", b"\\n")
+        fileset = b"I\nO Mf\nN\nN\nP " + escaped + b"\nN\n"
+        why = Begin(kind, fileset=fileset, where=where)
+        with Agent(self.library, self.host, self.pulse, settings) as agent, agent.begin(why) as job:
+            yield job
+
+    def listed(self, line: str, kind: Kind = Kind.BACKUP) -> list[tuple[Entry, bytes]]:
+        with self.job(line, kind) as job:
+            found = list(job.next_page() or ())
+            assert job.next_page() is None
+            job.end(Outcome.DONE)
+        return found
+
+    def saved(self, line: str, opened: Callable[[AgentJob], None] = lambda _job: None) -> bytes:
+        """What a backup stores. Raises AgentError when it is nothing whole. opened: told when the command runs."""
+        buffer = ctypes.create_string_buffer(READ_BYTES)
+        whole = bytearray()
+        with self.job(line) as job:
+            ((entry, _),) = job.next_page() or ()
+            assert job.open_stream(entry.cookie, AgentStream.DATA) is None
+            opened(job)
+            while True:
+                chunk = job.read(ctypes.addressof(buffer), READ_BYTES)
+                assert chunk.offset == len(whole)
+                whole += buffer.raw[: chunk.len]
+                if chunk.last:
+                    break
+            job.close_stream()
+            assert job.next_page() is None
+            job.end(Outcome.DONE)
+        return bytes(whole)
+
+    def restored(
+        self,
+        line: str,
+        pieces: Sequence[tuple[int, bytes]],
+        where: bytes = b"",
+        how: Status = Status.OK,
+        replace: Replace = Replace.ALWAYS,
+    ) -> Action:
+        """Gives the pieces, (offset, bytes), back to the writer."""
+        with self.job(line, Kind.RESTORE, where) as job:
+            name = line.split(":")[1].encode()
+            action = job.restore_entry(Entry(type=EntryType.REGULAR), name, where + name, replace)
+            if action == Action.WANT:
+                job.restore_stream(AgentStream.DATA, None)
+                for offset, piece in pieces:
+                    job.write(piece, offset, last=False)
+                job.restore_done(how)
+            job.commit()
+            job.end(Outcome.DONE)
+        return action

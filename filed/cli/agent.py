@@ -46,7 +46,7 @@ def list_(directories: tuple[Path, ...], as_json: bool) -> int:  # noqa: FBT001
     else:
         rows = [
             (
-                ", ".join((one.id, *one.about.aliases)),
+                " ".join((one.id, *(f"({alias})" for alias in one.about.aliases))),
                 one.about.version,
                 version_text(one.version),
                 one.about.vendor,

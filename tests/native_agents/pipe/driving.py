@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import ctypes
+import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from pathlib import Path
 
 from filed.agents import (
     Action,
@@ -110,3 +112,16 @@ class Pipe:
             job.commit()
             job.end(Outcome.DONE)
         return action
+
+
+def wait_until_gone(pid: int) -> None:
+    """A process that was killed goes a moment later; one whose new parent is slow to reap it has no command line any more."""
+    end = time.monotonic() + 10
+    while time.monotonic() < end:
+        try:
+            if not Path(f"/proc/{pid}/cmdline").read_bytes():
+                return
+        except (FileNotFoundError, ProcessLookupError):
+            return
+        time.sleep(0.01)  # it is nobody's child here, so nobody is told
+    raise AssertionError(f"process {pid} still runs")

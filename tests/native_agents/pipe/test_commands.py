@@ -12,7 +12,7 @@ import pytest
 from filed.agents import Action, AgentJob, EntryFlag, Kind, Library, Replace, Status
 from filed.agents.pulse import Cancel
 from filed.errors import AgentError, ItemError, JobCanceled
-from tests.native_agents.pipe.driving import Pipe
+from tests.native_agents.pipe.driving import Pipe, wait_until_gone
 
 
 @pytest.fixture
@@ -121,7 +121,7 @@ def test_a_cancel_ends_the_command_and_its_group_within_a_second(pipe: Pipe, com
     threads[0].join()
     assert time.monotonic() - took[0] < 3  # half a second of politeness, on a busy machine
     for pid in pids.read_text().split():
-        assert not Path(f"/proc/{pid}/cmdline").exists() or Path(f"/proc/{pid}/cmdline").read_bytes() == b""
+        wait_until_gone(int(pid))
 
 
 # -- lines and commands ---------------------------------------------------------------------------------------------

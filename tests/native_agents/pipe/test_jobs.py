@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from pathlib import Path
 
 import pytest
@@ -11,6 +10,7 @@ from filed.catalog import Catalog, Level
 from filed.cli.agents import shipped_agents
 from filed.job.outcome import JobStatus, Severity
 from filed.job.rebuild import rebuild_catalog
+from tests.native_agents.pipe.driving import wait_until_gone
 from tests.system.test_real_volumes import place as place_vector
 from tests.system_agents.jobs import Place, line
 
@@ -87,7 +87,7 @@ def test_a_cancel_ends_the_command_with_the_job(place: Place, tmp_path: Path) ->
     ran = place.backup(ANY, plugins=[plugin], stop=mark.exists)
     assert ran.outcome.status is JobStatus.CANCELED
     assert ran.answered_s < 3
-    assert not Path(f"/proc/{mark.read_text().strip()}").exists()
+    wait_until_gone(int(mark.read_text()))
 
 
 def test_a_job_process_that_is_killed_takes_its_command_along(place: Place, tmp_path: Path) -> None:
@@ -95,10 +95,7 @@ def test_a_job_process_that_is_killed_takes_its_command_along(place: Place, tmp_
     plugin = f"bpipe:/dump/a:echo $$ > {mark}; kill -9 $PPID; exec sleep 1000:cat"
     ran = place.backup(ANY, plugins=[plugin])
     assert ran.outcome.status is JobStatus.FATAL
-    end = time.monotonic() + 10
-    while Path(f"/proc/{mark.read_text().strip()}").exists():
-        assert time.monotonic() < end
-        time.sleep(0.01)  # the kernel tells nobody when it has ended
+    wait_until_gone(int(mark.read_text()))
 
 
 def test_what_the_conf_does_not_allow_is_told_before_anything_is_saved(place: Place, tmp_path: Path) -> None:

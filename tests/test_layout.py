@@ -20,6 +20,7 @@ ACROSS = (
     "tests/abi/",
     "tests/native_agents/",
     "tests/system_agents/",
+    "tests/esesim/",
 )
 ACROSS_FILES = {"tests/test_layout.py", "tests/test_build.py"}
 

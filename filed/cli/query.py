@@ -127,7 +127,7 @@ def _print_rows(rows: Iterator[FileRow], *, as_json: bool, long_form: bool, with
         if row.type == FileType.DELETED:
             click.echo(f"{job}{'(deleted)':>39} {name}")
             continue
-        mode = st.filemode(stat.mode)
+        mode = st.filemode(stat.mode & 0xFFFF_FFFF)
         click.echo(f"{job}{mode} {stat.uid:>5} {stat.gid:>5} {max(stat.size, 0):>13,} {_when(stat.mtime)} {name}")
     return Exit.GOOD
 

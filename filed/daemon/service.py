@@ -7,6 +7,7 @@ for calls, for its visits' questions, and for signals: SIGTERM and SIGINT end it
 from __future__ import annotations
 
 import contextlib
+import errno
 import json
 import logging
 import os
@@ -27,6 +28,7 @@ from filed.daemon.notify import notify
 from filed.daemon.registry import EndedJobs, Visit, state_path
 from filed.daemon.visit import MAX_MESSAGE, Daemon, platform_text, serve
 from filed.director.house import Ending
+from filed.director.lists import remove_lists
 from filed.director.status import DaemonStatus, EndedJob, RunningJob
 from filed.errors import AgentLoadError, FiledError
 from filed.job.keys import load_keys
@@ -34,6 +36,8 @@ from filed.job.process import KILL_AFTER_S
 from filed.job.setup import keys_of, setup_of
 
 SPARE_VISITS = 20  # beyond Maximum Concurrent Jobs: consoles, and strangers
+NO_ROOM = frozenset({errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM})
+NO_ROOM_PAUSE_S = 0.2
 END_WITHIN_S = KILL_AFTER_S + 10  # what has not ended so long after SIGTERM is killed
 
 log = logging.getLogger("filed")
@@ -61,7 +65,9 @@ class Service:
         self._started = time.time()
         daemon = self._conf.file_daemon
         self._listeners = listen(daemon.addresses)
-        self._ended = EndedJobs(state_path(Path(daemon.working_directory), daemon.name))
+        self._work = Path(daemon.working_directory)
+        remove_lists(self._work, lambda pid: not Path(f"/proc/{pid}").exists())
+        self._ended = EndedJobs(state_path(self._work, daemon.name))
         self._visits: dict[int, Visit] = {}  # by pid
         self._jobs_run = self._debug = self._trace = self._bandwidth = 0
         self._ending_at: float | None = None
@@ -166,24 +172,40 @@ class Service:
     def _accept(self, listener: socket.socket) -> None:
         try:
             sock, address = listener.accept()
-        except OSError:
-            return  # it has left already, or we have no descriptors left: the next turn tries again
+        except OSError as error:
+            if error.errno in NO_ROOM:
+                time.sleep(NO_ROOM_PAUSE_S)  # he waits in the queue, and would wake us again at once
+            return  # he has left already, or the next turn tries again
         caller = str(address[0])
         if len(self._visits) >= self._conf.file_daemon.maximum_concurrent_jobs + SPARE_VISITS:
             log.warning("%s is sent away: %d visits are here", caller, len(self._visits))
             sock.close()
             return
+        with sock:
+            try:
+                self._begin_visit(sock, caller)
+            except (
+                OSError
+            ) as error:  # no descriptors, processes or memory are left: for him, not for those who are here
+                log.warning("%s is sent away: %s", caller, error.strerror)
+
+    def _begin_visit(self, sock: socket.socket, caller: str) -> None:
+        """Fork a process for it. Raises OSError when there is no room for one."""
         ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
-        bell, ring = os.pipe()
         pulse = Pulse()
-        pid = os.fork()
+        bell, ring = os.pipe()
+        try:
+            pid = os.fork()
+        except OSError:
+            os.close(bell)
+            os.close(ring)
+            raise
         if pid == 0:
             self._become_visit()
             ours.close()
             os.close(ring)
             daemon = Daemon(theirs, bell, pulse, float(self._conf.file_daemon.agent_timeout_s))
             serve(sock, caller, self._conf, self._agents, daemon)  # never returns
-        sock.close()
         theirs.close()
         os.close(bell)
         self._visits[pid] = Visit(pid, ours, ring, pulse, caller)
@@ -197,6 +219,8 @@ class Service:
     def _reap(self) -> None:
         with contextlib.suppress(ChildProcessError):
             while (found := os.waitpid(-1, os.WNOHANG)) != (0, 0):
+                if os.WIFSIGNALED(found[1]):
+                    remove_lists(self._work, lambda pid, dead=found[0]: pid == dead)  # type: ignore[misc]
                 visit = self._visits.pop(found[0], None)
                 if visit is not None:
                     with contextlib.suppress(KeyError):

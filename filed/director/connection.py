@@ -31,6 +31,7 @@ from filed.wire.reply import Version
 
 MIN_HELLO, MAX_HELLO = 20, 500  # bytes; what is outside is no Director
 MAX_FILESET_BYTES = 64 << 20  # a FileSet is a few kilobytes; one of this size is an attack
+MAX_COMMANDS_BYTES = 64 << 20  # of all commands of a visit: some are kept until the Job runs
 OBJECT_PACKETS = 2  # name and content
 
 _HELLO = re.compile(
@@ -129,6 +130,7 @@ class DirectorConnection:
         self._director: KnownDirector | None = None
         self._their_version = 0
         self._proof: MutualProof | None = None
+        self._commands_bytes = 0
         self._list_bytes = 0
         self._list_limit = 0  # of bytes; 0: none
         self._counted = 0  # packets left of a list that has no end of data
@@ -218,6 +220,9 @@ class DirectorConnection:
         assert self._director is not None
         if isinstance(packet, Signal):
             return  # none of them asks for anything here
+        self._commands_bytes += len(packet)
+        if self._commands_bytes > MAX_COMMANDS_BYTES:
+            raise RemoteProtocolError(f"commands of more than {MAX_COMMANDS_BYTES:,} bytes", packet)
         if (sample := _BTIME.fullmatch(packet)) is not None:
             events.append(ClockSample(int(sample[1])))
             return

@@ -66,6 +66,12 @@ class Asked:
     storage: StorageDaemon | None = None
     objects: list[RestoreObject] = field(default_factory=list)
 
+    def forget_list(self) -> None:
+        """The accurate list leaves the disk."""
+        if self.accurate_list is not None:
+            self.accurate_list.remove()
+            self.accurate_list = None
+
 
 class Conversation:
     """One Director's visit after its greeting, as its commands see it. now: epoch seconds.

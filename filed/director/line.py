@@ -10,11 +10,12 @@ from collections import deque
 from collections.abc import Callable
 
 from filed.director.connection import DirectorConnection, Event, Left, TlsBegins
-from filed.errors import ConnectionLost, FiledError, JobCanceled
+from filed.errors import ConnectionLost, FiledError, JobCanceled, RemoteProtocolError
 from filed.transport import Connection
 from filed.wire.frame import Packet, Signal
 
 GREETING_TIMEOUT_S = 60.0  # to say who it is; a stranger gets no more of our time
+MAX_WAITING = 100  # events of a Director that talks while its Job runs; it has no business to
 START_TLS = Callable[[Connection, TlsBegins], None]
 
 
@@ -81,6 +82,8 @@ class Line:
             try:
                 while not self.gone and (packet := self._connection.look()) is not None:
                     self._take(packet)
+                    if len(self._events) > MAX_WAITING:
+                        raise RemoteProtocolError("a Director talks on and on while its Job runs")
             except JobCanceled:
                 self._asked_to_end()
             except FiledError:

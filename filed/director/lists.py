@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import os
 import tempfile
+from collections.abc import Callable
 from pathlib import Path
 from types import TracebackType
 from typing import Self
@@ -12,7 +13,7 @@ from typing import Self
 from filed.errors import JobError
 from filed.job.accurate import append_packet
 
-PREFIX = ".filed-accurate-"
+PREFIX = ".filed-accurate-"  # and the number of the process that has it
 BUFFER_BYTES = 1 << 20
 
 
@@ -27,7 +28,7 @@ class AccurateFile:
     def create(cls, work: Path) -> Self:
         """Raises JobError when there is no room for it."""
         try:
-            descriptor, name = tempfile.mkstemp(prefix=PREFIX, dir=work)
+            descriptor, name = tempfile.mkstemp(prefix=f"{PREFIX}{os.getpid()}-", dir=work)
         except OSError as error:
             raise JobError(f"the accurate list cannot be kept in {work}: {error.strerror}") from error
         return cls(Path(name), descriptor)
@@ -47,3 +48,12 @@ class AccurateFile:
     def remove(self) -> None:
         with contextlib.suppress(FileNotFoundError):
             self.path.unlink()
+
+
+def remove_lists(work: Path, dead: Callable[[int], bool]) -> None:
+    """Those that a process left which was killed. dead: has the process of that number ended?"""
+    for path in work.glob(PREFIX + "*"):
+        number = path.name.removeprefix(PREFIX).partition("-")[0]
+        if number.isdigit() and dead(int(number)):
+            with contextlib.suppress(OSError):
+                path.unlink()

@@ -22,6 +22,8 @@ _LEVELS = {"full": Level.FULL, "differential": Level.DIFFERENTIAL, "incremental"
 
 
 def job(visit: Conversation, command: said.JobCommand) -> bool:
+    if visit.asked is not None:
+        visit.asked.forget_list()
     visit.asked = Asked(command)
     visit.note()
     facts = visit.facts
@@ -81,6 +83,7 @@ def fileset(visit: Conversation, command: said.FileSetCommand) -> bool:
 
 
 def accurate(visit: Conversation, _command: said.AccurateCommand) -> bool:
+    visit.known.forget_list()  # a Director that sends another means that one
     with AccurateFile.create(visit.facts.work) as listed:
         visit.known.accurate_list = listed
         for packet in visit.items():

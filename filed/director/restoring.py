@@ -4,15 +4,18 @@ from __future__ import annotations
 
 import zlib
 
+from filed.director.connection import OBJECT_PACKETS
 from filed.director.conversation import Conversation
 from filed.director.house import Teller
 from filed.director.preparation import storage
-from filed.errors import ConnectionLost, JobCanceled, JobError
+from filed.errors import ConnectionLost, JobCanceled, JobError, RemoteProtocolError
 from filed.job.description import NetworkRestore, Replace
 from filed.wire import director as said
 from filed.wire import reply
 from filed.wire.frame import Signal
 from filed.wire.restore_object import MAX_OBJECT_BYTES, RestoreObject
+
+MAX_OBJECTS_BYTES = 4 * MAX_OBJECT_BYTES  # of one Job; they wait in memory
 
 _REPLACES = {"a": Replace.ALWAYS, "w": Replace.IFNEWER, "o": Replace.IFOLDER, "n": Replace.NEVER}
 
@@ -59,18 +62,25 @@ def _round_done(visit: Conversation, teller: Teller) -> None:
                 return
     except (JobCanceled, ConnectionLost):
         return
+    except RemoteProtocolError:
+        teller.tell({"event": "broken off"})
 
 
 def restore_object(visit: Conversation, command: said.RestoreObjectCommand) -> bool:
     if command.end:
         return visit.answer(reply.OK_OBJECT)
-    name, content = visit.items()
+    packets = list(visit.items())
+    if len(packets) != OBJECT_PACKETS:
+        raise RemoteProtocolError("a restore object has a name and a content")
+    name, content = packets
     if command.compression:
         unpacked = zlib.decompressobj()
         try:
             content = unpacked.decompress(content, MAX_OBJECT_BYTES)
         except zlib.error as error:
             raise JobError(f"a restore object cannot be unpacked: {error}") from error
+    if len(content) + sum(len(each.content) for each in visit.known.objects) > MAX_OBJECTS_BYTES:
+        raise JobError(f"the restore objects of a Job have more than {MAX_OBJECTS_BYTES:,} bytes together")
     plugin = command.plugin.encode("utf-8", "surrogateescape")
     visit.known.objects.append(
         RestoreObject(command.file_index, command.type, command.index, plugin, name.rstrip(b"\0"), content)

@@ -7,6 +7,7 @@ line. A cancel ends them with all they have started.
 from __future__ import annotations
 
 import contextlib
+import ctypes
 import os
 import selectors
 import shlex
@@ -15,6 +16,7 @@ import subprocess
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from functools import partial
 
 from filed.wire.director import RunScriptCommand
 
@@ -22,6 +24,9 @@ AFTER, BEFORE, AFTER_VSS = 1, 2, 4  # the bits of When
 TICK_S = 0.2
 KILL_AFTER_S = 5.0  # a canceled program has so long to end after SIGTERM
 MAX_LINE = 10_000  # bytes of one printed line that are shown
+
+_PR_SET_PDEATHSIG = 1
+_libc = ctypes.CDLL(None)
 
 Say = Callable[[str], None]
 Wanted = Callable[[], bool]
@@ -86,6 +91,7 @@ def run_script(label: str, command: str, say: Say, wanted: Wanted) -> str:
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
             start_new_session=True,
+            preexec_fn=partial(_end_with, os.getpid()),  # noqa: PLW1509  a visit has one thread
         )
     except (OSError, ValueError, IndexError) as error:
         return f'{label} "{command}" cannot be run: {error}'
@@ -97,6 +103,13 @@ def run_script(label: str, command: str, say: Say, wanted: Wanted) -> str:
         how = f"code {process.returncode}" if process.returncode > 0 else f"signal {-process.returncode}"
         return f'{label} "{command}" ended with {how}'
     return ""
+
+
+def _end_with(parent: int) -> None:
+    """Between fork and exec: should we be killed, the kernel ends the program."""
+    _libc.prctl(_PR_SET_PDEATHSIG, signal.SIGTERM)
+    if os.getppid() != parent:
+        os._exit(1)  # we were, before the kernel knew
 
 
 def _listen(process: subprocess.Popen[bytes], say: Say, wanted: Wanted) -> bool:

@@ -95,8 +95,8 @@ class Session:
     def _end(self) -> None:
         """What belongs after a Job, and its end; whatever came before."""
         visit, asked = self._visit, self._visit.asked
-        if asked is not None and asked.accurate_list is not None:
-            asked.accurate_list.remove()
+        if asked is not None:
+            asked.forget_list()
         if asked is not None and asked.job.job_id:
             outcome = self._outcome_of_all()
             after = asked.scripts.after(good=outcome.status.good)

@@ -52,7 +52,7 @@ def _include(include: Include) -> Iterator[bytes]:
 
 
 def _options(options: Options) -> Iterator[bytes]:
-    yield b"O " + format_letters(options).encode()
+    yield b"O " + _bytes(format_letters(options))
     yield from _items(b"R", options.regex)
     yield from _items(b"RD", options.regexdir)
     yield from _items(b"RF", options.regexfile)

@@ -159,7 +159,7 @@ def _restored_kind(attributes: Attributes, mode: int) -> EntryType:
     if kind in (FileType.REGULAR, FileType.EMPTY, FileType.PLUGIN_FILE):
         return EntryType.REGULAR
     if kind in (FileType.SPECIAL, FileType.FIFO_DATA, FileType.RAW_DEVICE):
-        special = _KIND_OF_BITS.get(st.S_IFMT(mode))
+        special = _KIND_OF_BITS.get(st.S_IFMT(mode & 0xFFFF_FFFF))
         if special in (EntryType.FIFO, EntryType.CHARDEV, EntryType.BLOCKDEV):
             return special
     raise StreamError(f"no agent restores a file of type {kind}, mode {mode:o}", 1, attributes.file_index)

@@ -28,6 +28,9 @@ from filed.wire.stream import Buffer, Stream, stream_type
 from filed.wire.xattr import parse_xattrs
 
 HAS_SIZE = int(Has.SIZE)
+MAX_META_BYTES = (
+    16 << 20
+)  # ACLs and extended attributes of one entry, which wait for its end; kernels allow a few times 64 KiB
 ATTRIBUTE_STREAMS = (Stream.UNIX_ATTRIBUTES, Stream.UNIX_ATTRIBUTES_EX, Stream.UNIX_ATTRIBUTE_UPDATE)
 _ACLS = {Stream.ACL_LINUX_ACCESS: AgentStream.ACL_ACCESS, Stream.ACL_LINUX_DEFAULT: AgentStream.ACL_DEFAULT}
 
@@ -190,9 +193,16 @@ class _Item:
         self._end = 0
         self._streaming = False
         self._meta: list[tuple[AgentStream, bytes]] = []
+        self._meta_bytes = 0
         self._open = True
 
     def record(self, word: int, kind: int, data: Buffer) -> None:
+        if kind in _ACLS or kind == Stream.XATTR_LINUX:
+            self._meta_bytes += len(data) + 1
+            if self._meta_bytes > MAX_META_BYTES:
+                raise StreamError(
+                    f"ACLs and extended attributes of more than {MAX_META_BYTES:,} bytes", kind, self.file_index
+                )
         if kind in _ACLS:
             self._meta.append((_ACLS[Stream(kind)], parse_acl(data, kind)))
         elif kind == Stream.XATTR_LINUX:

@@ -19,6 +19,8 @@ from filed.job.wanted import IndexSet
 from filed.wire.attributes import Attributes, FileType
 
 Rewrite = Callable[[bytes], bytes]
+MAX_REGEXWHERE_BYTES = 4096
+MAX_PATH_BYTES = 16_384  # four times what a kernel takes; a path may be on its way to something shorter
 _GROUP = re.compile(rb"[$\\]([0-9])")
 
 
@@ -47,6 +49,10 @@ class Renaming:
     def _rewritten(self, path: bytes) -> bytes:
         for rewrite in self.rewrites:
             path = rewrite(path)
+            if len(path) > MAX_PATH_BYTES:
+                raise JobError(
+                    f"RegexWhere makes a name of {len(path):,} bytes; at most {MAX_PATH_BYTES:,} are possible"
+                )
         if not path.startswith(b"/") or b"/../" in path + b"/":
             raise JobError(f"RegexWhere makes {printable(path)} of a name, which is no absolute path")
         return path
@@ -62,6 +68,8 @@ def parse_where(where: bytes) -> bytes:
 
 def parse_regexwhere(text: bytes) -> tuple[Rewrite, ...]:
     """Raises JobError that shows the place where it makes no sense."""
+    if len(text) > MAX_REGEXWHERE_BYTES:
+        raise JobError(f"RegexWhere has {len(text):,} bytes; at most {MAX_REGEXWHERE_BYTES:,} are possible")
     rewrites: list[Rewrite] = []
     at = 0
     while at < len(text):

@@ -272,7 +272,7 @@ class EntryDecoder:
 
     def _content(self, address: int, content: Buffer) -> Iterator[Piece]:
         """One chunk as it was read from the file."""
-        if self._hashers:
+        if self._hashers and len(content):
             self._unfolded.append(content)
             self._unfolded_bytes += len(content)
             if self._unfolded_bytes >= TASK_BYTES:

@@ -15,6 +15,7 @@ from filed.errors import RemoteProtocolError
 
 BLANK = b"\x01"
 MAX_NAME = 127  # bytes of a Job's unique name
+MAX_TIME = 1 << 40  # epoch seconds; far beyond any clock, and a year of five digits
 DUMMY_KEY = "dummy"  # of a connection that will not need a Storage Daemon
 
 
@@ -115,7 +116,8 @@ class StorageCommand(Command):
 
     def format(self) -> bytes:
         key = f" Authorization={self.key}" if self.key else ""
-        return f"storage address={self.address} port={self.port} ssl={self.ssl}{key}\n".encode()
+        text = f"storage address={self.address} port={self.port} ssl={self.ssl}{key}\n"
+        return text.encode("utf-8", "surrogateescape")
 
 
 @dataclass(frozen=True, slots=True)
@@ -228,7 +230,8 @@ class RestoreObjectCommand(Command):
         if self.end:
             return b"restoreobject end\n"
         numbers = (self.length, self.full_length, self.index, self.type, self.compression, self.file_index)
-        return f"restoreobject JobId={self.job_id} {','.join(map(str, numbers))},{self.plugin}\n".encode()
+        text = f"restoreobject JobId={self.job_id} {','.join(map(str, numbers))},{self.plugin}\n"
+        return text.encode("utf-8", "surrogateescape")
 
 
 @dataclass(frozen=True, slots=True)
@@ -262,7 +265,7 @@ class DotStatusCommand(Command):
     options: str = ""
 
     def format(self) -> bytes:
-        return f".status {self.what} api={self.api} api_opts={self.options}".encode()
+        return f".status {self.what} api={self.api} api_opts={self.options}".encode("utf-8", "surrogateescape")
 
 
 @dataclass(frozen=True, slots=True)
@@ -289,7 +292,7 @@ class SetDebugCommand(Command):
         return (
             f"setdebug={self.level} trace={self.trace} hangup={self.hangup} blowup={self.blowup}"
             f" options={self.options} tags={self.tags}\n"
-        ).encode()
+        ).encode("utf-8", "surrogateescape")
 
 
 @dataclass(frozen=True, slots=True)
@@ -313,10 +316,18 @@ def _int(value: bytes | None) -> int:
     return int(value or b"0")
 
 
+def _below(limit: int, value: bytes | None) -> int:
+    """Raises ValueError for a number that is not."""
+    number = _int(value)
+    if abs(number) >= limit:
+        raise ValueError(number)
+    return number
+
+
 def _level(g: Groups) -> Command:
     word = g["word"].decode()
     if word == "since_utime":
-        return SinceCommand(_int(g["since"]), _text(g["base"]))
+        return SinceCommand(_below(MAX_TIME, g["since"]), _text(g["base"]))
     rest = g["rest"] or b""
     return LevelCommand(word, bool(g["accurate"]), b"rerunning" in rest, b"estimate" in rest)
 
@@ -390,8 +401,8 @@ TABLE: tuple[Row, ...] = (
     _row(b"fileset", rb"(?P<text>fileset.*)", lambda g: FileSetCommand(g["text"])),
     _row(
         b"storage ",
-        rb"storage address=(?P<address>\S{1,255}) port=(?P<port>\d{1,5}) ssl=(?P<ssl>\d)(?: Authorization=(?P<key>\S{1,100}))?",
-        lambda g: StorageCommand(_text(g["address"]), _int(g["port"]), _int(g["ssl"]), _text(g["key"])),
+        rb"storage address=(?P<address>[^\x00-\x20\x7f]{1,255}) port=(?P<port>\d{1,5}) ssl=(?P<ssl>\d)(?: Authorization=(?P<key>\S{1,100}))?",
+        lambda g: StorageCommand(_text(g["address"]), _below(1 << 16, g["port"]), _int(g["ssl"]), _text(g["key"])),
         bad=b"2902 Bad storage\n",
     ),
     _row(b"accurate", rb"accurate files=(?P<files>\d{0,18})", lambda g: AccurateCommand(_int(g["files"]))),

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import os
+import resource
 import select
 import signal
 import socket
@@ -14,6 +15,7 @@ from filed.wire import reply
 from filed.wire.auth import secret_of
 from filed.wire.frame import Signal
 from tests.daemon.calling import Daemon
+from tests.system.program import wait_until
 
 SLEEP = b"RunBeforeJob /bin/sleep\x0160\n"
 
@@ -138,3 +140,38 @@ def test_a_conf_is_tested_without_starting_anything(tmp_path: Path) -> None:
     daemon.conf.write_text("nonsense")
     with pytest.raises(ConfigError):
         check(daemon.conf)
+
+
+def test_who_finds_no_room_is_sent_away_and_the_next_is_served(tmp_path: Path) -> None:
+    with Daemon(tmp_path) as daemon:
+        before = resource.prlimit(daemon.process.pid, resource.RLIMIT_NOFILE)
+        used = len(os.listdir(f"/proc/{daemon.process.pid}/fd"))
+        for spare in (0, 1, 3):
+            resource.prlimit(daemon.process.pid, resource.RLIMIT_NOFILE, (used + spare, before[1]))
+            with socket.create_connection(("127.0.0.1", daemon.port), 10) as stranger:
+                if spare:
+                    daemon.wait_for("is sent away: Too many open files")
+                    assert stranger.recv(1) == b""
+        resource.prlimit(daemon.process.pid, resource.RLIMIT_NOFILE, before)
+        with daemon.call() as talk:
+            talk.name()
+            talk.say(Signal.TERMINATE)
+        assert "internal error" not in daemon.log()
+
+
+def test_the_list_and_the_program_of_a_killed_visit_go_with_it(tmp_path: Path) -> None:
+    with Daemon(tmp_path) as daemon, daemon.call() as talk:
+        talk.name(7)
+        talk.say(b"accurate files=1\n", b"/a\0P0A", Signal.EOD, SLEEP)
+        assert b"run ClientRunBeforeJob" in talk.text()
+        assert list(daemon.work.glob(".filed-accurate-*"))
+        (visit,) = daemon.visits()
+        wait_until(lambda: children(visit))
+        (script,) = children(visit)
+        os.kill(visit, signal.SIGKILL)
+        wait_until(lambda: not list(daemon.work.glob(".filed-accurate-*")))
+        wait_until(lambda: not Path(f"/proc/{script}").exists())
+
+
+def children(pid: int) -> list[int]:
+    return [int(child) for child in Path(f"/proc/{pid}/task/{pid}/children").read_text().split()]

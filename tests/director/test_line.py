@@ -9,7 +9,7 @@ from threading import Thread
 import pytest
 
 from filed.director.connection import DirectorConnection, Greeted
-from filed.director.line import Line
+from filed.director.line import MAX_WAITING, Line
 from filed.errors import JobCanceled
 from filed.transport import Connection
 from filed.wire.frame import Signal, pack_packet, pack_signal
@@ -87,3 +87,8 @@ def test_what_comes_while_a_job_runs_is_not_lost(ends: Ends) -> None:
     ends.director.sendall(pack_packet(JOB % 1))
     assert ends.line.still_there()
     assert type(ends.line.next_event()).__name__ == "JobCommand"
+
+
+def test_a_director_that_talks_on_and_on_while_its_job_runs_is_left(ends: Ends) -> None:
+    ends.director.sendall(pack_packet(JOB % 1) * (MAX_WAITING + 1))
+    assert not ends.line.still_there()

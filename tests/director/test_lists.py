@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from filed.director.lists import AccurateFile
+from filed.director.lists import AccurateFile, remove_lists
 from filed.errors import JobError
 from filed.job.accurate import packets
 
@@ -24,3 +24,13 @@ def test_a_list_is_kept_as_it_came_and_nobody_else_reads_it(tmp_path: Path) -> N
 def test_where_there_is_no_room_the_job_fails(tmp_path: Path) -> None:
     with pytest.raises(JobError, match="cannot be kept"):
         AccurateFile.create(tmp_path / "nowhere")
+
+
+def test_the_list_of_a_process_that_was_killed_goes_and_no_other(tmp_path: Path) -> None:
+    with AccurateFile.create(tmp_path) as mine:
+        mine.append(b"/a\0stat")
+    for name in (".filed-accurate-99-abc", ".filed-accurate-", ".filed-accurate-x-1"):
+        (tmp_path / name).touch()
+    remove_lists(tmp_path, lambda pid: pid == 99)
+    left = {path.name for path in tmp_path.iterdir()}
+    assert left == {mine.path.name, ".filed-accurate-", ".filed-accurate-x-1"}

@@ -63,3 +63,11 @@ def test_a_fileset_of_nonsense_fails_the_job(tmp_path: Path) -> None:
     assert b"FileSet" in fatal
     assert isinstance(end, bytes)
     assert parse_end_job(end).term_code == "E"
+
+
+def test_a_second_list_and_a_second_job_leave_nothing_on_the_disk(tmp_path: Path) -> None:
+    with Visiting(tmp_path) as talk:
+        talk.name(7)
+        talk.say(b"accurate files=1\n", b"/a\0P", Signal.EOD, b"accurate files=1\n", b"/b\0P", Signal.EOD)
+        talk.name(8)
+        assert list(tmp_path.iterdir()) == []

@@ -1,13 +1,19 @@
 from __future__ import annotations
 
+import zlib
 from collections.abc import Callable
 from pathlib import Path
 
+import pytest
+
+from filed.director.restoring import MAX_OBJECTS_BYTES
+from filed.errors import RemoteProtocolError
 from filed.job.description import JobDescription, NetworkRestore, Replace
 from filed.job.outcome import Outcome
 from filed.wire import reply
-from filed.wire.frame import Signal
+from filed.wire.frame import Packet, Signal
 from filed.wire.reply import EndJob
+from filed.wire.restore_object import MAX_OBJECT_BYTES
 from tests.director.visiting import GOOD, STORAGE, OnEvent, Told, Visiting
 
 
@@ -48,3 +54,39 @@ def test_a_restore_has_rounds(tmp_path: Path) -> None:
         {"event": "again", "address": "192.0.2.5", "port": 9103, "key": "TWO"},
         {"event": "done"},
     ]
+
+
+def test_nonsense_between_the_rounds_breaks_the_restore_off(tmp_path: Path) -> None:
+    told = Told()
+
+    def work(_job: JobDescription, on_event: OnEvent, _wanted: Callable[[], bool]) -> Outcome:
+        on_event({"event": "round"}, told)
+        return GOOD
+
+    with Visiting(tmp_path, work) as talk:
+        talk.name(7)
+        talk.say(STORAGE)
+        talk.say(b"restore files=2 replace=w prelinks=0 where=/to\n")
+        talk._sock.sendall(b"\x7f\xff\xff\xff")
+        talk.rest()
+    assert told.events == [{"event": "broken off"}]
+
+
+@pytest.mark.parametrize("packets", [[Signal.EOD], [b"name", Signal.EOD]])
+def test_a_restore_object_cut_short_ends_the_visit(tmp_path: Path, packets: list[Packet]) -> None:
+    with Visiting(tmp_path) as talk:
+        talk.name(7)
+        talk.say(b"restoreobject JobId=1 3,3,0,25,0,1,ex\n", *packets)
+        assert talk.rest()[-1] == EndJob("E", errors=1).format()
+    assert isinstance(talk.error, RemoteProtocolError)
+
+
+def test_restore_objects_do_not_fill_the_memory(tmp_path: Path) -> None:
+    bomb = zlib.compress(bytes(MAX_OBJECT_BYTES))
+    with Visiting(tmp_path) as talk:
+        talk.name(7)
+        for number in range(1, MAX_OBJECTS_BYTES // MAX_OBJECT_BYTES + 2):
+            talk.say(b"restoreobject JobId=1 %d,3,0,25,1,%d,ex\n" % (len(bomb), number), b"name", bomb)
+        said = talk.rest()
+        assert b"restore objects of a Job have more than" in said[0]  # type: ignore[operator]
+        assert said[-1] == EndJob("E", errors=1).format()

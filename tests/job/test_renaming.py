@@ -57,3 +57,11 @@ def test_where_is_absolute_or_nothing() -> None:
     for where in (b"a", b"/a/../b"):
         with pytest.raises(JobError, match="absolute"):
             parse_where(where)
+
+
+def test_a_regexwhere_cannot_make_names_without_end() -> None:
+    names = Renaming(b"", parse_regexwhere(b",".join([b"!x!xxxxxxxxxx!g"] * 40)))
+    with pytest.raises(JobError, match="makes a name of"):
+        names.renamed(Attributes(1, FileType.REGULAR, b"/x", b""))
+    with pytest.raises(JobError, match="at most"):
+        parse_regexwhere(b"!a!" + b"b" * 5000 + b"!")

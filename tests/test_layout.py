@@ -21,6 +21,7 @@ ACROSS = (
     "tests/native_agents/",
     "tests/system_agents/",
     "tests/esesim/",
+    "tests/fuzz/",
 )
 ACROSS_FILES = {"tests/test_layout.py", "tests/test_build.py"}
 

@@ -100,9 +100,10 @@ class Jobs:
     def names(self, ran: Ran) -> set[str]:
         """What this Job has sent, below the service; directories end in a slash."""
         rows = self.place.tree(ran.outcome.jobid).items()
-        return {
-            path.decode().removeprefix(ROOT + "/") for path, row in rows if row.job_id == ran.outcome.jobid
-        } - {"", ROOT}
+        return {path.decode().removeprefix(ROOT + "/") for path, row in rows if row.job_id == ran.outcome.jobid} - {
+            "",
+            ROOT,
+        }
 
     def logs(self, ran: Ran, group: str = FIRST) -> list[str]:
         return sorted(

@@ -79,6 +79,7 @@ class Director:
     maximum_bandwidth_per_job: int = 0
     disabled_commands: tuple[str, ...] = ()
     tls: Tls = NO_TLS
+    place: Place = field(default=Place(""), compare=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -200,6 +201,7 @@ def _director(statement: Statement, warnings: Warnings) -> Director:
         maximum_bandwidth_per_job=block.speed_bytes_s("Maximum Bandwidth Per Job"),
         disabled_commands=_disabled(block),
         tls=read_tls(block, server=True),
+        place=statement.place,
     )
     block.finish()
     if not director.password:
@@ -237,7 +239,7 @@ def _check_names(
     for director in directors:
         if director.console and director.console not in [each.name for each in consoles]:
             text = f'Director "{director.name}" names Console "{director.console}", and there is no such resource'
-            raise daemon.place.error(text)
+            raise director.place.error(text)
 
 
 def _addresses(block: Block) -> tuple[Address, ...]:

@@ -25,7 +25,6 @@ class PkiDigest(StrEnum):
 class Tls:
     """TLS of one side.  The files are paths, "" when not set."""
 
-    authenticate: bool = False
     enable: bool = False
     require: bool = False
     verify_peer: bool = True
@@ -71,9 +70,16 @@ def read_pki(block: Block) -> Pki:
 
 
 def read_tls(block: Block, *, server: bool) -> Tls:
-    """server: the resource is of a peer that connects to us, and may be asked for its certificate."""
+    """server: the resource is of a peer that connects to us, and may be asked for its certificate.
+
+    Raises ConfigError for what is missing; whether the files can be used, only who loads them can tell.
+    """
+    if block.yes("TLS Authenticate"):
+        text = (
+            '"TLS Authenticate" would end TLS behind the authentication, which TLS 1.3 does not survive; remove it here'
+        )
+        raise block.place.error(text + " and in the peer's conf: TLS then protects the whole conversation")
     tls = Tls(
-        authenticate=block.yes("TLS Authenticate"),
         enable=block.yes("TLS Enable"),
         require=block.yes("TLS Require"),
         verify_peer=block.yes("TLS Verify Peer", default=True) if server else True,
@@ -84,6 +90,17 @@ def read_tls(block: Block, *, server: bool) -> Tls:
         dh_file=block.path("TLS DH File") if server else "",
         allowed_cns=block.strings("TLS Allowed CN") if server else (),
     )
-    if tls.enable and server and not (tls.certificate and tls.key):
-        raise block.place.error('"TLS Enable" needs a "TLS Certificate" and a "TLS Key" here')
+    if tls.enable or tls.require:
+        _check_files(block, tls, server=server)
     return tls
+
+
+def _check_files(block: Block, tls: Tls, *, server: bool) -> None:
+    wanted = "TLS Require" if tls.require else "TLS Enable"
+    if server and not (tls.certificate and tls.key):
+        raise block.place.error(f'"{wanted}" needs a "TLS Certificate" and a "TLS Key" here')
+    if tls.verify_peer and not (tls.ca_certificate_file or tls.ca_certificate_dir):
+        text = (
+            f'"{wanted}" needs a "TLS CA Certificate File" or a "TLS CA Certificate Dir" to know good certificates by'
+        )
+        raise block.place.error(text + ('; or say "TLS Verify Peer = no"' if server else ""))

@@ -23,6 +23,7 @@ from typing import Any
 from filed.agents.pulse import Pulse
 from filed.agents.scan import examine
 from filed.config import FileDaemonConf, read_filedaemon_conf
+from filed.daemon.certificates import check_certificates
 from filed.daemon.listener import listen
 from filed.daemon.notify import notify
 from filed.daemon.registry import EndedJobs, Visit, state_path
@@ -62,6 +63,7 @@ class Service:
         self._path = path
         self._conf = read_filedaemon_conf(path)
         self._agents = load_agents(self._conf)
+        check_certificates(self._conf)
         self._started = time.time()
         daemon = self._conf.file_daemon
         self._listeners = listen(daemon.addresses)
@@ -150,6 +152,7 @@ class Service:
         notify("RELOADING=1")
         try:
             conf = read_filedaemon_conf(self._path)
+            check_certificates(conf)
             self._agents = load_agents(conf)
             self._conf = conf
             log.info("%s was read again", self._path)
@@ -323,8 +326,9 @@ class Service:
 
 
 def check(path: Path) -> tuple[str, ...]:
-    """What `-t` looks at: the conf, the agents and the keys. Returns warnings; raises FiledError for what is wrong."""
+    """What `-t` looks at: the conf, the agents, certificates and keys. Returns warnings; raises FiledError for what is wrong."""
     conf = read_filedaemon_conf(path)
     load_agents(conf)
+    check_certificates(conf)
     load_keys(keys_of(conf.file_daemon))
     return conf.warnings

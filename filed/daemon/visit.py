@@ -159,8 +159,17 @@ def _visit(sock: socket.socket, caller: str, conf: FileDaemonConf, agents: tuple
         encrypted = connection.start_tls(server_context(wanted), server=True)
         check_name(encrypted, wanted, f'Director "{begins.director.name}"')
 
-    connection = Connection(sock, f"a Director at {caller}", doorbell=daemon.bell)
-    line = Line(connection, core, start_tls, lambda: daemon.ending is not Ending.NO)
+    heartbeat_s = file_daemon.heartbeat_interval_s
+    compress = file_daemon.comm_compression and VERSION_9.protocol.line_compression
+    connection = Connection(sock, f"a Director at {caller}", doorbell=daemon.bell, keepalive_s=heartbeat_s)
+    line = Line(
+        connection,
+        core,
+        start_tls,
+        lambda: daemon.ending is not Ending.NO,
+        compress=compress,
+        heartbeat_s=heartbeat_s,
+    )
     facts = Facts(
         file_daemon.name,
         VERSION_9,
@@ -174,6 +183,8 @@ def _visit(sock: socket.socket, caller: str, conf: FileDaemonConf, agents: tuple
             file_daemon.tls,
             file_daemon.source_address,
             float(file_daemon.sd_connect_timeout_s),
+            compress,
+            heartbeat_s,
         ),
         keys_of(file_daemon),
         agents,

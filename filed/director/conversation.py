@@ -166,21 +166,32 @@ class Conversation:
 
     def do(self, job: JobDescription, on_round: Callable[[Teller], None] | None = None) -> None:
         """Have a Job run, and tell why it is not good. on_round: called after each round of a restore."""
-        self.outcome = outcome = self.run(job, on_round)
+
+        def wanted() -> bool:
+            self.line.beat()
+            return self.wanted()
+
+        self.outcome = outcome = self._run(job, on_round, wanted)
         if not outcome.status.good and outcome.text:
             kind = MessageType.INFO if outcome.status is JobStatus.CANCELED else MessageType.FATAL
             if outcome.status is JobStatus.ERROR:
                 kind = MessageType.ERROR
             self.say(kind, outcome.text)
 
-    def run(self, job: JobDescription, on_round: Callable[[Teller], None] | None = None) -> Outcome:
+    def run(self, job: JobDescription) -> Outcome:
+        """Have a Job run that is only a question."""
+        return self._run(job, None, self.wanted)
+
+    def _run(
+        self, job: JobDescription, on_round: Callable[[Teller], None] | None, wanted: Callable[[], bool]
+    ) -> Outcome:
         def on_event(event: JobEvent, teller: Teller) -> None:
             if event["event"] == "round" and on_round is not None:
                 on_round(teller)
             else:
                 self._pass_on(event)
 
-        return self.house.run(job, on_event, self.wanted)
+        return self.house.run(job, on_event, wanted)
 
     def wanted(self) -> bool:
         """Whether somebody still wants the Job."""

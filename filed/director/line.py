@@ -6,13 +6,15 @@ brought to its proper end.
 
 from __future__ import annotations
 
+import time
 from collections import deque
 from collections.abc import Callable
 
-from filed.director.connection import DirectorConnection, Event, Left, TlsBegins
+from filed.director.connection import DirectorConnection, Event, Greeted, Left, TlsBegins
 from filed.errors import ConnectionLost, FiledError, JobCanceled, RemoteProtocolError
 from filed.transport import Connection
 from filed.wire.frame import Packet, Signal
+from filed.wire.version import DIRECTOR_EXPANDS_FROM
 
 GREETING_TIMEOUT_S = 60.0  # to say who it is; a stranger gets no more of our time
 MAX_WAITING = 100  # events of a Director that talks while its Job runs; it has no business to
@@ -20,7 +22,10 @@ START_TLS = Callable[[Connection, TlsBegins], None]
 
 
 class Line:
-    """One Director's connection. asked_to_end: notes the doorbell and says whether it has rung."""
+    """One Director's connection. asked_to_end: notes the doorbell and says whether it has rung.
+
+    compress: what we say, if the Director can take it.  heartbeat_s: see `beat`; 0 for never.
+    """
 
     def __init__(
         self,
@@ -28,8 +33,14 @@ class Line:
         core: DirectorConnection,
         start_tls: START_TLS,
         asked_to_end: Callable[[], bool],
+        *,
+        compress: bool = False,
+        heartbeat_s: float = 0.0,
+        clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self._connection, self._core = connection, core
+        self._compress, self._heartbeat_s, self._clock = compress, heartbeat_s, clock
+        self._spoke = clock()
         self._start_tls, self._asked_to_end = start_tls, asked_to_end
         self._events: deque[Event] = deque()
         self.gone = False
@@ -43,6 +54,8 @@ class Line:
             event = self._core.tls_is_up()
             self.flush()
         self._connection.read_ahead = True
+        if isinstance(event, Greeted):
+            self._connection.compress = self._compress and event.version >= DIRECTOR_EXPANDS_FROM
         return event
 
     def next_event(self, timeout_s: float | None = None) -> Event:
@@ -74,6 +87,7 @@ class Line:
             except ConnectionLost:
                 self.gone = True
             else:
+                self._spoke = self._clock()
                 return
 
     def still_there(self) -> bool:
@@ -89,6 +103,11 @@ class Line:
             except FiledError:
                 self.gone = True
         return not self.gone
+
+    def beat(self) -> None:
+        """A sign of life, when we were silent for the interval. Only where the Director waits for the end of a Job."""
+        if self._heartbeat_s and self._clock() - self._spoke >= self._heartbeat_s:
+            self.send(Signal.HEARTBEAT)
 
     def close(self, *, politely: bool) -> None:
         """politely: TERMINATE, unless the Director said so first."""

@@ -129,6 +129,8 @@ class Session:
             self._job_bytes(totals),
             totals.errors,
             encrypt=int(keys is not None and keys.encrypt),
+            comm_bytes=totals.comm_bytes,
+            compressed_comm_bytes=totals.compressed_comm_bytes,
         )
 
     def _job_bytes(self, totals: Totals) -> int:

@@ -121,7 +121,10 @@ class DirectorJob:
 
 @dataclass(frozen=True, slots=True)
 class StorageDaemon:
-    """Where a Storage Daemon listens, and the key that it knows us by. tls, source: of our own conf."""
+    """Where a Storage Daemon listens, and the key that it knows us by. The rest is of our own conf.
+
+    compress: lines that we send.  keepalive_s: see transport.Connection.
+    """
 
     address: str
     port: int
@@ -129,6 +132,8 @@ class StorageDaemon:
     tls: Tls = NO_TLS
     source: str = ""
     connect_timeout_s: float = 1800.0
+    compress: bool = False
+    keepalive_s: int = 0
 
 
 @dataclass(frozen=True, slots=True)

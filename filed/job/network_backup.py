@@ -24,7 +24,7 @@ from filed.job.sealed import Found, Sealed
 from filed.job.selection_of import selection_of
 from filed.job.send import Sending
 from filed.job.sink import JobSink
-from filed.job.storage_daemon import reach, session_of
+from filed.job.storage_daemon import count_lines, reach, session_of
 from filed.job.workplace import Workplace
 from filed.pipeline import RecordQueue, Workers
 from filed.storage import JobTotals as SessionTotals
@@ -63,7 +63,8 @@ def _save(job: NetworkBackup, place: Workplace, catalog: Catalog) -> None:
     with ExitStack() as stack:
         instances = agents.instances(place, job.agents, expanded(job.fileset), stack)
         selection = selection_of(job.changes, job.who.work, stack)
-        written = DaemonAppendSession(reach(place, job.storage, job.who), session_of(job.who))
+        connection = reach(place, job.storage, job.who)
+        written = DaemonAppendSession(connection, session_of(job.who))
         stack.callback(written.abandon)  # does nothing once it is finished
         workers = stack.enter_context(Workers())
         links = stack.enter_context(HardLinks(job.who.work))
@@ -84,6 +85,7 @@ def _save(job: NetworkBackup, place: Workplace, catalog: Catalog) -> None:
         place.check_canceled()
         totals = place.totals
         written.finish(SessionTotals(totals.files + totals.deleted, totals.job_bytes, totals.errors))
+        count_lines(place, connection)
         states = [state for instance in instances if (state := instance.pending_state) is not None]
         if states:
             who = job.who

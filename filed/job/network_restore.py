@@ -19,7 +19,7 @@ from filed.job.network_backup import states_path
 from filed.job.outcome import JobStatus, Outcome
 from filed.job.receive import Receiving
 from filed.job.renaming import Renaming, parse_regexwhere, parse_where
-from filed.job.storage_daemon import reach, session_of
+from filed.job.storage_daemon import count_lines, reach, session_of
 from filed.job.workplace import Workplace
 from filed.pipeline import Decoder, Workers
 from filed.storage.daemon_read import DaemonReadSession
@@ -51,7 +51,8 @@ def network_restore(job: NetworkRestore, place: Workplace) -> Outcome:
 
 def _round(job: NetworkRestore, place: Workplace, storage: StorageDaemon, receiving: Receiving) -> None:
     """All records of one read session. Those of several Jobs follow each other."""
-    read = DaemonReadSession(reach(place, storage, job.who), session_of(job.who))
+    connection = reach(place, storage, job.who)
+    read = DaemonReadSession(connection, session_of(job.who))
     try:
         session = Session(-1, -1)
         for record in read.records():
@@ -62,6 +63,7 @@ def _round(job: NetworkRestore, place: Workplace, storage: StorageDaemon, receiv
             place.check_canceled()
         receiving.end()
         read.finish()
+        count_lines(place, connection)
     finally:
         read.abandon()
 

@@ -59,6 +59,8 @@ class Totals:
     skipped: int = 0
     errors: int = 0  # counted errors: one entry or one stream each
     warnings: int = 0
+    comm_bytes: int = 0  # said to Storage Daemons
+    compressed_comm_bytes: int = 0  # the same as it went over the line
 
 
 @dataclass(frozen=True, slots=True)

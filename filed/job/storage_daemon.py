@@ -10,7 +10,7 @@ from filed.errors import ConnectionLost
 from filed.job.description import DirectorJob, StorageDaemon
 from filed.job.workplace import Workplace
 from filed.storage.daemon_session import StorageAddress, open_storage
-from filed.transport import Bandwidth, Connection
+from filed.transport import CONNECT_TIMEOUT_S, Bandwidth, Connection
 from filed.volume import Session
 
 AGAIN_AFTER_S: Final = 10.0
@@ -27,18 +27,27 @@ def reach(place: Workplace, storage: StorageDaemon, who: DirectorJob) -> Connect
         who.client.encode("utf-8", "surrogateescape"),
         storage.tls,
         source=storage.source,
+        compress=storage.compress,
+        keepalive_s=storage.keepalive_s,
     )
     bandwidth = Bandwidth(lambda: place.pulse.bandwidth, time.monotonic)
     until = time.monotonic() + storage.connect_timeout_s
     while True:
         try:
-            return open_storage(address, doorbell=place.bell, bandwidth=bandwidth)
+            patience_s = min(CONNECT_TIMEOUT_S, max(until - time.monotonic(), AGAIN_AFTER_S))
+            return open_storage(address, doorbell=place.bell, bandwidth=bandwidth, timeout_s=patience_s)
         except ConnectionLost as error:
             if time.monotonic() + AGAIN_AFTER_S > until:
                 raise
             place.warn_once(f"{error}; tried again every {AGAIN_AFTER_S:.0f} s")
         select.select([place.bell], [], [], AGAIN_AFTER_S)
         place.check_canceled()
+
+
+def count_lines(place: Workplace, connection: Connection) -> None:
+    """What was said to a Storage Daemon that is done with, for the Director's report."""
+    place.totals.comm_bytes += connection.sent_bytes + connection.saved_bytes
+    place.totals.compressed_comm_bytes += connection.sent_bytes
 
 
 def session_of(who: DirectorJob) -> Session:

@@ -14,6 +14,7 @@ from typing import Final
 from filed.config.keys import NO_TLS, Tls
 from filed.errors import AuthenticationError, ConnectionLost, RemoteProtocolError, VolumeError
 from filed.transport import (
+    CONNECT_TIMEOUT_S,
     DIALOGUE_TIMEOUT_S,
     Bandwidth,
     Connection,
@@ -35,7 +36,7 @@ from filed.wire.storage import (
     StorageCapabilities,
     parse_reply,
 )
-from filed.wire.version import V9_6_7, FileDaemonVersion
+from filed.wire.version import STORAGE_EXPANDS_FROM, V9_6_7, FileDaemonVersion
 
 STALL_S: Final = 6 * 24 * 3600.0
 """A Storage Daemon may be silent, and take nothing, until a person has mounted a Volume: a long week-end and more."""
@@ -46,7 +47,7 @@ class StorageAddress:
     """Where a Director sends a Job's records, and what lets us in.
 
     job: its unique name. key: as the Director gave it. session: VolSessionId and VolSessionTime of the Job.
-    client: our name.
+    client: our name. compress: what we send, if the Storage Daemon can take it. keepalive_s: see transport.Connection.
     """
 
     host: str
@@ -58,6 +59,8 @@ class StorageAddress:
     tls: Tls = NO_TLS
     version: FileDaemonVersion = V9_6_7
     source: str = ""
+    compress: bool = False
+    keepalive_s: int = 0
 
     @property
     def peer(self) -> str:
@@ -69,12 +72,13 @@ def open_storage(
     *,
     doorbell: int | None = None,
     bandwidth: Bandwidth | None = None,
-    compress: bool = False,
+    timeout_s: float = CONNECT_TIMEOUT_S,
     clock: Callable[[], float] = time.monotonic,
 ) -> Connection:
     """A connection on which a session can be asked for. One attempt.
 
     doorbell: readable when the Job is canceled. bandwidth: what limits the Job, None for nothing.
+    timeout_s: for the connection alone.
     Raises ConnectionLost, AuthenticationError, RemoteProtocolError, ConfigError (certificates), JobCanceled.
     """
     sock = connect(
@@ -83,9 +87,12 @@ def open_storage(
         "Storage Daemon",
         doorbell=doorbell,
         source=address.source,
+        timeout_s=timeout_s,
         clock=clock,
     )
-    connection = Connection(sock, address.peer, doorbell=doorbell, bandwidth=bandwidth, compress=compress, clock=clock)
+    connection = Connection(
+        sock, address.peer, doorbell=doorbell, bandwidth=bandwidth, keepalive_s=address.keepalive_s, clock=clock
+    )
     try:
         greet(connection, address, secrets.randbits(64), int(time.time()))
     except BaseException:
@@ -124,16 +131,19 @@ def _greet(connection: Connection, address: StorageAddress, random: int, now_s: 
             raise AuthenticationError(f"{connection.peer} begins TLS with a shared key, which was not offered")
         _start_tls(connection, address)
         encrypted = True
-        packet = connection.receive_text()
+        packet = _first_in_tls(connection)
     theirs = _prove(connection, address, Challenge.fresh(address.client, random, now_s, need), packet)
     if not encrypted and wants_tls(need, theirs, connection.peer):
         _start_tls(connection, address)
-    connection.phase = "the greeting"
-    packet = connection.receive_text()
+        packet = _first_in_tls(connection)
+    else:
+        connection.phase = "the greeting"
+        packet = connection.receive_text()
     accepted = HelloAccepted.parse(packet)
     if accepted is None:
         raise RemoteProtocolError(f"{connection.peer} did not accept us", packet)
     connection.read_ahead = True
+    connection.compress = address.compress and version.line_compression and accepted.version >= STORAGE_EXPANDS_FROM
     return accepted.version
 
 
@@ -154,6 +164,15 @@ def _prove(connection: Connection, address: StorageAddress, challenge: Challenge
 def _start_tls(connection: Connection, address: StorageAddress) -> None:
     sock = connection.start_tls(client_context(address.tls), server=False)
     check_name(sock, address.tls, connection.peer, address.host)
+
+
+def _first_in_tls(connection: Connection) -> bytes:
+    """The packet behind the handshake. In TLS 1.3 ours is done before the peer has looked at our certificate."""
+    connection.phase = "the greeting"
+    try:
+        return connection.receive_text()
+    except ConnectionLost as error:  # not worth another attempt, either
+        raise AuthenticationError(f"{error}; it may not accept our certificate, or its name") from error
 
 
 def ask(

@@ -1,6 +1,7 @@
 """Sockets, TLS, time and bandwidth. Knows packets, not what they mean."""
 
 from filed.transport.bandwidth import Bandwidth as Bandwidth
+from filed.transport.connect import CONNECT_TIMEOUT_S as CONNECT_TIMEOUT_S
 from filed.transport.connect import connect as connect
 from filed.transport.connection import DIALOGUE_TIMEOUT_S as DIALOGUE_TIMEOUT_S
 from filed.transport.connection import Connection as Connection

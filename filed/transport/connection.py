@@ -24,7 +24,9 @@ DIALOGUE_TIMEOUT_S: Final = 180.0
 """A peer that owes an answer to something simple; the real daemons give a response to a challenge as long."""
 LEAVE_TIMEOUT_S: Final = 2.0
 RECEIVE_BYTES: Final = 262_144
-KEEPALIVE: Final = {"TCP_KEEPIDLE": 60, "TCP_KEEPINTVL": 30, "TCP_KEEPCNT": 5}
+KEEPALIVE_S: Final = 60
+MAX_KEEPALIVE_S: Final = 32_767  # of Linux
+KEEPALIVE: Final = {"TCP_KEEPINTVL": 30, "TCP_KEEPCNT": 5}
 """A machine that is gone without a word is noticed after about three minutes, also where nothing is due for days."""
 _LIMIT_LOOK_S: Final = 0.25  # how soon a changed limit is obeyed
 _SILENT: Final = frozenset({Signal.HEARTBEAT, Signal.HEARTBEAT_RESPONSE, Signal.IS_ALIVE})
@@ -38,6 +40,7 @@ class Connection:
 
     sock: connected; ours from now on. peer: as messages shall call it. doorbell: see Waiting.
     bandwidth: limits both directions together. compress: packets that we send, where it saves something.
+    keepalive_s: how long nothing may pass before the system asks the peer's for a sign of life; 0 for KEEPALIVE_S.
     Every method may raise JobCanceled, and ConnectionLost naming peer and phase; after those only `close` is left.
     """
 
@@ -49,9 +52,10 @@ class Connection:
         doorbell: int | None = None,
         bandwidth: Bandwidth | None = None,
         compress: bool = False,
+        keepalive_s: int = 0,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
-        prepare(sock)
+        prepare(sock, keepalive_s or KEEPALIVE_S)
         self.peer = peer
         self.phase = "the greeting"
         """What goes on, for messages; whoever talks sets it."""
@@ -277,6 +281,9 @@ class Connection:
 
     def close(self) -> None:
         """Let it go, whatever state it is in. Never raises, never waits."""
+        if self._tls is not None:
+            with contextlib.suppress(OSError, ValueError):  # most of all: the other's half has not ended
+                self._tls.unwrap()  # says the end of ours; a peer takes a bare cut for an attack, and logs it
         with contextlib.suppress(OSError, ValueError):
             self._sock.close()
 
@@ -291,8 +298,6 @@ class Connection:
             until = self._clock() + timeout_s
             while self.receive(max(until - self._clock(), 0.0)) not in (last, Signal.TERMINATE):
                 pass
-            if self._tls is not None:
-                self._tls.unwrap()  # says the end of our half, and does not wait for the other's
         self.close()
 
     # -- small things ---------------------------------------------------------------------------------------------
@@ -319,13 +324,13 @@ class Connection:
         return ConnectionLost(self.peer, self.phase, why)
 
 
-def prepare(sock: socket.socket) -> None:
+def prepare(sock: socket.socket, keepalive_s: int = KEEPALIVE_S) -> None:
     """What every socket of ours is: not blocking, without delay for small packets, alive or noticed to be dead."""
     sock.setblocking(False)
     if sock.family in (socket.AF_INET, socket.AF_INET6):
         sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         sock.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
-        for name, value in KEEPALIVE.items():
+        for name, value in {"TCP_KEEPIDLE": min(keepalive_s, MAX_KEEPALIVE_S), **KEEPALIVE}.items():
             if option := getattr(socket, name, None):
                 sock.setsockopt(socket.IPPROTO_TCP, option, value)
 

@@ -25,4 +25,8 @@ class FileDaemonVersion:
 V9_6_7: Final = FileDaemonVersion(214, "9.6.7 (10Dec20)", storage_caps=False, early_tls=False, line_compression=True)
 V15_0_3: Final = FileDaemonVersion(15, "15.0.3 (25Mar24)", storage_caps=True, early_tls=True, line_compression=True)
 
+DIRECTOR_EXPANDS_FROM: Final = 103
+STORAGE_EXPANDS_FROM: Final = 306
+"""The numbers of 9.6.7 in the Hello of a Director and of a Storage Daemon. An older one was never met: it is sent plain lines."""
+
 VERSIONS: Final = {version.number: version for version in (V9_6_7, V15_0_3)}

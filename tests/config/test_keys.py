@@ -49,6 +49,21 @@ def test_tls_is_read_whole_where_peers_connect():
 
 
 def test_tls_without_a_certificate_is_refused_where_peers_connect():
-    with pytest.raises(ConfigError, match='"TLS Enable" needs'):
-        read_tls(block("TLS Enable = yes"), server=True)
-    assert read_tls(block("TLS Enable = yes"), server=False).enable
+    for directive in ("TLS Enable", "TLS Require"):
+        with pytest.raises(ConfigError, match=f'"{directive}" needs a "TLS Certificate"'):
+            read_tls(block(f"{directive} = yes"), server=True)
+    assert read_tls(block("TLS Enable = yes; TLS CA Certificate File = /ca"), server=False).enable
+
+
+def test_tls_without_an_authority_is_refused_unless_nobody_is_checked():
+    text = "TLS Enable = yes; TLS Certificate = /c; TLS Key = /k"
+    with pytest.raises(ConfigError, match=r'"TLS CA Certificate File".*or say "TLS Verify Peer = no"'):
+        read_tls(block(text), server=True)
+    assert not read_tls(block(text + "; TLS Verify Peer = no"), server=True).verify_peer
+    with pytest.raises(ConfigError, match='"TLS Require" needs a "TLS CA Certificate File"'):
+        read_tls(block("TLS Require = yes"), server=False)
+
+
+def test_tls_that_would_end_again_is_refused():
+    with pytest.raises(ConfigError, match='"TLS Authenticate" would end TLS'):
+        read_tls(block("TLS Authenticate = yes"), server=True)

@@ -24,6 +24,7 @@ class Ends:
     director: socket.socket
     bell: int
     rung: list[bool]
+    now: list[float]
 
 
 @pytest.fixture
@@ -38,12 +39,21 @@ def ends() -> Iterator[Ends]:
         return True
 
     core = DirectorConnection("a-fd", {DIRECTOR.name: DIRECTOR}, VERSION_9, 4711, 1795428868)
-    line = Line(Connection(far, "a Director", doorbell=bell), core, lambda _connection, _begins: None, note)
+    now = [0.0]
+    line = Line(
+        Connection(far, "a Director", doorbell=bell),
+        core,
+        lambda _connection, _begins: None,
+        note,
+        compress=True,
+        heartbeat_s=10,
+        clock=lambda: now[0],
+    )
     greeting = Thread(target=Dialogue(near).greet)
     greeting.start()
     assert isinstance(line.greet(), Greeted)
     greeting.join()
-    yield Ends(line, near, ring, rung)
+    yield Ends(line, near, ring, rung, now)
     near.close()
     line.close(politely=False)
     os.close(bell)
@@ -92,3 +102,20 @@ def test_what_comes_while_a_job_runs_is_not_lost(ends: Ends) -> None:
 def test_a_director_that_talks_on_and_on_while_its_job_runs_is_left(ends: Ends) -> None:
     ends.director.sendall(pack_packet(JOB % 1) * (MAX_WAITING + 1))
     assert not ends.line.still_there()
+
+
+def test_silence_is_broken_by_a_heartbeat_each_interval(ends: Ends) -> None:
+    ends.now[0] = 9.9
+    ends.line.beat()
+    ends.line.send(b"something")
+    ends.now[0] = 19.8
+    ends.line.beat()
+    ends.now[0] = 19.9
+    ends.line.beat()
+    ends.line.beat()
+    assert ends.director.recv(1000) == pack_packet(b"something") + pack_signal(Signal.HEARTBEAT)
+
+
+def test_what_is_said_after_the_greeting_is_compressed(ends: Ends) -> None:
+    ends.line.send(b"again and again " * 10)
+    assert ends.director.recv(1000) == pack_packet(b"again and again " * 10, compress=True)

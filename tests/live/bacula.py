@@ -61,6 +61,7 @@ class Bacula:
         self.ports: dict[str, int] = {}
         while len(set(self.ports.values())) < len(_PROGRAMS):
             self.ports = {name: free_port() for name in _PROGRAMS}
+        self._programs = dict(_PROGRAMS)
         self._running: dict[str, subprocess.Popen[bytes]] = {}
 
     def __enter__(self) -> Self:
@@ -91,11 +92,50 @@ class Bacula:
         `Common` with all of these, and a Job `Restore`.
         """
         self.conf("sd").write_text(self._sd(device))
-        self.conf("fd").write_text(self._fd(client))
+        self.write_fd(client)
         self.conf("dir").write_text(self._dir(file_sets, jobs, pool, director))
         self.conf("console").write_text(
             f"Director {{ Name = {self.director}; DIRport = {self.ports['dir']}; Address = 127.0.0.1;"
             f' Password = "{self.password}" }}\n'
+        )
+
+    def write_fd(self, client: str = "", of_director: str = "") -> None:
+        """The File Daemon's conf alone. Directives: of its FileDaemon resource, of its Director resource."""
+        self.conf("fd").write_text(self._fd(client, of_director))
+
+    def client_resource(self, name: str, directives: str = "", port: int = 0) -> str:
+        """One more name that the Director has for the File Daemon: a Client resource, for its conf."""
+        return (
+            f"Client {{\n  Name = {name}\n  Address = 127.0.0.1\n  FDPort = {port or self.ports['fd']}\n"
+            f'  Password = "{self.password}"\n  Catalog = Catalog\n  AutoPrune = no\n  Maximum Concurrent Jobs = 20\n{directives}\n}}\n'
+        )
+
+    def add_storage(self, name: str, directives: str = "", *, of_director: str = "", to_it: str = "") -> str:
+        """The conf of one more Storage Daemon, `start`ed by that name, with Volumes of its own. Behind `write_confs`.
+
+        The arguments are directives: of its Storage resource, of its Director resource, and of the Storage resource that the
+        Director needs for it, which is returned.
+        """
+        self.ports[name] = free_port()
+        self._programs[name] = _PROGRAMS["sd"]
+        volumes = self.root / f"volumes-{name}"
+        volumes.mkdir()
+        text = self.conf("sd").read_text()
+        for old, new in (
+            (f"SDPort = {self.ports['sd']}", f"SDPort = {self.ports[name]}\n{directives}"),
+            (
+                f'Name = {self.director}; Password = "{self.password}"',
+                f'Name = {self.director}; Password = "{self.password}"\n{of_director}\n',
+            ),
+            (str(self.volumes), str(volumes)),
+            (f"Media Type = {MEDIA_TYPE}", f"Media Type = {name}"),
+        ):
+            assert text.count(old) == 1
+            text = text.replace(old, new)
+        self.conf(name).write_text(text)
+        return (
+            f"Storage {{\n  Name = {name}\n  Address = 127.0.0.1\n  SDPort = {self.ports[name]}\n"
+            f'  Password = "{self.password}"\n  Device = {DEVICE}\n  Media Type = {name}\n{to_it}\n}}\n'
         )
 
     def _common(self, name: str, port: str) -> str:
@@ -117,10 +157,11 @@ class Bacula:
             f"  AlwaysOpen = no\n  Maximum Concurrent Jobs = 5\n{device}\n}}\n{self._messages(director=False)}"
         )
 
-    def _fd(self, client: str) -> str:
+    def _fd(self, client: str, of_director: str) -> str:
         return (
             f"FileDaemon {{\n{self._common(self.client, 'FDPort')}  FDAddress = 127.0.0.1\n{client}\n}}\n"
-            f'Director {{ Name = {self.director}; Password = "{self.password}" }}\n{self._messages(director=False)}'
+            f'Director {{ Name = {self.director}; Password = "{self.password}"\n{of_director}\n}}\n'
+            f"{self._messages(director=False)}"
         )
 
     def _dir(self, file_sets: str, jobs: str, pool: str, director: str) -> str:
@@ -128,8 +169,7 @@ class Bacula:
             f"Director {{\n{self._common(self.director, 'DirPort')}  DirAddress = 127.0.0.1\n"
             f'  QueryFile = "/dev/null"\n  Password = "{self.password}"\n  Messages = Standard\n{director}\n}}\n'
             f'Catalog {{ Name = Catalog; dbname = "{CATALOG_NAME}"; dbuser = ""; dbpassword = "" }}\n'
-            f"Client {{\n  Name = {self.client}\n  Address = 127.0.0.1\n  FDPort = {self.ports['fd']}\n"
-            f'  Password = "{self.password}"\n  Catalog = Catalog\n  AutoPrune = no\n}}\n'
+            f"{self.client_resource(self.client)}"
             f"Storage {{\n  Name = Disk\n  Address = 127.0.0.1\n  SDPort = {self.ports['sd']}\n"
             f'  Password = "{self.password}"\n  Device = {DEVICE}\n  Media Type = {MEDIA_TYPE}\n'
             f"  Maximum Concurrent Jobs = 5\n}}\n"
@@ -157,7 +197,7 @@ class Bacula:
         """Start daemons in the foreground as children of ours, and wait until each listens."""
         for name in names:
             log = (self.root / f"{name}.log").open("ab")
-            command = [_program(_PROGRAMS[name]), "-f", "-c", str(self.conf(name))]
+            command = [_program(self._programs[name]), "-f", "-c", str(self.conf(name))]
             with log:
                 self._running[name] = subprocess.Popen(command, stdout=log, stderr=log, stdin=subprocess.DEVNULL)
         for name in names:
@@ -189,7 +229,7 @@ class Bacula:
             else:
                 return
         log = (self.root / f"{name}.log").read_text(errors="replace")
-        raise AssertionError(f"{_PROGRAMS[name]} did not start: {log}")
+        raise AssertionError(f"{self._programs[name]} did not start: {log}")
 
     def console(self, *commands: str) -> str:
         """What bconsole says to these commands."""

@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import re
 import shutil
-import sqlite3
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -14,6 +13,7 @@ import pytest
 
 from tests.live.bacula import TIMEOUT_S, Bacula
 from tests.live.filed_daemon import FiledDaemon
+from tests.live.jobs import files_of, restored, saved, shown, status_of
 
 pytestmark = [
     pytest.mark.live,
@@ -56,59 +56,6 @@ def bacula(tmp_path: Path, tree: Path) -> Iterator[Bacula]:
         made.make_catalog()
         made.start("sd", "dir")
         yield made
-
-
-def shown(top: Path) -> dict[bytes, tuple[object, ...]]:
-    """Everything below a directory that a restore has to bring back."""
-    found: dict[bytes, tuple[object, ...]] = {}
-    for path in (top, *top.rglob("*")):
-        about = path.lstat()
-        content = os.readlink(path) if path.is_symlink() else path.read_bytes() if path.is_file() else b""
-        mtime = 0 if path.is_symlink() else int(about.st_mtime)
-        name = os.fsencode(path.relative_to(top))
-        found[name] = (about.st_mode, about.st_uid, about.st_nlink if path.is_file() else 0, mtime, content)
-    return found
-
-
-def saved(bacula: Bacula, job: str, level: str = "Full") -> int:
-    """Run a backup to its good end. Returns its JobId."""
-    said = bacula.console(f"run job={job} level={level} yes", "wait")
-    found = re.search(r"JobId=(\d+)", said)
-    assert found is not None, said
-    assert status_of(bacula, int(found[1])) == "T", bacula.messages()
-    return int(found[1])
-
-
-def status_of(bacula: Bacula, job_id: int) -> str:
-    return str(rows(bacula, f"SELECT JobStatus FROM Job WHERE JobId = {job_id}")[0][0])
-
-
-def rows(bacula: Bacula, query: str) -> list[tuple[object, ...]]:
-    catalog = sqlite3.connect(bacula.work / "catalog.db", timeout=20)
-    catalog.text_factory = os.fsdecode
-    try:
-        return catalog.execute(query).fetchall()
-    finally:
-        catalog.close()
-
-
-def files_of(bacula: Bacula, job_id: int) -> set[tuple[object, ...]]:
-    """(name, whether it is marked as deleted, digest)"""
-    query = (
-        "SELECT Path.Path || Filename.Name, File.FileIndex <= 0, File.MD5 FROM File JOIN Path USING (PathId)"
-        f" JOIN Filename USING (FilenameId) WHERE JobId = {job_id}"
-    )
-    return set(rows(bacula, query))
-
-
-def restored(bacula: Bacula, job_ids: str, tree: Path, *more: str) -> Path:
-    """Restore Jobs to the usual place, empty before. Returns where the tree is."""
-    where = bacula.root / "restored"
-    shutil.rmtree(where, ignore_errors=True)
-    bacula.console(f"restore client={bacula.client} jobid={job_ids} all done yes {' '.join(more)}", "wait")
-    (last,) = rows(bacula, "SELECT JobStatus FROM Job WHERE Type = 'R' ORDER BY JobId DESC LIMIT 1")
-    assert last == ("T",), bacula.messages()
-    return where / tree.relative_to("/")
 
 
 @pytest.mark.parametrize("job", OPTIONS)

@@ -161,3 +161,16 @@ def test_packets_in_any_order_end_in_an_error_that_names_the_storage_daemon(
         with pytest.raises((AuthenticationError, ConnectionLost, RemoteProtocolError), match="sd:9103"):
             greet(connection, address_of(conversation, version=version), *numbers_of(conversation))
         connection.close()
+
+
+@pytest.mark.parametrize(("asked", "theirs", "does"), [(True, 306, True), (False, 306, False), (True, 305, False)])
+def test_lines_are_compressed_for_a_storage_daemon_that_is_known_to_take_them(
+    asked: object, theirs: int, does: object
+) -> None:
+    conversation = transcript("append")
+    lines = [*conversation.lines[: GREETING - 1], (False, b"3000 OK Hello %d\n" % theirs)]
+    with Player(lines) as player:
+        connection = Connection(player.near, "Storage Daemon at sd:9103")
+        assert greet(connection, address_of(conversation, compress=asked), *numbers_of(conversation)) == theirs
+        assert connection.compress is does
+        connection.close()

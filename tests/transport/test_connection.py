@@ -225,3 +225,13 @@ def test_a_socket_of_the_network_sends_small_packets_at_once() -> None:
         assert sock.getsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY)
         assert sock.getsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE)
         sock.close()
+
+
+@pytest.mark.parametrize(("asked", "seconds"), [(0, 60), (7, 7), (1_000_000, 32_767)])
+def test_the_system_asks_a_silent_peer_for_a_sign_of_life(asked: int, seconds: int) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        near = socket.create_connection(server.getsockname())
+        Connection(near, "a Storage Daemon", keepalive_s=asked)
+        with near:
+            assert near.getsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE) == 1
+            assert near.getsockopt(socket.IPPROTO_TCP, socket.TCP_KEEPIDLE) == seconds

@@ -227,3 +227,13 @@ def test_files_that_cannot_be_used_are_named(authority: Authority, tmp_path: Pat
 )
 def test_a_wildcard_covers_one_label_of_a_domain(name: str, address: str) -> None:
     assert not matches(name, address)
+
+
+def test_whoever_closes_says_the_end_of_tls(authority: Authority) -> None:
+    both = Both()
+    server, client = both.begin(authority.tls("a-fd"), authority.tls("a-dir"))
+    assert client is not None
+    both.client.close()
+    server.setblocking(True)
+    assert server.recv(1) == b""  # the end of TLS; a bare cut is an SSLEOFError
+    both.server.close()

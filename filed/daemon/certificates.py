@@ -1,0 +1,24 @@
+"""Whether the certificates of a conf can be used: looked at when the daemon starts, and not when the first Director calls.
+
+They are loaded again for each conversation, so that renewed ones need no restart.
+"""
+
+from __future__ import annotations
+
+from filed.config import FileDaemonConf
+from filed.errors import ConfigError
+from filed.transport import client_context, server_context, tls_need
+from filed.wire.auth import TlsNeed
+
+
+def check_certificates(conf: FileDaemonConf) -> None:
+    """Raises ConfigError naming resource, directive and file of the first that cannot be used."""
+    daemon = conf.file_daemon
+    loaded = [(f'FileDaemon "{daemon.name}"', daemon.place, daemon.tls, client_context)]
+    loaded += [(f'Director "{each.name}"', each.place, each.tls, server_context) for each in conf.directors]
+    for resource, place, tls, load in loaded:
+        if tls_need(tls) is not TlsNeed.NONE:
+            try:
+                load(tls)
+            except ConfigError as error:
+                raise place.error(f"{resource}: {error.text}") from error

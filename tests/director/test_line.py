@@ -105,12 +105,12 @@ def test_a_director_that_talks_on_and_on_while_its_job_runs_is_left(ends: Ends) 
 
 
 def test_silence_is_broken_by_a_heartbeat_each_interval(ends: Ends) -> None:
-    ends.now[0] = 9.9
+    ends.now[0] = 9.0
     ends.line.beat()
     ends.line.send(b"something")
-    ends.now[0] = 19.8
+    ends.now[0] = 18.0
     ends.line.beat()
-    ends.now[0] = 19.9
+    ends.now[0] = 19.0
     ends.line.beat()
     ends.line.beat()
     assert ends.director.recv(1000) == pack_packet(b"something") + pack_signal(Signal.HEARTBEAT)

@@ -31,7 +31,7 @@ bench: $(VENV)/.ready peers agents ## minutes; prints the tables of docs/benchma
 	$(BIN)/python tests/bench/compare.py
 
 clean:
-	rm -rf build dist filed.egg-info filed/_agents filed/_sdk .mypy_cache .ruff_cache .pytest_cache .hypothesis
+	rm -rf build dist filed.egg-info filed/_agents filed/_native filed/_sdk .mypy_cache .ruff_cache .pytest_cache .hypothesis
 
 peers:                                 # asks only for what is not there
 	tools/install-peers

@@ -1,10 +1,10 @@
 """The only build: compiles the agents, and gives the package its copy of the ABI headers.
 
-    python build.py                 agents -> filed/_agents/<name>.so, abi/*.h -> filed/_sdk/
+    python build.py                 agents -> filed/_agents/<name>.so, native_host/ -> filed/_native/, abi/*.h -> filed/_sdk/
     python build.py --sanitize      agents with address and undefined-behaviour sanitizers -> build/sanitized/
     python build.py filesystem      only the agents named
 
-An agent is a directory native_agents/<name>/. Its agent.toml, which may be missing, says how to compile it:
+An agent is a directory native_agents/<name>/, and native_host/<name>/ is a library of the host's own. Its agent.toml, which may be missing, says how to compile it:
 
     sources = ["*.c", "*.cc"]       # globs below the directory; this is the default
     libs = []                       # linked with -l on this machine
@@ -114,9 +114,9 @@ def read_agent(directory: Path) -> Agent:
     )
 
 
-def agents(root: Path, only: Sequence[str] = ()) -> list[Agent]:
+def agents(root: Path, only: Sequence[str] = (), below: str = "native_agents") -> list[Agent]:
     """Every agent below native_agents/, or those named. Raises BuildError for a name that is not there."""
-    directories = {path.name: path for path in (root / "native_agents").glob("*") if path.is_dir()}
+    directories = {path.name: path for path in (root / below).glob("*") if path.is_dir()}
     # Headers alone are an interface, before the agent that speaks it.
     directories = {name: path for name, path in directories.items() if any(f.suffix != ".h" for f in path.iterdir())}
     for name in only:
@@ -211,6 +211,8 @@ def build(root: Path = ROOT, only: Sequence[str] = (), *, sanitize: bool = False
     output.mkdir(parents=True, exist_ok=True)
     keep_others_out(output)
     if not sanitize:
+        for library in agents(root, below="native_host"):
+            compile_agent(root, library, native(), root / "filed" / "_native")
         copy_headers(root, root / "filed" / "_sdk")
     return libraries
 

@@ -40,7 +40,7 @@ class PlatformDistribution(Distribution):
 
 
 # They hold no Python, so setuptools does not find them; and it looks for them before anything is built.
-FILLED_BY_BUILD = ("_agents", "_sdk")
+FILLED_BY_BUILD = ("_agents", "_native", "_sdk")
 for directory in FILLED_BY_BUILD:
     (build.ROOT / "filed" / directory).mkdir(mode=0o755, exist_ok=True)
 

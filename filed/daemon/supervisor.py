@@ -20,18 +20,20 @@ from typing import Self
 
 from filed.agents import agent_id
 from filed.agents.capture import Capture
+from filed.agents.last_words import LastWords
 from filed.agents.pulse import Cancel, Pulse
 from filed.agents.report import describe_exit, describe_hang
 from filed.agents.watchdog import Watchdog
+from filed.daemon.postmortem import write_postmortem
 from filed.errors import RemoteProtocolError
 from filed.job.channel import RECEIVE_BYTES, Event, Receiver, Sender
-from filed.job.description import JobDescription
+from filed.job.description import JobDescription, LocalJob
 from filed.job.outcome import JobStatus, Outcome, Severity, Totals
 from filed.job.process import KILL_AFTER_S, Ends, serve
 
 TICK_S = 0.2
 MAX_PRINTED_LINES = 1000  # of a Job; an agent that prints more is chattering
-LAST_WORDS, LAST_WORDS_S = 3, 1.0  # lines printed so shortly before a crash are repeated in its report
+PRINTED, PRINTED_S = 3, 1.0  # lines printed so shortly before a crash are repeated in its report
 
 OnEvent = Callable[[Event], None]
 
@@ -58,8 +60,10 @@ class JobProcess:
         self._watchdog = Watchdog(self.pulse, agent_timeout_s, time.monotonic(), own)
         self._receiver = Receiver()
         self._capture = Capture()
+        self._last_words = LastWords()
+        self._leave_it_in = description.directory if isinstance(description, LocalJob) else description.who.work
         self._printed = 0
-        self._last_printed: deque[tuple[float, str]] = deque(maxlen=LAST_WORDS)
+        self._last_printed: deque[tuple[float, str]] = deque(maxlen=PRINTED)
         self._outcome: Outcome | None = None  # the last line
         self._sealed: Outcome | None = None  # the Job is good from here on, whatever comes
         self._hang = ""  # why we cancelled it
@@ -69,7 +73,9 @@ class JobProcess:
         bell_read, self._bell = os.pipe()
         self.pid = os.fork()
         if self.pid == 0:
-            serve(description, Ends(theirs, bell_read, self._capture), self.pulse, kill_after_s)  # never returns
+            serve(
+                description, Ends(theirs, bell_read, self._capture, self._last_words), self.pulse, kill_after_s
+            )  # never returns
         with contextlib.suppress(OSError):  # it does so, too; whoever comes first
             os.setpgid(self.pid, self.pid)
         theirs.close()
@@ -87,6 +93,7 @@ class JobProcess:
             self._wait()
         self._sock.close()
         self._capture.close()
+        self._last_words.close()
         os.close(self._process)
         if self._bell >= 0:
             os.close(self._bell)
@@ -171,10 +178,13 @@ class JobProcess:
         now = time.monotonic()
         if self._cancel_at is not None:
             if now - self._cancel_at > self._kill_after_s:
+                if not self._hang:
+                    self._last_words.ask(self.pid)
                 deaf = describe_hang(self.pulse, now - self._cancel_at)
                 self._kill(f"{self._hang}; then it was killed" if self._hang else f"canceled; {deaf} and was killed")
         elif self._watchdog.expired(now):
             self._hang = describe_hang(self.pulse, self._watchdog.silent_s(now))
+            self._last_words.ask(self.pid)
             self.pulse.set_last_words(self._hang)  # so that the catalog will have it as the reason
             self.cancel()
 
@@ -208,9 +218,12 @@ class JobProcess:
                 return self._outcome
             text = f"canceled; {text}"
         now = time.monotonic()
-        last_words = [line for when, line in self._last_printed if now - when < LAST_WORDS_S]
-        if last_words and not self._outcome:
-            text += f"; its last words: {' | '.join(last_words)}"
+        printed = [line for when, line in self._last_printed if now - when < PRINTED_S]
+        found = write_postmortem(self._leave_it_in, self.pid, text, printed, self._last_words.read())
+        if printed and not self._outcome:
+            text += f"; its last words: {' | '.join(printed)}"
+        if found:
+            on_event(_message(Severity.INFO, f"where its code was is in {found}"))
         if self._sealed is not None:
             text += "; what was saved before is good"
             on_event(_message(Severity.ERROR, text))

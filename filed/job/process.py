@@ -22,6 +22,7 @@ from pathlib import Path
 from typing import NoReturn
 
 from filed.agents.capture import Capture
+from filed.agents.last_words import LastWords
 from filed.agents.limits import bound_process
 from filed.agents.pulse import Pulse
 from filed.errors import FiledError, JobCanceled
@@ -52,6 +53,7 @@ class Ends:
     sock: socket.socket
     bell: int
     capture: Capture
+    last_words: LastWords
 
 
 def serve(description: JobDescription, ends: Ends, pulse: Pulse, kill_after_s: float = KILL_AFTER_S) -> NoReturn:
@@ -87,7 +89,8 @@ def _settle(ends: Ends, kill_after_s: float, agents: AgentSetup) -> None:
     gc.set_threshold(GC_THRESHOLD)
     sys.setswitchinterval(SWITCH_INTERVAL_S)
     ends.capture.redirect()
-    _let_go({1, 2, ends.sock.fileno(), ends.bell, *ends.capture.descriptors})
+    _let_go({1, 2, ends.sock.fileno(), ends.bell, *ends.capture.descriptors, ends.last_words.descriptor})
+    ends.last_words.install()
     bound_process(new_privileges=any(line.fence.new_privileges for line in agents.lines))
     threading.Thread(target=_watch_parent, args=(ends.bell, kill_after_s), name="parent", daemon=True).start()
 

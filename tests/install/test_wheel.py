@@ -14,7 +14,7 @@ import pytest
 
 ROOT = Path(__file__).resolve().parents[2]
 PARTS = (
-    *("abi", "filed", "native_agents"),
+    *("abi", "filed", "native_agents", "native_host"),
     *("build.py", "setup.py", "pyproject.toml", "MANIFEST.in"),
     *("README.md", "CHANGELOG.md", "LICENSE", "NOTICE"),
 )
@@ -33,7 +33,7 @@ def run(*command: str | Path, cwd: Path) -> str:
 def project(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A copy without anything that was built."""
     copy = tmp_path_factory.mktemp("project")
-    built = shutil.ignore_patterns("__pycache__", "_agents", "_sdk")
+    built = shutil.ignore_patterns("__pycache__", "_agents", "_native", "_sdk")
     for part in PARTS:
         if (ROOT / part).is_dir():
             shutil.copytree(ROOT / part, copy / part, ignore=built)
@@ -72,6 +72,7 @@ def test_the_wheel_holds_every_module_the_agent_the_headers_and_the_licences(whe
     assert {
         "filed/_agents/filesystem.so",
         "filed/_agents/pipe.so",
+        "filed/_native/postmortem.so",
         "filed/_sdk/bplugin.h",
         "filed/_sdk/bplugin_sdk.h",
         "filed/py.typed",

@@ -205,7 +205,7 @@ def test_a_cancel_in_a_restore_wakes_the_agent(place: Place, plan: str, tmp_path
 def test_an_agent_that_is_deaf_to_a_cancel_is_killed_after_the_bound(place: Place, call: str) -> None:
     place.grace_s = 0.3
     begun = time.monotonic()
-    ran = place.backup(line("bad", sin=f"deaf-{call}"), files=[b"/@BAD"], stop=lambda: time.monotonic() - begun > 0.3)
+    ran = place.backup(line("bad", sin=f"deaf-{call}"), files=[b"/@BAD"], stop=lambda: time.monotonic() - begun > 1.5)
     assert ran.answered_s < 5
     assert ran.outcome.status is JobStatus.CANCELED
     entry = ", entry /@BAD/one" if call == "read" else ""
@@ -368,3 +368,34 @@ def _running(volumes: Path) -> bool:
             return any(row.running for row in catalog.jobs())
     except CatalogError:  # it is being made
         return False
+
+
+# -- after death --------------------------------------------------------------------------------------------------
+
+
+def postmortem(place: Place, sin: str) -> str:
+    ran = place.backup(line("bad", sin=sin), files=[b"/@BAD"])
+    assert ran.outcome.status is JobStatus.FATAL
+    (named,) = [text for text in ran.texts(Severity.INFO) if text.startswith("where its code was is in ")]
+    text = Path(named.removeprefix("where its code was is in ")).read_text()
+    assert ran.outcome.text in text
+    return text
+
+
+def test_a_crash_leaves_a_backtrace_with_the_agents_frames_in_a_file_that_a_message_names(place: Place) -> None:
+    text = postmortem(place, "crash-read")
+    assert "agent bad 6.6 crashed (SIGSEGV) in read, entry /@BAD/one" in text
+    assert "signal 11, address 0x" in text
+    assert "/bad.so(+0x" in text
+
+
+def test_a_hang_does_so_too(place: Place) -> None:
+    place.timeout_s = 1.0
+    text = postmortem(place, "hang-next_entries")
+    assert "made no progress for" in text
+    assert "/bad.so(+0x" in text
+
+
+def test_a_good_job_leaves_no_such_file(place: Place, plan: str) -> None:
+    assert place.backup(line("trace", plan=plan), files=[b"/@TRACE"]).outcome.status is JobStatus.OK
+    assert list(place.volumes.glob("*postmortem*")) == []

@@ -1,0 +1,78 @@
+from __future__ import annotations
+
+import ctypes
+import os
+import signal
+import time
+from collections.abc import Callable
+from typing import NoReturn
+
+import pytest
+
+from filed.agents.last_words import LastWords
+
+
+def die(words: LastWords, work: Callable[[], object]) -> int:
+    """What a process that prepared for a crash ends with: minus the signal's number."""
+    pid = os.fork()
+    if pid == 0:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), 2)
+        words.install()
+        work()
+        os._exit(0)
+    return os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1])
+
+
+def wild_pointer() -> None:
+    ctypes.string_at(8)
+
+
+def abort() -> NoReturn:
+    os.abort()
+
+
+@pytest.mark.parametrize(("work", "number"), [(wild_pointer, signal.SIGSEGV), (abort, signal.SIGABRT)])
+def test_a_crash_leaves_its_signal_and_its_native_frames(work: Callable[[], object], number: signal.Signals) -> None:
+    words = LastWords()
+    assert die(words, work) == -number
+    first, *frames = words.read()
+    assert first.startswith(f"signal {int(number)}")
+    assert "address 0x8" in first or number is signal.SIGABRT
+    assert len(frames) > 5
+    assert any("libc.so.6" in frame for frame in frames)
+    words.close()
+
+
+def test_a_signal_that_somebody_sends_ends_the_process_as_well() -> None:
+    words = LastWords()
+    assert die(words, lambda: os.kill(os.getpid(), signal.SIGBUS)) == -signal.SIGBUS
+    words.close()
+
+
+def test_a_good_end_leaves_nothing() -> None:
+    words = LastWords()
+    assert die(words, lambda: None) == 0
+    assert words.read() == []
+    words.close()
+
+
+def test_a_process_that_hangs_says_where_and_goes_on() -> None:
+    words = LastWords()
+    ready, told = os.pipe()
+    pid = os.fork()
+    if pid == 0:
+        words.install()
+        os.write(told, b"r")
+        time.sleep(60)
+        os._exit(1)
+    assert os.read(ready, 1) == b"r"
+    words.ask(pid)
+    lines = words.read()
+    assert lines[0].startswith(f"signal {int(signal.SIGQUIT)}")
+    assert any("sleep" in line for line in lines)
+    assert os.waitpid(pid, os.WNOHANG) == (0, 0)
+    os.kill(pid, signal.SIGKILL)
+    os.waitpid(pid, 0)
+    for descriptor in (ready, told):
+        os.close(descriptor)
+    words.close()

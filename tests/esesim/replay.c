@@ -123,16 +123,22 @@ ese_result checkpoint_write(const group *of, uint32_t generation)
 
 ese_result checkpoint_read(const group *of, uint32_t *generation)
 {
-  char path[PATH_CAP], *bytes;
+  char path[PATH_CAP];
   checkpoint read;
   log_header header;
   log_end end;
+  size_t got = 0;
+  int file;
   ese_result result = log_current(of, &header, &end);
-  if (result < 0 || (result = checkpoint_path(of, path)) < 0 || (result = files_read_all(path, &bytes)) < 0)
+  if (result < 0 || (result = checkpoint_path(of, path)) < 0)
     return result;
-  memcpy(&read, bytes, sizeof read);
-  free(bytes);
-  if (read.checksum != checksum(&read.generation, sizeof read - 4) || memcmp(read.signature, header.signature, LOG_SIGNATURE))
+  file = files_open(path, &result);
+  if (file >= 0)
+    result = files_read_at(file, 0, &read, sizeof read, &got);
+  files_close(file);
+  if (result < 0)
+    return result;
+  if (got != sizeof read || read.checksum != checksum(&read.generation, sizeof read - 4) || memcmp(read.signature, header.signature, LOG_SIGNATURE))
     return ESE_E_LOG_FILE_CORRUPT;
   *generation = read.generation;
   return ESE_OK;

@@ -178,7 +178,7 @@ def test_live_logs_that_do_not_follow_stop_the_roll_forward(store: Store) -> Non
 def test_leftovers_of_another_restore_are_refused(store: Store) -> None:
     full = busy(store)
     store.dismount()
-    name = list(full.logs)[0]
+    name = next(iter(full.logs))
     extra = name.replace(f"{full.generations[0]:08X}", f"{full.generations[-1] + 5:08X}")
     session = store.ese.restore(GROUP)
     path = Path(session.environment.log_path)

@@ -153,24 +153,41 @@ class BaseList:
             self._seen.extend(bytes(self._next // 8 + 1 - len(self._seen)))
         self._seen[byte] |= 1 << (number & 7)
 
+    def unmark(self, number: int) -> None:
+        """Take a `mark_seen` back."""
+        if number >> 3 < len(self._seen):
+            self._seen[number >> 3] &= ~(1 << (number & 7))
+
+    def seen(self) -> Iterator[BaseRow]:
+        """Entries that are marked, in the order of paths."""
+        return (row for row in self._all() if self._is_seen(row.number))
+
     def unseen(self, failed: Iterable[bytes] = ()) -> Iterator[BaseRow]:
         """Entries the walk did not meet, in the order of paths.
 
         failed: what could not be read; neither it nor anything below it can be called deleted.
         """
+        unread = {path.rstrip(b"/") or b"/" for path in failed}
+        for row in self._all():
+            if not self._is_seen(row.number) and not (unread and _is_below(row.path, unread)):
+                yield row
+
+    def __len__(self) -> int:
         if self._waiting:
             self._write_waiting()
-        unread = {path.rstrip(b"/") or b"/" for path in failed}
-        seen = self._seen
-        known = len(seen) * 8
+        with translated(self._path):
+            return int(self._connection.execute("SELECT count(*) FROM entry").fetchone()[0])
+
+    def _all(self) -> Iterator[BaseRow]:
+        if self._waiting:
+            self._write_waiting()
         with translated(self._path):
             for row in self._connection.execute(f"SELECT number, path, {_COLUMNS} FROM entry ORDER BY path"):
-                number = row[0]
-                if number < known and seen[number >> 3] >> (number & 7) & 1:
-                    continue
-                if unread and _is_below(row[1], unread):
-                    continue
                 yield BaseRow._make(row)
+
+    def _is_seen(self, number: int) -> bool:
+        seen = self._seen
+        return number >> 3 < len(seen) and bool(seen[number >> 3] >> (number & 7) & 1)
 
     def close(self) -> None:
         self._connection.close()

@@ -17,7 +17,7 @@ from filed.director.status import RunningJob
 from filed.errors import ConnectionLost, JobError
 from filed.fileset import FileSet
 from filed.job.channel import Event as JobEvent
-from filed.job.description import AgentSetup, Changes, DirectorJob, JobDescription, KeyFiles, StorageDaemon
+from filed.job.description import AgentSetup, Changes, DirectorJob, JobDescription, KeyFiles, ListMeaning, StorageDaemon
 from filed.job.outcome import JobStatus, Outcome, Severity
 from filed.wire import director as said
 from filed.wire.frame import Signal
@@ -58,6 +58,8 @@ class Asked:
     job: said.JobCommand
     level: Level = Level.FULL
     accurate: bool = False
+    rerunning: bool = False  # an incomplete Job that is gone on with
+    sent: int = 0  # entries that its earlier run sent
     since: int = 0
     base_job: str = ""
     fileset: FileSet | None = None
@@ -120,7 +122,10 @@ class Conversation:
     def changes(self) -> Changes:
         asked = self.known
         path = asked.accurate_list.path if asked.accurate_list is not None else None
-        return Changes(asked.since if asked.level is not Level.FULL else 0, asked.base_job, path)
+        if asked.level is not Level.FULL:
+            return Changes(asked.since, asked.base_job, path, sent=asked.sent)
+        meaning = ListMeaning.SENT if asked.rerunning else ListMeaning.BASE
+        return Changes(0, asked.base_job, path, meaning, asked.sent)
 
     @property
     def needed_fileset(self) -> FileSet:
@@ -176,7 +181,8 @@ class Conversation:
             kind = MessageType.INFO if outcome.status is JobStatus.CANCELED else MessageType.FATAL
             if outcome.status is JobStatus.ERROR:
                 kind = MessageType.ERROR
-            self.say(kind, outcome.text)
+            stopped = outcome.status is JobStatus.CANCELED and self.house.ending is Ending.STOP
+            self.say(kind, f"stopped, and can be restarted ({outcome.text})" if stopped else outcome.text)
 
     def run(self, job: JobDescription) -> Outcome:
         """Have a Job run that is only a question."""

@@ -34,7 +34,7 @@ def job(visit: Conversation, command: said.JobCommand) -> bool:
 def level(visit: Conversation, command: said.LevelCommand) -> bool:
     asked = visit.known
     asked.level = _LEVELS.get(command.word, Level.FULL)
-    asked.accurate = command.accurate
+    asked.accurate, asked.rerunning = command.accurate, command.rerunning
     if command.word not in ("full", "base"):
         return True  # the time follows, and is answered
     asked.since = 0

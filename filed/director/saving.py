@@ -31,12 +31,12 @@ def estimate(visit: Conversation, command: said.EstimateCommand) -> bool:
 
 def backup(visit: Conversation, command: said.BackupCommand) -> bool:
     asked = visit.known
-    if command.file_index:
-        return visit.refuse(
-            "an incomplete Job cannot be gone on with; run it again from its beginning", reply.BAD_BACKUP
-        )
+    if command.file_index and asked.accurate_list is None:
+        why = "the Director wants an incomplete Job gone on with, and did not say what it has sent; run it again"
+        return visit.refuse(why, reply.BAD_BACKUP)
     if asked.fileset is None or asked.storage is None:
         return visit.refuse("the Director wants a backup without having said what, or where to", reply.BAD_BACKUP)
+    asked.sent = command.file_index
     visit.note(type="B")
     visit.line.send(reply.OK_BACKUP)
     if programs.run_all(visit, asked.scripts.once_open(), "ClientAfterVSS", visit.wanted):

@@ -23,6 +23,7 @@ from filed.wire import reply
 from filed.wire.frame import Signal
 from filed.wire.reply import EndJob, MessageType
 
+INCOMPLETE = "I"
 COMMANDS: dict[type, Callable[[Conversation, Any], bool]] = {
     said.JobCommand: preparation.job,
     said.LevelCommand: preparation.level,
@@ -117,13 +118,11 @@ class Session:
         return Outcome(status, Totals(errors=1), text=visit.failed)
 
     def _end_job(self, outcome: Outcome) -> EndJob:
-        visit, totals, status = self._visit, outcome.totals, outcome.status
-        letter = "T" if status is JobStatus.WARNINGS else status.value  # warnings show as the number of errors
-        if status is JobStatus.CANCELED and visit.house.ending is Ending.STOP:
-            letter = "I"
-        keys = visit.facts.keys
+        totals = outcome.totals
+        letter = self._letter(outcome)
+        keys = self._visit.facts.keys
         return EndJob(
-            letter,
+            "T" if letter == JobStatus.WARNINGS else letter,  # warnings show as the number of errors
             totals.files + totals.deleted,
             totals.read_bytes,
             self._job_bytes(totals),
@@ -132,6 +131,11 @@ class Session:
             comm_bytes=totals.comm_bytes,
             compressed_comm_bytes=totals.compressed_comm_bytes,
         )
+
+    def _letter(self, outcome: Outcome) -> str:
+        """Of the Job's status. One that was stopped is incomplete, and may be gone on with."""
+        stopped = outcome.status is JobStatus.CANCELED and self._visit.house.ending is Ending.STOP
+        return INCOMPLETE if stopped else outcome.status.value
 
     def _job_bytes(self, totals: Totals) -> int:
         return totals.job_bytes if self._visit.kind == "B" else totals.read_bytes
@@ -147,7 +151,7 @@ class Session:
                 totals.files + totals.deleted,
                 self._job_bytes(totals),
                 totals.errors,
-                outcome.status.value,
+                self._letter(outcome),
                 visit.now(),
             )
         )

@@ -136,13 +136,26 @@ class StorageDaemon:
     keepalive_s: int = 0
 
 
+class ListMeaning(StrEnum):
+    """What the entries of a Director's accurate list are."""
+
+    TREE = "tree"  # at the Job built upon; what is gone since is told
+    BASE = "base"  # of Base Jobs, for a Full that needs not send them again
+    SENT = "sent"  # by the earlier run of an incomplete Full
+
+
 @dataclass(frozen=True, slots=True)
 class Changes:
-    """What a Director takes for changed. since: epoch seconds, 0 for a Full.  accurate: the file with its list, if it sent one."""
+    """What a Director takes for changed. since: epoch seconds, 0 for a Full.  accurate: the file with its list, if it sent one.
+
+    sent: how many entries an earlier run of this Job sent; FileIndexes go on behind them.
+    """
 
     since: int = 0
     base_job: str = ""
     accurate: Path | None = None
+    meaning: ListMeaning = ListMeaning.TREE
+    sent: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -218,6 +231,7 @@ __all__ = [
     "JobDescription",
     "KeyFiles",
     "Level",
+    "ListMeaning",
     "LocalJob",
     "NetworkBackup",
     "NetworkRestore",

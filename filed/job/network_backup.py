@@ -71,7 +71,8 @@ def _save(job: NetworkBackup, place: Workplace, catalog: Catalog) -> None:
         sink = JobSink(place, written)
         queue = RecordQueue(sink.write)
         stack.callback(queue.discard)
-        sending = Sending(place, queue, Keepings(keys, workers, queue), selection, links)
+        place.totals.files = job.changes.sent
+        sending = Sending(place, queue, Keepings(keys, workers, queue), selection, links, sent_before=job.changes.sent)
         sink.on_digest = sending.digest_went_out
         for instance in instances:
             found = sealed.find(instance.agent.descriptor.id, instance.line)
@@ -80,6 +81,7 @@ def _save(job: NetworkBackup, place: Workplace, catalog: Catalog) -> None:
             stack.enter_context(agents.begin(place, instance, why))
             list_instance(place, instance, why, sending, stack)
         sending.deletions()
+        sending.take_over()
         queue.flush()
         place.show_progress()
         place.check_canceled()

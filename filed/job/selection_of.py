@@ -6,14 +6,24 @@ from contextlib import ExitStack
 from pathlib import Path
 
 from filed.job.accurate import base_list
-from filed.job.description import Changes
-from filed.job.selection import ChangedAfter, DiffersFrom, Everything, Selection
+from filed.job.description import Changes, ListMeaning
+from filed.job.director_selection import ChangedAfter, DiffersFrom, NotSentBefore, UponBase
+from filed.job.selection import Everything, Selection
 
 
 def selection_of(changes: Changes, work: Path, stack: ExitStack) -> Selection:
-    """Everything for a Full; by the accurate list when there is one; else by time. Raises JobError for a list of nonsense."""
-    if changes.accurate is not None:
-        return DiffersFrom(stack.enter_context(base_list(changes.accurate, work)), changes.since)
-    if changes.since:
-        return ChangedAfter(changes.since)
-    return Everything()
+    """Everything for a Full; by the list when there is one; else by time. Raises JobError for a list of nonsense.
+
+    The list of an incomplete Full has what its Base Jobs hold among what was sent, and nobody can tell the two apart; taken for sent, the
+    files of the Base would be missing. Then it is longer than what was sent, and everything is sent again.
+    """
+    if changes.accurate is None:
+        return ChangedAfter(changes.since) if changes.since else Everything()
+    listed = stack.enter_context(base_list(changes.accurate, work))
+    match changes.meaning:
+        case ListMeaning.BASE:
+            return UponBase(listed, changes.since)
+        case ListMeaning.SENT:
+            return NotSentBefore(listed, changes.since) if len(listed) <= changes.sent else Everything()
+        case ListMeaning.TREE:
+            return DiffersFrom(listed, changes.since)

@@ -41,10 +41,20 @@ Meta = list[tuple[int, bytes]]
 
 
 class Sending:
-    """What the instances of one Job send, one after the other, into one queue of records."""
+    """What the instances of one Job send, one after the other, into one queue of records.
+
+    sent_before: by an earlier run of the Job; FileIndexes go on behind it.
+    """
 
     def __init__(
-        self, place: Workplace, queue: RecordQueue, keepings: Keepings, selection: Selection, links: HardLinks
+        self,
+        place: Workplace,
+        queue: RecordQueue,
+        keepings: Keepings,
+        selection: Selection,
+        links: HardLinks,
+        *,
+        sent_before: int = 0,
     ) -> None:
         self._place = place
         self._queue = queue
@@ -52,7 +62,7 @@ class Sending:
         self._selection = selection
         self._links = links
         self._ring = BufferRing(queue.step)
-        self._next = 1
+        self._next = sent_before + 1
         self._command = b""  # of the instance at work
         self._named = 0  # FileIndex of the plugin-name record that is open
         self._objects = 0
@@ -89,6 +99,20 @@ class Sending:
         for row in self._selection.deleted():
             if _is_at_or_below_any(row.path, self._complete) and not _is_at_or_below_any(row.path, self._incomplete):
                 self._deleted(row)
+
+    def take_over(self) -> None:
+        """After the last instance: what the Job has of its Base Jobs, as marks for the Director's catalog."""
+        count = size = 0
+        for row in self._selection.taken_over():
+            self._put(
+                self._next, Stream.UNIX_ATTRIBUTES, pack_attributes(self._next, FileType.BASE, row.path, row.lstat)
+            )
+            self._next += 1
+            count += 1
+            size += max(0, decode_stat(row.lstat).size)
+        self._place.totals.files += count
+        if count:
+            self._place.info(f"{count:,} files of {size:,} bytes are as in the Base Jobs, and were not sent")
 
     def object(self, make: Callable[[int], RestoreObject]) -> None:
         """One restore object; `make` gets its FileIndex."""
@@ -130,6 +154,8 @@ class Sending:
             if not entry.flags & SELECTED and not self._selection.wants(entry, row, keeping.options):
                 if entry.nlink > 1 and not self._passed(entry, path, keeping):
                     chosen.append(Chosen(entry, path, keeping))
+                else:
+                    self._selection.left_out(row)
                 continue
             chosen.append(Chosen(entry, path, keeping))
         return chosen
@@ -226,6 +252,7 @@ class Sending:
             file_index = self._streamed(lister.job, entry, chosen, link, meta, inode)
         if inode is not None:
             for passed in self._passed_over:
+                self._selection.sent_after_all(passed.path)
                 stat = decode_stat(passed.lstat)._replace(link_fi=file_index)
                 self._link(inode, First(file_index, path), passed.path, encode_stat(stat), passed.extended)
 

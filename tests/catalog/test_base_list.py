@@ -118,3 +118,20 @@ def test_a_directors_list_is_filled_entry_by_entry(tmp_path: Path) -> None:
             assert row is not None
             base.mark_seen(row.number)
         assert [row.path for row in base.unseen([b"/2400"])] == [b"/%04d" % n for n in range(2401, 2500)]
+
+
+def test_marks_can_be_taken_back_and_listed(tmp_path: Path) -> None:
+    with BaseList.empty(tmp_path) as base:
+        assert len(base) == 0
+        for name in (b"/c", b"/a", b"/b"):
+            base.add(name, b"stat")
+        assert len(base) == 3
+        for row in base.lookup([b"/a", b"/c"]):
+            assert row is not None
+            base.mark_seen(row.number)
+        assert [row.path for row in base.seen()] == [b"/a", b"/c"]
+        (row,) = base.lookup([b"/a"])
+        assert row is not None
+        base.unmark(row.number)
+        assert [row.path for row in base.seen()] == [b"/c"]
+        assert [row.path for row in base.unseen()] == [b"/a", b"/b"]

@@ -3,12 +3,12 @@ from __future__ import annotations
 from collections.abc import Callable
 from pathlib import Path
 
-from filed.job.description import EstimateJob, JobDescription
+from filed.job.description import EstimateJob, JobDescription, ListMeaning, NetworkBackup
 from filed.job.outcome import JobStatus, Outcome, Totals
 from filed.wire import reply
 from filed.wire.frame import Signal
 from filed.wire.reply import EndJob
-from tests.director.visiting import FILESET, OnEvent, Told, Visiting
+from tests.director.visiting import FILESET, OnEvent, Told, Visiting, prepared
 
 
 def test_a_backup_of_nothing_is_refused(tmp_path: Path) -> None:
@@ -35,3 +35,34 @@ def test_an_estimate_lists_and_counts(tmp_path: Path) -> None:
     (job,) = talk.house.jobs
     assert isinstance(job, EstimateJob)
     assert job.listing
+
+
+def test_a_full_with_a_list_is_upon_base_jobs(tmp_path: Path) -> None:
+    with Visiting(tmp_path) as talk:
+        prepared(talk)
+        talk.say(b"accurate files=1\n", b"/a\0stat", Signal.EOD, b"backup FileIndex=0\n")
+        talk.rest()
+    (job,) = talk.house.jobs
+    assert isinstance(job, NetworkBackup)
+    assert (job.changes.meaning, job.changes.sent) == (ListMeaning.BASE, 0)
+
+
+def test_an_incomplete_full_is_gone_on_with(tmp_path: Path) -> None:
+    with Visiting(tmp_path) as talk:
+        prepared(talk, b"full rerunning")
+        talk.say(b"accurate files=3\n", b"/a\0stat", Signal.EOD, b"backup FileIndex=3\n")
+        talk.rest()
+    (job,) = talk.house.jobs
+    assert isinstance(job, NetworkBackup)
+    assert (job.changes.meaning, job.changes.sent) == (ListMeaning.SENT, 3)
+
+
+def test_an_incomplete_job_without_a_list_is_refused_with_the_reason(tmp_path: Path) -> None:
+    with Visiting(tmp_path) as talk:
+        prepared(talk, b"full rerunning")
+        talk.say(b"backup FileIndex=3\n")
+        fatal, bad, _end = talk.rest()
+    assert isinstance(fatal, bytes)
+    assert b"did not say what it has sent" in fatal
+    assert bad == reply.BAD_BACKUP
+    assert talk.house.jobs == []

@@ -2,9 +2,11 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from filed.director.house import Ending
 from filed.job.description import Level, NetworkBackup
+from filed.job.outcome import JobStatus, Outcome, Totals
 from filed.wire import reply
-from filed.wire.reply import EndJob
+from filed.wire.reply import EndJob, parse_end_job
 from tests.director.visiting import Visiting, prepared
 
 
@@ -26,3 +28,18 @@ def test_a_director_that_hangs_up_is_a_lost_connection(tmp_path: Path) -> None:
         prepared(talk)
     assert talk.error is not None
     assert [job.status for job in talk.house.over] == ["E"]
+
+
+def test_a_job_that_is_stopped_is_incomplete(tmp_path: Path) -> None:
+    canceled = Outcome(JobStatus.CANCELED, Totals(), text="canceled")
+    with Visiting(tmp_path, lambda _job, _on_event, _wanted: canceled) as talk:
+        prepared(talk)
+        talk.house.ending = Ending.STOP
+        talk.say(b"backup FileIndex=0\n")
+        talk.until(reply.OK_BACKUP)
+        said, end = talk.rest()
+    assert isinstance(said, bytes)
+    assert b"can be restarted" in said
+    assert isinstance(end, bytes)
+    assert parse_end_job(end).term_code == "I"
+    assert [job.status for job in talk.house.over] == ["I"]

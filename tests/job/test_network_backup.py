@@ -4,7 +4,7 @@ import os
 from pathlib import Path
 
 from filed.job.accurate import append_packet
-from filed.job.description import Changes, Level
+from filed.job.description import Changes, Level, ListMeaning
 from filed.job.network_backup import states_path
 from filed.job.outcome import JobStatus
 from filed.wire.attributes import FileType, parse_attributes
@@ -25,6 +25,15 @@ def tree(tmp_path: Path) -> Path:
 def entries(records: list[Kept]) -> dict[bytes, FileType]:
     found = [parse_attributes(data) for _, stream, data in records if stream == 1]
     return {item.path: FileType(item.type) for item in found}
+
+
+def as_list(records: list[Kept], path: Path) -> None:
+    """What a Director would send of these."""
+    with path.open("wb") as file:
+        for _, stream, data in records:
+            if stream == 1:
+                saved = parse_attributes(data)
+                append_packet(file, saved.path + b"\0" + saved.lstat + b"\0\x000")
 
 
 def test_a_full_sends_everything_with_digests(tmp_path: Path) -> None:
@@ -55,11 +64,7 @@ def test_an_accurate_job_marks_what_is_gone(tmp_path: Path) -> None:
     listed = tmp_path / "list"
     with Storage() as storage:
         run(backup_of(source, tmp_path, storage.port))
-        with listed.open("wb") as file:
-            for _, stream, data in storage.records:
-                if stream == 1:
-                    saved = parse_attributes(data)
-                    append_packet(file, saved.path + b"\0" + saved.lstat + b"\0\x000")
+        as_list(storage.records, listed)
         (source / "l").unlink()
         (source / "new").write_bytes(b"")
         storage.records.clear()
@@ -87,3 +92,62 @@ def test_what_the_storage_daemon_calls_bad_is_bad(tmp_path: Path) -> None:
         done = run(backup_of(tree(tmp_path), tmp_path, storage.port))
     assert done.outcome.status is JobStatus.FATAL
     assert "status E" in done.outcome.text
+
+
+def test_upon_a_base_job_the_unchanged_is_marked_and_the_rest_sent(tmp_path: Path) -> None:
+    source = tree(tmp_path)
+    (source / "gone").write_bytes(b"")
+    listed = tmp_path / "list"
+    with Storage() as storage:
+        run(backup_of(source, tmp_path, storage.port))
+        as_list(storage.records, listed)
+        (source / "gone").unlink()
+        (source / "l").unlink()
+        (source / "l").symlink_to("elsewhere")
+        storage.records.clear()
+        changes = Changes(accurate=listed, meaning=ListMeaning.BASE)
+        done = run(backup_of(source, tmp_path, storage.port, changes=changes))
+    assert done.outcome.status is JobStatus.OK, done.outcome.text
+    top = os.fsencode(source)
+    assert entries(storage.records) == {
+        top + b"/l": FileType.SYMLINK,
+        top + b"/a": FileType.BASE,
+        top + b"/b": FileType.BASE,
+        top + b"/": FileType.BASE,
+    }
+    assert (done.outcome.totals.files, done.outcome.totals.deleted) == (4, 0)
+    assert any("as in the Base Jobs" in text for text in done.messages)
+    assert [index for index, stream, _ in storage.records if stream == 1] == [1, 2, 3, 4]
+
+
+def test_a_name_that_is_sent_for_another_of_its_inode_is_not_of_the_base(tmp_path: Path) -> None:
+    source = tree(tmp_path)
+    listed = tmp_path / "list"
+    with Storage() as storage:
+        run(backup_of(source, tmp_path, storage.port))
+        as_list([kept for kept in storage.records if b"/b\0" not in kept[2]], listed)
+        storage.records.clear()
+        changes = Changes(accurate=listed, meaning=ListMeaning.BASE)
+        run(backup_of(source, tmp_path, storage.port, changes=changes))
+    kinds = entries(storage.records)
+    top = os.fsencode(source)
+    assert {kinds[top + b"/a"], kinds[top + b"/b"]} == {FileType.REGULAR, FileType.HARD_LINK}
+    assert kinds[top + b"/l"] == FileType.BASE
+    assert len([stream for _, stream, _ in storage.records if stream == 1]) == len(kinds), "each once"
+
+
+def test_an_incomplete_job_goes_on_behind_what_it_sent(tmp_path: Path) -> None:
+    source = tree(tmp_path)
+    listed = tmp_path / "list"
+    with Storage() as storage:
+        run(backup_of(source, tmp_path, storage.port))
+        sent = [kept for kept in storage.records if b"/l\0" in kept[2]]
+        as_list(sent, listed)
+        storage.records.clear()
+        changes = Changes(accurate=listed, meaning=ListMeaning.SENT, sent=1)
+        done = run(backup_of(source, tmp_path, storage.port, changes=changes))
+    assert done.outcome.status is JobStatus.OK, done.outcome.text
+    top = os.fsencode(source)
+    assert set(entries(storage.records)) == {top + b"/a", top + b"/b", top + b"/"}
+    assert [index for index, stream, _ in storage.records if stream == 1] == [2, 3, 4]
+    assert done.outcome.totals.files == 4, "of all its runs"

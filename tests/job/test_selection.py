@@ -9,7 +9,7 @@ from filed.agents.abi import Entry, EntryType, Has
 from filed.catalog import INCOMPLETE, BaseList
 from filed.fileset import Options
 from filed.job.entries import encode_entry_nanoseconds, encode_entry_stat
-from filed.job.selection import BaseRow, ChangedAfter, ChangedSince, DiffersFrom, Everything, has_fine_ctime
+from filed.job.selection import BaseRow, ChangedSince, Everything, has_fine_ctime
 from filed.wire.attributes import FileType
 from filed.wire.stream import Stream
 from tests.catalog.model import Item, backup, open_catalog
@@ -127,65 +127,3 @@ def test_what_nobody_saw_is_deleted_but_not_below_what_failed(base: BaseList) ->
     changed.seen(changed.lookup([b"/a"])[0])
     changed.failed(b"/c/")
     assert [gone.path for gone in changed.deleted()] == [b"/b"]
-
-
-def test_by_time_alone_the_ctime_counts_too_unless_the_fileset_says_otherwise() -> None:
-    selection = ChangedAfter(START)
-    moved_in = FILE._replace(chtime=START)
-    assert selection.lookup([b"/f"]) == [None]
-    assert not selection.wants(FILE, None, OPTIONS)
-    assert selection.wants(FILE._replace(mtime=START), None, OPTIONS)
-    assert selection.wants(moved_in, None, OPTIONS)
-    assert not selection.wants(moved_in, None, Options(mtimeonly=True))
-    assert list(selection.deleted()) == []
-
-
-@pytest.fixture
-def listed(tmp_path: Path) -> Iterator[BaseList]:
-    with BaseList.empty(tmp_path) as base:
-        base.add(b"/f", encode_entry_stat(FILE, 2))
-        base.add(b"/gone", encode_entry_stat(FILE, 2))
-        yield base
-
-
-@pytest.mark.parametrize(
-    ("letters", "changed", "wanted"),
-    [
-        (None, {}, False),
-        (None, {"mtime": 1}, True),
-        (None, {"chtime": 1}, True),
-        (None, {"size": 1}, True),
-        (None, {"mode": 0o600}, False),
-        ("p", {"mode": 0o600}, True),
-        ("s", {"mtime": 1}, False),
-        ("d", {"size": 101}, False),
-        ("d", {"size": 99}, True),
-        ("ug", {"uid": 1}, True),
-        ("i", {"ino": 8}, True),
-        ("n", {"nlink": 2}, True),
-        ("a", {"atime": 1}, True),
-        ("A", {}, True),
-        ("M", {"mtime": START}, True),
-        ("5", {}, False),
-        ("5", {"chtime": 1}, True),
-    ],
-)
-def test_an_accurate_job_compares_what_the_letters_say(
-    listed: BaseList,
-    letters: str | None,
-    changed: dict[str, int],
-    wanted: bool,  # noqa: FBT001  of the table above
-) -> None:
-    selection = DiffersFrom(listed, START)
-    (found,) = selection.lookup([b"/f"])
-    assert selection.wants(FILE._replace(**changed), found, Options(accurate=letters)) is wanted
-
-
-def test_what_a_list_has_and_nobody_saw_is_deleted(listed: BaseList) -> None:
-    selection = DiffersFrom(listed, START)
-    (found, new) = selection.lookup([b"/f", b"/new"])
-    assert selection.wants(FILE, new, OPTIONS)
-    selection.seen(found)
-    assert [gone.path for gone in selection.deleted()] == [b"/gone"]
-    selection.failed(b"/gone")
-    assert list(selection.deleted()) == []

@@ -3,17 +3,39 @@ from __future__ import annotations
 from contextlib import ExitStack
 from pathlib import Path
 
+import pytest
+
 from filed.job.accurate import append_packet
-from filed.job.description import Changes
-from filed.job.selection import ChangedAfter, DiffersFrom, Everything
+from filed.job.description import Changes, ListMeaning
+from filed.job.director_selection import ChangedAfter, DiffersFrom, NotSentBefore, UponBase
+from filed.job.selection import Everything, Selection
 from filed.job.selection_of import selection_of
 
+STAT = b"P4A IOv0 IGk B A A A EAAC BAA I BrBBIG BrBBGe BrBBGe A A C"
 
-def test_what_the_director_sent_says_what_is_compared(tmp_path: Path) -> None:
+
+@pytest.fixture
+def listed(tmp_path: Path) -> Path:
+    """Two entries."""
     path = tmp_path / "list"
     with path.open("wb") as file:
-        append_packet(file, b"/a\0P4A IOv0 IGk B A A A EAAC BAA I BrBBIG BrBBGe BrBBGe A A C\0\x000")
+        for name in (b"/a", b"/b"):
+            append_packet(file, b"\0".join((name, STAT, b"", b"0")))
+    return path
+
+
+def kind(changes: Changes, tmp_path: Path) -> type[Selection]:
     with ExitStack() as stack:
-        assert isinstance(selection_of(Changes(), tmp_path, stack), Everything)
-        assert isinstance(selection_of(Changes(since=7), tmp_path, stack), ChangedAfter)
-        assert isinstance(selection_of(Changes(since=7, accurate=path), tmp_path, stack), DiffersFrom)
+        return type(selection_of(changes, tmp_path, stack))
+
+
+def test_what_the_director_sent_says_what_is_compared(tmp_path: Path, listed: Path) -> None:
+    assert kind(Changes(), tmp_path) is Everything
+    assert kind(Changes(since=7), tmp_path) is ChangedAfter
+    assert kind(Changes(since=7, accurate=listed), tmp_path) is DiffersFrom
+    assert kind(Changes(accurate=listed, meaning=ListMeaning.BASE), tmp_path) is UponBase
+    assert kind(Changes(accurate=listed, meaning=ListMeaning.SENT, sent=2), tmp_path) is NotSentBefore
+
+
+def test_an_incomplete_full_whose_list_has_more_than_it_sent_is_sent_again(tmp_path: Path, listed: Path) -> None:
+    assert kind(Changes(accurate=listed, meaning=ListMeaning.SENT, sent=1), tmp_path) is Everything

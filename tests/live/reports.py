@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import os
 import re
+import shutil
 import sqlite3
+from pathlib import Path
 
 from tests.live.bacula import Bacula
 
@@ -55,3 +57,29 @@ def summary(bacula: Bacula, job_id: int) -> dict[str, str]:
     parts = re.split(r"^\S+ [\d:]+ \S+ JobId \d+: (?:Error: )?Bacula ", bacula.messages(), flags=re.MULTILINE)
     (found,) = [part for part in parts if f"JobId:                  {job_id}\n" in part]
     return {key.strip(): value.strip() for key, value in re.findall(r"^  ([^:\n]+):(.*)$", found, re.MULTILINE)}
+
+
+def files(bacula: Bacula, job_id: int) -> dict[str, tuple[object, ...]]:
+    """The catalog's rows of a Job: name -> (whether it is marked as deleted, digest, LStat)."""
+    query = (
+        "SELECT Path.Path || Filename.Name, File.FileIndex <= 0, File.MD5, File.LStat FROM File JOIN Path USING (PathId)"
+        f" JOIN Filename USING (FilenameId) WHERE JobId = {job_id} ORDER BY FileId"
+    )
+    return {str(name): rest for name, *rest in rows(bacula, query)}
+
+
+def restored(bacula: Bacula, job_ids: str, tree: Path, *more: str) -> Path:
+    """Restore Jobs to the usual place, empty before, to a good end. Returns where the tree is."""
+    where = bacula.root / "restored"
+    shutil.rmtree(where, ignore_errors=True)
+    assert status(bacula, restore(bacula, job_ids, *more)) == "T", bacula.messages()
+    return where / tree.relative_to("/")
+
+
+def restore(bacula: Bacula, job_ids: str, *more: str) -> int:
+    """Restore all of some Jobs, to whatever end. Returns the JobId."""
+    said = bacula.console(f"restore client={bacula.client} jobid={job_ids} {' '.join(more)} all done yes", "wait")
+    found = re.search(r"Job queued. JobId=(\d+)", said)
+    assert found is not None, said
+    expect_report(bacula, int(found[1]))
+    return int(found[1])

@@ -1,0 +1,141 @@
+"""What a Director's Job sends: by time alone, or by the list that the Director sent of what its catalog holds.
+
+The list has one of three meanings. Of an Incremental or Differential it is the whole tree at the Job built upon. Of a Full it is what
+its Base Jobs hold: what is as there is not sent, but told to the catalog. Of an incomplete Full that is gone on with it is what was sent.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from filed.agents.abi import Entry, EntryType, Has
+from filed.catalog import BaseList, BaseRow
+from filed.fileset import Options
+from filed.fileset.model import DEFAULT_ACCURATE, DEFAULT_BASEJOB
+from filed.job.selection import HAS_CHTIME, HAS_MTIME, Everything, TakesNothingOver
+from filed.wire.attributes import Stat, decode_stat
+
+DIGEST_LETTERS = frozenset("51236789")
+
+
+class ChangedAfter(TakesNothingOver):
+    """A Director's Incremental or Differential that is not accurate: by time alone, and nothing is found deleted.
+
+    since: epoch seconds by our clock.  A file moved in with an old mtime shows by its ctime, unless the FileSet says mtimeonly.
+    """
+
+    def __init__(self, since: int) -> None:
+        self._since = since
+        self.lookup = Everything().lookup
+
+    def wants(self, entry: Entry, row: BaseRow | None, options: Options) -> bool:  # noqa: ARG002  the Protocol's signature
+        return is_newer(entry, self._since, options)
+
+    def seen(self, row: BaseRow | None) -> None:
+        """There is no list."""
+
+    def failed(self, path: bytes) -> None:
+        """Nothing is deleted."""
+
+    def deleted(self) -> Iterator[BaseRow]:
+        return iter(())
+
+
+def is_newer(entry: Entry, since: int, options: Options) -> bool:
+    """Whether an entry changed at `since` or later; one without times may have."""
+    if not entry.valid & HAS_MTIME or entry.mtime >= since:
+        return True
+    return bool(not options.mtimeonly and entry.valid & HAS_CHTIME and entry.chtime >= since)
+
+
+class DiffersFrom(TakesNothingOver):
+    """An Accurate Job of a Director: what differs from the list it sent, by the letters that the FileSet has for the file.
+
+    A digest in the letters is not computed before the file is sent: mtime, ctime and size stand for it, since nobody changes
+    content without a new ctime. That saves too much at worst.
+    """
+
+    def __init__(self, base: BaseList, since: int) -> None:
+        self._base, self._since = base, since
+        self._failed: list[bytes] = []
+        self.lookup = base.lookup
+
+    def wants(self, entry: Entry, row: BaseRow | None, options: Options) -> bool:
+        if row is None or not entry.valid & HAS_MTIME:
+            return True
+        was = decode_stat(row.lstat)
+        return any(self._differs(letter, entry, was, options) for letter in self._letters(options))
+
+    def _letters(self, options: Options) -> str:
+        return options.accurate or DEFAULT_ACCURATE
+
+    def _differs(self, letter: str, entry: Entry, was: Stat, options: Options) -> bool:
+        size_counts = entry.type in (EntryType.REGULAR, EntryType.SYMLINK)
+        chtime = entry.chtime if entry.valid & HAS_CHTIME else entry.mtime  # as it was stored
+        match letter:
+            case "m":
+                return was.mtime != entry.mtime
+            case "c":
+                return was.ctime != chtime
+            case "s":
+                return size_counts and was.size != entry.size
+            case "d":
+                return size_counts and entry.size < was.size
+            case "i":
+                return bool(entry.valid & Has.INO) and was.ino != entry.ino
+            case "p":
+                return bool(entry.valid & Has.MODE) and was.mode & 0o7777 != entry.mode & 0o7777
+            case "n":
+                return bool(entry.valid & Has.NLINK) and was.nlink != entry.nlink
+            case "u":
+                return bool(entry.valid & Has.OWNER) and was.uid != entry.uid
+            case "g":
+                return bool(entry.valid & Has.OWNER) and was.gid != entry.gid
+            case "a":
+                return bool(entry.valid & Has.ATIME) and was.atime != entry.atime
+            case "A":
+                return True
+            case "M":
+                return is_newer(entry, self._since, options)
+        return letter in DIGEST_LETTERS and any(self._differs(other, entry, was, options) for other in DEFAULT_ACCURATE)
+
+    def failed(self, path: bytes) -> None:
+        self._failed.append(path.rstrip(b"/") or b"/")
+
+    def seen(self, row: BaseRow | None) -> None:
+        if row is not None:
+            self._base.mark_seen(row.number)
+
+    def deleted(self) -> Iterator[BaseRow]:
+        return self._base.unseen(self._failed)
+
+
+class NotSentBefore(DiffersFrom):
+    """An incomplete Full that is gone on with: what its earlier run sent, and is as it was then, is not sent again."""
+
+    def deleted(self) -> Iterator[BaseRow]:
+        return iter(())
+
+
+class UponBase(DiffersFrom):
+    """A Full upon Base Jobs: what is as in their list, by the letters for that, is not sent; its catalog rows come from the list."""
+
+    def _letters(self, options: Options) -> str:
+        return options.basejob or DEFAULT_BASEJOB
+
+    def seen(self, row: BaseRow | None) -> None:
+        """What counts is whether it is left out."""
+
+    def left_out(self, row: BaseRow | None) -> None:
+        super().seen(row)
+
+    def sent_after_all(self, path: bytes) -> None:
+        (row,) = self.lookup([path])
+        if row is not None:
+            self._base.unmark(row.number)
+
+    def deleted(self) -> Iterator[BaseRow]:
+        return iter(())
+
+    def taken_over(self) -> Iterator[BaseRow]:
+        return self._base.seen()

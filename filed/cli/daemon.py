@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-import logging
 import sys
 from pathlib import Path
 
 import click
 
 from filed.cli.exit import Exit
+from filed.daemon.log import LogFormat, configure
 from filed.daemon.service import Service, check
-
-LOG = "%(asctime)s %(levelname)s %(message)s"
+from filed.daemon.unit import unit_text
 
 
 @click.command(
@@ -20,21 +19,33 @@ LOG = "%(asctime)s %(levelname)s %(message)s"
 @click.option(
     "-c",
     "--conf",
-    type=click.Path(path_type=Path, dir_okay=False),
+    type=click.Path(path_type=Path, dir_okay=False, readable=False),  # access(2) knows nothing of capabilities
     default=Path("/etc/bacula/bacula-fd.conf"),
     show_default=True,
     help="The conf of bacula-fd, as it is.",
 )
 @click.option("-f", "--foreground", is_flag=True, help="Stay in the foreground; it always does, for a service manager.")
 @click.option("-t", "--test", is_flag=True, help="Read the conf, look at agents and keys, and leave.")
+@click.option(
+    "--log",
+    "log_format",
+    type=click.Choice(list(LogFormat)),
+    default=LogFormat.TEXT,
+    show_default=True,
+    help="How lines of the log look; json has one object a line.",
+)
+@click.option("--unit", is_flag=True, help="Print a systemd unit for this installation and that conf, and leave.")
 @click.option("-d", "--debug", "debug", type=int, default=0, metavar="N", help="Log more, for N of 1 and above.")
-def daemon(conf: Path, foreground: bool, test: bool, debug: int) -> int:  # noqa: ARG001, FBT001  click's options
+def daemon(conf: Path, foreground: bool, test: bool, unit: bool, log_format: LogFormat, debug: int) -> int:  # noqa: ARG001, FBT001, PLR0917  click's options
     """Wait for Directors, and do their Jobs, until SIGTERM. SIGHUP has the conf read again. The log goes to stderr."""
+    if unit:
+        click.echo(unit_text(Path(sys.argv[0]).absolute(), conf.absolute()), nl=False)
+        return Exit.GOOD
     if test:
         for warning in check(conf):
             click.echo(f"Warning: {warning}", err=True)
         return Exit.GOOD
-    logging.basicConfig(stream=sys.stderr, format=LOG, level=logging.DEBUG if debug else logging.INFO)
+    configure(LogFormat(log_format), sys.stderr, debug=bool(debug))
     service = Service(conf.absolute())
     try:
         service.run()

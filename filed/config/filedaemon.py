@@ -62,6 +62,7 @@ class FileDaemon:
     agent_timeout_s: int = 600
     agent_digests: frozenset[str] = frozenset()
     agents: tuple[AgentConf, ...] = ()
+    metrics: Address | None = None
     place: Place = field(default=Place(""), compare=False)
 
 
@@ -180,6 +181,7 @@ def read_file_daemon(statement: Statement, agent_lines: list[Statement], warning
         tls=read_tls(block, server=False),
         agent_timeout_s=block.duration_s("Agent Timeout", 600),
         agent_digests=_agent_digests(block),
+        metrics=_metrics(block),
         place=statement.place,
     )
     block.accepted("Sub Sys Directory", "Scripts Directory")
@@ -262,6 +264,13 @@ def _addresses(block: Block) -> tuple[Address, ...]:
             listed.append(Address(one.string("Addr"), int(service) if service.isdecimal() else service or port, family))
             one.finish()
     return tuple(listed) or (Address(host, port),)
+
+
+def _metrics(block: Block) -> Address | None:
+    """Where Prometheus may ask; on this machine alone unless the conf says otherwise. None: nowhere."""
+    host = block.string("Metrics Address", "127.0.0.1")
+    port = block.integer("Metrics Port", least=0, most=65_535)
+    return Address(host, port) if port else None
 
 
 def _disabled(block: Block) -> tuple[str, ...]:

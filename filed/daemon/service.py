@@ -18,16 +18,17 @@ import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from types import FrameType
-from typing import Any
+from typing import Any, NoReturn
 
 from filed.agents.pulse import Pulse
 from filed.agents.scan import examine
 from filed.config import FileDaemonConf, read_filedaemon_conf
 from filed.daemon.certificates import check_certificates
 from filed.daemon.listener import listen
+from filed.daemon.metrics import Tallies, check_metrics, serve_metrics
 from filed.daemon.notify import notify
 from filed.daemon.registry import EndedJobs, Visit, state_path
-from filed.daemon.visit import MAX_MESSAGE, Daemon, platform_text, serve
+from filed.daemon.visit import MAX_MESSAGE, Daemon, leave_after, platform_text, serve_director
 from filed.director.house import Ending
 from filed.director.lists import remove_lists
 from filed.director.status import DaemonStatus, EndedJob, RunningJob
@@ -70,6 +71,7 @@ class Service:
         self._work = Path(daemon.working_directory)
         remove_lists(self._work, lambda pid: not Path(f"/proc/{pid}").exists())
         self._ended = EndedJobs(state_path(self._work, daemon.name))
+        self._tallies = Tallies()
         self._visits: dict[int, Visit] = {}  # by pid
         self._jobs_run = self._debug = self._trace = self._bandwidth = 0
         self._ending_at: float | None = None
@@ -85,6 +87,7 @@ class Service:
             for listener in self._listeners:
                 self._selector.register(listener, selectors.EVENT_READ, self._accept)
             self._selector.register(self._wakeup, selectors.EVENT_READ, self._woken)
+            self._begin_metrics()
             notify("READY=1")
             name = self._conf.file_daemon.name
             log.info("%s is ready, with %s", name, ", ".join(self._agents))
@@ -186,13 +189,28 @@ class Service:
             return
         with sock:
             try:
-                self._begin_visit(sock, caller)
+                self._begin_visit(caller, lambda daemon: serve_director(sock, caller, self._conf, self._agents, daemon))
             except (
                 OSError
             ) as error:  # no descriptors, processes or memory are left: for him, not for those who are here
                 log.warning("%s is sent away: %s", caller, error.strerror)
 
-    def _begin_visit(self, sock: socket.socket, caller: str) -> None:
+    def _begin_metrics(self) -> None:
+        """A process that answers Prometheus, if the conf wants one. It stays until the daemon ends."""
+        address = self._conf.file_daemon.metrics
+        if address is None:
+            return
+        check_metrics()
+        for listener in listen([address]):
+            with listener:
+                self._begin_visit(
+                    "metrics",
+                    lambda daemon, on=listener: leave_after(  # type: ignore[misc]
+                        "metrics", lambda: serve_metrics(on, daemon.bell, daemon.metrics)
+                    ),
+                )
+
+    def _begin_visit(self, caller: str, serve: Callable[[Daemon], NoReturn]) -> None:
         """Fork a process for it. Raises OSError when there is no room for one."""
         ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
         pulse = Pulse()
@@ -208,7 +226,7 @@ class Service:
             ours.close()
             os.close(ring)
             daemon = Daemon(theirs, bell, pulse, float(self._conf.file_daemon.agent_timeout_s))
-            serve(sock, caller, self._conf, self._agents, daemon)  # never returns
+            serve(daemon)
         theirs.close()
         os.close(bell)
         self._visits[pid] = Visit(pid, ours, ring, pulse, caller)
@@ -267,7 +285,7 @@ class Service:
                     self._limit(visit)
                 return None
             case "ended":
-                self._ended.add(EndedJob(**question["job"]))
+                self._end_of(EndedJob(**question["job"]))
                 visit.job = None
                 return None
             case "debug":
@@ -276,11 +294,17 @@ class Service:
                 return None
             case "status":
                 return self._status().as_dict()
+            case "metrics":
+                return {"status": self._status().as_dict(), "tallies": self._tallies.rows()}
             case "cancel":
                 return {"found": self._cancel(question["job"], Ending.STOP if question["stop"] else Ending.CANCEL)}
             case "bandwidth":
                 return {"found": self._set_bandwidth(question["job"], question["limit"])}
         raise ValueError(question["ask"])
+
+    def _end_of(self, job: EndedJob) -> None:
+        self._ended.add(job)
+        self._tallies.add(job)
 
     def _status(self) -> DaemonStatus:
         running = [job for visit in self._visits.values() if (job := visit.running()) is not None]
@@ -331,4 +355,6 @@ def check(path: Path) -> tuple[str, ...]:
     load_agents(conf)
     check_certificates(conf)
     load_keys(keys_of(conf.file_daemon))
+    if conf.file_daemon.metrics is not None:
+        check_metrics()
     return conf.warnings

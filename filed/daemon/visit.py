@@ -28,6 +28,7 @@ from typing import Any, NoReturn
 
 from filed.agents.pulse import Pulse
 from filed.config import FileDaemonConf
+from filed.daemon.log import bind
 from filed.daemon.messages import goes_to
 from filed.daemon.supervisor import JobProcess
 from filed.director.connection import DirectorConnection, KnownDirector, TlsBegins
@@ -39,7 +40,7 @@ from filed.director.status import DaemonStatus, EndedJob, RunningJob
 from filed.errors import AuthenticationError, ConnectionLost, FiledError
 from filed.job.channel import Event
 from filed.job.description import JobDescription, StorageDaemon
-from filed.job.outcome import Outcome
+from filed.job.outcome import JobStatus, Outcome
 from filed.job.setup import keys_of, setup_of
 from filed.transport import Connection, check_name, server_context, tls_need
 from filed.wire.auth import secret_of
@@ -59,15 +60,34 @@ class Daemon:
         self._channel, self._pulse = channel, pulse
         self._agent_timeout_s = agent_timeout_s
         self._ending = Ending.NO
+        self._begun = False
 
     def note(self, job: RunningJob) -> None:
+        bind(director=job.director)
+        if job.job_id:
+            bind(job_id=job.job_id, job=job.job)
+        if job.type and not self._begun:
+            self._begun = True
+            log.info("the Job begins", extra={"type": job.type, "level": job.level})
         self._send(ask="note", job=asdict(job))
 
     def ended(self, job: EndedJob) -> None:
+        good = JobStatus(job.status).good
+        facts = {"status": job.status, "files": job.files, "bytes": job.job_bytes, "errors": job.errors}
+        log.log(
+            logging.INFO if good else logging.ERROR,
+            "the Job has ended",
+            extra=facts | ({} if good else {"why": job.text}),
+        )
         self._send(ask="ended", job=asdict(job))
 
     def status(self) -> DaemonStatus:
         return DaemonStatus.from_dict(self._ask(ask="status"))
+
+    def metrics(self) -> tuple[DaemonStatus, list[list[Any]]]:
+        """The status, and what has ended, as `metrics.Tallies.rows`."""
+        answer = self._ask(ask="metrics")
+        return DaemonStatus.from_dict(answer["status"]), answer["tallies"]
 
     def cancel(self, job: str, *, stop: bool) -> bool:
         return bool(self._ask(ask="cancel", job=job, stop=stop)["found"])
@@ -114,14 +134,21 @@ class Daemon:
         return answer
 
 
-def serve(sock: socket.socket, caller: str, conf: FileDaemonConf, agents: tuple[str, ...], daemon: Daemon) -> NoReturn:
+def serve_director(
+    sock: socket.socket, caller: str, conf: FileDaemonConf, agents: tuple[str, ...], daemon: Daemon
+) -> NoReturn:
     """Talk to whoever called, and leave. Called in a fresh fork, which this never returns from."""
+    leave_after(caller, lambda: _visit(sock, caller, conf, agents, daemon))
+
+
+def leave_after(caller: str, work: Callable[[], None]) -> NoReturn:
+    """Do the work of a fresh fork, and leave."""
     code = 1
     try:
         for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
             signal.signal(number, _leave_it_to_the_daemon)
         signal.signal(signal.SIGCHLD, signal.SIG_DFL)
-        _visit(sock, caller, conf, agents, daemon)
+        work()
         code = 0
     except AuthenticationError as error:
         log.warning("%s: %s", caller, error)

@@ -153,5 +153,6 @@ class Session:
                 totals.errors,
                 self._letter(outcome),
                 visit.now(),
+                outcome.text,
             )
         )

@@ -59,6 +59,7 @@ class EndedJob:
     errors: int
     status: str
     ended: float
+    text: str = ""  # why it is not good
 
 
 @dataclass(frozen=True, slots=True)

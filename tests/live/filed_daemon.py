@@ -7,6 +7,7 @@ import socket
 import subprocess
 import sys
 import time
+from collections.abc import Sequence
 from pathlib import Path
 from types import TracebackType
 from typing import Self
@@ -18,14 +19,25 @@ PROGRAM = "from filed.cli.main import main; main()"
 
 
 class FiledDaemon:
-    """A process of the daemon, started and ended by `with`."""
+    """A process of the daemon, started and ended by `with`. by: the command that starts it, with another user or limits."""
 
-    def __init__(self, bacula: Bacula) -> None:
-        self._bacula = bacula
+    def __init__(self, bacula: Bacula, by: Sequence[str] = ()) -> None:
+        self._bacula, self._by = bacula, by
         self._log = bacula.root / "filed.log"
 
     def __enter__(self) -> Self:
-        command = [sys.executable, "-W", "error", "-c", PROGRAM, "daemon", "-f", "-c", str(self._bacula.conf("fd"))]
+        command = [
+            *self._by,
+            sys.executable,
+            "-W",
+            "error",
+            "-c",
+            PROGRAM,
+            "daemon",
+            "-f",
+            "-c",
+            str(self._bacula.conf("fd")),
+        ]
         self._began = self._log.stat().st_size if self._log.exists() else 0
         with self._log.open("ab") as log:
             self.process = subprocess.Popen(command, stdout=log, stderr=log, stdin=subprocess.DEVNULL, cwd=ROOT)

@@ -70,7 +70,8 @@ bool chain_continues(const group *g, const group_record *base, text *why)
     if (g->files[i].is_log && !g->files[i].unwanted)
       first = &g->files[i];
   if (!first)
-    return broken(why, "no log is there from generation", base->high, " on");
+    return broken(why, "the logs there end before generation", base->high,
+                  ", with which the base ends: they were begun anew, or put back to an earlier time");
   if (memcmp(first->head.signature, base->signature, sizeof base->signature) || strcmp(first->log_base, base->log_base)) {
     text_put(why, "its logs were begun anew since the base: their signature is another");
     return false;

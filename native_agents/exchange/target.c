@@ -35,7 +35,6 @@ static bp_status find_log_path(target *t)
   ese_result result = t->library->HrESERestoreGetEnvironment(t->context, &environment);
   if (result < 0)
     return failed(t, result, "asking where the logs go of", NULL);
-  t->announced = environment->gen_high;
   t->log_path = environment->restore_log_path
                     ? wide_copy(environment->restore_log_path, wide_len(environment->restore_log_path))
                     : NULL;
@@ -224,8 +223,6 @@ static bool needed(const target *t, uint32_t *first, const uint8_t **signature)
     if (!i || database->needs < *first)
       *first = database->needs;
   }
-  if (!t->n_databases && t->reopened)
-    *first = t->announced + 1;
   return true;
 }
 
@@ -309,12 +306,13 @@ static bp_status recover(target *t)
   return result < 0 ? failed(t, result, "recovering", NULL) : BP_OK;
 }
 
-static void say(const target *t, int32_t severity, const char *format_what)
+static void tell_way_on(const target *t, int32_t severity, const char *what)
 {
   char *path = t->log_path ? wide_to_utf8(t->log_path) : NULL;
-  bp_logf(t->host, severity, "%s: %s Its logs and restore.env are in %s: restore what is missing with recover = yes and logpath set "
-          "to that directory, or run there: eseutil /cc \"%s\". The databases cannot be mounted before",
-          t->part, format_what, path ? path : "?", path ? path : "?");
+  bp_logf(t->host, severity,
+          "%s: %s. Its logs and restore.env are in %s: restore what is missing with logpath set to that directory, or run "
+          "eseutil /cc \"%s\". The databases cannot be mounted before",
+          t->part, what, path ? path : "?", path ? path : "?");
   free(path);
 }
 
@@ -331,7 +329,7 @@ bp_status target_commit(target *t)
     return bp_failf(t->host, BP_E_FAIL, BP_OS_NONE, 0,
                     "%s: its databases were saved from two log streams; restore them one after the other", t->part);
   choose_logs(t, first, signature);
-  if (t->settings->recover)
+  if (t->settings->recover && !t->reopened) /* one that goes on has others already: the service looks at them all */
     status = check_logs(t, first);
   if (status == BP_OK)
     status = place_logs(t);
@@ -346,7 +344,7 @@ bp_status target_commit(target *t)
   if (t->settings->recover)
     bp_logf(t->host, BP_MSG_INFO, "%s: recovered, %u logs replayed, databases mounted", t->part, (unsigned)t->n_logs);
   else
-    say(t, BP_MSG_INFO, "restored and not recovered, as asked (recover = no).");
+    tell_way_on(t, BP_MSG_INFO, "restored, not recovered, as asked (recover = no)");
   (void)t->library->HrESERestoreClose(t->context, ESE_RESTORE_CLOSE_NORMAL);
   t->open = false;
   return BP_OK;
@@ -357,7 +355,7 @@ void target_free(target *t)
   if (t->open && t->log_path) {
     (void)place_logs(t); /* what came whole: eseutil looks for it beside restore.env */
     (void)t->library->HrESERestoreSaveEnvironment(t->context);
-    say(t, BP_MSG_WARNING, "not recovered.");
+    tell_way_on(t, BP_MSG_WARNING, "not recovered");
   }
   if (t->open)
     (void)t->library->HrESERestoreClose(t->context, ESE_RESTORE_CLOSE_NORMAL);

@@ -40,7 +40,6 @@ typedef struct target {
   bool      open, reopened;
   bool      failed;           /* something of it is missing or damaged: not recovered */
   ese_char *log_path, *staging;
-  uint32_t  announced;        /* a session that goes on: up to which generation logs are there */
   target_database *databases;
   uint32_t  n_databases;
   staged_log *logs;

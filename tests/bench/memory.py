@@ -13,8 +13,9 @@ import shutil
 import tempfile
 from pathlib import Path
 
-from tests.bench.contenders import contenders
-from tests.bench.measure import machine, run, warm
+from compare import machine
+from contenders import contenders
+from measure import run, warm
 
 DIRECTORIES = 2_000
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import ctypes
-import os
 from pathlib import Path
 
 import pytest
@@ -14,7 +13,7 @@ from tests.esesim.simulator import MAILBOX, PUBLIC, Store
 
 @pytest.fixture(scope="session")
 def built(tmp_path_factory: pytest.TempPathFactory) -> Built:
-    return compile_simulator(tmp_path_factory.mktemp("esesim"), sanitize="FILED_TEST_AGENTS" in os.environ)
+    return compile_simulator(tmp_path_factory.mktemp("esesim"))
 
 
 @pytest.fixture(scope="session")

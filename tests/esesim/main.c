@@ -8,7 +8,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define ESESIM_CLIENT
 #include "esesim.h"
 #include "lines.h"
 

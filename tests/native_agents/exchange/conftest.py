@@ -1,7 +1,8 @@
-"""The simulator, compiled once, and a server with Jobs for each test."""
+"""The simulator, compiled once, and a server with two databases in one storage group for each test."""
 
 from __future__ import annotations
 
+import ctypes
 import os
 from pathlib import Path
 
@@ -9,23 +10,29 @@ import pytest
 
 from filed.job.setup import shipped_agents
 from tests.esesim.compile import Built, compile_simulator
-from tests.native_agents.exchange.server import Exchange, Jobs, make_server
+from tests.esesim.simulator import MAILBOX, PUBLIC, Store
+from tests.native_agents.exchange.jobs import Jobs
 from tests.system_agents.jobs import Place
 
 
 @pytest.fixture(scope="session")
 def simulator(tmp_path_factory: pytest.TempPathFactory) -> Built:
-    return compile_simulator(tmp_path_factory.mktemp("esesim"))
+    return compile_simulator(tmp_path_factory.mktemp("esesim"), sanitize="FILED_TEST_AGENTS" in os.environ)
 
 
 @pytest.fixture
-def server(simulator: Built, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Exchange:
-    root = tmp_path / "server"
-    monkeypatch.setenv("ESESIM_ROOT", os.fspath(root))
-    return make_server(simulator, root)
+def store(simulator: Built, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Store:
+    """Small logs; what mailboxes did has closed some."""
+    monkeypatch.setenv("ESESIM_ROOT", os.fspath(tmp_path / "store"))
+    made = Store(ctypes.CDLL(os.fspath(simulator.library)), tmp_path / "store")
+    made.add_group(log_size=5120)
+    made.add_database(MAILBOX, "mbx")
+    made.add_database(PUBLIC, "pub (öffentlich)")
+    made.write(60)
+    return made
 
 
 @pytest.fixture
-def jobs(server: Exchange, tmp_path: Path) -> Jobs:
+def jobs(store: Store, simulator: Built, tmp_path: Path) -> Jobs:
     agents = Path(os.environ.get("FILED_TEST_AGENTS", shipped_agents()))
-    return Jobs(Place(tmp_path / "volumes", (agents, shipped_agents())), server)
+    return Jobs(Place(tmp_path / "volumes", (agents, shipped_agents())), store, simulator.library)

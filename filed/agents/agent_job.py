@@ -37,9 +37,10 @@ from filed.agents.buffers import Buffer, borrowed
 from filed.agents.callbacks import Callbacks
 from filed.agents.caller import Caller
 from filed.agents.page import MAX_SIZE, Page, PageReader, pack_wants
-from filed.agents.page_buffer import FETCH_PAGE_BYTES, LIST_PAGE_BYTES, PageBuffer
+from filed.agents.page_buffer import PageBuffer
 from filed.agents.pulse import Call
 from filed.agents.restore_record import RestoreRecord
+from filed.agents.shape import HostShape
 from filed.agents.waiting import Patience
 from filed.errors import AgentError, ItemError, JobCanceled, LocalProtocolError
 
@@ -76,6 +77,7 @@ class AgentJob:
         patience: Patience,
         reader: PageReader,
         check_process_state: Callable[[str], None],
+        shape: HostShape,
     ) -> None:
         self.kind = kind
         self.ended = False
@@ -84,7 +86,7 @@ class AgentJob:
         self.listed_all = self.complete = False
         self._caller, self._callbacks, self._api, self._address = caller, callbacks, api, address
         self._patience, self._reader, self._check_process_state = patience, reader, check_process_state
-        self._call = caller.call
+        self._call, self._shape = caller.call, shape
         self._committed = False
         self._cancel_lock = threading.Lock()
         self._canceled = False
@@ -114,6 +116,12 @@ class AgentJob:
     def label(self) -> str:
         return self._caller.label
 
+    @property
+    def overwritten(self) -> str:
+        """Which of the host's own fields of a bp_batch the agent wrote over in its last answer; "" for none."""
+        buffers = (self._list_buffer, self._fetch_buffer)
+        return next((buffer.overwritten for buffer in buffers if buffer is not None and buffer.overwritten), "")
+
     # ---- backup: listing -----------------------------------------------------------------------------------------
 
     def next_page(self) -> Page | None:
@@ -123,7 +131,7 @@ class AgentJob:
         """
         if self.kind == Kind.RESTORE or self.stream_open:
             self._out_of_order("next_entries")
-        buffer = self._list_buffer = self._list_buffer or PageBuffer(LIST_PAGE_BYTES)
+        buffer = self._list_buffer = self._list_buffer or PageBuffer(self._shape.list_bytes, self._shape)
         if self._page is not None:
             self._caller.entry = b""
             self._page, self._by_cookie, self._opened = None, {}, set()
@@ -160,7 +168,7 @@ class AgentJob:
         if self.stream_open or not wants or not self.fetches:
             self._out_of_order("fetch")
         listed = self._listed()
-        buffer = self._fetch_buffer = self._fetch_buffer or PageBuffer(FETCH_PAGE_BYTES)
+        buffer = self._fetch_buffer = self._fetch_buffer or PageBuffer(self._shape.fetch_bytes, self._shape)
         buffer.clear()
         self._caller.entry = listed[wants[0].cookie][1]
         records = pack_wants(wants)

@@ -25,7 +25,6 @@ from typing import Any, Protocol
 
 from filed.agents.abi import (
     ENTRY,
-    HOST_FEATURES,
     MAX_STATE_BYTES,
     BpHostApi,
     DeferFn,
@@ -44,6 +43,7 @@ from filed.agents.abi import (
 from filed.agents.page import name_rule
 from filed.agents.pulse import CANCEL_AT, HEARTBEAT_AT, PROGRESS_WORD, Cancel, Pulse
 from filed.agents.secret import Secret
+from filed.agents.shape import SHAPE, HostShape
 from filed.errors import printable
 
 MAX_TEXT_BYTES = 8 << 10  # of a message; more is a dump, not a sentence
@@ -114,6 +114,7 @@ class Callbacks:
         secrets: Mapping[str, Secret],
         in_job: bool,
         as_host: Callable[[], AbstractContextManager[None]] = nullcontext,
+        shape: HostShape = SHAPE,
     ) -> None:
         self._agent, self._pulse, self._services, self._in_job = agent, pulse, services, in_job
         self._secrets, self._as_host = secrets, as_host
@@ -142,13 +143,14 @@ class Callbacks:
         self.table = BpHostApi(
             ctypes.sizeof(BpHostApi),
             version,
-            HOST_FEATURES,
+            shape.features,
             self._context,
             pulse.address + CANCEL_AT,
             pulse.address + HEARTBEAT_AT,
             *self._functions,
         )
-        self.address = ctypes.addressof(self.table)
+        self._whole = shape.memory(self.table)
+        self.address = ctypes.addressof(self._whole)
 
     def trampoline(self, name: str, body: Callable[..., Status], *, job_thread: bool = False) -> Callable[..., int]:
         """`body` as C may call it: never raises, always an int."""

@@ -27,6 +27,7 @@ from filed.agents.options import Settings
 from filed.agents.page import PageReader
 from filed.agents.process_state import ProcessState
 from filed.agents.pulse import Call, Pulse
+from filed.agents.shape import SHAPE, HostShape
 from filed.agents.waiting import Patience
 from filed.errors import AgentError, ConfigError, FiledError, LocalProtocolError
 
@@ -59,6 +60,7 @@ class Agent:
 
     settings: from `check_options`. doorbell: a descriptor that becomes readable
     when a cancel is asked for. clock: monotonic seconds. All on one thread, the job thread.
+    shape, callbacks: what `filed agent check` varies: the host's sizes, and who makes its tables.
     """
 
     def __init__(
@@ -71,17 +73,19 @@ class Agent:
         doorbell: int | None = None,
         timeout_s: float = AGENT_TIMEOUT_S,
         clock: Callable[[], float] = time.monotonic,
+        shape: HostShape = SHAPE,
+        callbacks: Callable[..., Callbacks] = Callbacks,
     ) -> None:
         self.library = library
         self.pulse = pulse
         self._services, self._doorbell, self._timeout_s, self._clock = services, doorbell, timeout_s, clock
-        self._settings = settings
+        self._settings, self._shape, self._make_table = settings, shape, callbacks
         self._address = 0
         self._job: AgentJob | None = None
         self._open = ExitStack()
         self._tables: list[Callbacks] = []
         self._callbacks = self._table(in_job=False)
-        self.caller = Caller(library, pulse, self._callbacks)
+        self.caller = self._last_caller = Caller(library, pulse, self._callbacks)
         self._process_state = self._look()
 
     @property
@@ -92,6 +96,11 @@ class Agent:
     def label(self) -> str:
         """Id and version, for people."""
         return self.library.descriptor.label
+
+    @property
+    def last_status(self) -> int:
+        """What its last call returned, of its Jobs too, whatever the host made of it."""
+        return self._last_caller.last_status
 
     def __enter__(self) -> Self:
         with ExitStack() as undo:
@@ -145,14 +154,15 @@ class Agent:
             why.where,
         )
         out = ctypes.c_void_p()
-        caller = Caller(self.library, self.pulse, callbacks, slot=self.caller.slot)
+        whole = self._shape.memory(raw)
+        caller = self._last_caller = Caller(self.library, self.pulse, callbacks, slot=self.caller.slot)
         try:
             caller.call(
                 Call.begin,
                 self.library.api.begin,
                 self._address,
                 callbacks.address,
-                ctypes.addressof(raw),
+                ctypes.addressof(whole),
                 ctypes.addressof(out),
             )
         except FiledError as error:
@@ -183,7 +193,7 @@ class Agent:
         return ProcessState.now() if self._doorbell is None else ProcessState.now((self._doorbell,))
 
     def _table(self, *, in_job: bool) -> Callbacks:
-        callbacks = Callbacks(
+        callbacks = self._make_table(
             self.label,
             self.library.version,
             self.pulse,
@@ -191,6 +201,7 @@ class Agent:
             secrets=self._settings.secrets,
             in_job=in_job,
             as_host=self.library.identity.taken_off if self.library.identity else nullcontext,
+            shape=self._shape,
         )
         self._tables.append(callbacks)
         # Agents with stray threads use tables after their time; the memory must still be there then.
@@ -213,6 +224,7 @@ class Agent:
             patience=Patience(self.pulse, self._timeout_s, self._doorbell, self._clock),
             reader=PageReader(self.label, absolute=self.descriptor.names_are_absolute),
             check_process_state=self.check_process_state,
+            shape=self._shape,
         )
 
     def _create(self) -> None:

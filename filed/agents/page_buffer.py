@@ -4,33 +4,46 @@ from __future__ import annotations
 
 import ctypes
 
-from filed.agents.abi import BATCH_COMPLETE, ENTRY, BpBatch
+from filed.agents.abi import BATCH_COMPLETE, BpBatch
 from filed.agents.memory import GuardedMemory
 from filed.agents.page import Page, PageReader
+from filed.agents.shape import SHAPE, HostShape
 
-MAX_ENTRIES = 256  # the boundary costs the same per entry from 64 on; a page is also what is held in memory at once
-LIST_PAGE_BYTES = 1 << 20  # the contract's minimum: an entry that does not fit it never fits
-FETCH_PAGE_BYTES = 4 << 20  # 64 whole files of INLINE_LIMIT at least
 INLINE_LIMIT = 64 << 10  # larger files are cheaper through `read`, whose buffers are not copied
 
 
 class PageBuffer:
     """`address` is what next_entries and fetch take."""
 
-    def __init__(self, size_bytes: int) -> None:
+    def __init__(self, size_bytes: int, shape: HostShape = SHAPE) -> None:
+        self._shape = shape
         self._memory = GuardedMemory(size_bytes)
         self._view = self._memory.view
-        self._batch = BpBatch()
+        self._whole = shape.memory(BpBatch())
+        self._batch = BpBatch.from_buffer(self._whole)
         self.address = ctypes.addressof(self._batch)
 
     def clear(self) -> None:
         """Before each call: an empty batch, and no records of the page before that could pass for new ones."""
-        batch = self._batch
-        batch.struct_size, batch.stride = ctypes.sizeof(BpBatch), ENTRY.size
+        batch, shape = self._batch, self._shape
+        batch.struct_size, batch.stride = len(self._whole), shape.stride
         batch.buf, batch.cap = self._memory.address, len(self._view)
-        batch.max_entries, batch.count = MAX_ENTRIES, 0
+        batch.max_entries, batch.count = shape.max_entries, 0
         batch.heap_low, batch.flags = len(self._view), 0
-        ctypes.memset(self._memory.address, 0, MAX_ENTRIES * ENTRY.size)
+        ctypes.memset(self._memory.address, 0, min(shape.max_entries * shape.stride, len(self._view)))
+
+    @property
+    def overwritten(self) -> str:
+        """Which field that is the host's alone the agent wrote over; "" for none. It does no harm: see `parse`."""
+        batch, shape = self._batch, self._shape
+        ours = {
+            "struct_size": len(self._whole),
+            "stride": shape.stride,
+            "buf": self._memory.address,
+            "cap": len(self._view),
+            "max_entries": shape.max_entries,
+        }
+        return next((name for name, value in ours.items() if getattr(batch, name) != value), "")
 
     def parse(self, reader: PageReader, call: str, *, end: bool) -> Page:
         """What the agent left. Our own stride and size count, whatever it wrote over those fields."""
@@ -43,8 +56,8 @@ class PageBuffer:
         return reader.parse(
             call,
             self._view,
-            stride=ENTRY.size,
-            max_entries=MAX_ENTRIES,
+            stride=self._shape.stride,
+            max_entries=self._shape.max_entries,
             count=batch.count,
             heap_low=batch.heap_low,
             end=end,

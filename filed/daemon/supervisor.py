@@ -27,7 +27,7 @@ from filed.agents.watchdog import Watchdog
 from filed.daemon.postmortem import write_postmortem
 from filed.errors import RemoteProtocolError
 from filed.job.channel import RECEIVE_BYTES, Event, Receiver, Sender
-from filed.job.description import JobDescription, LocalJob
+from filed.job.description import JobDescription, LocalJob, OtherWork
 from filed.job.outcome import JobStatus, Outcome, Severity, Totals
 from filed.job.process import KILL_AFTER_S, Ends, serve
 
@@ -61,7 +61,7 @@ class JobProcess:
         self._receiver = Receiver()
         self._capture = Capture()
         self._last_words = LastWords()
-        self._leave_it_in = description.directory if isinstance(description, LocalJob) else description.who.work
+        self._leave_it_in = description.directory if isinstance(description, LocalJob | OtherWork) else description.who.work
         self._printed = 0
         self._last_printed: deque[tuple[float, str]] = deque(maxlen=PRINTED)
         self._outcome: Outcome | None = None  # the last line

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from enum import StrEnum
 from pathlib import Path
@@ -10,6 +11,8 @@ from filed.catalog import Level
 from filed.config.fence import NO_FENCE, Fence
 from filed.config.keys import NO_TLS, Tls
 from filed.fileset import FileSet
+from filed.job.outcome import Outcome
+from filed.job.workplace import Workplace
 from filed.wire.restore_object import RestoreObject
 
 
@@ -218,7 +221,18 @@ class NetworkVerify:
     keys: KeyFiles | None = None
 
 
-JobDescription = BackupJob | RestoreJob | VerifyJob | EstimateJob | NetworkBackup | NetworkRestore | NetworkVerify
+@dataclass(frozen=True, slots=True)
+class OtherWork:
+    """What is no Job and needs a process like one's: `filed agent check`. directory: for what a crash leaves."""
+
+    directory: Path
+    do: Callable[[Workplace], Outcome]
+    agents: AgentSetup = AgentSetup()
+
+
+JobDescription = (
+    BackupJob | RestoreJob | VerifyJob | EstimateJob | NetworkBackup | NetworkRestore | NetworkVerify | OtherWork
+)
 LocalJob = BackupJob | RestoreJob | VerifyJob
 
 __all__ = [
@@ -236,6 +250,7 @@ __all__ = [
     "NetworkBackup",
     "NetworkRestore",
     "NetworkVerify",
+    "OtherWork",
     "Replace",
     "RestoreJob",
     "StorageDaemon",

@@ -6,7 +6,8 @@ import pytest
 
 from filed.agents.abi import ENTRY, BpBatch, Entry, EntryType
 from filed.agents.page import PageReader
-from filed.agents.page_buffer import LIST_PAGE_BYTES, MAX_ENTRIES, PageBuffer
+from filed.agents.page_buffer import PageBuffer
+from filed.agents.shape import LIST_PAGE_BYTES, MAX_ENTRIES
 from filed.errors import AgentError
 
 READER = PageReader("test 1.0", absolute=True)
@@ -65,3 +66,15 @@ def test_unknown_flags_are_refused() -> None:
     fill(buffer, flags=2)
     with pytest.raises(AgentError, match="batch flags 0x2"):
         buffer.parse(READER, "next_entries", end=True)
+
+
+@pytest.mark.parametrize("field", ["stride", "buf", "cap", "max_entries", "struct_size"])
+def test_a_field_of_the_hosts_that_was_written_over_is_named(field: str) -> None:
+    buffer = PageBuffer(LIST_PAGE_BYTES)
+    buffer.clear()
+    assert buffer.overwritten == ""
+    fill(buffer, **{field: 8})
+    assert buffer.overwritten == field
+    buffer.parse(READER, "next_entries", end=True)
+    buffer.clear()
+    assert buffer.overwritten == ""

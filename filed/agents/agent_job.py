@@ -270,6 +270,11 @@ class AgentJob:
         self._restoring = action in (Action.WANT, Action.CREATED)
         return Action(action)
 
+    @property
+    def restoring(self) -> bool:
+        """Is an entry prepared whose restore_done has not been called?"""
+        return self._restoring
+
     def restore_stream(self, stream: AgentStream, size: int | None) -> None:
         """The chunks that follow are of this stream. size: None when unknown.
 

@@ -45,6 +45,7 @@ class Caller:
         self._pid = os.getpid()
         self._identity = library.identity
         self.last_status = 0
+        self.answer_to_fault: int | None = None  # what the call returned in which one of our callbacks failed
 
     @property
     def entry(self) -> bytes:
@@ -113,6 +114,7 @@ class Caller:
         callbacks.drain()
         if callbacks.fault is not None:
             (where, fault), callbacks.fault = callbacks.fault, None
+            self.answer_to_fault = status
             if isinstance(fault, FiledError):
                 raise fault
             text = f"the host's own callback {where} failed: {type(fault).__name__}: {fault}"

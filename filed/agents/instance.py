@@ -98,9 +98,14 @@ class Agent:
         return self.library.descriptor.label
 
     @property
-    def last_status(self) -> int:
-        """What its last call returned, of its Jobs too, whatever the host made of it."""
-        return self._last_caller.last_status
+    def answer_to_fault(self) -> int | None:
+        """What the call of its last Job returned in which a callback of the host failed; None: none did."""
+        return self._last_caller.answer_to_fault
+
+    @property
+    def address(self) -> int:
+        """Its bp_agent; 0 when there is none."""
+        return self._address
 
     def __enter__(self) -> Self:
         with ExitStack() as undo:

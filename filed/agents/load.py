@@ -110,7 +110,7 @@ def load(
             handle = ctypes.CDLL(str(path), mode=os.RTLD_NOW | os.RTLD_LOCAL)
         except OSError as why:
             raise AgentLoadError(agent, "load", 0, f"not loaded: {why}") from why
-    query = _query_function(agent, path, handle)
+    query = query_function(agent, path, handle)
     # Reading the descriptor is part of it: a wild pointer crashes there.
     with _marked(pulse, agent, Call.query):
         address = query(HOST_MIN, HOST_MAX)
@@ -142,7 +142,7 @@ class _DlInfo(ctypes.Structure):
     ]
 
 
-def _query_function(agent: str, path: Path, handle: ctypes.CDLL) -> Callable[[int, int], int | None]:
+def query_function(agent: str, path: Path, handle: ctypes.CDLL) -> Callable[[int, int], int | None]:
     """The entry point, which must be in that very file: dlsym also searches what the library was linked with."""
     try:
         symbol = getattr(handle, QUERY_SYMBOL)

@@ -12,6 +12,7 @@ import click
 
 from filed.agents.abi import OptionFlag, version_text
 from filed.agents.scan import Scanned, examine, scan
+from filed.cli.agent_check import check
 from filed.cli.agents import shipped_agents
 from filed.cli.exit import Exit
 from filed.cli.options import as_json
@@ -29,7 +30,10 @@ directory = click.option(
 
 @click.group(epilog="\b\nExamples:\n  filed agent list\n  filed agent info filesystem")
 def agent() -> None:
-    """The agents this machine has."""
+    """The agents this machine has, and what their authors need."""
+
+
+agent.add_command(check)
 
 
 @agent.command(

@@ -1,0 +1,49 @@
+"""What to do about a finding, by what it says."""
+
+from __future__ import annotations
+
+import re
+
+_ABORT = (
+    "an assertion, a double free, or a C++ exception that left the agent: bp_guard catches those."
+    " Run it with `filed agent run --debug` below gdb"
+)
+_CRASH = (
+    "run the same with `filed agent run --debug` below gdb or valgrind; a write past a buffer crashes here,"
+    " since each buffer ends at a page that cannot be touched"
+)
+_ADVICE = (
+    (r"crashed \(SIGABRT\)", _ABORT),
+    (r"crashed", _CRASH),
+    (r"called exit", "return a status instead: the process is the host's"),
+    (r"made no progress", "poll the cancel word, and call bp_beat or bp_defer in long work"),
+    (r"only empty pages", "list an entry, or show life with bp_beat while there is none"),
+    (r"still busy", "is there an end? If the source is only large, give a smaller one, or --limit"),
+    (r"answered BP_E_SEQUENCE", "see the callback in bplugin.h: match and put_state belong to a Job, put_state to a backup until END"),
+    (r"answered BP_E_INVAL", "look at the arguments of the callback: a NULL, a length, a number that the header does not have"),
+    (r"answered BP_E_TOO_BIG", "a state has at most BP_MAX_STATE bytes: keep the rest where the agent can find it"),
+    (r"thread of the agent's own", "match, put_state, secret and extension are [job] calls: make them inside a call of the host"),
+    (r"table of a Job that has ended", "end the threads of a Job in `end`; its host table is gone with it"),
+    (r"changed .* of the process", "leave them to the host, or put them back before the call returns"),
+    (r"outside the page's heap|inside the .* records|behind the page|entries on a page", "fill pages with the SDK's bp_page_*"),
+    (r"name has|name does|holds a NUL", "names are absolute, parts joined by one /, none of them . or .. or empty"),
+    (r"cookie", "a cookie is the agent's key of an entry: unique in its page"),
+    (r"COMPLETE", "only with BP_END, and only when every name was listed: what else the base has is deleted"),
+    (r"chunk|no bytes, and not the last|bytes in a buffer", "fill bp_chunk with bp_chunk_set; offsets ascend, LAST ends the stream"),
+    (r"went on after|answered anything but an error", "return what the callback returned (BP_E_HOST), after cleaning up"),
+    (r"fewer than without a state|left out", "answer BP_E_BASE from begin when a state cannot be continued from; never guess"),
+    (r"which is no status", "return BP_OK, a negative BP_E_*, or from next_entries BP_END"),
+    (r"memory|descriptor", "release what begin made in end, and what create made in destroy, errors included"),
+    (r"process|forked", "start commands with fork and exec or posix_spawn, and wait for them before `end` returns"),
+    (r"standard (input|output)", "descriptors 0 to 2 are not the agent's: say things with bp_logf"),
+    (r"not loaded", "`bplugin_query_v1` and the descriptor decide: see the end of bplugin.h"),
+)  # fmt: skip
+
+
+def advice(call: str, rule: str) -> str:
+    """One sentence; what the header says at a call, where nothing better is known."""
+    for pattern, words in _ADVICE:
+        if re.search(pattern, rule):
+            return words
+    known = call.split(maxsplit=1)[0] if call else ""
+    return f"bplugin.h has the rules, at `{known}`" if known else "bplugin.h has the rules"

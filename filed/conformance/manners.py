@@ -1,0 +1,193 @@
+"""Checks of what an agent does to the process it is a guest in, and of what it leaves there."""
+
+from __future__ import annotations
+
+import contextlib
+import ctypes
+import gc
+import os
+from collections.abc import Callable
+from contextlib import ExitStack
+from functools import partial
+from pathlib import Path
+
+from filed.agents import Outcome
+from filed.agents.pulse import Cancel
+from filed.conformance import restoring
+from filed.conformance.loading import unknown_extension
+from filed.conformance.room import Room
+from filed.conformance.saving import resident_bytes
+from filed.conformance.walk import Reading, walk
+
+_COPY = 71  # what the host's own copy exits with, when an agent's fork came back
+_WARM, _JOBS = 4, 8
+_PAGES_OF_A_LEAK = 64 << 10
+_libc = ctypes.CDLL(None)
+
+
+class _Mallinfo2(ctypes.Structure):
+    _fields_ = [
+        (name, ctypes.c_size_t)
+        for name in (
+            "arena",
+            "ordblks",
+            "smblks",
+            "hblks",
+            "hblkhd",
+            "usmblks",
+            "fsmblks",
+            "uordblks",
+            "fordblks",
+            "keepcost",
+        )
+    ]
+
+
+def guest(room: Room) -> None:
+    """Descriptors, threads, children, standard input: during a Job, and when it is over."""
+    bait = os.memfd_create("standard-input")
+    os.write(bait, b"nobody's words\n" * 100)
+    os.lseek(bait, 0, os.SEEK_SET)
+    os.dup2(bait, 0)
+    tasks, descriptors = _tasks(), _descriptors()
+    inheritable: set[str] = set()
+
+    def look(_page: object) -> None:
+        inheritable.update(_inheritable(_descriptors() - descriptors))
+
+    with room.agent(quiet=True) as (agent, _):
+        inheritable |= _inheritable(_descriptors() - descriptors)
+        with room.begun(agent, room.why()) as job:
+            for _ in walk(job, Reading(at_page=look)):
+                look(None)
+            job.commit()
+            job.end(Outcome.DONE)
+        _processes(room, "when its Job has ended")
+    if os.lseek(bait, 0, os.SEEK_CUR):
+        room.failed("it reads from standard input, which is not its own", "next_entries")
+    for target in sorted(inheritable):
+        room.failed(f"a descriptor without O_CLOEXEC: commands of other agents inherit it ({target})")
+    left = _descriptors() - descriptors
+    if left:
+        targets = ", ".join(sorted(filter(None, map(_target, left))))
+        room.failed(f"{len(left)} descriptors are open when the agent is gone: {targets}", "destroy")
+    if len(_tasks()) > len(tasks):
+        room.failed(f"{len(_tasks() - tasks)} of its threads run on when the agent is gone", "destroy")
+
+
+def leaks(room: Room) -> None:
+    """The same Job again and again, a new instance each time: memory and descriptors do not grow."""
+    measures: dict[str, tuple[Callable[[], int], int]] = {
+        "bytes of malloc": (_allocated, 1),
+        "bytes of memory": (resident_bytes, _PAGES_OF_A_LEAK),
+        "descriptors": (lambda: len(_descriptors()), 1),
+    }
+    history: dict[str, list[int]] = {name: [] for name in measures}
+    with ExitStack() as stack:
+        back = None
+        if room.library.descriptor.can_restore and room.subject.restore:
+            seen, spool = stack.enter_context(restoring.source(room))
+            back = partial(restoring.bring_back, room, seen, spool, room.directory("again"))
+        _measure(room, back, measures, history)
+    for name, (_, least) in measures.items():
+        steps = [after - before for before, after in zip(history[name], history[name][1:], strict=False)]
+        if min(steps) >= least:
+            room.failed(f"{_JOBS} equal Jobs leave behind {min(steps):,} {name} each", "end")
+            return
+    room.note(f"{_JOBS} equal Jobs: no growth of memory or descriptors")
+
+
+def _measure(
+    room: Room,
+    back: Callable[[], object] | None,
+    measures: dict[str, tuple[Callable[[], int], int]],
+    history: dict[str, list[int]],
+) -> None:
+    for number in range(_WARM + _JOBS):
+        _a_job(room)
+        if back is not None:
+            back()
+        room.library.kept.clear()  # tables of instances that are gone: ours, and no leak
+        gc.collect()
+        if number >= _WARM - 1:
+            for name, (measure, _) in measures.items():
+                history[name].append(measure())
+
+
+def _a_job(room: Room) -> None:
+    """Each call there is; and nothing of ours is kept, not even to be cancelled."""
+    with room.agent(quiet=True) as (agent, _):
+        unknown_extension(agent)
+        agent.confirmed("Check.Older", b"", 0)
+        with agent.begin(room.why()) as job:
+            for _ in walk(job):
+                pass
+            job.commit()
+            job.end(Outcome.DONE)
+        with agent.begin(room.why()) as job:
+            job.next_page()
+            room.pulse.ask_cancel(Cancel.ASKED)
+            job.cancel()
+            job.end(Outcome.CANCELLED)
+            room.pulse.halves[0] = Cancel.NO
+
+
+def _allocated() -> int:
+    """What malloc has given out; 0 where it is another malloc (a sanitizer's), which knows no mallinfo2."""
+    try:
+        mallinfo2 = _libc.mallinfo2
+    except AttributeError:
+        return 0
+    mallinfo2.restype = _Mallinfo2
+    info = mallinfo2()
+    return int(info.uordblks + info.hblkhd)
+
+
+def _processes(room: Room, when: str) -> None:
+    """Children, alive or not. Only those of the agent: this process has made none."""
+    while True:
+        try:
+            pid, status = os.waitpid(-1, os.WNOHANG)
+        except ChildProcessError:
+            return
+        if pid == 0:
+            names = ", ".join(sorted(_children()))
+            room.failed(f"a process that it started is still there {when}: {names}", "end")
+            return
+        if os.waitstatus_to_exitcode(status) == _COPY:
+            room.failed("it forked without exec, and the copy came back into the host", "next_entries")
+        else:
+            room.warn(f"a process that it started was not waited for {when}", "end")
+
+
+def _children() -> set[str]:
+    names = set()
+    for task in Path("/proc/self/task").iterdir():
+        for pid in (task / "children").read_text(encoding="ascii").split():
+            with contextlib.suppress(OSError):
+                names.add(f"{pid} ({Path(f'/proc/{pid}/comm').read_text(encoding='utf-8').strip()})")
+    return names
+
+
+def _tasks() -> set[str]:
+    return {path.name for path in Path("/proc/self/task").iterdir()}
+
+
+def _descriptors() -> set[int]:
+    return {number for number in map(int, os.listdir("/proc/self/fd")) if _target(number)}  # noqa: PTH208  names are numbers
+
+
+def _target(descriptor: int) -> str:
+    try:
+        return os.readlink(f"/proc/self/fd/{descriptor}")  # noqa: PTH115  it is no path that has to exist
+    except OSError:
+        return ""  # the one that listed them
+
+
+def _inheritable(descriptors: set[int]) -> set[str]:
+    found = set()
+    for number in descriptors:
+        with contextlib.suppress(OSError):
+            if os.get_inheritable(number):
+                found.add(_target(number))
+    return found

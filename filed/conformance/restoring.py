@@ -1,0 +1,234 @@
+"""Checks of a restore: what was read comes back below `where`, byte for byte, and nothing outside of it."""
+
+from __future__ import annotations
+
+import contextlib
+import hashlib
+import os
+import stat
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import BinaryIO
+
+from filed.agents import (
+    Action,
+    AgentJob,
+    AgentStream,
+    Change,
+    EntryFlag,
+    EntryType,
+    Has,
+    Kind,
+    Outcome,
+    Replace,
+    Status,
+)
+from filed.conformance.room import Room, Skipped
+from filed.conformance.walk import Reading, Seen
+from filed.errors import AgentError, ItemError
+
+_UMASK_MATTERS = 0o777
+_PIECE = 40_000  # what was read is written in other pieces than it was read in
+
+
+@dataclass(slots=True)
+class Brought:
+    """What a restore did with each entry."""
+
+    actions: dict[bytes, Action]
+    errors: dict[bytes, str]
+
+
+def restore(room: Room) -> None:
+    """A Full restored below a new directory, and compared; then once more, with replace NEVER."""
+    with source(room) as (seen, spool):
+        where = room.directory("restored")
+        brought = bring_back(room, seen, spool, where)
+        for name, error in brought.errors.items():
+            room.warn(f"an entry could not be restored: {error}", "", name)
+        there = _compare(room, seen, brought, where)
+        by_host = sum(action == Action.HOST for action in brought.actions.values())
+        left = f"; {by_host:,} are left to the host's file system agent" if by_host else ""
+        room.note(f"{len(seen):,} entries given back, {there:,} compared on the disk{left}")
+        if there:
+            again = bring_back(room, seen, spool, where, Replace.NEVER)
+            for name, action in again.actions.items():
+                file = _on_disk(where, name)
+                if (
+                    action in (Action.WANT, Action.CREATED)
+                    and seen[name].entry.type == EntryType.REGULAR
+                    and file.is_file()
+                ):
+                    room.failed("replace NEVER, and it asks for the data of a file that exists", "restore_entry", name)
+            _compare(room, seen, brought, where)
+
+
+def corrupt(room: Room) -> None:
+    """Digests that do not match: told with restore_done, and the Job goes on."""
+    with source(room) as (seen, spool):
+        where = room.directory("corrupt")
+        brought = bring_back(room, seen, spool, where, how=lambda _name: Status.E_CORRUPT)
+        room.note(f"{len(brought.actions):,} entries said to be corrupt")
+
+
+def given_up(room: Room) -> None:
+    """A restore that ends in the middle of a file, FAILED and CANCELLED: `end` comes, `commit` does not."""
+    with source(room) as (seen, spool):
+        for outcome in (Outcome.FAILED, Outcome.CANCELLED):
+            where = room.directory(outcome.name.lower())
+            with room.agent() as (agent, _), room.begun(agent, room.why(Kind.RESTORE, where=os.fsencode(where))) as job:
+                for one in _ordered(seen):
+                    with contextlib.suppress(ItemError):
+                        if _begun(job, one, where, Replace.ALWAYS) == Action.WANT and one.pieces:
+                            job.restore_stream(AgentStream.DATA, one.size)
+                            offset, length, at = one.pieces[0]
+                            spool.seek(at)
+                            job.write(spool.read(min(length, _PIECE)), offset, last=False)
+                            break
+                        if one.entry.type == EntryType.REGULAR:
+                            job.restore_done(Status.E_FAIL)
+                job.end(outcome)
+
+
+def links(room: Room) -> None:
+    """A symbolic link stands below `where`, on the way to an entry: nothing is written through it."""
+    with source(room) as (seen, spool):
+        names = [one.name for one in seen.values() if one.entry.type == EntryType.REGULAR and one.name.count(b"/") > 1]
+        if not names:
+            raise Skipped("no entry lies in a directory")
+        where, outside = room.directory("where"), room.directory("outside")
+        top = names[0].split(b"/")[1]
+        (where / os.fsdecode(top)).symlink_to(outside)
+        brought = bring_back(room, seen, spool, where)
+        escaped = next(outside.rglob("*"), None)
+        if escaped is not None:
+            room.failed(
+                f"it wrote outside of where, through a link that stood there: {escaped.relative_to(outside)}",
+                "restore_entry",
+            )
+        refused = len(brought.errors)
+        room.note(
+            f"{refused:,} entries refused, nothing outside" if escaped is None else f"{refused:,} entries refused"
+        )
+
+
+# ---- a source, and the way back -----------------------------------------------------------------------------------
+
+
+@contextlib.contextmanager
+def source(room: Room) -> Iterator[tuple[dict[bytes, Seen], BinaryIO]]:
+    """A Full with its contents."""
+    if not room.library.descriptor.can_restore:
+        raise Skipped("it has no restore calls")
+    if not room.subject.restore:
+        raise Skipped("--no-restore")
+    with (room.scratch / "contents").open("w+b") as spool:
+        seen = room.saved(reading=Reading(spool=spool))
+        spool.flush()
+        yield seen, spool
+
+
+def _ordered(seen: dict[bytes, Seen]) -> Iterable[Seen]:
+    """Restore objects come before files, as on a Volume's way back."""
+    whole = [
+        one for one in seen.values() if one.entry.change != Change.DELETED and not one.entry.flags & EntryFlag.FAILED
+    ]
+    whole = [one for one in whole if not one.error]
+    return sorted(whole, key=lambda one: one.entry.type != EntryType.OBJECT)
+
+
+def bring_back(  # noqa: PLR0917
+    room: Room,
+    seen: dict[bytes, Seen],
+    spool: BinaryIO,
+    where: Path,
+    replace: Replace = Replace.ALWAYS,
+    how: Callable[[bytes], Status] = lambda _name: Status.OK,
+) -> Brought:
+    """A whole restore Job."""
+    brought = Brought({}, {})
+    with room.agent() as (agent, _), room.begun(agent, room.why(Kind.RESTORE, where=os.fsencode(where))) as job:
+        for one in _ordered(seen):
+            try:
+                action = brought.actions[one.name] = _begun(job, one, where, replace)
+                if action in (Action.WANT, Action.CREATED):
+                    if action == Action.WANT:
+                        _write(job, one, spool)
+                    for stream, data in one.small:
+                        job.restore_stream(AgentStream(stream), len(data))
+                        job.write(data, 0, last=True)
+                    job.restore_done(how(one.name))
+            except ItemError as error:
+                brought.errors[one.name] = error.text
+                with contextlib.suppress(ItemError, AgentError):
+                    if job.restoring:
+                        job.restore_done(Status.E_FAIL)
+        job.commit()
+        job.end(Outcome.DONE)
+    return brought
+
+
+def _begun(job: AgentJob, one: Seen, where: Path, replace: Replace) -> Action:
+    entry = one.entry._replace(change=0, flags=0, streams=0, size=one.size if one.read else one.entry.size)
+    if one.read:
+        entry = entry._replace(valid=entry.valid | Has.SIZE)
+    dest = os.fsencode(_on_disk(where, one.name))
+    return job.restore_entry(entry, one.name, dest, replace, one.link)
+
+
+def _write(job: AgentJob, one: Seen, spool: BinaryIO) -> None:
+    if not one.read:
+        return
+    stream = AgentStream.OBJECT if one.entry.type == EntryType.OBJECT else AgentStream.DATA
+    job.restore_stream(stream, one.size)
+    for offset, length, at in one.pieces:
+        spool.seek(at)
+        for start in range(0, length, _PIECE):
+            job.write(spool.read(min(_PIECE, length - start)), offset + start, last=False)
+    job.write(b"", one.size, last=True)
+
+
+def _on_disk(where: Path, name: bytes) -> Path:
+    return where / os.fsdecode(name.lstrip(b"/"))
+
+
+# ---- comparing ----------------------------------------------------------------------------------------------------
+
+
+def _compare(room: Room, seen: dict[bytes, Seen], brought: Brought, where: Path) -> int:
+    """How many entries are on the disk as they were. An agent that restores to elsewhere leaves nothing below `where`."""
+    made = [one for one in seen.values() if brought.actions.get(one.name) in (Action.WANT, Action.CREATED)]
+    made = [one for one in made if one.name not in brought.errors]
+    there = [one for one in made if os.path.lexists(_on_disk(where, one.name))]
+    if not there:
+        if made:
+            room.note("it restores to elsewhere than below where: what came back cannot be compared here")
+        return 0
+    for one in made:
+        file = _on_disk(where, one.name)
+        for rule in _flaws(one, file):
+            room.failed(rule, "restore_done", one.name)
+    return len(there)
+
+
+def _flaws(one: Seen, file: Path) -> Sequence[str]:
+    entry = one.entry
+    if not os.path.lexists(file):
+        return () if entry.type == EntryType.OBJECT else ("an entry was restored, others are there, and it is not",)
+    status = file.lstat()
+    if entry.type == EntryType.SYMLINK:
+        same = stat.S_ISLNK(status.st_mode) and os.fsencode(file.readlink()) == one.link
+        return () if same else ("a symbolic link leads elsewhere than it did",)
+    flaws = []
+    if entry.type == EntryType.REGULAR and one.read:
+        with file.open("rb") as content:
+            if hashlib.file_digest(content, "sha256").hexdigest() != one.digest:
+                flaws.append(
+                    f"the restored content, {status.st_size:,} bytes, is not what was read, {one.size:,} bytes"
+                )
+    if entry.valid & Has.MODE and (status.st_mode ^ entry.mode) & _UMASK_MATTERS:
+        flaws.append(f"the mode is {status.st_mode & 0o7777:o} and was {entry.mode & 0o7777:o}")
+    if entry.valid & Has.MTIME and int(status.st_mtime_ns // 10**9) != entry.mtime:
+        flaws.append(f"the modification time is {status.st_mtime_ns // 10**9} and was {entry.mtime}")
+    return flaws

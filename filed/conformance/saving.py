@@ -1,0 +1,207 @@
+"""Checks of a backup as Jobs make it: Full, Verify, estimate, and hosts with other pages and buffers."""
+
+from __future__ import annotations
+
+import random
+import resource
+from collections import Counter
+from collections.abc import Iterable
+from functools import partial
+from pathlib import Path
+
+from filed.agents import EntryFlag, EntryType, Has, Kind, Outcome, Severity, Status
+from filed.agents.abi import MIN_READ_BYTES
+from filed.agents.shape import LIST_PAGE_BYTES, HostShape
+from filed.conformance.room import Room, Skipped
+from filed.conformance.walk import Reading, Seen, walk
+from filed.errors import AgentError
+
+FLAT_BYTES = 48 << 20  # the host's own pages and buffers, and what malloc keeps of an agent's
+ENOUGH_ENTRIES = 20_000  # of which nothing may be kept, to see it
+SEED = 1
+
+
+def backup(room: Room) -> None:
+    """A Full, read to the end, committed; what is said about entries is held against what was read."""
+    if not room.library.descriptor.can_backup:
+        raise Skipped("it has no backup calls")
+    names: Counter[bytes] = Counter()
+    seen: list[Seen] = []
+    with room.agent() as (agent, witness):
+        with room.begun(agent, room.why()) as job:
+
+            def frame(_page: object) -> None:
+                if job.overwritten:
+                    room.failed(f"it wrote over {job.overwritten} of bp_batch, which is the host's", "next_entries")
+
+            for one in walk(job, Reading(at_page=frame)):
+                names[one.name] += 1
+                seen.append(one)
+            complete = job.complete
+            job.commit()
+            job.end(Outcome.DONE)
+        for severity, text in witness.messages:
+            if severity >= Severity.WARNING:
+                room.warn(f"it told a user: {text}")
+    _entries(room, seen, names)
+    if not seen:
+        room.warn("it listed nothing at all; give it something to save with --path, --plugin or --option")
+        if complete:
+            room.warn("COMPLETE with nothing listed: everything the base has is taken for deleted", "next_entries")
+    data = sum(one.size for one in seen)
+    room.note(f"{len(seen):,} entries, {data:,} bytes; COMPLETE: {'yes' if complete else 'no'}")
+
+
+def _entries(room: Room, seen: list[Seen], names: Counter[bytes]) -> None:
+    for name, count in names.items():
+        if count > 1:
+            room.warn(f"an entry is listed {count} times", "next_entries", name)
+    for name in directories_before_their_content(seen):
+        room.failed("a directory is listed before what is in it", "next_entries", name)
+    for one in seen:
+        entry, name = one.entry, one.name
+        if one.error:
+            room.warn(f"an entry could not be read: {one.error}", "", name)
+        if entry.flags & EntryFlag.FAILED:
+            room.warn("an entry is FAILED: it is counted as an error", "next_entries", name)
+        if not one.read or entry.type != EntryType.REGULAR:
+            continue
+        if entry.valid & Has.SIZE and entry.size != one.size:
+            room.warn(f"a size of {entry.size:,} bytes is announced and {one.size:,} are read", "next_entries", name)
+        if one.announced is not None and one.announced != one.size:
+            room.warn(f"open_stream says {one.announced:,} bytes and {one.size:,} are read", "open_stream", name)
+
+
+def directories_before_their_content(seen: Iterable[Seen]) -> list[bytes]:
+    """Directories that were listed before something in them."""
+    listed: set[bytes] = set()
+    early = []
+    for one in seen:
+        parent = one.name.rpartition(b"/")[0] or b"/"
+        if parent in listed and one.name != b"/":
+            early.append(parent)
+            listed.discard(parent)
+        if one.entry.type == EntryType.DIRECTORY:
+            listed.add(one.name)
+    return early
+
+
+def verify(room: Room) -> None:
+    """Read again for a comparison: the same entries, and no state."""
+    _same_kind(room, Kind.VERIFY)
+
+
+def estimate(room: Room) -> None:
+    """Names and sizes alone; nothing is kept, nothing read."""
+    why = room.why(Kind.ESTIMATE)
+    with room.agent() as (agent, witness):
+        try:
+            job = agent.begin(why)
+        except AgentError as error:
+            if error.code == Status.E_UNSUPPORTED:
+                raise Skipped("it refuses estimates, as it may") from None
+            raise
+        with job:
+            room.place.on_cancel(job)
+            listed: set[bytes] = set()
+            while (page := job.next_page()) is not None:
+                listed.update(page.names)
+            job.end(Outcome.DONE)
+    if witness.states:
+        room.failed("it keeps a state in an estimate", "put_state")
+    before = room.saved()
+    moving = set(before) ^ set(room.saved())
+    for name in sorted((set(before) ^ listed) - moving):
+        how = "is not in the estimate" if name in before else "is in the estimate alone"
+        room.warn(f"an entry of a Full {how}" if name in before else f"an entry {how}", "next_entries", name)
+    room.note(f"{len(listed):,} entries")
+
+
+def _same_kind(room: Room, kind: Kind) -> None:
+    def again() -> dict[bytes, Seen]:
+        with room.agent() as (agent, witness):
+            try:
+                seen = room.saved_by(agent, room.why(kind))
+            except AgentError as error:
+                if error.code == Status.E_UNSUPPORTED and error.call == "begin":
+                    raise Skipped(f"it refuses {kind.name}, as it may") from None
+                raise
+        if witness.states:
+            room.failed(f"it keeps a state in a Job of kind {kind.name}", "put_state")
+        return seen
+
+    room.compared(f"a Job of kind {kind.name}", again)
+
+
+def later_host(room: Room) -> None:
+    """A host of a later version: longer structs, a wider stride, features that nobody knows yet."""
+    shape = HostShape(later_bytes=64, features=1 << 63 | 1 << 20)
+    room.compared("a later host", lambda: room.saved(shape=shape))
+
+
+def pages(room: Room) -> None:
+    """Pages for one entry, for a few, and of a random size."""
+    chance = random.Random(SEED)  # noqa: S311  which sizes are tried is no secret
+    for most in (1, 3, chance.randrange(4, 200)):
+        size = LIST_PAGE_BYTES + 4096 * chance.randrange(64)
+        shape = HostShape(max_entries=most, list_bytes=size, fetch_bytes=size)
+        what = f"pages of {size:,} bytes for {most} entries"
+        room.compared(what, partial(room.saved, shape=shape), "next_entries")
+
+
+def buffers(room: Room) -> None:
+    """The smallest buffer that `read` may get, odd ones, a large one; each ends where memory cannot be touched."""
+    chance = random.Random(SEED)  # noqa: S311
+    ways = {
+        f"a buffer of {MIN_READ_BYTES:,} bytes": lambda: MIN_READ_BYTES,
+        "buffers of random sizes": lambda: MIN_READ_BYTES + 8 * chance.randrange(1 << 14),
+        "a buffer of 4 MiB": lambda: 4 << 20,
+    }
+    for what, cap in ways.items():
+        room.compared(what, partial(room.saved, reading=Reading(cap=cap)), "read")
+
+
+def filtered(room: Room) -> None:
+    """A FileSet that drops most entries, a host that fetches few at a time and closes streams in the middle."""
+    chance = random.Random(SEED)  # noqa: S311
+    whole = room.saved()
+    taken = set(chance.sample(range(len(whole)), (len(whole) + 1) // 2)) if whole else set()
+    dropping = Reading(takes=taken.__contains__, wants=lambda: chance.randrange(1, 4))
+    some = room.saved(reading=dropping)
+    moving = {name for name, one in room.saved().items() if name not in whole or whole[name].what != one.what}
+    for name, one in some.items():
+        if name in whole and one.what != whole[name].what and name not in moving:
+            room.failed("an entry comes out differently when others of its page were dropped", "fetch", name)
+    cut = room.saved(reading=Reading(abandons=lambda number: number % 3 != 0, cap=lambda: MIN_READ_BYTES))
+    for name, one in cut.items():
+        if one.read and name in whole and one.what != whole[name].what and name not in moving:
+            room.failed("an entry comes out differently when a stream before it was closed early", "open_stream", name)
+    room.note(
+        f"{len(some):,} of {len(whole):,} entries taken; then two of three streams closed after their first chunk"
+    )
+
+
+def memory(room: Room) -> None:
+    """Listing keeps nothing: memory does not grow with the number of entries."""
+    count, first, highest = 0, 0, 0
+    with room.agent(quiet=True) as (agent, _), room.begun(agent, room.why()) as job:
+        while (page := job.next_page()) is not None:
+            count += len(page)
+            highest = max(highest, resident_bytes())
+            first = first or highest
+        job.end(Outcome.FAILED)  # nothing was read: there is nothing to commit
+    grown = highest - first
+    text = f"{count:,} entries listed, memory grew by {grown / 1e6:.1f} MB"
+    if grown > FLAT_BYTES and count:
+        room.failed(f"{text}: {grown // count:,} bytes for each, kept to the end", "next_entries")
+    elif count < room.subject.entries:
+        room.failed(f"{text}; --entries asks for {room.subject.entries:,}: give a larger source", "next_entries")
+    else:
+        enough = count >= ENOUGH_ENTRIES
+        room.note(text if enough else f"{text}; {ENOUGH_ENTRIES:,} would show what is kept of each (--entries)")
+
+
+def resident_bytes() -> int:
+    """Of this process now."""
+    pages_ = int(Path("/proc/self/statm").read_text(encoding="ascii").split()[1])
+    return pages_ * resource.getpagesize()

@@ -42,10 +42,11 @@ CHECKS = (
     *_FAULTS,
     Check("no-verdict", "match that gives no verdict", partial(faults.faulty, callback=NO_VERDICT)),
     Check("guest", "descriptors, threads, processes", manners.guest),
-    Check("memory", "listing keeps nothing", saving.memory, ("instance",)),
+    Check("memory", "listing keeps nothing", saving.memory),
     Check("restore", "a restore, compared", restoring.restore),
     Check("corrupt", "data that its digest denies", restoring.corrupt, ("restore",)),
     Check("given-up-restore", "restores ended in the middle", restoring.given_up, ("restore",)),
     Check("links", "symbolic links on the way", restoring.links, ("restore",)),
     Check("leaks", "equal Jobs, again and again", manners.leaks, ("guest",)),
+    Check("leaks-restore", "equal restores, again and again", manners.leaks_of_restores, ("restore",)),
 )

@@ -6,9 +6,10 @@ import contextlib
 import ctypes
 import gc
 import os
+import select
 from collections.abc import Callable
-from contextlib import ExitStack
 from functools import partial
+from itertools import pairwise
 from pathlib import Path
 
 from filed.agents import Outcome
@@ -21,6 +22,7 @@ from filed.conformance.walk import Reading, walk
 
 _COPY = 71  # what the host's own copy exits with, when an agent's fork came back
 _WARM, _JOBS = 4, 8
+_DYING_S = 0.5  # for a process that is about to end by itself
 _PAGES_OF_A_LEAK = 64 << 10
 _libc = ctypes.CDLL(None)
 
@@ -77,49 +79,43 @@ def guest(room: Room) -> None:
 
 def leaks(room: Room) -> None:
     """The same Job again and again, a new instance each time: memory and descriptors do not grow."""
+    _measure(room, partial(_a_job, room))
+
+
+def leaks_of_restores(room: Room) -> None:
+    """The same restore again and again."""
+    with restoring.source(room) as (seen, spool):
+        _measure(room, partial(restoring.bring_back, room, seen, spool, room.directory("again")))
+
+
+def _measure(room: Room, work: Callable[[], object]) -> None:
     measures: dict[str, tuple[Callable[[], int], int]] = {
         "bytes of malloc": (_allocated, 1),
         "bytes of memory": (resident_bytes, _PAGES_OF_A_LEAK),
         "descriptors": (lambda: len(_descriptors()), 1),
     }
     history: dict[str, list[int]] = {name: [] for name in measures}
-    with ExitStack() as stack:
-        back = None
-        if room.library.descriptor.can_restore and room.subject.restore:
-            seen, spool = stack.enter_context(restoring.source(room))
-            back = partial(restoring.bring_back, room, seen, spool, room.directory("again"))
-        _measure(room, back, measures, history)
+    for number in range(_WARM + _JOBS):
+        work()
+        room.library.kept.clear()  # tables of instances that are gone: ours, and no leak
+        gc.collect()
+        if number >= _WARM - 1:
+            for name, (measure, _) in measures.items():
+                history[name].append(measure())
     for name, (_, least) in measures.items():
-        steps = [after - before for before, after in zip(history[name], history[name][1:], strict=False)]
+        steps = [after - before for before, after in pairwise(history[name])]
         if min(steps) >= least:
             room.failed(f"{_JOBS} equal Jobs leave behind {min(steps):,} {name} each", "end")
             return
     room.note(f"{_JOBS} equal Jobs: no growth of memory or descriptors")
 
 
-def _measure(
-    room: Room,
-    back: Callable[[], object] | None,
-    measures: dict[str, tuple[Callable[[], int], int]],
-    history: dict[str, list[int]],
-) -> None:
-    for number in range(_WARM + _JOBS):
-        _a_job(room)
-        if back is not None:
-            back()
-        room.library.kept.clear()  # tables of instances that are gone: ours, and no leak
-        gc.collect()
-        if number >= _WARM - 1:
-            for name, (measure, _) in measures.items():
-                history[name].append(measure())
-
-
 def _a_job(room: Room) -> None:
-    """Each call there is; and nothing of ours is kept, not even to be cancelled."""
+    """Each call there is."""
     with room.agent(quiet=True) as (agent, _):
         unknown_extension(agent)
         agent.confirmed("Check.Older", b"", 0)
-        with agent.begin(room.why()) as job:
+        with room.begun(agent, room.why()) as job:
             for _ in walk(job):
                 pass
             job.commit()
@@ -145,28 +141,31 @@ def _allocated() -> int:
 
 def _processes(room: Room, when: str) -> None:
     """Children, alive or not. Only those of the agent: this process has made none."""
-    while True:
-        try:
-            pid, status = os.waitpid(-1, os.WNOHANG)
-        except ChildProcessError:
-            return
-        if pid == 0:
-            names = ", ".join(sorted(_children()))
-            room.failed(f"a process that it started is still there {when}: {names}", "end")
-            return
+    for pid in _children():
+        child = os.pidfd_open(pid)
+        ended = select.select([child], [], [], _DYING_S)[0]
+        os.close(child)
+        if not ended:
+            room.failed(f"a process that it started is still there {when}: {_name(pid)}", "end")
+            continue
+        _, status = os.waitpid(pid, 0)
         if os.waitstatus_to_exitcode(status) == _COPY:
             room.failed("it forked without exec, and the copy came back into the host", "next_entries")
         else:
             room.warn(f"a process that it started was not waited for {when}", "end")
 
 
-def _children() -> set[str]:
-    names = set()
-    for task in Path("/proc/self/task").iterdir():
-        for pid in (task / "children").read_text(encoding="ascii").split():
-            with contextlib.suppress(OSError):
-                names.add(f"{pid} ({Path(f'/proc/{pid}/comm').read_text(encoding='utf-8').strip()})")
-    return names
+def _children() -> list[int]:
+    """Of all threads; those that have ended and were not waited for, too."""
+    return [
+        int(pid) for task in Path("/proc/self/task").iterdir() for pid in (task / "children").read_text("ascii").split()
+    ]
+
+
+def _name(pid: int) -> str:
+    with contextlib.suppress(OSError):
+        return Path(f"/proc/{pid}/comm").read_text(encoding="utf-8").strip()
+    return str(pid)
 
 
 def _tasks() -> set[str]:

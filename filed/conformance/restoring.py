@@ -86,7 +86,7 @@ def given_up(room: Room) -> None:
                             spool.seek(at)
                             job.write(spool.read(min(length, _PIECE)), offset, last=False)
                             break
-                        if one.entry.type == EntryType.REGULAR:
+                        if job.restoring:
                             job.restore_done(Status.E_FAIL)
                 job.end(outcome)
 

@@ -112,7 +112,10 @@ class Room:
         """A Job that can be cancelled from outside."""
         with agent.begin(why) as job:
             self.place.on_cancel(job)
-            yield job
+            try:
+                yield job
+            finally:
+                self.place.ended_before(job)
 
     def saved(
         self,

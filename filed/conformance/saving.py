@@ -14,11 +14,13 @@ from filed.agents.abi import MIN_READ_BYTES
 from filed.agents.shape import LIST_PAGE_BYTES, HostShape
 from filed.conformance.room import Room, Skipped
 from filed.conformance.walk import Reading, Seen, walk
+from filed.conformance.witness import Witness
 from filed.errors import AgentError
 
 FLAT_BYTES = 48 << 20  # the host's own pages and buffers, and what malloc keeps of an agent's
 ENOUGH_ENTRIES = 20_000  # of which nothing may be kept, to see it
 SEED = 1
+_SHOWN = 5
 
 
 def backup(room: Room) -> None:
@@ -40,9 +42,7 @@ def backup(room: Room) -> None:
             complete = job.complete
             job.commit()
             job.end(Outcome.DONE)
-        for severity, text in witness.messages:
-            if severity >= Severity.WARNING:
-                room.warn(f"it told a user: {text}")
+        _told(room, witness)
     _entries(room, seen, names)
     if not seen:
         room.warn("it listed nothing at all; give it something to save with --path, --plugin or --option")
@@ -50,6 +50,17 @@ def backup(room: Room) -> None:
             room.warn("COMPLETE with nothing listed: everything the base has is taken for deleted", "next_entries")
     data = sum(one.size for one in seen)
     room.note(f"{len(seen):,} entries, {data:,} bytes; COMPLETE: {'yes' if complete else 'no'}")
+
+
+def _told(room: Room, witness: Witness) -> None:
+    texts = [text for severity, text in witness.messages if severity >= Severity.WARNING]
+    for text in texts[:_SHOWN]:
+        room.warn(f"it told a user: {text}")
+    if len(texts) > _SHOWN:
+        room.warn(f"and {len(texts) - _SHOWN:,} messages more, or as many as are kept")
+    for _, text in witness.messages:
+        if text.startswith(f"agent {room.library.descriptor.label}: end: "):
+            room.warn(f"its error is only logged: {text}", "end")
 
 
 def _entries(room: Room, seen: list[Seen], names: Counter[bytes]) -> None:

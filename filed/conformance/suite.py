@@ -27,9 +27,14 @@ from filed.job.workplace import Workplace
 GRACE_S = 2.0  # for what was told to stop, before it is killed
 _PRINTED = "printed in the job process: "
 _SHOWN_LINES = 3
+_BROKE = "broke the contract: "
 _DEATH = re.compile(
     r"agent (?P<agent>\S+ \S+) (?P<rule>crashed \(\w+\)|called exit\(\d+\)|made no progress for \d+ s)"
     r" in (?P<call>[a-z_]+(?: beside [a-z_]+)?)(?:, entry (?P<entry>[^;]*))?(?P<rest>;.*)?",
+    re.DOTALL,
+)
+_LAST_WORDS = re.compile(
+    r"agent \S+ \S+: (?P<call>[a-z_]+): (?P<rule>broke the contract: .*?)(?:, entry (?P<entry>[^;]*))?(?P<rest>;.*)?$",
     re.DOTALL,
 )
 
@@ -86,8 +91,10 @@ def run_check(subject: Subject, check: Check) -> Checked:
         work = partial(_work, subject, check, Path(scratch))
         with JobProcess(work, agent_timeout_s=subject.timeout_s, kill_after_s=GRACE_S) as process:
             outcome = process.run(on_event, lambda: None, wanted)
-    findings += [_said(line) for line in printed[:_SHOWN_LINES]]
-    findings += _end(subject, outcome, busy)
+    end = _end(subject, outcome, busy)
+    if outcome.status is JobStatus.OK or not outcome.text.startswith("agent "):  # else these are its last words
+        end += [_said(line) for line in printed[:_SHOWN_LINES]]
+    findings += end
     seconds = time.monotonic() - begun
     if skipped and not findings:
         return Checked(check.name, check.title, Verdict.SKIPPED, (Finding(Grade.NOTE, skipped),), seconds)
@@ -106,7 +113,7 @@ def _work(subject: Subject, check: Check, scratch: Path, place: Workplace) -> Ou
     except Skipped as skipped:
         place.sender.send({"event": "skipped", "reason": str(skipped)})
     except AgentError as error:
-        room.failed(error.text, error.call, error.entry)
+        room.failed(error.text.removeprefix(_BROKE), error.call, error.entry)
         for note in getattr(error, "__notes__", ()):
             room.failed(note, error.call)
     except ItemError as error:
@@ -127,8 +134,8 @@ def _end(subject: Subject, outcome: Outcome, busy: list[Current | None]) -> list
         rule = f"still busy after {subject.limit_s:.0f} s"
         call, entry = (busy[0].call, printable(busy[0].entry)) if busy[0] is not None else ("", "")
         return [Finding(Grade.FAILED, f"{rule}; {outcome.text}", call, entry, advice(call, rule))]
-    death = _DEATH.match(outcome.text)
+    death = _DEATH.match(outcome.text) or _LAST_WORDS.match(outcome.text)
     if death is None:
         return [Finding(Grade.FAILED, outcome.text, advice=advice("", outcome.text))]
-    rule = death["rule"] + (death["rest"] or "")
+    rule = death["rule"].removeprefix(_BROKE) + (death["rest"] or "")
     return [Finding(Grade.FAILED, rule, death["call"], death["entry"] or "", advice(death["call"], rule))]

@@ -109,6 +109,10 @@ class Workplace:
         if self.pulse.cancel:
             target.cancel()  # the bell rang before it was known
 
+    def ended_before(self, target: Cancelable) -> None:
+        """It is over, before the Job is: nothing of it is kept."""
+        self._cancelables.remove(target)
+
     def cancel(self) -> None:
         """Set the cancel word, then wake what blocks. Called on the doorbell's thread."""
         self.pulse.ask_cancel(Cancel.ASKED)

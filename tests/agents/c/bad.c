@@ -69,7 +69,7 @@ struct bp_agent {
 struct bp_job {
   bp_agent *agent;
   const bp_host_api *host;
-  uint32_t kind, pages, reads;
+  uint32_t kind, pages, reads, listed;
   uint64_t cookie;
 };
 
@@ -552,6 +552,30 @@ static bp_status put_states(const bp_agent *agent, const bp_host_api *host)
   return status;
 }
 
+/* The entry of this number: two files, then the directory they are in. */
+static void list_one(const bp_agent *agent, bp_page *page, uint32_t number)
+{
+  bp_entry entry;
+  regular(&entry, number == 1 && is(agent, "page-cookie-twice") ? 1 : number + 1);
+  if (number == 0) {
+    add(page, &entry, "/@BAD/one");
+    if (!strncmp(agent->sin, "page-name-", 10))
+      spoil_name(agent, page, newest(page));
+    else
+      spoil_parts(agent, page, newest(page));
+  } else if (number == 1) {
+    add(page, &entry, "/@BAD/two");
+    if (is(agent, "page-name-shared") && page->batch->count > 1)
+      newest(page)->name_off = ((bp_entry *)page->batch->buf)->name_off;
+  } else {
+    entry.type = BP_TYPE_DIRECTORY;
+    entry.flags = BP_ENTRY_TOP;
+    entry.mode = 0755;
+    entry.streams = 0;
+    add(page, &entry, "/@BAD");
+  }
+}
+
 static bp_status BPLUGIN_CALL next_entries(bp_job *job, bp_batch *batch)
 {
   bp_agent *agent = job->agent;
@@ -581,23 +605,9 @@ static bp_status BPLUGIN_CALL next_entries(bp_job *job, bp_batch *batch)
     add(&page, &entry, name);
     return BP_OK;
   }
-  regular(&entry, 1);
-  add(&page, &entry, "/@BAD/one");
-  if (!strncmp(agent->sin, "page-name-", 10))
-    spoil_name(agent, &page, newest(&page));
-  else
-    spoil_parts(agent, &page, newest(&page));
-  regular(&entry, is(agent, "page-cookie-twice") ? 1 : 2);
-  add(&page, &entry, "/@BAD/two");
-  if (is(agent, "page-name-shared"))
-    newest(&page)->name_off = ((bp_entry *)batch->buf)->name_off;
-  regular(&entry, 3);
-  entry.type = BP_TYPE_DIRECTORY;
-  entry.flags = BP_ENTRY_TOP;
-  entry.mode = 0755;
-  entry.streams = 0;
-  add(&page, &entry, "/@BAD");
-  return spoil_frame(agent, batch, bp_page_end(&page, 1));
+  for (; job->listed < 3 && page.batch->count < batch->max_entries; job->listed++)
+    list_one(agent, &page, job->listed);
+  return spoil_frame(agent, batch, job->listed < 3 ? BP_OK : bp_page_end(&page, 1));
 }
 
 /* Only the fetch-* sins have a fetch worth calling: the rest answer "unknown size, open it". */

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import sys
 from collections.abc import Callable
+from itertools import zip_longest
 from pathlib import Path
 
 import click
@@ -168,9 +169,9 @@ def _shown(*, verbose: bool, quiet: bool) -> Callable[[Checked], None]:
         if quiet and checked.verdict in (Verdict.PASSED, Verdict.SKIPPED):
             return
         write(f"{checked.verdict.value:<9}{checked.name:<18}{checked.title}", _STYLES[checked.verdict])
-        for finding in told:
+        for finding, following in zip_longest(told, told[1:]):
             write(f"         {finding_words(finding)}", "")
-            if finding.advice:
+            if finding.advice and (following is None or following.advice != finding.advice):
                 write(f"           -> {finding.advice}", "dim")
 
     return show

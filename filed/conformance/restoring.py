@@ -7,6 +7,7 @@ import hashlib
 import os
 import stat
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
 from typing import BinaryIO
@@ -26,7 +27,7 @@ from filed.agents import (
 )
 from filed.conformance.room import Room, Skipped
 from filed.conformance.walk import Reading, Seen
-from filed.errors import AgentError, ItemError
+from filed.errors import ItemError
 
 _UMASK_MATTERS = 0o777
 _PIECE = 40_000  # what was read is written in other pieces than it was read in
@@ -38,6 +39,7 @@ class Brought:
 
     actions: dict[bytes, Action]
     errors: dict[bytes, str]
+    by_host: int = 0
 
 
 def restore(room: Room) -> None:
@@ -48,8 +50,7 @@ def restore(room: Room) -> None:
         for name, error in brought.errors.items():
             room.warn(f"an entry could not be restored: {error}", "", name)
         there = _compare(room, seen, brought, where)
-        by_host = sum(action == Action.HOST for action in brought.actions.values())
-        left = f"; {by_host:,} are left to the host's file system agent" if by_host else ""
+        left = f"; {brought.by_host:,} by the host's file system agent" if brought.by_host else ""
         room.note(f"{len(seen):,} entries given back, {there:,} compared on the disk{left}")
         if there:
             again = bring_back(room, seen, spool, where, Replace.NEVER)
@@ -138,7 +139,7 @@ def _ordered(seen: dict[bytes, Seen]) -> Iterable[Seen]:
     return sorted(whole, key=lambda one: one.entry.type != EntryType.OBJECT)
 
 
-def bring_back(  # noqa: PLR0917
+def bring_back(  # noqa: PLR0917  the parts of a restore
     room: Room,
     seen: dict[bytes, Seen],
     spool: BinaryIO,
@@ -146,12 +147,22 @@ def bring_back(  # noqa: PLR0917
     replace: Replace = Replace.ALWAYS,
     how: Callable[[bytes], Status] = lambda _name: Status.OK,
 ) -> Brought:
-    """A whole restore Job."""
+    """A whole restore Job. What the agent leaves to the host goes to the file system agent, as in every Job."""
     brought = Brought({}, {})
-    with room.agent() as (agent, _), room.begun(agent, room.why(Kind.RESTORE, where=os.fsencode(where))) as job:
+    why = room.why(Kind.RESTORE, where=os.fsencode(where))
+    with ExitStack() as stack:
+        agent, _ = stack.enter_context(room.agent())
+        jobs = [stack.enter_context(room.begun(agent, why))]
         for one in _ordered(seen):
+            job = jobs[0]
             try:
                 action = brought.actions[one.name] = _begun(job, one, where, replace)
+                if action == Action.HOST:
+                    if len(jobs) == 1:
+                        jobs.append(stack.enter_context(room.begun(stack.enter_context(room.plain_files()), why)))
+                    job = jobs[1]
+                    action = brought.actions[one.name] = _begun(job, one, where, replace)
+                    brought.by_host += 1
                 if action in (Action.WANT, Action.CREATED):
                     if action == Action.WANT:
                         _write(job, one, spool)
@@ -161,11 +172,12 @@ def bring_back(  # noqa: PLR0917
                     job.restore_done(how(one.name))
             except ItemError as error:
                 brought.errors[one.name] = error.text
-                with contextlib.suppress(ItemError, AgentError):
+                with contextlib.suppress(ItemError):
                     if job.restoring:
                         job.restore_done(Status.E_FAIL)
-        job.commit()
-        job.end(Outcome.DONE)
+        for job in jobs:
+            job.commit()
+            job.end(Outcome.DONE)
     return brought
 
 

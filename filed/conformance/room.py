@@ -27,6 +27,7 @@ from filed.conformance.walk import Reading, Seen, differences, walk
 from filed.conformance.witness import WatchedCallbacks, Witness
 from filed.errors import printable
 from filed.fileset import FileSet, Matcher, agent_text
+from filed.job.setup import shipped_agents
 from filed.job.workplace import Workplace
 
 _SHOWN = 5  # of findings that are the same but for the entry
@@ -83,6 +84,15 @@ class Room:
             if not quiet:
                 for finding in witness.findings:
                     self.tell(finding)
+
+    @contextmanager
+    def plain_files(self) -> Iterator[Agent]:
+        """The agent that restores what others leave to the host."""
+        library = load("filesystem", [shipped_agents()], pulse=self.pulse)
+        with Agent(
+            library, Witness(self.pulse, None), self.pulse, doorbell=self.place.bell, callbacks=WatchedCallbacks
+        ) as one:
+            yield one
 
     def why(  # noqa: PLR0917  the fields of bp_begin
         self,

@@ -21,6 +21,7 @@ from filed.conformance.subject import Subject
 from filed.daemon.supervisor import JobProcess
 from filed.errors import AgentError, ItemError, printable
 from filed.job.channel import Event
+from filed.job.description import OtherWork
 from filed.job.outcome import JobStatus, Outcome
 from filed.job.workplace import Workplace
 
@@ -88,7 +89,7 @@ def run_check(subject: Subject, check: Check) -> Checked:
 
     begun = time.monotonic()
     with tempfile.TemporaryDirectory(prefix="filed-check-") as scratch:
-        work = partial(_work, subject, check, Path(scratch))
+        work = OtherWork(Path(tempfile.gettempdir()), partial(_work, subject, check, Path(scratch)))
         with JobProcess(work, agent_timeout_s=subject.timeout_s, kill_after_s=GRACE_S) as process:
             outcome = process.run(on_event, lambda: None, wanted)
     end = _end(subject, outcome, busy)

@@ -61,7 +61,9 @@ class JobProcess:
         self._receiver = Receiver()
         self._capture = Capture()
         self._last_words = LastWords()
-        self._leave_it_in = description.directory if isinstance(description, LocalJob | OtherWork) else description.who.work
+        self._leave_it_in = (
+            description.directory if isinstance(description, LocalJob | OtherWork) else description.who.work
+        )
         self._printed = 0
         self._last_printed: deque[tuple[float, str]] = deque(maxlen=PRINTED)
         self._outcome: Outcome | None = None  # the last line

@@ -73,6 +73,10 @@ class CatalogError(FiledError):
     """The catalog cannot be read, written or trusted."""
 
 
+class CatalogDamagedError(CatalogError):
+    """What the file holds is no database, or one whose parts do not fit together."""
+
+
 class StreamError(FiledError):
     """Stored data is not what it claims to be."""
 

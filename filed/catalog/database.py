@@ -19,7 +19,7 @@ from typing import Any, Final, Self
 from urllib.parse import quote
 
 from filed.catalog.schema import APPLICATION_ID, VERSION, migrate, version_of
-from filed.errors import CatalogError
+from filed.errors import CatalogDamagedError, CatalogError
 
 CATALOG_FILE: Final = "catalog.sqlite"
 FILE_MODE: Final = 0o640
@@ -37,6 +37,8 @@ LOG_PAGES: Final = 8000
 """32 MB of log before it goes into the file, which waits for the disk: 7.9 us a file with SQLite's 1000, 6.2 with this."""
 
 LOOK_AGAIN_S: Final = 0.005
+
+DAMAGED: Final = frozenset({sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB})
 
 Row = tuple[Any, ...]
 Parameters = Sequence[object]
@@ -201,15 +203,21 @@ def translated(path: Path) -> Iterator[None]:
     try:
         yield
     except sqlite3.Error as error:
-        raise CatalogError(explain(path, error)) from error
+        kind = CatalogDamagedError if _code(error) in DAMAGED else CatalogError
+        raise kind(explain(path, error)) from error
+
+
+def _code(error: sqlite3.Error) -> int:
+    return getattr(error, "sqlite_errorcode", 0) & 0xFF
 
 
 def explain(path: Path, error: sqlite3.Error) -> str:
     """What is wrong with the catalog at `path`, and what to do about it."""
-    code = getattr(error, "sqlite_errorcode", 0) & 0xFF
+    code = _code(error)
     rebuild = f"filed catalog rebuild -s {path.parent}"
-    if code in {sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB}:
-        return f"the catalog {path} is damaged ({error}); the Volumes are not: {rebuild}"
+    if code in DAMAGED:
+        text = f"the catalog {path} is damaged ({error})"
+        return f"{text}; the Volumes are not: {rebuild}" if path.name == CATALOG_FILE else text
     if code in {sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED}:
         return (
             f"the catalog {path} is locked by another process for more than {BUSY_TIMEOUT_MS // 1000} s;"

@@ -8,6 +8,7 @@ A copy of each state goes out to the Volume as a restore object, so that a rebui
 
 from __future__ import annotations
 
+import hashlib
 import json
 import sqlite3
 from collections.abc import Iterable
@@ -32,7 +33,7 @@ class StateWhy(IntEnum):
     NONE = 0  # a Full: no base is wanted
     FOUND = 1
     FIRST = 2  # nothing was ever sealed for this instance
-    LOST = 3  # others were, but not by the Job named
+    LOST = 3  # others were, but not by the Job named; or what it sealed is damaged
     RESTORED = 4  # the service was restored since: what the state refers to is another past
     FILESET_CHANGED = 5
     UNNAMED = 6  # the Director did not say which Job is the base
@@ -46,6 +47,12 @@ class SealedState:
     instance: str
     format: int
     blob: bytes
+
+    @property
+    def digest(self) -> bytes:
+        """Of the state and of whose it is: what is read again is what was sealed, or it is not given to anybody."""
+        whose = json.dumps([self.agent, self.instance, self.format]).encode()
+        return hashlib.sha256(whose + b"\0" + self.blob).digest()
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,8 +81,8 @@ def seal(connection: sqlite3.Connection, by: Seal, states: Iterable[SealedState]
     for state in states:
         connection.execute(
             "INSERT OR REPLACE INTO agent_state"
-            " (director, job, name, agent, instance, fileset_digest, level, format, blob, sealed)"
-            " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+            " (director, job, name, agent, instance, fileset_digest, level, format, blob, digest, sealed)"
+            " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
             (
                 by.director,
                 by.job,
@@ -86,6 +93,7 @@ def seal(connection: sqlite3.Connection, by: Seal, states: Iterable[SealedState]
                 by.level,
                 state.format,
                 state.blob,
+                state.digest,
                 by.sealed,
             ),
         )
@@ -110,17 +118,20 @@ def find_state(
     """What `agent` gets when a new Job builds on `base_job` (its unique name, "" when nobody named one)."""
     if base_job:
         row = database.one(
-            "SELECT fileset_digest, restored, confirmed, format, blob FROM agent_state"
+            "SELECT fileset_digest, restored, confirmed, format, blob, digest FROM agent_state"
             " WHERE director = ? AND job = ? AND agent = ? AND instance = ?",
             (director, base_job, agent, instance),
         )
         if row is not None:
-            digest, restored, confirmed, number, blob = row
+            fileset, restored, confirmed, number, blob, digest = row
             if restored:
                 return FoundState(StateWhy.RESTORED)
-            if digest != fileset_digest:
+            if fileset != fileset_digest:
                 return FoundState(StateWhy.FILESET_CHANGED)
-            return FoundState(StateWhy.FOUND, SealedState(agent, instance, number, blob), bool(confirmed))
+            state = SealedState(agent, instance, number, blob)
+            if digest and digest != state.digest:  # without one it was sealed before there were any
+                return FoundState(StateWhy.LOST)
+            return FoundState(StateWhy.FOUND, state, bool(confirmed))
     any_row = database.one(
         "SELECT 1 FROM agent_state WHERE director = ? AND agent = ? AND instance = ? LIMIT 1",
         (director, agent, instance),

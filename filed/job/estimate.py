@@ -13,18 +13,22 @@ import stat as st
 import time
 from contextlib import ExitStack
 
-from filed.agents import Begin, BeginFlag, Entry, EntryType, Kind
+from filed.agents import Begin, BeginFlag, Entry, EntryType, Kind, Status
+from filed.agents import Outcome as AgentOutcome
+from filed.errors import AgentError
 from filed.fileset import agent_text, expanded
 from filed.job import agents
 from filed.job.backup import AGENT_LEVELS
 from filed.job.chosen import Chosen, Lister
-from filed.job.description import EstimateJob
+from filed.job.description import EstimateJob, Level
 from filed.job.entries import encode_entry_stat
 from filed.job.hardlinks import HardLinks, Inode
 from filed.job.keeping import Keepings
 from filed.job.outcome import JobStatus, Outcome
+from filed.job.sealed import Sealed
 from filed.job.selection_of import selection_of
 from filed.job.send import Sending
+from filed.job.states import known_states
 from filed.job.workplace import Workplace
 from filed.pipeline import RecordQueue, Workers
 from filed.wire.attributes import decode_stat
@@ -45,17 +49,32 @@ def estimate(job: EstimateJob, place: Workplace) -> Outcome:
         selection = selection_of(job.changes, job.who.work, stack)
         sending = Sending(place, queue, Keepings(None, workers, queue), selection, links)
         counting = _Counting(place, job, links)
+        states = known_states(place, job.who.work)
+        if states is not None:
+            stack.enter_context(states)
+        base = None if job.level is Level.FULL else job.changes.base_job
+        sealed = Sealed(states, base, job.fileset.digest(), job.who.director)
         for instance in instances:
+            found = sealed.find(instance.agent.descriptor.id, instance.line)
             why = Begin(
                 kind=Kind.ESTIMATE,
                 level=AGENT_LEVELS[job.level],
+                state_why=found.why,
                 flags=BeginFlag.ACCURATE if job.changes.accurate else 0,
                 since=(job.changes.since, 0),
                 job=job.who.job,
-                base_job=job.changes.base_job,
+                base_job=sealed.base_job,
+                state=found.blob,
+                state_format=found.format,
                 fileset=agent_text(instance.fileset),
             )
-            agent_job = stack.enter_context(agents.begin(place, instance, why))
+            try:
+                agent_job = stack.enter_context(agents.begin(place, instance, why))
+            except AgentError as error:
+                if error.code != Status.E_UNSUPPORTED:
+                    raise
+                place.warning(f"{error}; estimated without")
+                continue
             lister = Lister(agent_job, instance.matcher, instance.command, instance.prefixes)
             while (page := agent_job.next_page()) is not None:
                 for chosen in sending.choose(lister, page):
@@ -63,6 +82,7 @@ def estimate(job: EstimateJob, place: Workplace) -> Outcome:
                     counting.count(chosen, link)
                 place.show_progress()
                 place.check_canceled()
+            agent_job.end(AgentOutcome.DONE)
         counting.tell()
     return place.ended(JobStatus.OK)
 

@@ -8,14 +8,14 @@ from __future__ import annotations
 
 import time
 from contextlib import ExitStack
-from pathlib import Path
+from functools import partial
 
 from filed.agents import Begin, BeginFlag, Kind
-from filed.catalog import Catalog, Level, Seal
+from filed.catalog import Catalog, Level, Seal, state_object
 from filed.fileset import agent_text, expanded
 from filed.job import agents
 from filed.job.backup import AGENT_LEVELS, commit_instance, list_instance
-from filed.job.description import DirectorJob, NetworkBackup
+from filed.job.description import NetworkBackup
 from filed.job.hardlinks import HardLinks
 from filed.job.keeping import Keepings
 from filed.job.keys import load_keys
@@ -24,28 +24,18 @@ from filed.job.sealed import Found, Sealed
 from filed.job.selection_of import selection_of
 from filed.job.send import Sending
 from filed.job.sink import JobSink
+from filed.job.states import open_states
 from filed.job.storage_daemon import count_lines, reach, session_of
 from filed.job.workplace import Workplace
 from filed.pipeline import RecordQueue, Workers
 from filed.storage import JobTotals as SessionTotals
 from filed.storage.daemon_append import DaemonAppendSession
 
-STATES_FILE = "filed-states.sqlite"
-
-
-def open_states(who: DirectorJob) -> Catalog:
-    """Where the states of agents are sealed, of all Directors' Jobs. Raises CatalogError."""
-    return Catalog.open(states_path(who.work), create=True)
-
-
-def states_path(work: Path) -> Path:
-    return work / STATES_FILE
-
 
 def network_backup(job: NetworkBackup, place: Workplace) -> Outcome:
     """Save to the Storage Daemon. Raises FiledError when the Job failed."""
     place.started(job.who.job_id, job.level.name.capitalize())
-    with open_states(job.who) as catalog:
+    with open_states(place, job.who.work) as catalog:
         try:
             _save(job, place, catalog)
         except BaseException as error:
@@ -82,13 +72,15 @@ def _save(job: NetworkBackup, place: Workplace, catalog: Catalog) -> None:
             list_instance(place, instance, why, sending, stack)
         sending.deletions()
         sending.take_over()
+        states = [state for instance in instances if (state := instance.pending_state) is not None]
+        for state in states:
+            sending.object(partial(state_object, state=state))
         queue.flush()
         place.show_progress()
         place.check_canceled()
         totals = place.totals
         written.finish(SessionTotals(totals.files + totals.deleted, totals.job_bytes, totals.errors))
         count_lines(place, connection)
-        states = [state for instance in instances if (state := instance.pending_state) is not None]
         if states:
             who = job.who
             catalog.seal(Seal(who.director, who.job, who.name, job.level, digest, int(time.time())), states)

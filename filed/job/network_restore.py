@@ -8,17 +8,18 @@ from __future__ import annotations
 
 from contextlib import ExitStack
 from dataclasses import replace
+from functools import partial
 
-from filed.catalog import Catalog
-from filed.errors import CatalogError, JobError
+from filed.catalog import state_of
+from filed.errors import JobError
 from filed.job.agents import Restorers
 from filed.job.channel import Event
 from filed.job.description import NetworkRestore, StorageDaemon
 from filed.job.keys import keyring
-from filed.job.network_backup import states_path
 from filed.job.outcome import JobStatus, Outcome
 from filed.job.receive import Receiving
 from filed.job.renaming import Renaming, parse_regexwhere, parse_where
+from filed.job.states import mark_restored
 from filed.job.storage_daemon import count_lines, reach, session_of
 from filed.job.workplace import Workplace
 from filed.pipeline import Decoder, Workers
@@ -32,10 +33,11 @@ def network_restore(job: NetworkRestore, place: Workplace) -> Outcome:
     with ExitStack() as stack:
         workers = stack.enter_context(Workers())
         decoder = Decoder(keyring(job.keys), workers)
-        restorers = stack.enter_context(Restorers(place, job, lambda agent: _mark_restored(place, job, agent)))
+        restorers = stack.enter_context(Restorers(place, job, partial(mark_restored, place, job.who)))
         receiving = Receiving(place, decoder, restorers, job)
         place.started(job.who.job_id, "")
-        receiving.begin(names, job.objects)
+        # States that came along with a backup are for a person's eyes: what is restored is no base.
+        receiving.begin(names, [item for item in job.objects if not state_of(item)])
         storage: StorageDaemon | None = job.storage
         while storage is not None:
             _round(job, place, storage, receiving)
@@ -44,6 +46,8 @@ def network_restore(job: NetworkRestore, place: Workplace) -> Outcome:
             storage = _next(storage, place.hear())
         receiving.objects()
         restorers.commit()
+        for restorer in restorers:  # again: the file with the marks may have been restored itself
+            mark_restored(place, job.who, restorer.agent.descriptor.id)
     totals = place.totals
     status = JobStatus.ERROR if totals.errors else JobStatus.WARNINGS if totals.warnings else JobStatus.OK
     return place.ended(status)
@@ -76,15 +80,3 @@ def _next(storage: StorageDaemon, event: Event) -> StorageDaemon | None:
         case "done":
             return None
     raise JobError("the Director broke the restore off")
-
-
-def _mark_restored(place: Workplace, job: NetworkRestore, agent: str) -> None:
-    """What the agent's states refer to is another past from now on; its next Job is told so, even if this one fails."""
-    path = states_path(job.who.work)
-    if not path.exists():
-        return
-    try:
-        with Catalog.open(path) as catalog:
-            catalog.mark_restored(agent, director=job.who.director)
-    except CatalogError as error:
-        place.warning(f"{error}; run a Full next: an Incremental of agent {agent} would build on what is no more")

@@ -21,16 +21,18 @@ class Found:
 class Sealed:
     """The states of one Job's base.
 
-    base_job: its unique name; "" when there is one that nobody named, None for a Full.  director: whose Jobs they are, "" our own.
+    catalog: None when there is none yet, in an estimate.  base_job: its unique name; "" when there is one that nobody named, None for a Full.  director: whose Jobs they are, "" our own.
     """
 
-    def __init__(self, catalog: Catalog, base_job: str | None, fileset_digest: str, director: str = "") -> None:
+    def __init__(self, catalog: Catalog | None, base_job: str | None, fileset_digest: str, director: str = "") -> None:
         self._catalog, self._base, self._digest, self._director = catalog, base_job, fileset_digest, director
 
     def find(self, agent: str, instance: str) -> Found:
         """What this instance sealed in the base Job; a Full wants nothing."""
         if self._base is None:
             return Found(StateWhy.NONE)
+        if self._catalog is None:
+            return Found(StateWhy.FIRST)
         found = self._catalog.find_state(self._base, agent, instance, self._digest, director=self._director)
         if found.state is None:
             return Found(StateWhy(int(found.why)))
@@ -38,7 +40,7 @@ class Sealed:
 
     def confirm(self, agent: Agent, instance: str, found: Found) -> None:
         """Tell an instance, once, that the base Job counts: it may release what waited for that. Raises AgentError."""
-        if found.why is StateWhy.FOUND and not found.confirmed:
+        if self._catalog is not None and found.why is StateWhy.FOUND and not found.confirmed:
             agent.confirmed(self.base_job, found.blob, found.format)
             self._catalog.mark_confirmed(self.base_job, agent.descriptor.id, instance, director=self._director)
 

@@ -8,27 +8,20 @@ from __future__ import annotations
 
 import argparse
 import os
-import platform
 import shutil
-import subprocess
 import tempfile
 from collections import defaultdict
 from dataclasses import dataclass
 from pathlib import Path
 
-import datasets
-from contenders import Contender, contenders
-from measure import Cost, MeasuredProgramError, median, run, warm
+from tests.bench import datasets
+from tests.bench.contenders import Contender, contenders
+from tests.bench.measure import Cost, MeasuredProgramError, machine, median, run, stored, warm
 
 # Repositories of more files stay until the end: for a minute or more ext4 passes over the inodes of deleted files, one by
 # one, so that whoever creates files next would pay for the deletion (measured: five times the time of a restore).
 MANY_FILES = 1_000
 ROUNDS = {"small": 5, "text": 3, "random": 3}
-
-
-def stored(repository: Path) -> int:
-    """Bytes of all regular files below a repository."""
-    return sum(path.stat().st_size for path in repository.rglob("*") if path.is_file())
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,24 +52,6 @@ def once(contender: Contender, tree: Path, repository: Path) -> Round:
     if datasets.size(back) != datasets.size(tree):
         raise MeasuredProgramError(f"{contender.name} did not restore everything")
     return Round(full, again, restore, size)
-
-
-def machine() -> str:
-    """The line above the tables: what they were measured on."""
-    models = [
-        line.split(":")[1].strip() for line in Path("/proc/cpuinfo").read_text().splitlines() if "model name" in line
-    ]
-    memory = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") >> 30
-    versions = []
-    for command in (["restic", "version"], ["borg", "--version"], ["pigz", "--version"]):
-        if shutil.which(command[0]):
-            words = subprocess.run(command, capture_output=True, text=True, check=True).stdout.split()
-            versions.append(" ".join(words[:2]))
-    kernel, load = platform.release(), os.getloadavg()[0]
-    return (
-        f"{len(models)} x {models[0]}, {memory} GiB, Linux {kernel}, Python {platform.python_version()}, "
-        f"load at start {load:.1f}; {', '.join(versions)}."
-    )
 
 
 def table(tree: Path, rounds: int, names: list[str], scratch: Path) -> str:
@@ -120,7 +95,7 @@ def main() -> None:
     parser.add_argument("--only", nargs="+", choices=contenders(), default=list(contenders()))
     parser.add_argument("--rounds", type=int, help="instead of 5 for small and 3 for the others")
     args = parser.parse_args()
-    report = [machine()]
+    report = [machine(["restic", "version"], ["borg", "--version"], ["pigz", "--version"])]
     for name in args.trees:
         tree = datasets.make(name, args.directory)
         with tempfile.TemporaryDirectory(dir=args.directory) as scratch:

@@ -1,8 +1,10 @@
-"""One program run to its end: how long, how much processor, how much memory."""
+"""One program run to its end: how long, how much processor, how much memory; and what it was measured on."""
 
 from __future__ import annotations
 
 import os
+import platform
+import shutil
 import statistics
 import subprocess
 import time
@@ -63,3 +65,24 @@ def warm(tree: Path) -> None:
                 while file.readinto(buffer):
                     pass
     os.sync()
+
+
+def stored(repository: Path) -> int:
+    """Bytes of all regular files below a repository."""
+    return sum(path.stat().st_size for path in repository.rglob("*") if path.is_file())
+
+
+def machine(*version_commands: list[str]) -> str:
+    """The line above the tables: what they were measured on. version_commands: print a name and a version."""
+    processors = [line for line in Path("/proc/cpuinfo").read_text().splitlines() if "model name" in line]
+    memory = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") >> 30
+    versions = []
+    for command in version_commands:
+        if shutil.which(command[0]):
+            words = subprocess.run(command, capture_output=True, text=True, check=True).stdout.split()
+            versions.append(" ".join(words[:2]))
+    kernel, load = platform.release(), os.getloadavg()[0]
+    return (
+        f"{len(processors)} x {processors[0].split(':')[1].strip()}, {memory} GiB, Linux {kernel}, "
+        f"Python {platform.python_version()}, load at start {load:.1f}; {', '.join(versions)}."
+    )

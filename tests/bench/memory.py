@@ -13,9 +13,8 @@ import shutil
 import tempfile
 from pathlib import Path
 
-from compare import machine
-from contenders import contenders
-from measure import run, warm
+from tests.bench.contenders import contenders
+from tests.bench.measure import machine, run, warm
 
 DIRECTORIES = 2_000
 

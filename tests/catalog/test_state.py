@@ -136,3 +136,24 @@ def test_an_agent_has_states_until_a_restore_took_their_past_away(tmp_path: Path
         assert not catalog.has_states("postgresql", director="main-dir")
         catalog.mark_restored("postgresql")
         assert not catalog.has_states("postgresql")
+
+
+def test_a_state_that_lost_a_bit_is_lost(tmp_path: Path) -> None:
+    with open_catalog(tmp_path) as catalog:
+        full = sealed(catalog)
+        with catalog.database.transaction() as connection:
+            connection.execute("UPDATE agent_state SET blob = ?", (b"\0lsn\xfe",))
+        assert catalog.find_state(full.job, "postgresql", "", "fs").why == StateWhy.LOST
+
+
+def test_a_state_that_was_sealed_before_there_were_digests_is_found(tmp_path: Path) -> None:
+    with open_catalog(tmp_path) as catalog:
+        full = sealed(catalog)
+        with catalog.database.transaction() as connection:
+            connection.execute("UPDATE agent_state SET digest = x''")
+        assert catalog.find_state(full.job, "postgresql", "", "fs").state == BLOB
+
+
+def test_whose_a_state_is_belongs_to_its_digest() -> None:
+    others = [replace(BLOB, agent="pg"), replace(BLOB, instance="x"), replace(BLOB, format=3), replace(BLOB, blob=b"")]
+    assert len({state.digest for state in (BLOB, *others)}) == 5

@@ -14,11 +14,12 @@ INTERFACE = HERE.parents[1] / "native_agents" / "exchange"
 WARNINGS = ["-Wall", "-Wextra", "-Werror"]
 SANITIZED = ["-fsanitize=address,undefined", "-fno-sanitize-recover=all", "-fno-omit-frame-pointer"]
 LIBRARY = sorted(path for path in HERE.glob("*.c") if path.name != "main.c")
+DRIVER = [HERE / "main.c", HERE / "lines.c"]
 
 
 @dataclass(frozen=True, slots=True)
 class Built:
-    """library: libesesim.so or esebcli2.dll. driver: the program esesim, complete in itself."""
+    """library: libesesim.so or esebcli2.dll. driver: the program esesim, which looks for the library beside itself."""
 
     library: Path
     driver: Path
@@ -29,7 +30,7 @@ def compile_simulator(out_dir: Path, *, sanitize: bool = False) -> Built:
     flags = ["-std=gnu11", "-O1" if sanitize else "-O2", "-g", "-fPIC", *(SANITIZED if sanitize else [])]
     built = Built(out_dir / "libesesim.so", out_dir / "esesim")
     _compile(["gcc", *flags, "-shared"], LIBRARY, built.library)
-    _compile(["gcc", *flags], [*LIBRARY, HERE / "main.c"], built.driver)
+    _compile(["gcc", *flags, "-Wl,-rpath,$ORIGIN"], [*DRIVER, built.library], built.driver)
     return built
 
 
@@ -38,7 +39,7 @@ def compile_for_windows(out_dir: Path) -> Built:
     flags = ["x86_64-w64-mingw32-gcc", "-std=gnu11", "-O2", "-s", "-static", "-Wl,--no-insert-timestamp"]
     built = Built(out_dir / "esebcli2.dll", out_dir / "esesim.exe")
     _compile([*flags, "-shared"], LIBRARY, built.library)
-    _compile([*flags, "-municode"], [*LIBRARY, HERE / "main.c"], built.driver)
+    _compile([*flags, "-municode"], [*DRIVER, built.library], built.driver)
     return built
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ctypes
+import os
 from pathlib import Path
 
 import pytest
@@ -13,7 +14,7 @@ from tests.esesim.simulator import MAILBOX, PUBLIC, Store
 
 @pytest.fixture(scope="session")
 def built(tmp_path_factory: pytest.TempPathFactory) -> Built:
-    return compile_simulator(tmp_path_factory.mktemp("esesim"))
+    return compile_simulator(tmp_path_factory.mktemp("esesim"), sanitize="FILED_TEST_AGENTS" in os.environ)
 
 
 @pytest.fixture(scope="session")

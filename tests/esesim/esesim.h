@@ -8,7 +8,11 @@
 #include "esebcli2.h"
 
 #ifdef _WIN32
+#ifdef ESESIM_CLIENT
+#define ESESIM_EXPORT __declspec(dllimport)
+#else
 #define ESESIM_EXPORT __declspec(dllexport)
+#endif
 #else
 #define ESESIM_EXPORT __attribute__((visibility("default")))
 #endif

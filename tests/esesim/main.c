@@ -8,6 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#define ESESIM_CLIENT
 #include "esesim.h"
 #include "lines.h"
 

@@ -4,15 +4,10 @@ from __future__ import annotations
 
 from pathlib import Path
 
-import pytest
-
 from tests.esesim.client import Saved, restore, save
-from tests.esesim.interface import Backup, Ese, EseError
+from tests.esesim.interface import Backup, Ese
+from tests.esesim.refusals import refused
 from tests.esesim.simulator import GROUP, MAILBOX, PUBLIC, Store
-
-
-def refused(code: Ese) -> pytest.RaisesExc[EseError]:
-    return pytest.RaisesExc(EseError, check=lambda error: error.code == code)
 
 
 def busy(store: Store) -> Saved:

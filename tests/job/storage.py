@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 import socket
 import threading
+from collections.abc import Callable
 from typing import Self
 
 from filed.wire.auth import AUTH_OK, Challenge, TlsNeed
@@ -15,7 +16,10 @@ Kept = tuple[int, int, bytes]  # FileIndex, stream, data
 
 
 class Storage:
-    """records: of all append sessions.  jobs: the unique names that came.  read_sessions: how often it was read."""
+    """records: of all append sessions.  jobs: the unique names that came.  read_sessions: how often it was read.
+
+    before_close: called when everything of an append session is there, and not confirmed yet.
+    """
 
     def __init__(self, *, close_status: int = 84) -> None:
         self._listener = socket.create_server(("127.0.0.1", 0))
@@ -23,6 +27,7 @@ class Storage:
         self.records: list[Kept] = []
         self.jobs: list[bytes] = []
         self.read_sessions = 0
+        self.before_close: Callable[[], None] = lambda: None
         self._close_status = close_status
         self._thread = threading.Thread(target=self._serve, daemon=True)
 
@@ -86,6 +91,7 @@ class _Talk:
         self._text()
         self._say(b"3000 OK end\n")
         self._text()
+        self._storage.before_close()
         self._say(b"3000 OK close Status = %d\n" % self._close_status)
 
     def _read(self) -> None:

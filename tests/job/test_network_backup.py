@@ -5,8 +5,8 @@ from pathlib import Path
 
 from filed.job.accurate import append_packet
 from filed.job.description import Changes, Level, ListMeaning
-from filed.job.network_backup import states_path
 from filed.job.outcome import JobStatus
+from filed.job.states import states_path
 from filed.wire.attributes import FileType, parse_attributes
 from tests.job.network import backup_of, run
 from tests.job.storage import Kept, Storage

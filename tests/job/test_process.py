@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from filed.agents.capture import Capture
+from filed.agents.last_words import LastWords
 from filed.agents.pulse import Pulse
 from filed.catalog import Level
 from filed.fileset import FileSet, Include
@@ -25,7 +26,7 @@ class Child:
     def __init__(self, description, *, deaf: bool = False, ring: bool = False, gone: bool = False) -> None:
         ours, theirs = socket.socketpair()
         bell, ring_end = os.pipe()
-        self.capture = Capture()
+        self.capture, last_words = Capture(), LastWords()
         if deaf:
             ours.close()
         if ring:
@@ -34,7 +35,7 @@ class Child:
             os.close(ring_end)
         self.pid = os.fork()
         if self.pid == 0:
-            serve(description, Ends(theirs, bell, self.capture), Pulse(), 60)
+            serve(description, Ends(theirs, bell, self.capture, last_words), Pulse(), 60)
         theirs.close()
         os.close(bell)
         self.status = os.waitpid(self.pid, 0)[1]
@@ -47,6 +48,7 @@ class Child:
         if not gone:
             os.close(ring_end)
         self.capture.close()
+        last_words.close()
 
     @property
     def code(self) -> int:

@@ -14,6 +14,11 @@ def run_sanitized(name: str, *tests: str, into: Path) -> None:
     """Compile the agent into a directory, which FILED_TEST_AGENTS tells the tests' conftest, and run them. No report is good."""
     agent = build.read_agent(build.ROOT / "native_agents" / name)
     build.compile_agent(build.ROOT, agent, build.native(sanitize=True), into)
+    run_watched(*tests, into=into)
+
+
+def run_watched(*tests: str, into: Path) -> None:
+    """Run tests whose libraries are built with sanitizers because FILED_TEST_AGENTS is set; agents are taken from `into`."""
     run = subprocess.run(
         [sys.executable, "-m", "pytest", "-q", "-x", "-p", "no:cacheprovider", *tests],
         cwd=build.ROOT,

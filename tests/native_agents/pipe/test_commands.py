@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import threading
 import time
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -20,13 +21,19 @@ def pipe(library: Library) -> Pipe:
     return Pipe(library)
 
 
+def held() -> tuple[set[str], set[str]]:
+    """Descriptors, and children, dead ones among them."""
+    children = Path(f"/proc/self/task/{os.getpid()}/children").read_text().split()
+    return set(os.listdir("/proc/self/fd")), set(children)
+
+
 @pytest.fixture(autouse=True)
-def nothing_is_left() -> None:
+def nothing_is_left() -> Iterator[None]:
     """No zombie, no process, no descriptor."""
-    before = set(os.listdir("/proc/self/fd"))
+    before = held()
     yield
-    assert set(os.listdir("/proc/self/fd")) == before
-    assert Path(f"/proc/self/task/{os.getpid()}/children").read_text() == ""
+    for now, then in zip(held(), before, strict=True):
+        assert now - then == set()
 
 
 # -- backup ---------------------------------------------------------------------------------------------------------

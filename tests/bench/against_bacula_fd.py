@@ -1,0 +1,238 @@
+"""`filed daemon` beside bacula-fd: the same Director, Storage Daemon, confs, data and FileSet, in turn; medians.
+
+Each turn has a new Director, Storage Daemon and catalog. One Job saves a tree, one restores it into an empty directory, then
+two save it at once. The time of a Job is that from the Director's call until the File Daemon's "End Job", as a relay
+between them sees it; the processor time is that of the File Daemon with all its processes, user and system.
+
+    python -m tests.bench.against_bacula_fd [--works small text ...]
+
+prints Markdown tables for docs/benchmarks.md. On a busy machine only the ratios mean something, and of those rather the
+ones of processor time.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import shutil
+import statistics
+import subprocess
+import tempfile
+import time
+from collections import defaultdict
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+from tests.bench import datasets
+from tests.bench.measure import machine, stored, warm
+from tests.bench.relay import Relay
+from tests.live.bacula import Bacula
+from tests.live.filed_daemon import FiledDaemon
+
+PATIENCE_S = 600
+MANY_FILES = 1_000  # are left lying until the end: see "A trap" in docs/benchmarks.md
+TICKS = os.sysconf("SC_CLK_TCK")
+
+
+@dataclass(frozen=True, slots=True)
+class Work:
+    """What is saved, and how. at_least: how many times as fast as bacula-fd a Full shall be."""
+
+    tree: str
+    options: str
+    at_least: float
+    pki: bool = False
+
+
+WORKS = {
+    "random": Work("random", "signature = MD5", 1.1),
+    "text": Work("text", "signature = MD5; compression = GZIP6", 4),
+    "small": Work("small", "signature = MD5", 1.3),
+    "pki": Work("random", "signature = MD5", 1.3, pki=True),
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Spent:
+    """On one Job, or two at once. others_s: processor time of Director and Storage Daemon."""
+
+    wall_s: float
+    cpu_s: float
+    others_s: float
+
+
+@dataclass(frozen=True, slots=True)
+class Turn:
+    save: Spent
+    restore: Spent
+    two: Spent
+    stored: int
+
+
+def processor_s(*roots: int) -> float:
+    """User and system time of these processes, of what they started, and of what that left behind when it ended."""
+    total, children = {}, defaultdict(list)
+    for entry in Path("/proc").iterdir():
+        if entry.name.isdigit():
+            try:
+                fields = (entry / "stat").read_text().rpartition(")")[2].split()
+            except OSError:  # it has just ended
+                continue
+            children[int(fields[1])].append(int(entry.name))
+            total[int(entry.name)] = sum(map(int, fields[11:15])) / TICKS
+    todo, found = list(roots), 0.0
+    while todo:
+        pid = todo.pop()
+        found += total.get(pid, 0.0)
+        todo += children[pid]
+    return found
+
+
+class Network:
+    """One turn: a Director, a Storage Daemon and the File Daemon that is measured."""
+
+    def __init__(self, bacula: Bacula, relay: Relay, client: int) -> None:
+        self._bacula, self._relay, self._client = bacula, relay, client
+        self._reports = 0
+
+    def run(self, *commands: str) -> Spent:
+        """Give the Director these commands, each of which starts a Job, and wait for the Jobs' end."""
+        os.sync()
+        others = [self._bacula.pid("dir"), self._bacula.pid("sd")]
+        before, before_others = processor_s(self._client), processor_s(*others)
+        said = self._bacula.console(*commands)
+        try:
+            spans = self._relay.jobs(len(commands), PATIENCE_S)
+        except AssertionError as late:
+            raise AssertionError(f"{late}: {said}\n{self._bacula.messages()}") from late
+        self._reports += len(commands)
+        self._wait_for_reports()
+        wall = max(end for _, end in spans) - min(begin for begin, _ in spans)
+        return Spent(wall, processor_s(self._client) - before, processor_s(*others) - before_others)
+
+    def _wait_for_reports(self) -> None:
+        """Until the Director has filled its catalog, too. Nothing but a good end will do."""
+        end = time.monotonic() + PATIENCE_S
+        while (messages := self._bacula.messages()).count("Termination:") < self._reports:
+            assert time.monotonic() < end, messages
+            time.sleep(0.05)  # a log file does not wake anybody
+        good = messages.count("Backup OK") + messages.count("Restore OK")
+        assert good == self._reports, messages
+
+
+@contextmanager
+def network(root: Path, work: Work, tree: Path, contender: str) -> Iterator[Network]:
+    with ExitStack() as stack:
+        bacula = stack.enter_context(Bacula(root))
+        bacula.write_confs(
+            file_sets=f'FileSet {{ Name = All; Include {{ Options {{ {work.options} }} File = "{tree}" }} }}',
+            jobs="".join(f"Job {{ Name = Save{n}; JobDefs = Common; FileSet = All }}\n" for n in (1, 2)),
+            client=pki(root) if work.pki else "",
+        )
+        relay = stack.enter_context(Relay(bacula.ports["fd"]))
+        conf = bacula.conf("dir")
+        conf.write_text(conf.read_text().replace(f"FDPort = {bacula.ports['fd']}", f"FDPort = {relay.port}"))
+        bacula.make_catalog()
+        bacula.start("sd", "dir")
+        if contender == "filed":
+            client = stack.enter_context(FiledDaemon(bacula)).process.pid
+        else:
+            bacula.start("fd")
+            client = bacula.pid("fd")
+        yield Network(bacula, relay, client)
+
+
+def pki(root: Path) -> str:
+    """Keys of a new key pair, as directives."""
+    pair = root / "client.pem"
+    key, certificate = root / "client.key", root / "client.crt"
+    command = f"openssl req -x509 -newkey rsa:2048 -subj /CN=bench -days 2 -nodes -keyout {key} -out {certificate}"
+    subprocess.run(command.split(), check=True, capture_output=True)
+    pair.write_bytes(key.read_bytes() + certificate.read_bytes())
+    return f'PKI Signatures = yes\nPKI Encryption = yes\nPKI Keypair = "{pair}"\n'
+
+
+def turn(root: Path, work: Work, tree: Path, contender: str) -> Turn:
+    root.mkdir()
+    with network(root, work, tree, contender) as network_:
+        warm(tree)
+        save = network_.run("run job=Save1 level=Full yes")
+        size = stored(root / "bacula" / "volumes")
+        restore = network_.run("restore client=t-fd jobid=1 all done yes")
+        assert datasets.size(root / "bacula" / "restored" / tree.relative_to("/")) == datasets.size(tree), contender
+        warm(tree)
+        two = network_.run("run job=Save1 level=Full yes", "run job=Save2 level=Full yes")
+    return Turn(save, restore, two, size)
+
+
+HEAD = (
+    "| | save, s | cpu, s | others' cpu, s | stored, MB | restore, s | cpu, s | two at once, s | cpu, s | two / one |",
+    "| --- | ---: | ---: | ---: | ---: | ---: | ---: | ---: | ---: | ---: |",
+)
+
+
+def table(name: str, turns: dict[str, list[Turn]]) -> list[str]:
+    """What the turns of one work have in common."""
+    middle = {
+        contender: (
+            _median(done, lambda one: one.save),
+            _median(done, lambda one: one.restore),
+            _median(done, lambda one: one.two),
+        )
+        for contender, done in turns.items()
+    }
+    lines = [f"#### {name}: {WORKS[name].options}", "", *HEAD]
+    for contender, (save, restore, two) in middle.items():
+        lines.append(
+            f"| {contender} | {save.wall_s:.2f} | {save.cpu_s:.2f} | {save.others_s:.2f} | {turns[contender][-1].stored / 1e6:,.1f} "
+            f"| {restore.wall_s:.2f} | {restore.cpu_s:.2f} | {two.wall_s:.2f} | {two.cpu_s:.2f} | {two.wall_s / save.wall_s:.2f} |"
+        )
+    if len(middle) == 2:
+        ours, theirs = middle["filed"], middle["bacula-fd"]
+        times = [(their.wall_s / our.wall_s, their.cpu_s / our.cpu_s) for our, their in zip(ours, theirs, strict=True)]
+        lines.append(
+            f"| times as fast | **{times[0][0]:.2f}** | {times[0][1]:.2f} | | | **{times[1][0]:.2f}** | {times[1][1]:.2f} "
+            f"| {times[2][0]:.2f} | {times[2][1]:.2f} | |"
+        )
+        lines += ["", f"The bar is {WORKS[name].at_least} for saving and 1.0 for restoring."]
+    return lines
+
+
+def _median(turns: list[Turn], part: Callable[[Turn], Spent]) -> Spent:
+    """Each figure's own median."""
+    parts = [part(one) for one in turns]
+    return Spent(
+        statistics.median(one.wall_s for one in parts),
+        statistics.median(one.cpu_s for one in parts),
+        statistics.median(one.others_s for one in parts),
+    )
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--directory", type=Path, default=Path("/var/tmp/filed-bench"), help="for trees and Volumes")
+    parser.add_argument("--works", nargs="+", choices=WORKS, default=list(WORKS))
+    parser.add_argument("--only", nargs="+", choices=["filed", "bacula-fd"], default=["filed", "bacula-fd"])
+    parser.add_argument("--rounds", type=int, default=5)
+    args = parser.parse_args()
+    report = [machine()]
+    for name in args.works:
+        work, turns = WORKS[name], defaultdict(list)
+        tree = datasets.make(work.tree, args.directory)
+        with tempfile.TemporaryDirectory(dir=args.directory) as scratch:
+            for number in range(args.rounds):
+                for contender in args.only:
+                    root = Path(scratch, f"{contender}-{number}")
+                    done = turn(root, work, tree, contender)
+                    turns[contender].append(done)
+                    print(f"  {name} {number + 1}/{args.rounds} {contender}: {done}", flush=True)
+                    if datasets.size(tree)[0] < MANY_FILES:
+                        shutil.rmtree(root)
+        report += ["", *table(name, turns)]
+    print("\n".join(report))
+
+
+if __name__ == "__main__":
+    main()

@@ -11,7 +11,7 @@ from filed.agents.memory import GuardedMemory
 from filed.errors import LocalProtocolError
 
 BUFFER_BYTES = 256 * 1024
-BUFFERS = 48  # 12 MiB: beyond it the window of records in flight is the limit
+BUFFERS = 16  # 4 MiB, of which the processors' caches keep most: 48 cost 6 % more processor time
 PROGRESS_EVERY = 64  # buffers; 16 MiB
 
 

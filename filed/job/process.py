@@ -7,6 +7,7 @@ our parent is gone, and then makes sure that we do not outlive it for long.
 from __future__ import annotations
 
 import contextlib
+import ctypes
 import gc
 import os
 import select
@@ -43,6 +44,8 @@ from filed.job.workplace import Workplace
 
 GC_THRESHOLD = 50_000  # pages make and drop thousands of tuples; nothing here forms cycles
 SWITCH_INTERVAL_S = 0.0005  # a worker between two calls of C code waits no longer for the job thread
+MALLOPT_TRIM_THRESHOLD, MALLOPT_MMAP_THRESHOLD = -1, -3  # <malloc.h>
+KEPT_BYTES = 32 << 20  # freed memory that stays with the process
 KILL_AFTER_S = 30.0  # an agent that ignores a cancel for so long is killed with its process
 BROKEN = 70  # exit code of a job process that could not even say what was wrong
 
@@ -89,11 +92,23 @@ def _settle(ends: Ends, kill_after_s: float, agents: AgentSetup) -> None:
     signal.signal(signal.SIGTERM, signal.SIG_DFL)
     gc.set_threshold(GC_THRESHOLD)
     sys.setswitchinterval(SWITCH_INTERVAL_S)
+    _keep_memory()
     ends.capture.redirect()
     _let_go({1, 2, ends.sock.fileno(), ends.bell, *ends.capture.descriptors, ends.last_words.descriptor})
     ends.last_words.install()
     bound_process(new_privileges=any(line.fence.new_privileges for line in agents.lines))
     threading.Thread(target=_watch_parent, args=(ends.bell, kill_after_s), name="parent", daemon=True).start()
+
+
+def _keep_memory() -> None:
+    """What is freed stays with the process: buffers of some hundred KiB come and go by the thousand.
+
+    Each from the kernel anew is 64 page faults: 1.2 s of the 7 that encrypting 1.6 GB took. Does nothing where malloc is not glibc's.
+    """
+    mallopt = getattr(ctypes.CDLL(None), "mallopt", None)
+    if mallopt is not None:
+        mallopt(MALLOPT_MMAP_THRESHOLD, KEPT_BYTES)
+        mallopt(MALLOPT_TRIM_THRESHOLD, KEPT_BYTES)
 
 
 def _let_go(kept: Collection[int]) -> None:

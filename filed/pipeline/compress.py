@@ -49,6 +49,11 @@ Coder: TypeAlias = Callable[[Buffer], Buffer]
 ManyCoder: TypeAlias = Callable[[Sequence[Buffer]], list[Buffer]]
 
 
+_LEVELS: Final = {6: 5}
+"""GZIP6, which plain GZIP means, is libdeflate's level 5: the size of zlib's 6 (3 % less to 1 % more; level 6: 4 % less to 1 %
+less), in a third of its time, where level 6 takes half. The other levels are closer to those of zlib's that they are named after."""
+
+
 class Codec(Enum):
     GZIP = "GZIP"
     LZO = "LZO"
@@ -66,7 +71,7 @@ class Compression:
         """A function of one chunk, safe to call from several threads at once."""
         match self.codec:
             case Codec.GZIP:
-                return partial(_deflate, level=self.level)
+                return partial(_deflate, level=_LEVELS.get(self.level, self.level))
             case Codec.LZO:
                 return _lzo
             case Codec.ZSTD:

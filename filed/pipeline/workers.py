@@ -19,6 +19,9 @@ from typing import Any, Final, Generic, Self, TypeVar
 
 T = TypeVar("T")
 MAX_THREADS: Final = 16  # beyond, the one thread that drives the Job is the limit
+LEAST_LANES: Final = (
+    3  # a file's digest, its signature's and its cipher: on one lane the longest would wait for the next
+)
 
 
 class Slot(Generic[T]):
@@ -111,12 +114,12 @@ class Lane:
 
 
 class Workers:
-    """The threads of one Job: a pool and lanes, `cores` of each."""
+    """The threads of one Job: a pool of `cores`, and lanes."""
 
     def __init__(self, cores: int | None = None) -> None:
         count = min(cores or len(os.sched_getaffinity(0)), MAX_THREADS)
         self.pool = Lane(count, "pool")
-        self._lanes = [Lane(1, f"lane{number}") for number in range(max(count, 2))]
+        self._lanes = [Lane(1, f"lane{number}") for number in range(max(count, LEAST_LANES))]
         self._next = 0
 
     def lane(self) -> Lane:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import os
 import socket
+import subprocess
+import sys
 from collections.abc import Callable
 from pathlib import Path
 
@@ -121,3 +123,22 @@ def test_inherited_descriptors_become_the_null_device_and_keep_their_numbers(tmp
             return links
 
         assert in_child(work) == str(["/dev/null", str(tmp_path / "kept")])
+
+
+def test_memory_that_was_freed_is_used_again_without_page_faults():
+    """In a process of its own: what is kept, is kept for good."""
+    code = (
+        "import resource, sys\n"
+        "from filed.job.process import _keep_memory\n"
+        "if sys.argv[1] == 'kept': _keep_memory()\n"
+        "faults = lambda: resource.getrusage(resource.RUSAGE_SELF).ru_minflt\n"
+        "def churn():\n"
+        "    for _ in range(200): [bytes(300_000) for _ in range(4)]\n"
+        "churn(); before = faults(); churn(); print(faults() - before)\n"
+    )
+    kept, lost = (
+        int(subprocess.run([sys.executable, "-c", code, how], capture_output=True, check=True, text=True).stdout)
+        for how in ("kept", "lost")
+    )
+    assert kept < 100
+    assert lost > kept

@@ -8,8 +8,9 @@ from filed.catalog import Level
 from filed.director.connection import ClockSample
 from filed.director.conversation import Asked, Conversation
 from filed.director.lists import AccurateFile
-from filed.errors import JobError, RemoteProtocolError
+from filed.errors import ConfigError, JobError, RemoteProtocolError
 from filed.fileset.parse import parse_lines
+from filed.fileset.unserved import refuse_unserved, without_effect
 from filed.wire import director as said
 from filed.wire import reply
 from filed.wire.frame import Signal
@@ -74,10 +75,11 @@ def fileset(visit: Conversation, command: said.FileSetCommand) -> bool:
     lines = list(visit.items())
     try:
         parsed = parse_lines(lines, command.text)
-    except RemoteProtocolError as error:
+        refuse_unserved(parsed.fileset)
+    except (RemoteProtocolError, ConfigError) as error:
         raise JobError(f"the FileSet cannot be used: {error}") from error
     visit.known.fileset = parsed.fileset
-    for complaint in parsed.complaints:
+    for complaint in (*parsed.complaints, *without_effect(parsed.fileset)):
         visit.say(MessageType.WARNING, complaint)
     return visit.answer(reply.OK_FILESET)
 

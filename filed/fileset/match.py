@@ -45,11 +45,14 @@ class Matcher:
         so that its identity can be the key of what a caller derives from it.
     directory_entry(path, nodump=False) -> Options | None
         The same for the entry of a directory.
+    strips
+        How many leading components are taken off names: all values that the Options blocks have.
     """
 
     def __init__(self, fileset: FileSet) -> None:
         excluded = wild.matcher(fileset.excludes) if fileset.excludes else None
         includes = fileset.includes or (Include(),)
+        self.strips = {options.strip_path for include in includes for options in include.options}
         rules = [_Rules(include, excluded) for include in includes]
         items = [_Item(path, each) for include, each in zip(includes, rules, strict=True) for path in include.files]
         self._walk = _Place(items, rules[0])
@@ -76,7 +79,11 @@ class Matcher:
         options = rules.directory(path)
         if options is None:
             return Verdict.SKIP, None
-        if not options.recurse or (nodump and options.honor_nodump):
+        if not options.recurse:
+            return Verdict.PRUNE, (
+                f"Recursion turned off. Will not descend from {printable(self._top)} into {printable(path)}"
+            )
+        if nodump and options.honor_nodump:
             return Verdict.PRUNE, None
         if dev != self._device_around(path, dev):
             name = printable(path)

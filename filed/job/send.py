@@ -15,6 +15,7 @@ from filed.agents.page import split_xattr
 from filed.errors import ItemError
 from filed.fileset import Options
 from filed.fileset.match import Matcher
+from filed.fileset.strip import stripped
 from filed.job.buffers import BufferRing
 from filed.job.chosen import DATA_BIT, FAILED, Batch, Chosen, Lister
 from filed.job.entries import encode_entry_nanoseconds, encode_entry_stat, stored_path, wire_type
@@ -137,7 +138,8 @@ class Sending:
         rows = self._selection.lookup(paths)
         for entry, path, row in zip(page.entries, paths, rows, strict=True):
             if entry.flags & FAILED:
-                self._selection.failed(path)
+                for count in lister.matcher.strips | {0}:  # whichever name was stored is not deleted
+                    self._selection.failed(stripped(path, count))
                 self._place.totals.errors += 1
                 continue
             if entry.change:
@@ -150,6 +152,9 @@ class Sending:
             keeping = self._keeping(lister.matcher, entry, path)
             if keeping is None:
                 continue
+            if keeping.options.strip_path:
+                path = stripped(path, keeping.options.strip_path)  # noqa: PLW2901  the name from here on
+                (row,) = self._selection.lookup([path])  # noqa: PLW2901
             self._selection.seen(row)
             if not entry.flags & SELECTED and not self._selection.wants(entry, row, keeping.options):
                 if entry.nlink > 1 and not self._passed(entry, path, keeping):

@@ -14,3 +14,9 @@ def stripped(path: bytes, count: int) -> bytes:
         if at < 0 or at == len(path) - 1:
             return path
     return path[at:]
+
+
+def prefix_of_stripped(prefix: bytes, count: int) -> bytes:
+    """What every name at or below `prefix` is at or below once it is stripped, but for those too short to be."""
+    components = prefix.rstrip(b"/").count(b"/")
+    return stripped(prefix, count) if count < components else b"/"

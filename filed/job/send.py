@@ -15,7 +15,7 @@ from filed.agents.page import split_xattr
 from filed.errors import ItemError
 from filed.fileset import Options
 from filed.fileset.match import Matcher
-from filed.fileset.strip import stripped
+from filed.fileset.strip import prefix_of_stripped, stripped
 from filed.job.buffers import BufferRing
 from filed.job.chosen import DATA_BIT, FAILED, Batch, Chosen, Lister
 from filed.job.entries import encode_entry_nanoseconds, encode_entry_stat, stored_path, wire_type
@@ -85,7 +85,9 @@ class Sending:
             self._place.show_progress()
             self._place.check_canceled()
         self._finish_batch()
-        (self._complete if lister.job.complete else self._incomplete).extend(lister.prefixes)
+        listed = self._complete if lister.job.complete else self._incomplete
+        for count in lister.matcher.strips | {0}:
+            listed.extend(prefix_of_stripped(prefix, count) for prefix in lister.prefixes)
 
     @property
     def sent(self) -> int:

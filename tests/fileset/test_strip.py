@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import pytest
 
-from filed.fileset.strip import stripped
+from filed.fileset.strip import prefix_of_stripped, stripped
 
 
 @pytest.mark.parametrize(
@@ -21,3 +21,21 @@ from filed.fileset.strip import stripped
 )
 def test_names_are_those_of_bacula_fd(path: bytes, count: int, left: bytes) -> None:
     assert stripped(path, count) == left
+
+
+@pytest.mark.parametrize(
+    ("prefix", "count", "found"),
+    [
+        (b"/a/b", 0, b"/a/b"),
+        (b"/a/b", 1, b"/b"),
+        (b"/a/b", 2, b"/"),
+        (b"/a/b/", 3, b"/"),
+        (b"/", 1, b"/"),
+        (b"/", 0, b"/"),
+    ],
+)
+def test_a_prefix_holds_for_what_is_stripped_below_it(prefix: bytes, count: int, found: bytes) -> None:
+    assert prefix_of_stripped(prefix, count) == found
+    for below in (b"/x", b"/x/y/z"):
+        name = stripped(prefix.rstrip(b"/") + below, count)
+        assert name.startswith(found.rstrip(b"/") + b"/")

@@ -7,19 +7,48 @@ import re
 import shutil
 import sqlite3
 from pathlib import Path
+from typing import NamedTuple, TypeAlias
 
 from tests.live.bacula import Bacula
 
 
-def shown(top: Path) -> dict[bytes, tuple[object, ...]]:
-    """Everything below a directory that a restore has to bring back."""
-    found: dict[bytes, tuple[object, ...]] = {}
+class Entry(NamedTuple):
+    """What a restore has to bring back of one entry. mtime: 0 of a symbolic link."""
+
+    mode: int
+    uid: int
+    gid: int
+    links: int
+    device: int
+    mtime: int
+    content: bytes
+    xattrs: tuple[tuple[str, bytes], ...]  # ACLs among them
+
+
+Shown: TypeAlias = dict[bytes, Entry]
+
+
+def shown(top: Path) -> Shown:
+    """Everything below a directory, by its path there."""
+    found = {}
     for path in (top, *top.rglob("*")):
         about = path.lstat()
-        content = os.readlink(path) if path.is_symlink() else path.read_bytes() if path.is_file() else b""
-        mtime = 0 if path.is_symlink() else int(about.st_mtime)
-        name = os.fsencode(path.relative_to(top))
-        found[name] = (about.st_mode, about.st_uid, about.st_nlink if path.is_file() else 0, mtime, content)
+        content = b""
+        if path.is_symlink():
+            content = os.fsencode(os.readlink(path))
+        elif path.is_file():
+            content = path.read_bytes()
+        names = sorted(os.listxattr(path, follow_symlinks=False))
+        found[os.fsencode(path.relative_to(top))] = Entry(
+            about.st_mode,
+            about.st_uid,
+            about.st_gid,
+            about.st_nlink if path.is_file() else 0,
+            about.st_rdev,
+            0 if path.is_symlink() else int(about.st_mtime),
+            content,
+            tuple((name, os.getxattr(path, name, follow_symlinks=False)) for name in names),
+        )
     return found
 
 

@@ -52,7 +52,7 @@ class DiffersFrom(TakesNothingOver):
     """An Accurate Job of a Director: what differs from the list it sent, by the letters that the FileSet has for the file.
 
     A digest in the letters is not computed before the file is sent: mtime, ctime and size stand for it, since nobody changes
-    content without a new ctime. That saves too much at worst.
+    content without a new ctime. That saves too much at worst. What has no content has no digest to differ.
     """
 
     def __init__(self, base: BaseList, since: int) -> None:
@@ -97,7 +97,8 @@ class DiffersFrom(TakesNothingOver):
                 return True
             case "M":
                 return is_newer(entry, self._since, options)
-        return letter in DIGEST_LETTERS and any(self._differs(other, entry, was, options) for other in DEFAULT_ACCURATE)
+        digested = letter in DIGEST_LETTERS and entry.type == EntryType.REGULAR
+        return digested and any(self._differs(other, entry, was, options) for other in DEFAULT_ACCURATE)
 
     def failed(self, path: bytes) -> None:
         self._failed.append(path.rstrip(b"/") or b"/")

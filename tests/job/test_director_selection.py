@@ -54,6 +54,7 @@ def listed(tmp_path: Path) -> Iterator[BaseList]:
         ("M", {"mtime": START}, True),
         ("5", {}, False),
         ("5", {"chtime": 1}, True),
+        ("5", {"chtime": 1, "type": EntryType.DIRECTORY}, False),
         ("s", {"size": 1, "type": EntryType.SYMLINK}, True),
         ("s", {"size": 1, "type": EntryType.DIRECTORY}, False),
     ],

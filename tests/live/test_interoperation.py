@@ -224,7 +224,9 @@ def test_both_leave_the_same_rows_in_the_catalog(turns: Turns, name: str) -> Non
 def test_an_incremental_upon_the_other_s_full_has_what_the_other_s_would_have(turns: Turns, name: str) -> None:
     ours, theirs = turns.later["Their", name], turns.later["Our", name]
     found = files_of(turns.bacula, ours)
-    assert found == files_of(turns.bacula, theirs)
+    also = {path for path, _, _ in found - files_of(turns.bacula, theirs)}
+    assert also == ({f"{turns.tree}/program"} if name == "Digested" else set())  # in place of a digest we compare times
+    assert files_of(turns.bacula, theirs) <= found
     assert f"{turns.tree}/sub/new" in {path for path, deleted, _ in found if not deleted}
     gone = {path for path, deleted, _ in found if deleted}
     assert gone == ({f"{turns.tree}/nothing", f"{turns.tree}/sub/empty/"} if name != "Later" else set())
@@ -236,7 +238,7 @@ def test_a_chain_of_both_is_restored_by_each(turns: Turns, name: str, whose: str
     chain = _chain(turns, whose, name)
     ours, theirs = turns.back["Our", chain], turns.back["Their", chain]
     assert ours == theirs
-    if name != "Later":
+    if name == "Exact":  # of the others not everything that changed, or is gone, is looked for
         assert ours == _as_saved(turns.after, name)
 
 

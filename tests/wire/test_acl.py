@@ -25,15 +25,25 @@ def test_names_of_users_and_groups_are_read():
 
 
 def test_what_libacl_says_of_the_mask_s_effect_is_left_out():
-    record = b"user::rw-\nuser:daemon:r-x\t#effective:r--\ngroup::r-x              #effective:r--\nmask::r--\nother::r--\n\0"
+    record = (
+        b"user::rw-\nuser:daemon:r-x\t#effective:r--\ngroup::r-x              #effective:r--\nmask::r--\nother::r--\n\0"
+    )
     assert (
-        parse_acl(record, Stream.ACL_LINUX_ACCESS)
-        == b"user::rw-\nuser:daemon:r-x\ngroup::r-x\nmask::r--\nother::r--\n"
+        parse_acl(record, Stream.ACL_LINUX_ACCESS) == b"user::rw-\nuser:daemon:r-x\ngroup::r-x\nmask::r--\nother::r--\n"
     )
 
 
 @pytest.mark.parametrize(
-    "data", [b"", b"user::rw- # whatever\n", b"\0", b"user::rw", b"user::rwx\0group::r--\n", b"rm -rf /\n\0", b"user::rw-\n" * 200_000]
+    "data",
+    [
+        b"",
+        b"user::rw- # whatever\n",
+        b"\0",
+        b"user::rw",
+        b"user::rwx\0group::r--\n",
+        b"rm -rf /\n\0",
+        b"user::rw-\n" * 200_000,
+    ],
 )
 def test_anything_else_is_refused(data):
     with pytest.raises(StreamError):

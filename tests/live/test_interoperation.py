@@ -14,6 +14,7 @@ from collections.abc import Iterator
 from contextlib import ExitStack
 from dataclasses import dataclass, field
 from pathlib import Path
+from stat import S_ISDIR
 
 import pytest
 
@@ -237,9 +238,17 @@ def test_an_incremental_upon_the_other_s_full_has_what_the_other_s_would_have(tu
 def test_a_chain_of_both_is_restored_by_each(turns: Turns, name: str, whose: str) -> None:
     chain = _chain(turns, whose, name)
     ours, theirs = turns.back["Our", chain], turns.back["Their", chain]
+    if (
+        name == "Digested"
+    ):  # no directory comes again, and bacula-fd does not mind the time of one that it puts a new file into
+        ours, theirs = _without_times_of_directories(ours), _without_times_of_directories(theirs)
     assert ours == theirs
     if name == "Exact":  # of the others not everything that changed, or is gone, is looked for
         assert ours == _as_saved(turns.after, name)
+
+
+def _without_times_of_directories(tree: Shown) -> Shown:
+    return {path: entry._replace(mtime=0) if S_ISDIR(entry.mode) else entry for path, entry in tree.items()}
 
 
 def _as_saved(tree: Shown, name: str) -> Shown:

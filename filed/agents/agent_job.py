@@ -301,8 +301,13 @@ class AgentJob:
             self._out_of_order("write")
         if self._dropping:
             return
+        flags = CHUNK_LAST if last else 0
+        if type(data) is bytes:  # HOT: ctypes passes these as they lie
+            CHUNK.pack_into(self._chunk, 0, offset, len(data), flags, 0)
+            self._call(Call.write, self._api.write, self._address, data, self._chunk_at)
+            return
         with borrowed(data) as (address, length):
-            CHUNK.pack_into(self._chunk, 0, offset, length, CHUNK_LAST if last else 0, 0)
+            CHUNK.pack_into(self._chunk, 0, offset, length, flags, 0)
             self._call(Call.write, self._api.write, self._address, address, self._chunk_at)
 
     def restore_done(self, how: Status = Status.OK) -> None:

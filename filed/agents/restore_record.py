@@ -7,6 +7,9 @@ import ctypes
 from filed.agents.abi import ENTRY, Entry
 from filed.errors import ItemError
 
+_PLACES = Entry._fields.index("cookie")  # offsets and lengths come before
+_NOTHING_ELSE = (0,) * (_PLACES - 4)
+
 
 class RestoreRecord:
     """Memory for the record that `restore_entry` is given; used again for each entry."""
@@ -25,20 +28,9 @@ class RestoreRecord:
         end = link_off + len(link) + 1
         if end > len(self._memory):
             self._reserve(end)
-        record = entry._replace(
-            name_off=ENTRY.size,
-            name_len=len(name),
-            link_off=link_off if link else 0,
-            link_len=len(link),
-            old_name_off=0,
-            old_name_len=0,
-            inline_off=0,
-            inline_len=0,
-            tlv_off=0,
-            tlv_len=0,
-        )
-        ENTRY.pack_into(self._memory, 0, *record)
-        self._memory[ENTRY.size : end] = name + b"\0" + link + b"\0"
+        names = (ENTRY.size, len(name), link_off if link else 0, len(link))
+        ENTRY.pack_into(self._memory, 0, *names, *_NOTHING_ELSE, *entry[_PLACES:])
+        self._memory[ENTRY.size : end] = b"%b\0%b\0" % (name, link)
         return self._address
 
     def _reserve(self, size: int) -> None:

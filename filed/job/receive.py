@@ -124,7 +124,6 @@ class Receiving:
             self._hand_over(restorer, self._command)
         name = attributes.path.rstrip(b"/") or b"/"  # as the agent listed it
         dest = self._dest(name)
-        self._place.pulse.set_entry(attributes.path)
         action = restorer.job.restore_entry(entry, name, dest, restorer.replace, link)
         if action == Action.HOST:
             restorer = self._restorers.of(b"")
@@ -190,8 +189,8 @@ class _Item:
         self._place = place
         self._job = restorer.job
         self._stored = stored  # None: the agent wants no data
-        self._end = 0
         self._streaming = False
+        self._held: Piece | None = None  # until the next one comes: the last one is to say that it is
         self._meta: list[tuple[AgentStream, bytes]] = []
         self._meta_bytes = 0
         self._open = True
@@ -212,13 +211,20 @@ class _Item:
 
     def _write(self, pieces: Iterator[Piece]) -> None:
         assert self._stored is not None
-        for offset, piece in pieces:
-            if not self._streaming:
-                self._job.restore_stream(AgentStream.DATA, self._stored.size)
-                self._streaming = True
-            self._job.write(piece, offset, last=False)
-            self._end = offset + len(piece)
-            self._place.totals.read_bytes += len(piece)
+        for piece in pieces:
+            self._pass_on(last=False)
+            self._held = piece
+            self._place.totals.read_bytes += len(piece[1])
+
+    def _pass_on(self, *, last: bool) -> None:
+        """Give the agent the piece that is held."""
+        if self._held is None or self._stored is None:
+            return
+        (offset, content), self._held = self._held, None
+        if not self._streaming:
+            self._streaming = True
+            self._job.restore_stream(AgentStream.DATA, self._stored.size)
+        self._job.write(content, offset, last=last)
 
     def damaged(self) -> None:
         if self._stored is not None:
@@ -230,8 +236,7 @@ class _Item:
             if self._stored is not None:
                 self._write(self._stored.finish())
                 self._place.warn_once(self._stored.unproved)
-                if self._streaming:
-                    self._job.write(b"", self._end, last=True)
+                self._pass_on(last=True)
             for stream, data in self._meta:
                 self._job.restore_stream(stream, len(data))
                 self._job.write(data, 0, last=True)
@@ -246,4 +251,6 @@ class _Item:
         if self._open:
             self._open = False
             with contextlib.suppress(ItemError):  # it is told and counted already
+                self._pass_on(last=False)  # what there is may be all that is left
+            with contextlib.suppress(ItemError):
                 self._job.restore_done(Status.E_CORRUPT)

@@ -30,6 +30,8 @@ class Digest(Enum):
     XXH64 = 39
     XXH3_128 = 41
 
+    __hash__ = object.__hash__  # each is there once; Enum's own is a function in Python, asked several times a file
+
     @property
     def stream(self) -> int:
         return self._value_

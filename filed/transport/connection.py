@@ -143,7 +143,10 @@ class Connection:
 
     def receive(self, timeout_s: Timeout = DIALOGUE_TIMEOUT_S) -> Packet:
         """The next packet that means something. Raises RemoteProtocolError."""
-        waiting = self._cut()
+        try:
+            waiting = self._reader.next_packet()
+        except RemoteProtocolError as error:
+            raise self.blame(error) from error.__cause__
         if type(waiting) is bytes:  # HOT, and the rule
             return waiting
         packet = self._meant(waiting)

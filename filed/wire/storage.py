@@ -183,7 +183,7 @@ class RecordHeader(NamedTuple):
     def parse(cls, packet: bytes) -> RecordHeader | None:
         """HOT."""
         match = _RECORD_HEADER.fullmatch(packet)
-        return cls._make(map(int, match.groups())) if match else None
+        return tuple.__new__(cls, map(int, match.groups())) if match else None
 
 
 # Replies

@@ -69,8 +69,7 @@ def test_an_entry_goes_to_the_agent_that_saved_it(restore: Restore) -> None:
     assert restore.calls()[2:] == [
         "restore_entry type=1 name=/@TRACE/a dest=/w/@TRACE/a replace=1",
         "restore_stream 0 size=7",
-        "write 0+7 content",
-        "write 7+0 last ",
+        "write 0+7 last content",
         "restore_done 0",
     ]
     totals = restore.desk.place.totals
@@ -102,7 +101,7 @@ def test_data_without_an_entry_is_nobodys(restore: Restore) -> None:
     restore.receiving.record(Stream.FILE_DATA, 1, b"lost")
     restore.entry(2, b"/@TRACE/b", b"good")
     restore.receiving.end()
-    assert "write 0+4 good" in restore.calls()
+    assert "write 0+4 last good" in restore.calls()
     assert restore.desk.place.totals.errors == 0
 
 

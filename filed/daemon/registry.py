@@ -10,8 +10,8 @@ import json
 import os
 import socket
 import tempfile
-from collections import deque
-from collections.abc import Iterator
+from collections import Counter, deque
+from collections.abc import Iterable, Iterator
 from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
@@ -31,6 +31,9 @@ class Visit:
     def __init__(self, pid: int, channel: socket.socket, bell: int, pulse: Pulse, caller: str) -> None:
         self.pid, self.channel, self.bell, self.pulse, self.caller = pid, channel, bell, pulse, caller
         self.job: RunningJob | None = None  # known once the Director has said it
+        self.trusted = False  # has it proved who it is?
+        self.begun = False  # has its Job left the queue?
+        self.dismissed = False  # killed, and not gone yet
 
     def ring(self, ending: Ending) -> None:
         """Ask it to end. More than once does no harm."""
@@ -56,6 +59,26 @@ class Visit:
     def close(self) -> None:
         self.channel.close()
         os.close(self.bell)
+
+
+def may_begin(visits: Iterable[Visit], visit: Visit, most: int) -> bool:
+    """Whether a visit's Job is one of the first `most`. visits: the oldest first; Jobs begin in that order."""
+    jobs = [each for each in visits if each.job is not None and each.job.job_id]
+    begun = sum(each.begun for each in jobs)
+    waiting = [each for each in jobs if not each.begun]
+    return visit.begun or visit in waiting[: max(most - begun, 0)]
+
+
+def tiresome(visits: Iterable[Visit], most: int) -> Visit | None:
+    """Who has to go before another stranger may come: the oldest of the caller that has the most. None when there is room.
+
+    So that whoever calls often and says nothing stands in his own way, and in no Director's.
+    """
+    strangers = [each for each in visits if not each.trusted and not each.dismissed]
+    if len(strangers) < most:
+        return None
+    callers = Counter(each.caller for each in strangers)
+    return max(strangers, key=lambda each: callers[each.caller])
 
 
 class EndedJobs:

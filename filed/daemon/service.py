@@ -27,7 +27,7 @@ from filed.daemon.certificates import check_certificates
 from filed.daemon.listener import listen
 from filed.daemon.metrics import Tallies, check_metrics, serve_metrics
 from filed.daemon.notify import notify
-from filed.daemon.registry import EndedJobs, Visit, state_path
+from filed.daemon.registry import EndedJobs, Visit, may_begin, state_path, tiresome
 from filed.daemon.visit import MAX_MESSAGE, Daemon, leave_after, platform_text, serve_director
 from filed.director.house import Ending
 from filed.director.lists import remove_lists
@@ -37,7 +37,8 @@ from filed.job.keys import load_keys
 from filed.job.process import KILL_AFTER_S
 from filed.job.setup import keys_of, setup_of
 
-SPARE_VISITS = 20  # beyond Maximum Concurrent Jobs: consoles, and strangers
+SPARE_VISITS = 50  # beyond Maximum Concurrent Jobs: consoles, and Jobs that wait for their turn
+MAX_STRANGERS = 20  # visits that have not proved who they are
 NO_ROOM = frozenset({errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM})
 NO_ROOM_PAUSE_S = 0.2
 END_WITHIN_S = KILL_AFTER_S + 10  # what has not ended so long after SIGTERM is killed
@@ -183,10 +184,15 @@ class Service:
                 time.sleep(NO_ROOM_PAUSE_S)  # he waits in the queue, and would wake us again at once
             return  # he has left already, or the next turn tries again
         caller = str(address[0])
-        if len(self._visits) >= self._conf.file_daemon.maximum_concurrent_jobs + SPARE_VISITS:
-            log.warning("%s is sent away: %d visits are here", caller, len(self._visits))
+        trusted = sum(visit.trusted for visit in self._visits.values())
+        if trusted >= self._conf.file_daemon.maximum_concurrent_jobs + SPARE_VISITS:
+            log.warning("%s is sent away: %d visits are here", caller, trusted)
             sock.close()
             return
+        while (stranger := tiresome(self._visits.values(), MAX_STRANGERS)) is not None:
+            log.warning("%s is sent away: it has not said who it is, and others call", stranger.caller)
+            stranger.dismissed = True
+            os.kill(stranger.pid, signal.SIGKILL)
         with sock:
             try:
                 self._begin_visit(caller, lambda daemon: serve_director(sock, caller, self._conf, self._agents, daemon))
@@ -203,14 +209,15 @@ class Service:
         check_metrics()
         for listener in listen([address]):
             with listener:
-                self._begin_visit(
+                visit = self._begin_visit(
                     "metrics",
                     lambda daemon, on=listener: leave_after(  # type: ignore[misc]
                         "metrics", lambda: serve_metrics(on, daemon.bell, daemon.metrics)
                     ),
                 )
+                visit.trusted = True  # it is ours
 
-    def _begin_visit(self, caller: str, serve: Callable[[Daemon], NoReturn]) -> None:
+    def _begin_visit(self, caller: str, serve: Callable[[Daemon], NoReturn]) -> Visit:
         """Fork a process for it. Raises OSError when there is no room for one."""
         ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
         pulse = Pulse()
@@ -229,8 +236,9 @@ class Service:
             serve(daemon)
         theirs.close()
         os.close(bell)
-        self._visits[pid] = Visit(pid, ours, ring, pulse, caller)
+        visit = self._visits[pid] = Visit(pid, ours, ring, pulse, caller)
         self._selector.register(ours, selectors.EVENT_READ, lambda channel: self._asked(pid, channel))
+        return visit
 
     def _become_visit(self) -> None:
         """In the fork: let go of all that is the daemon's. The bells of others above all must ring when it dies."""
@@ -277,6 +285,12 @@ class Service:
     def _answer(self, visit: Visit, question: dict[str, Any]) -> dict[str, Any] | None:
         """None where nothing is asked."""
         match question["ask"]:
+            case "greeted":
+                visit.trusted = True
+                return None
+            case "begin":
+                visit.begun = may_begin(self._visits.values(), visit, self._conf.file_daemon.maximum_concurrent_jobs)
+                return {"may": visit.begun}
             case "note":
                 first = visit.job is None
                 visit.job = RunningJob(**question["job"])

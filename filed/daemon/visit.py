@@ -81,6 +81,12 @@ class Daemon:
         )
         self._send(ask="ended", job=asdict(job))
 
+    def greeted(self) -> None:
+        self._send(ask="greeted")
+
+    def may_begin(self) -> bool:
+        return bool(self._ask(ask="begin")["may"])
+
     def status(self) -> DaemonStatus:
         return DaemonStatus.from_dict(self._ask(ask="status"))
 

@@ -25,6 +25,8 @@ from filed.wire.reply import JobMessage, MessageType, Version, message_text
 from filed.wire.restore_object import RestoreObject
 from filed.wire.verify import is_line
 
+TURN_S = 0.5  # how often a Job that waits asks whether it may begin
+
 _TYPES = {
     Severity.INFO: MessageType.INFO,
     Severity.WARNING: MessageType.WARNING,
@@ -166,6 +168,13 @@ class Conversation:
         self.kind = changes.get("type", self.kind)
         level = asked.level.value if self.kind else ""
         self.house.note(RunningJob(asked.job.job_id, asked.job.job, self.director, self._started, level, self.kind))
+
+    def wait_for_its_turn(self) -> None:
+        """While as many Jobs run as may; the Director waits for its answer. Raises JobCanceled, ConnectionLost when it left."""
+        while not self.house.may_begin():
+            if not self.line.still_there():
+                raise ConnectionLost(f'Director "{self.director}"', "the wait for other Jobs to end", "it left")
+            self.line.pause(TURN_S)
 
     # -- the Job --------------------------------------------------------------------------------------------------
 

@@ -30,6 +30,12 @@ class Teller(Protocol):
 class House(Protocol):
     """The daemon, as one session sees it."""
 
+    def greeted(self) -> None:
+        """The Director of this session has proved who it is."""
+
+    def may_begin(self) -> bool:
+        """Whether this session's Job may begin, now that it was noted. To be asked again until it may."""
+
     def note(self, job: RunningJob) -> None:
         """What this session is about, as far as it is known; for status and cancel."""
 

@@ -104,6 +104,14 @@ class Line:
                 self.gone = True
         return not self.gone
 
+    def pause(self, seconds: float) -> None:
+        """Let time pass. Raises JobCanceled when we are asked to end, once."""
+        try:
+            self._connection.pause(seconds)
+        except JobCanceled:
+            self._asked_to_end()
+            raise
+
     def beat(self) -> None:
         """A sign of life, when we were silent for the interval. Only where the Director waits for the end of a Job."""
         if self._heartbeat_s and self._clock() - self._spoke >= self._heartbeat_s:

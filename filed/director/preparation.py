@@ -27,6 +27,8 @@ def job(visit: Conversation, command: said.JobCommand) -> bool:
         visit.asked.forget_list()
     visit.asked = Asked(command)
     visit.note()
+    if command.job_id:
+        visit.wait_for_its_turn()
     facts = visit.facts
     agents = ",".join(name.partition(" ")[0] for name in facts.agents)
     return visit.answer(reply.ok_job(facts.version, facts.platform, agents))

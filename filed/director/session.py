@@ -64,6 +64,7 @@ class Session:
         if not isinstance(greeted, Greeted):
             raise RemoteProtocolError("a Director left during its greeting")
         visit.director = greeted.director.name
+        visit.house.greeted()
         try:
             self._commands_until_the_end()
         except JobCanceled:

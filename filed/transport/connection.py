@@ -249,6 +249,10 @@ class Connection:
             raise self.blame(error) from error.__cause__
         return min(missing, RECEIVE_BYTES)
 
+    def pause(self, seconds: float) -> None:
+        """Let time pass. Raises JobCanceled."""
+        self._waiting.pause(seconds, self.phase)
+
     # -- TLS ------------------------------------------------------------------------------------------------------
 
     def start_tls(

@@ -9,7 +9,7 @@ import sys
 import time
 from pathlib import Path
 from types import TracebackType
-from typing import Self
+from typing import Any, Self
 
 from tests.director.dialogue import Dialogue
 from tests.live.bacula import free_port
@@ -20,9 +20,10 @@ TIMEOUT_S = 30
 
 
 class Daemon:
-    """password: of the Director "a dir"."""
+    """password: of the Director "a dir".  more: further resources.  file_daemon: further directives."""
 
-    def __init__(self, tmp_path: Path, more: str = "") -> None:
+    def __init__(self, tmp_path: Path, more: str = "", file_daemon: str = "") -> None:
+        self._file_daemon = file_daemon
         self.work, self.conf, self._log = tmp_path / "work", tmp_path / "fd.conf", tmp_path / "log"
         self.work.mkdir()
         self.port = free_port()
@@ -30,7 +31,8 @@ class Daemon:
 
     def write_conf(self, more: str = "", password: str = "password") -> None:
         self.conf.write_text(
-            f'FileDaemon {{ Name = a-fd; FDAddress = 127.0.0.1; FDPort = {self.port}; WorkingDirectory = "{self.work}" }}\n'
+            f'FileDaemon {{ Name = a-fd; FDAddress = 127.0.0.1; FDPort = {self.port}; WorkingDirectory = "{self.work}"; '
+            f"{self._file_daemon} }}\n"
             f'Director {{ Name = "a dir"; Password = "{password}" }}\n{more}\n'
         )
         self.conf.chmod(0o600)
@@ -60,7 +62,7 @@ class Daemon:
     def log(self) -> str:
         return self._log.read_text(errors="replace") if self._log.exists() else ""
 
-    def call(self, **how: bytes) -> Dialogue:
+    def call(self, **how: Any) -> Dialogue:
         return Dialogue(socket.create_connection(("127.0.0.1", self.port), TIMEOUT_S), **how)
 
     def visits(self) -> list[int]:

@@ -2,10 +2,14 @@ from __future__ import annotations
 
 import os
 import socket
+from collections.abc import Iterator
+from contextlib import ExitStack
 from pathlib import Path
 
+import pytest
+
 from filed.agents.pulse import Counters, Pulse
-from filed.daemon.registry import KEPT, EndedJobs, Visit, state_path
+from filed.daemon.registry import KEPT, EndedJobs, Visit, may_begin, state_path, tiresome
 from filed.director.house import Ending
 from filed.director.status import EndedJob, RunningJob
 
@@ -45,3 +49,41 @@ def test_a_visit_is_seen_with_the_counters_of_now() -> None:
     visit.close()
     theirs.close()
     os.close(bell)
+
+
+@pytest.fixture
+def visits() -> Iterator[list[Visit]]:
+    """Ten, the oldest first, of which the even ones call from "near"."""
+    with ExitStack() as stack:
+        made = []
+        for number in range(10):
+            ours, theirs = socket.socketpair()
+            stack.enter_context(theirs)
+            bell, ring = os.pipe()
+            stack.callback(os.close, bell)
+            visit = Visit(number, ours, ring, Pulse(), "far" if number % 2 else "near")
+            stack.callback(visit.close)
+            made.append(visit)
+        yield made
+
+
+def test_jobs_begin_in_their_order_as_many_as_may(visits: list[Visit]) -> None:
+    for visit in visits[1:]:  # the first is no Job's
+        visit.job = RunningJob(visit.pid, f"Save.{visit.pid}", "a-dir", 1000)
+    assert [may_begin(visits, visit, 3) for visit in visits[1:6]] == [True, True, True, False, False]
+    for visit in visits[1:4]:
+        visit.begun = True
+    assert not may_begin(visits, visits[4], 3)
+    assert may_begin(visits, visits[1], 3), "it did already"
+    visits[2].job = None  # it ended
+    assert [may_begin(visits, visit, 3) for visit in visits[4:6]] == [True, False]
+
+
+def test_who_calls_most_and_says_nothing_goes_first(visits: list[Visit]) -> None:
+    assert tiresome(visits, 11) is None
+    visits[0].trusted = True
+    assert tiresome(visits, 9) is visits[1], "the oldest of five from far; there are four from near"
+    for number in (1, 3):
+        visits[number].dismissed = True
+    assert tiresome(visits, 9) is None
+    assert tiresome(visits, 7) is visits[2]

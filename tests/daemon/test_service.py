@@ -5,16 +5,18 @@ import resource
 import select
 import signal
 import socket
+from contextlib import ExitStack
 from pathlib import Path
 
 import pytest
 
-from filed.daemon.service import check
+from filed.daemon.service import MAX_STRANGERS, check
 from filed.errors import AgentLoadError, ConfigError
 from filed.wire import reply
-from filed.wire.auth import secret_of
+from filed.wire.auth import Base64, secret_of
 from filed.wire.frame import Signal
 from tests.daemon.calling import Daemon
+from tests.director.dialogue import JOB
 from tests.system.program import wait_until
 
 SLEEP = b"RunBeforeJob /bin/sleep\x0160\n"
@@ -46,6 +48,55 @@ def test_a_stranger_hurts_nobody(tmp_path: Path) -> None:
         with daemon.call() as talk:
             talk.name()
             talk.say(Signal.TERMINATE)
+
+
+def test_callers_that_say_nothing_keep_no_director_out(tmp_path: Path) -> None:
+    with Daemon(tmp_path) as daemon, ExitStack() as stack:
+        for number in range(100):
+            stranger = stack.enter_context(socket.create_connection(("127.0.0.1", daemon.port), 10))
+            stranger.sendall((b"", b"\0", b"\0\0\0\x21Hello Dir")[number % 3])
+        with daemon.call() as talk:
+            talk.name()
+            talk.say(Signal.TERMINATE)
+        assert len(daemon.visits()) <= MAX_STRANGERS + 1
+        assert "it has not said who it is, and others call" in daemon.log()
+
+
+def test_jobs_beyond_the_maximum_wait_while_consoles_are_answered(tmp_path: Path) -> None:
+    with (
+        Daemon(tmp_path, file_daemon="Maximum Concurrent Jobs = 1") as daemon,
+        daemon.call() as first,
+        daemon.call() as second,
+        daemon.call() as console,
+    ):
+        first.name(7)
+        second.say(JOB % 8)
+        console.name()
+        console.say(b"status")
+        assert any(b"JobId 7 Job" in line for line in console.until(Signal.EOD) if isinstance(line, bytes))
+        assert not select.select([second._sock], [], [], 1.0)[0]
+        first.say(Signal.TERMINATE)
+        first.rest()
+        assert second.text().startswith(b"2000 OK Job")
+        second.say(Signal.TERMINATE)
+        second.rest()
+
+
+@pytest.mark.parametrize("flavour", Base64)
+def test_a_director_may_challenge_in_either_flavour(tmp_path: Path, flavour: Base64) -> None:
+    with Daemon(tmp_path) as daemon, daemon.call(flavour=flavour) as talk:
+        talk.name()
+        talk.say(Signal.TERMINATE)
+
+
+def test_a_monitor_may_ask_for_the_status_alone(tmp_path: Path) -> None:
+    monitor = 'Director { Name = "a mon"; Password = "looks"; Monitor = yes }'
+    with Daemon(tmp_path, monitor) as daemon, daemon.call(name=b"a\x01mon", secret=secret_of(b"looks")) as talk:
+        talk.name()
+        talk.say(b"status")
+        assert talk.until(Signal.EOD)
+        talk.say(b"cancel Job=Save.1\n")
+        assert talk.text() == reply.MONITOR_ONLY
 
 
 def test_a_job_is_seen_and_canceled_from_another_visit_within_a_second(tmp_path: Path) -> None:

@@ -6,7 +6,7 @@ import socket
 from types import TracebackType
 from typing import Self
 
-from filed.wire.auth import AUTH_OK, Challenge, TlsNeed
+from filed.wire.auth import AUTH_OK, Base64, Challenge, TlsNeed
 from filed.wire.frame import FrameReader, More, Packet, Signal, pack_packet, pack_signal
 from tests.director.talk import SECRET
 
@@ -17,9 +17,12 @@ JOB = b"JobId=%d Job=Save.2026-11-23_10.14.28_03 SDid=1 SDtime=17 Authorization=
 class Dialogue:
     """Greets on entering; leaves, if it has not, on the way out."""
 
-    def __init__(self, sock: socket.socket, name: bytes = b"a\x01dir", secret: bytes = SECRET) -> None:
+    def __init__(
+        self, sock: socket.socket, name: bytes = b"a\x01dir", secret: bytes = SECRET, flavour: Base64 = Base64.OLD
+    ) -> None:
         sock.settimeout(TIMEOUT_S)
         self._sock, self._name, self._secret = sock, name, secret
+        self._flavour = flavour
         self._reader = FrameReader()
 
     def __enter__(self) -> Self:
@@ -37,7 +40,7 @@ class Dialogue:
         self.say(b"Hello Director %b calling 103\n" % self._name)
         self.say(Challenge.parse(self.text()).response(self._secret))
         assert self.text() == AUTH_OK
-        theirs = Challenge.fresh(b"a-dir", 42, 1795428868, TlsNeed.NONE)
+        theirs = Challenge.fresh(b"a-dir", 42, 1795428868, TlsNeed.NONE, self._flavour)
         self.say(theirs.format())
         assert theirs.accepts(self._secret, self.text())
         self.say(AUTH_OK)

@@ -3,12 +3,14 @@ from __future__ import annotations
 from collections.abc import Callable
 from pathlib import Path
 
+from filed.errors import ConnectionLost
 from filed.job.accurate import packets
 from filed.job.description import JobDescription, NetworkBackup
 from filed.job.outcome import Outcome
 from filed.wire import reply
 from filed.wire.frame import Signal
 from filed.wire.reply import parse_end_job
+from tests.director.dialogue import JOB
 from tests.director.visiting import FILESET, GOOD, STORAGE, OnEvent, Visiting, prepared
 
 
@@ -71,3 +73,20 @@ def test_a_second_list_and_a_second_job_leave_nothing_on_the_disk(tmp_path: Path
         talk.say(b"accurate files=1\n", b"/a\0P", Signal.EOD, b"accurate files=1\n", b"/b\0P", Signal.EOD)
         talk.name(8)
         assert list(tmp_path.iterdir()) == []
+
+
+def test_a_job_waits_for_its_turn_before_it_is_answered(tmp_path: Path) -> None:
+    with Visiting(tmp_path) as talk:
+        talk.house.turns = 2
+        talk.name(7)
+        assert (talk.house.turns, talk.house.greetings) == (0, 1)
+        talk.say(Signal.TERMINATE)
+
+
+def test_a_director_that_leaves_while_its_job_waits_is_not_waited_for(tmp_path: Path) -> None:
+    with Visiting(tmp_path) as talk:
+        talk.house.turns = 1_000_000
+        talk.say(JOB % 7, Signal.TERMINATE)
+        talk.rest()
+    assert isinstance(talk.error, ConnectionLost)
+    assert "wait for other Jobs" in str(talk.error)

@@ -54,6 +54,15 @@ class NotingHouse:
         self.over: list[EndedJob] = []
         self.asked: list[object] = []
         self.ending = Ending.NO
+        self.greetings = 0
+        self.turns = 0  # how often a Job has to ask for its turn
+
+    def greeted(self) -> None:
+        self.greetings += 1
+
+    def may_begin(self) -> bool:
+        self.turns -= 1
+        return self.turns <= 0
 
     def note(self, job: RunningJob) -> None:
         self.noted.append(job)

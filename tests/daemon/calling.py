@@ -16,7 +16,7 @@ from tests.live.bacula import free_port
 
 ROOT = Path(__file__).parents[2]
 PROGRAM = "from filed.cli.main import main; main()"
-TIMEOUT_S = 30
+TIMEOUT_S = 60
 
 
 class Daemon:

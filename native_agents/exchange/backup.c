@@ -107,14 +107,16 @@ static bp_status list_files(backup *b, const group *g, uint32_t from)
 static bp_status list_end(backup *b, const group *g)
 {
   text description = { 0 };
-  char *path = name_join(g->path, DESCRIPTION);
+  char *path = name_join(g->path, DESCRIPTION), *object = name_join(g->path, DESCRIPTION_OBJECT);
   bool enough;
   record_start(&description);
   record_write(&description, &g->record);
-  enough = path && !description.failed && listing_content(&b->waiting, path, BP_TYPE_OBJECT, b->now, &description)
+  enough = path && object && !description.failed
+           && listing_content(&b->waiting, object, BP_TYPE_OBJECT, b->now, &description)
            && listing_content(&b->waiting, path, BP_TYPE_REGULAR, b->now, &description) && list_database_directories(b, g)
            && list_directory(b, g->path);
   free(path);
+  free(object);
   text_free(&description);
   return enough ? BP_OK : no_memory(b->host);
 }
@@ -122,7 +124,9 @@ static bp_status list_end(backup *b, const group *g)
 /* Of an estimate: what a Full would read. Logs are not counted: asking for them closes the current one. */
 static bp_status estimate_group(backup *b, group *g)
 {
-  bool enough = true;
+  char *description = name_join(g->path, DESCRIPTION);
+  bool enough = description && listing_file(&b->waiting, description, UINT32_MAX, b->now, BP_SIZE_UNKNOWN);
+  free(description);
   for (uint32_t d = 0; enough && b->cause.level == BP_LEVEL_FULL && d < g->info->n_databases; d++) {
     const store_database *database = &g->info->databases[d];
     char *directory = name_join(g->path, database->part), *part;

@@ -171,11 +171,33 @@ bp_status group_begin(group *g)
   return status;
 }
 
+/* Was every file of this database read? */
+static bool database_is_whole(const group *g, uint32_t database)
+{
+  for (uint32_t i = 0; i < g->n_files; i++)
+    if (g->files[i].database == database && !g->files[i].whole)
+      return false;
+  return true;
+}
+
+static bool any_database_is_whole(const group *g)
+{
+  for (uint32_t d = 0; d < g->info->n_databases; d++)
+    if (g->taken[d] && database_is_whole(g, d))
+      return true;
+  return false;
+}
+
 bp_status group_list_logs(group *g)
 {
   ese_result refused = ESE_OK;
   text why = { 0 };
-  bp_status status = list_logs(g, 0, &refused);
+  bp_status status;
+  if (!any_database_is_whole(g)) {
+    session_end(&g->session, false);
+    return BP_OK;
+  }
+  status = list_logs(g, 0, &refused);
   if (status == BP_OK && refused < 0)
     status = ese_failed(g->host, refused, "listing the logs of", g->info->name);
   if (status == BP_OK && !chain_is_whole(g, &why))
@@ -228,15 +250,6 @@ bp_status group_close_file(group *g)
 }
 
 /* ---- the end --------------------------------------------------------------------------------------------------- */
-
-/* Was every file of this database read? */
-static bool database_is_whole(const group *g, uint32_t database)
-{
-  for (uint32_t i = 0; i < g->n_files; i++)
-    if (g->files[i].database == database && !g->files[i].whole)
-      return false;
-  return true;
-}
 
 /* The unbroken run of saved logs from the first one on. */
 static bool record_logs(group *g)

@@ -60,7 +60,7 @@ typedef struct group {
 
 /* Opens the session and lists what comes first: the databases, or the logs alone when they continue the base. */
 bp_status group_begin(group *g);
-/* Lists the logs behind the databases. */
+/* Lists the logs behind the databases. When the host wanted no database there are none, and the session ends. */
 bp_status group_list_logs(group *g);
 /* All wanted files were read, or dropped by the host: makes the record. */
 bp_status group_finish(group *g);

@@ -9,6 +9,7 @@
 
 #define ROOT_PATH "/@EXCHANGE"
 #define DESCRIPTION ".filed-group"
+#define DESCRIPTION_OBJECT ".filed-group-object" /* the same as a restore object: no two entries share a name */
 
 enum { DEPTH_ROOT, DEPTH_SERVICE, DEPTH_GROUP, DEPTH_DATABASE, DEPTH_FILE, MAX_DEPTH = DEPTH_FILE };
 

@@ -111,8 +111,12 @@ class _Reader:
         wanted = wanted_streams(entry)
         if not _is_there(entry):
             return Seen(entry, name, link)
-        inline = page.inline(entry)
-        if wanted & _DATA and inline is not None:
+        if entry.type == EntryType.OBJECT:  # as a TLV its content has come already, and is not opened again
+            inline = next((memoryview(data) for kind, data in small if kind == AgentStream.OBJECT), None)
+            small = tuple(stream for stream in small if stream[0] != AgentStream.OBJECT)
+        else:
+            inline = page.inline(entry) if wanted & _DATA else None
+        if inline is not None:
             at = self._keep(inline)
             pieces = ((0, len(inline), at),) if len(inline) else ()
             return Seen(entry, name, link, hashlib.sha256(inline).hexdigest(), len(inline), None, small, pieces)

@@ -14,11 +14,12 @@ from filed.director.line import Line
 from filed.director.lists import AccurateFile
 from filed.director.scripts import Scripts
 from filed.director.status import RunningJob
-from filed.errors import ConnectionLost, JobError
+from filed.errors import ConfigError, ConnectionLost, JobError
 from filed.fileset import FileSet
+from filed.fileset.unserved import refuse_unserved
 from filed.job.channel import Event as JobEvent
 from filed.job.description import AgentSetup, Changes, DirectorJob, JobDescription, KeyFiles, ListMeaning, StorageDaemon
-from filed.job.outcome import JobStatus, Outcome, Severity
+from filed.job.outcome import JobStatus, Outcome, Severity, Totals
 from filed.wire import director as said
 from filed.wire.frame import Signal
 from filed.wire.reply import JobMessage, MessageType, Version, message_text
@@ -59,6 +60,7 @@ class Asked:
 
     job: said.JobCommand
     level: Level = Level.FULL
+    level_word: str = ""  # "Full", "Base"...; "" when the Director named none
     accurate: bool = False
     rerunning: bool = False  # an incomplete Job that is gone on with
     sent: int = 0  # entries that its earlier run sent
@@ -90,6 +92,7 @@ class Conversation:
         self.outcome: Outcome | None = None
         self.kind = ""
         self.failed = ""
+        self.program_errors = 0  # programs of the Job that failed
         self._started = now()
 
     # -- what was said --------------------------------------------------------------------------------------------
@@ -134,6 +137,10 @@ class Conversation:
         fileset = self.known.fileset
         if fileset is None:
             raise JobError("the Director wants a Job without having sent its FileSet")
+        try:
+            refuse_unserved(fileset)
+        except ConfigError as error:
+            raise JobError(f"the FileSet cannot be used: {error}") from error
         return fileset
 
     # -- what is answered -----------------------------------------------------------------------------------------
@@ -158,9 +165,12 @@ class Conversation:
 
     def refuse(self, why: str, bad: bytes) -> bool:
         """The Job cannot be done: its report says why, and the visit ends."""
-        self.failed = why
-        self.say(MessageType.FATAL, why)
+        self.fail(why)
         return self.answer(bad, goes_on=False)
+
+    def fail(self, why: str) -> None:
+        self.outcome = Outcome(JobStatus.FATAL, Totals(errors=1), text=why)
+        self.say(MessageType.FATAL, why)
 
     def note(self, **changes: str) -> None:
         """Tell the daemon what this visit is about. type: the letter of the Job's type."""
@@ -175,6 +185,10 @@ class Conversation:
             if not self.line.still_there():
                 raise ConnectionLost(f'Director "{self.director}"', "the wait for other Jobs to end", "it left")
             self.line.pause(TURN_S)
+
+    def job_bytes(self, totals: Totals) -> int:
+        """What counts as the size of the Job: of a backup what was sent."""
+        return totals.job_bytes if self.kind == "B" else totals.read_bytes
 
     # -- the Job --------------------------------------------------------------------------------------------------
 

@@ -8,9 +8,9 @@ from filed.catalog import Level
 from filed.director.connection import ClockSample
 from filed.director.conversation import Asked, Conversation
 from filed.director.lists import AccurateFile
-from filed.errors import ConfigError, JobError, RemoteProtocolError
+from filed.errors import JobError, RemoteProtocolError
 from filed.fileset.parse import parse_lines
-from filed.fileset.unserved import refuse_unserved, without_effect
+from filed.fileset.unserved import without_effect
 from filed.wire import director as said
 from filed.wire import reply
 from filed.wire.frame import Signal
@@ -36,7 +36,7 @@ def job(visit: Conversation, command: said.JobCommand) -> bool:
 
 def level(visit: Conversation, command: said.LevelCommand) -> bool:
     asked = visit.known
-    asked.level = _LEVELS.get(command.word, Level.FULL)
+    asked.level, asked.level_word = _LEVELS.get(command.word, Level.FULL), command.word.capitalize()
     asked.accurate, asked.rerunning = command.accurate, command.rerunning
     if command.word not in ("full", "base"):
         return True  # the time follows, and is answered
@@ -77,8 +77,7 @@ def fileset(visit: Conversation, command: said.FileSetCommand) -> bool:
     lines = list(visit.items())
     try:
         parsed = parse_lines(lines, command.text)
-        refuse_unserved(parsed.fileset)
-    except (RemoteProtocolError, ConfigError) as error:
+    except RemoteProtocolError as error:
         raise JobError(f"the FileSet cannot be used: {error}") from error
     visit.known.fileset = parsed.fileset
     for complaint in (*parsed.complaints, *without_effect(parsed.fileset)):

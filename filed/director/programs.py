@@ -4,13 +4,17 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
+from dataclasses import replace
 
-from filed.director.conversation import Conversation
+from filed.director.conversation import Asked, Conversation
 from filed.director.scripts import Codes, run_script
-from filed.job.outcome import Totals
+from filed.job.outcome import JobStatus, Outcome, Totals
 from filed.wire import director as said
 from filed.wire import reply
 from filed.wire.reply import MessageType
+
+_STATUS_WORDS = {JobStatus.FATAL: "Fatal Error"}
+_TYPE_WORDS = {"": "System or Console", "B": "Backup", "R": "Restore", "V": "Verify"}
 
 
 def name_or_run(visit: Conversation, command: said.RunScriptCommand) -> bool:
@@ -32,36 +36,57 @@ def run_before_now(visit: Conversation, _command: said.RunBeforeNowCommand) -> b
 
 
 def run_all(visit: Conversation, scripts: list[said.RunScriptCommand], label: str, wanted: Callable[[], bool]) -> int:
-    """How many failed that count. One that fails without counting is told as a warning."""
-    failed = 0
+    """How many failed that the Job fails with. The others are told and counted, and the Job is one with warnings."""
+    fatal = 0
     for script in scripts:
-        counts = script.kind == "RunBeforeJob" or script.abort_on_error
         why = run_script(label, codes(visit).expand(script.command), visit.info, wanted)
         if why:
-            failed += counts
-            visit.say(MessageType.ERROR if counts else MessageType.WARNING, why)
-    return failed
+            fatal += script.kind != "Run" or script.abort_on_error
+            visit.program_errors += 1
+            visit.say(MessageType.ERROR, why)
+    return fatal
+
+
+def run_after(visit: Conversation, asked: Asked, outcome: Outcome) -> Outcome:
+    """Those that belong behind the Job, which may have failed before it began. Returns how it ended with them."""
+    visit.outcome = outcome
+    failed = run_all(visit, asked.scripts.after(good=outcome.status.good), "ClientAfterJob", wanted=lambda: True)
+    if visit.program_errors:
+        totals = replace(outcome.totals, errors=outcome.totals.errors + visit.program_errors)
+        outcome = replace(outcome, totals=totals)
+    return replace(outcome, status=JobStatus.ERROR) if failed and outcome.status.good else outcome
 
 
 def codes(visit: Conversation) -> Codes:
-    """What is known of the Job by now."""
+    """What is known of the Job by now. The words are those of bacula-fd 9.6.7."""
     asked, outcome = visit.known, visit.outcome
     totals = outcome.totals if outcome is not None else Totals()
+    since = time.strftime("%Y-%m-%d %H:%M:%S", time.localtime(asked.since)) if asked.since else "*none*"
     return Codes(
         {
             "c": visit.facts.name,
             "d": visit.facts.name,
             "D": visit.director,
-            "e": outcome.status.words if outcome is not None else "Running",
+            "e": _status_words(visit),
             "E": str(totals.errors),
             "F": str(totals.files),
-            "b": str(totals.job_bytes),
+            "b": str(visit.job_bytes(totals)),
             "R": str(totals.read_bytes),
             "i": str(asked.job.job_id),
             "j": asked.job.job,
-            "l": asked.level.name.capitalize(),
+            "l": asked.level_word,
             "n": asked.job.name,
-            "s": time.strftime("%Y-%m-%d %H:%M:%S", time.localtime(asked.since)),
-            "t": visit.kind or "B",
+            "s": since,
+            "t": _TYPE_WORDS[visit.kind],
+            "v": "",  # a Storage Daemon keeps that to itself
         }
     )
+
+
+def _status_words(visit: Conversation) -> str:
+    outcome = visit.outcome
+    if outcome is None:
+        return "Created"
+    if outcome.status.good:
+        return "OK -- with warnings" if outcome.totals.errors + visit.program_errors else "OK"
+    return _STATUS_WORDS.get(outcome.status, outcome.status.words)

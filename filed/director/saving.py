@@ -39,6 +39,7 @@ def backup(visit: Conversation, command: said.BackupCommand) -> bool:
     asked.sent = command.file_index
     visit.note(type="B")
     visit.line.send(reply.OK_BACKUP)
+    fileset = visit.needed_fileset
     if programs.run_all(visit, asked.scripts.once_open(), "ClientAfterVSS", visit.wanted):
         visit.failed = "ClientAfterVSS failed"
         return False
@@ -46,7 +47,7 @@ def backup(visit: Conversation, command: said.BackupCommand) -> bool:
         NetworkBackup(
             visit.who,
             asked.level,
-            asked.fileset,
+            fileset,
             visit.facts.setup,
             visit.changes,
             asked.storage,

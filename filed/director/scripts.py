@@ -68,12 +68,7 @@ class Scripts:
             script
             for script in self.named
             if (script.kind == "RunAfterJob" and good)
-            or (
-                script.kind == "Run"
-                and script.when & AFTER
-                and not script.when & (BEFORE | AFTER_VSS)
-                and (script.on_success if good else script.on_failure)
-            )
+            or (script.kind == "Run" and script.when & AFTER and (script.on_success if good else script.on_failure))
         ]
 
 
@@ -93,7 +88,9 @@ def run_script(label: str, command: str, say: Say, wanted: Wanted) -> str:
             start_new_session=True,
             preexec_fn=partial(_end_with, os.getpid()),  # noqa: PLW1509  a visit has one thread
         )
-    except (OSError, ValueError, IndexError) as error:
+    except OSError as error:
+        return f'{label} "{command}" cannot be run: {error.strerror}'
+    except (ValueError, IndexError) as error:
         return f'{label} "{command}" cannot be run: {error}'
     with process:
         asked_to_end = _listen(process, lambda line: say(f"{label}: {line}"), wanted)

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
-from dataclasses import replace
 from typing import Any
 
 from filed.director import preparation, programs, questions, restoring, saving, verifying
@@ -21,7 +20,7 @@ from filed.job.outcome import JobStatus, Outcome, Totals
 from filed.wire import director as said
 from filed.wire import reply
 from filed.wire.frame import Signal
-from filed.wire.reply import EndJob, MessageType
+from filed.wire.reply import EndJob
 
 INCOMPLETE = "I"
 COMMANDS: dict[type, Callable[[Conversation, Any], bool]] = {
@@ -70,8 +69,7 @@ class Session:
         except JobCanceled:
             visit.failed = "canceled"
         except JobError as error:
-            visit.failed = str(error)
-            visit.say(MessageType.FATAL, str(error))
+            visit.fail(str(error))
         finally:
             self._end()
 
@@ -100,12 +98,7 @@ class Session:
         if asked is not None:
             asked.forget_list()
         if asked is not None and asked.job.job_id:
-            outcome = self._outcome_of_all()
-            after = asked.scripts.after(good=outcome.status.good)
-            errors = programs.run_all(visit, after, "ClientAfterJob", wanted=lambda: True)
-            if errors:
-                totals = replace(outcome.totals, errors=outcome.totals.errors + errors)
-                outcome = replace(outcome, totals=totals)
+            outcome = programs.run_after(visit, asked, self._outcome_of_all())
             visit.line.send(self._end_job(outcome).format())
             self._tell_house(asked, outcome)
         visit.line.close(politely=True)
@@ -116,7 +109,7 @@ class Session:
             return visit.outcome
         canceled = visit.house.ending is not Ending.NO
         status = JobStatus.CANCELED if canceled else JobStatus.ERROR
-        return Outcome(status, Totals(errors=1), text=visit.failed)
+        return Outcome(status, Totals(errors=int(not visit.program_errors)), text=visit.failed)
 
     def _end_job(self, outcome: Outcome) -> EndJob:
         totals = outcome.totals
@@ -126,7 +119,7 @@ class Session:
             "T" if letter == JobStatus.WARNINGS else letter,  # warnings show as the number of errors
             totals.files + totals.deleted,
             totals.read_bytes,
-            self._job_bytes(totals),
+            self._visit.job_bytes(totals),
             totals.errors,
             encrypt=int(keys is not None and keys.encrypt),
             comm_bytes=totals.comm_bytes,
@@ -138,9 +131,6 @@ class Session:
         stopped = outcome.status is JobStatus.CANCELED and self._visit.house.ending is Ending.STOP
         return INCOMPLETE if stopped else outcome.status.value
 
-    def _job_bytes(self, totals: Totals) -> int:
-        return totals.job_bytes if self._visit.kind == "B" else totals.read_bytes
-
     def _tell_house(self, asked: Asked, outcome: Outcome) -> None:
         visit, totals = self._visit, outcome.totals
         visit.house.ended(
@@ -150,7 +140,7 @@ class Session:
                 asked.level.value,
                 visit.kind,
                 totals.files + totals.deleted,
-                self._job_bytes(totals),
+                visit.job_bytes(totals),
                 totals.errors,
                 self._letter(outcome),
                 visit.now(),

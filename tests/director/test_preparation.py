@@ -64,7 +64,7 @@ def test_a_fileset_of_nonsense_fails_the_job(tmp_path: Path) -> None:
     assert isinstance(fatal, bytes)
     assert b"FileSet" in fatal
     assert isinstance(end, bytes)
-    assert parse_end_job(end).term_code == "E"
+    assert parse_end_job(end).term_code == "f"
 
 
 def test_a_second_list_and_a_second_job_leave_nothing_on_the_disk(tmp_path: Path) -> None:

@@ -3,7 +3,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from filed.wire import reply
-from filed.wire.reply import EndJob
+from filed.wire.reply import EndJob, parse_end_job
 from tests.director.visiting import Visiting, prepared
 
 
@@ -40,3 +40,44 @@ def test_a_program_that_fails_before_the_job_ends_it(tmp_path: Path) -> None:
     text = b"".join(line for line in told if isinstance(line, bytes))
     assert b"ClientAfterJob: failed" in text
     assert talk.house.jobs == []
+
+
+def after(tmp_path: Path, *named: bytes) -> tuple[str, EndJob]:
+    """What is said after a good backup with these programs, and how it ends."""
+    with Visiting(tmp_path) as talk:
+        prepared(talk)
+        talk.say(*named, b"RunBeforeNow\n", b"backup FileIndex=0\n")
+        talk.until(reply.OK_BACKUP)
+        *told, end = talk.rest()
+    assert isinstance(end, bytes)
+    text = b"".join(line for line in told if isinstance(line, bytes))
+    return text.decode(), parse_end_job(end)
+
+
+def test_a_program_that_fails_behind_a_good_job_makes_it_one_in_error(tmp_path: Path) -> None:
+    text, end = after(tmp_path, b"RunAfterJob /bin/false\n")
+    assert (end.term_code, end.errors) == ("E", 1)
+    assert 'Error: ClientAfterJob "/bin/false" ended with code 1' in text
+    _, end = after(tmp_path, b"Run OnSuccess=1 OnFailure=0 AbortOnError=1 When=1 Command=/bin/false\n")
+    assert (end.term_code, end.errors) == ("E", 1)
+
+
+def test_one_that_may_fail_is_counted_only(tmp_path: Path) -> None:
+    _, end = after(
+        tmp_path,
+        b"Run OnSuccess=1 OnFailure=0 AbortOnError=0 When=2 Command=/bin/false\n",
+        b"Run OnSuccess=1 OnFailure=0 AbortOnError=0 When=1 Command=/no/such\n",
+    )
+    assert (end.term_code, end.errors) == ("T", 2)
+
+
+def test_codes_have_the_words_of_real_daemons(tmp_path: Path) -> None:
+    with Visiting(tmp_path) as talk:
+        prepared(talk)
+        talk.say(b"RunBeforeJob /bin/echo\x01<%e|%l|%s|%t|%v|%F>\n", b"RunAfterJob /bin/echo\x01<%e|%l|%t|%F|%b>\n")
+        told = talk.until(reply.OK_RUN_BEFORE)
+        talk.say(b"backup FileIndex=0\n")
+        told += talk.rest()
+    text = b"".join(line for line in told if isinstance(line, bytes))
+    assert b"ClientRunBeforeJob: <Created|Full|*none*|System or Console||0>" in text
+    assert b"ClientAfterJob: <OK|Full|Backup|3|5>" in text

@@ -17,7 +17,7 @@ def test_a_backup_of_nothing_is_refused(tmp_path: Path) -> None:
         talk.say(b"backup FileIndex=0\n")
         *_, bad, end = talk.rest()
         assert bad == reply.BAD_BACKUP
-        assert end == EndJob("E", errors=1).format()
+        assert end == EndJob("f", errors=1).format()
     assert talk.house.jobs == []
 
 

@@ -60,8 +60,9 @@ def test_who_runs_when() -> None:
     after_bad = RunScriptCommand("Run", "b", on_success=False, on_failure=True, when=1)
     once_open = RunScriptCommand("Run", "c", when=4)
     after_good = RunScriptCommand("RunAfterJob", "d")
-    scripts = Scripts([before, after_bad, once_open, after_good])
-    assert scripts.before() == [before]
+    always = RunScriptCommand("Run", "e", on_failure=True, when=3)
+    scripts = Scripts([before, after_bad, once_open, after_good, always])
+    assert scripts.before() == [before, always]
     assert scripts.once_open() == [once_open]
-    assert scripts.after(good=True) == [after_good]
-    assert scripts.after(good=False) == [after_bad]
+    assert scripts.after(good=True) == [after_good, always]
+    assert scripts.after(good=False) == [after_bad, always]

@@ -64,7 +64,7 @@ def test_a_verify_that_makes_no_sense_is_refused_with_the_reason(tmp_path: Path,
     assert isinstance(bad, bytes)
     assert bad.startswith(b"2994 Bad verify command: ")
     assert isinstance(end, bytes)
-    assert parse_end_job(end).term_code == "E"
+    assert parse_end_job(end).term_code == "f"
     assert talk.house.jobs == []
 
 

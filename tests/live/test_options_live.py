@@ -8,15 +8,13 @@ from __future__ import annotations
 import os
 import shutil
 import time
-from collections.abc import Callable, Iterator
-from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
 import pytest
 
 from tests.live.bacula import Bacula
-from tests.live.filed_daemon import FiledDaemon
+from tests.live.daemons import BOTH
 from tests.live.reports import files, report, rows, saved
 from tests.live.trees import LONG_AGO, age, plant
 
@@ -149,13 +147,6 @@ def again(bacula: Bacula, root: Path, found: Found) -> None:
     take(bacula, found, [f"{name} again" for name in AGAIN], ids)
 
 
-@contextmanager
-def debians(bacula: Bacula) -> Iterator[None]:
-    bacula.start("fd")
-    yield
-    bacula.stop("fd")
-
-
 @pytest.fixture(scope="module")
 def both(tmp_path_factory: pytest.TempPathFactory) -> tuple[Found, Found]:
     """Of `filed`, and of bacula-fd."""
@@ -171,10 +162,9 @@ def both(tmp_path_factory: pytest.TempPathFactory) -> tuple[Found, Found]:
         bacula.write_confs(file_sets="".join(file_set(root, name, lines) for name, lines in options.items()), jobs=jobs)
         bacula.make_catalog()
         bacula.start("sd", "dir")
-        daemons: tuple[Callable[[Bacula], AbstractContextManager[object]], ...] = (FiledDaemon, debians)
         make(root)
         for work in (once, again):
-            for daemon, found in zip(daemons, results, strict=True):
+            for daemon, found in zip(BOTH, results, strict=True):
                 with daemon(bacula):
                     work(bacula, root, found)
     return results

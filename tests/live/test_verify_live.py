@@ -9,15 +9,13 @@ import hashlib
 import os
 import re
 import shutil
-from collections.abc import Callable, Iterator
-from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
 import pytest
 
 from tests.live.bacula import Bacula
-from tests.live.filed_daemon import FiledDaemon
+from tests.live.daemons import BOTH
 from tests.live.reports import report, run, saved, status
 
 pytestmark = [
@@ -97,13 +95,6 @@ def scenario(bacula: Bacula, tree: Path) -> Heard:
     return heard
 
 
-@contextmanager
-def debians(bacula: Bacula) -> Iterator[None]:
-    bacula.start("fd")
-    yield
-    bacula.stop("fd")
-
-
 @pytest.fixture(scope="module")
 def both(tmp_path_factory: pytest.TempPathFactory) -> tuple[Heard, Heard]:
     """Of `filed`, and of bacula-fd."""
@@ -122,8 +113,7 @@ def both(tmp_path_factory: pytest.TempPathFactory) -> tuple[Heard, Heard]:
         bacula.write_confs(file_sets=file_set, jobs=jobs, device="  Block Checksum = no\n")
         bacula.make_catalog()
         bacula.start("sd", "dir")
-        daemons: list[Callable[[Bacula], AbstractContextManager[object]]] = [FiledDaemon, debians]
-        for daemon in daemons:
+        for daemon in BOTH:
             with daemon(bacula):
                 heard.append(scenario(bacula, tree))
     return heard[0], heard[1]

@@ -34,7 +34,7 @@ from filed.director.lists import remove_lists
 from filed.director.status import DaemonStatus, EndedJob, RunningJob
 from filed.errors import AgentLoadError, FiledError
 from filed.job.keys import load_keys
-from filed.job.process import KILL_AFTER_S
+from filed.job.process import KILL_AFTER_S, load_ahead
 from filed.job.setup import keys_of, setup_of
 
 SPARE_VISITS = 50  # beyond Maximum Concurrent Jobs: consoles, and Jobs that wait for their turn
@@ -66,6 +66,7 @@ class Service:
         self._conf = read_filedaemon_conf(path)
         self._agents = load_agents(self._conf)
         check_certificates(self._conf)
+        load_ahead(keys=bool(self._conf.file_daemon.pki.keypair))
         self._started = time.time()
         daemon = self._conf.file_daemon
         self._listeners = listen(daemon.addresses)

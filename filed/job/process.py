@@ -19,6 +19,7 @@ import time
 import traceback
 from collections.abc import Collection
 from dataclasses import dataclass
+from importlib import import_module
 from pathlib import Path
 from typing import NoReturn
 
@@ -58,6 +59,28 @@ class Ends:
     bell: int
     capture: Capture
     last_words: LastWords
+
+
+MODULES_OF_NETWORK_JOBS = (
+    "filed.job.network_backup",
+    "filed.job.network_restore",
+    "filed.job.network_verify",
+    "filed.job.estimate",
+    "re2",
+    "xxhash",
+)
+MODULES_OF_KEYS = (
+    "filed.pipeline.der",
+    "cryptography.hazmat.primitives.ciphers.algorithms",
+    "cryptography.hazmat.primitives.ciphers.modes",
+    "cryptography.hazmat.primitives.serialization",
+)
+
+
+def load_ahead(*, keys: bool) -> None:
+    """For a parent of many Jobs, before the first fork: the code that each of them would load, 60 ms of it. keys: 80 ms more."""
+    for name in (*MODULES_OF_NETWORK_JOBS, *(MODULES_OF_KEYS if keys else ())):
+        import_module(name)
 
 
 def serve(description: JobDescription, ends: Ends, pulse: Pulse, kill_after_s: float = KILL_AFTER_S) -> NoReturn:

@@ -142,3 +142,17 @@ def test_memory_that_was_freed_is_used_again_without_page_faults():
     )
     assert kept < 100
     assert lost > kept
+
+
+def test_what_is_loaded_ahead_leaves_a_network_job_nothing_to_load() -> None:
+    code = (
+        "import sys\n"
+        "from filed.job.process import load_ahead\n"
+        "load_ahead(keys=True); before = set(sys.modules)\n"
+        "import filed.job.network_backup, filed.job.network_restore, filed.pipeline.der\n"
+        "from filed.pipeline.digest import Digest\n"
+        "Digest.XXH64.new()\n"
+        "from cryptography import x509\n"
+        "print(len(set(sys.modules) - before))\n"
+    )
+    assert subprocess.run([sys.executable, "-c", code], capture_output=True, check=True, text=True).stdout == "0\n"

@@ -72,6 +72,7 @@ def test_the_wheel_holds_every_module_the_agent_the_headers_and_the_licences(whe
     assert {
         "filed/_agents/filesystem.so",
         "filed/_agents/pipe.so",
+        "filed/_agents/sqlite.so",
         "filed/_native/postmortem.so",
         "filed/_sdk/bplugin.h",
         "filed/_sdk/bplugin_sdk.h",

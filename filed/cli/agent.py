@@ -13,6 +13,8 @@ import click
 from filed.agents.abi import OptionFlag, version_text
 from filed.agents.scan import Scanned, examine, scan
 from filed.cli.agent_check import check
+from filed.cli.agent_new import new
+from filed.cli.agent_run import run
 from filed.cli.agents import shipped_agents
 from filed.cli.exit import Exit
 from filed.cli.options import as_json
@@ -33,7 +35,8 @@ def agent() -> None:
     """The agents this machine has, and what their authors need."""
 
 
-agent.add_command(check)
+for command in (new, check, run):
+    agent.add_command(command)
 
 
 @agent.command(

@@ -110,7 +110,7 @@ def backup(  # noqa: PLR0917  one argument for each option
     begun = time.monotonic()
     with Console("backup", quiet=quiet or as_json, verbose=verbose) as console:
         outcome = run_job(job, console, job.agents.timeout_s)
-    _report(outcome, time.monotonic() - begun, as_json=as_json)
+    report_backup(outcome, time.monotonic() - begun, as_json=as_json)
     return exit_of(outcome.status)
 
 
@@ -127,7 +127,7 @@ def _saved(read: int, stored: int) -> str:
     return f"{share} % saved" if share >= 0 else f"{-share} % larger: many tiny files"
 
 
-def _report(outcome: Outcome, seconds: float, *, as_json: bool) -> None:
+def report_backup(outcome: Outcome, seconds: float, *, as_json: bool) -> None:
     totals = outcome.totals
     if as_json:
         click.echo(

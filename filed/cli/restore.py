@@ -81,7 +81,7 @@ def restore(  # noqa: PLR0917  one argument for each option
     begun = time.monotonic()
     with Console("restore", quiet=quiet or as_json, verbose=verbose) as console:
         outcome = run_job(description, console, agents.timeout_s)
-    _report(outcome, job, where, time.monotonic() - begun, as_json=as_json)
+    report_restore(outcome, job, where, time.monotonic() - begun, as_json=as_json)
     return exit_of(outcome.status)
 
 
@@ -121,7 +121,7 @@ def _dry_run(catalog: Catalog, job: Job, paths: tuple[bytes, ...], *, as_json: b
     return Exit.GOOD
 
 
-def _report(outcome: Outcome, job: Job, where: Path, seconds: float, *, as_json: bool) -> None:
+def report_restore(outcome: Outcome, job: Job, where: Path, seconds: float, *, as_json: bool) -> None:
     totals = outcome.totals
     if as_json:
         click.echo(

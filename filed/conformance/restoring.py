@@ -45,7 +45,7 @@ class Brought:
 def restore(room: Room) -> None:
     """A Full restored below a new directory, and compared; then once more, with replace NEVER."""
     with source(room) as (seen, spool):
-        where = room.directory("restored")
+        where = room.directory("parent") / "restored"  # which is not there yet: its making is the agent's, too
         brought = bring_back(room, seen, spool, where)
         for name, error in brought.errors.items():
             room.warn(f"an entry could not be restored: {error}", "", name)

@@ -11,6 +11,7 @@ from filed.agents import (
     Agent,
     AgentJob,
     Begin,
+    Feature,
     Kind,
     Level,
     Library,
@@ -105,6 +106,7 @@ class Room:
     ) -> Begin:
         blob, number = state or (b"", 0)
         backup = kind in (Kind.BACKUP, Kind.ESTIMATE)
+        verbatim = Feature.VERBATIM in self.subject.about.features  # its Plugin line stands on the Volume
         return Begin(
             kind=kind,
             level=level if backup else Level.NONE,
@@ -113,7 +115,7 @@ class Room:
             base_job=base_job,
             state=blob,
             state_format=number,
-            fileset=b"" if kind == Kind.RESTORE else agent_text(self.fileset),
+            fileset=agent_text(self.fileset) if kind != Kind.RESTORE or verbatim else b"",
             where=where,
         )
 

@@ -78,6 +78,9 @@ def test_the_wheel_holds_every_module_the_agent_the_headers_and_the_licences(whe
         "filed/_sdk/bplugin_sdk.h",
         "filed/py.typed",
     } <= names
+    templates = {path.relative_to(ROOT).as_posix() for path in (ROOT / "filed/cli/agent_templates").rglob("*.*")}
+    assert "filed/cli/agent_templates/rust/bplugin.rs" in templates
+    assert templates <= names
     assert {Path(name).name for name in names if "/licenses/" in name} == {"LICENSE", "NOTICE"}
     assert not [name for name in names if name.startswith(("tests", "tools", "build", "setup"))]
 

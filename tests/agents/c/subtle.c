@@ -219,16 +219,16 @@ static bp_status close_stream(bp_job *job, bp_status how)
 /* ---- restore ----------------------------------------------------------------------------------------------------- */
 
 /* Makes the directories on the way; a symbolic link below `where` is refused. */
-static bp_status make_parents(const bp_job *job, size_t from)
+static bp_status make_parents(const bp_job *job, size_t where)
 {
   struct stat status;
   char path[4096];
   snprintf(path, sizeof path, "%s", job->dest);
-  for (char *slash = strchr(path + from + 1, '/'); slash; slash = strchr(slash + 1, '/')) {
+  for (char *slash = strchr(path + (is(job->agent, "where-exists") ? where : 0) + 1, '/'); slash; slash = strchr(slash + 1, '/')) {
     *slash = 0;
     if (mkdir(path, 0755) && errno != EEXIST)
       return bp_fail_errno(job->host, BP_E_ENTRY, errno, "mkdir %s", path);
-    if (!is(job->agent, "through-link") && !lstat(path, &status) && S_ISLNK(status.st_mode))
+    if ((size_t)(slash - path) > where && !is(job->agent, "through-link") && !lstat(path, &status) && S_ISLNK(status.st_mode))
       return bp_failf(job->host, BP_E_ENTRY, BP_OS_NONE, 0, "%s is a link", path);
     *slash = '/';
   }

@@ -1,0 +1,189 @@
+"""`filed agent run`: whole Jobs of one agent, without a conf; in this very process for debuggers and sanitizers."""
+
+from __future__ import annotations
+
+import os
+import signal
+import tempfile
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import click
+
+from filed.agents import Pulse
+from filed.agents.load import agent_id
+from filed.agents.scan import examine
+from filed.catalog import Catalog
+from filed.cli import options
+from filed.cli.agent_check import agent_options, parse_options
+from filed.cli.backup import LEVELS, report_backup
+from filed.cli.console import Console
+from filed.cli.exit import exit_of
+from filed.cli.restore import good_jobs, report_restore
+from filed.conformance import Subject
+from filed.daemon.supervisor import JobProcess
+from filed.fileset import FileSet, Include, Options, Signature
+from filed.job.channel import Event, Sender
+from filed.job.description import (
+    AgentLine,
+    AgentSetup,
+    BackupJob,
+    Changes,
+    DirectorJob,
+    EstimateJob,
+    JobDescription,
+    Level,
+    RestoreJob,
+)
+from filed.job.outcome import Outcome, Severity
+from filed.job.process import do
+from filed.job.setup import shipped_agents
+from filed.job.workplace import Workplace
+
+_JOB = "Agent"
+EXAMPLES = """
+\b
+Examples:
+  filed agent run ./facts.so --list
+  filed agent run ./facts.so --backup /tmp/v
+  filed agent run ./facts.so --backup /tmp/v --level incremental
+  filed agent run ./facts.so --restore /tmp/v --where /tmp/back
+  gdb --args python3 $(command -v filed) agent run ./facts.so --backup /tmp/v --debug
+"""
+
+Run = Callable[[JobDescription, Console], Outcome]
+
+
+@click.command(epilog=EXAMPLES)
+@agent_options
+@click.option("--list", "listing", is_flag=True, help="Only list what a Full would save.")
+@click.option(
+    "--backup",
+    type=click.Path(path_type=Path, file_okay=False),
+    metavar="DIR",
+    help="Save into this directory of Volumes.",
+)
+@click.option(
+    "--restore", type=click.Path(path_type=Path, file_okay=False), metavar="DIR", help="Restore its newest backup."
+)
+@click.option(
+    "--where", type=click.Path(path_type=Path, file_okay=False), metavar="DIR", help="Restore below this directory."
+)
+@click.option("--level", type=click.Choice(list(LEVELS)), default="full", show_default=True, help="Of a backup.")
+@click.option("--debug", is_flag=True, help="All in this process, and no watchdog: for gdb, valgrind and sanitizers.")
+@options.as_json
+@options.quiet
+@options.verbose
+def run(  # noqa: PLR0917  one argument for each option
+    library: Path,
+    pairs: tuple[str, ...],
+    paths: tuple[str, ...],
+    plugin: str,
+    listing: bool,  # noqa: FBT001
+    backup: Path | None,
+    restore: Path | None,
+    where: Path | None,
+    level: str,
+    debug: bool,  # noqa: FBT001
+    as_json: bool,  # noqa: FBT001
+    quiet: bool,  # noqa: FBT001
+    verbose: bool,  # noqa: FBT001
+) -> int:
+    """Run one Job with the agent in FILE: list, back up into a directory of Volumes, or restore from it."""
+    if [listing, backup is not None, restore is not None].count(True) != 1:
+        raise click.UsageError("give one of --list, --backup DIR and --restore DIR")
+    setup = _setup(library.absolute(), parse_options(pairs))
+    begun = time.monotonic()
+    do_it: Run = _here if debug else _apart
+    with Console("agent", quiet=quiet or as_json, verbose=verbose) as console:
+        if restore is not None:
+            if where is None:
+                raise click.UsageError("--restore needs --where DIR: a directory that everything comes below")
+            with Catalog.read(restore.absolute()) as catalog:
+                job = good_jobs(catalog)[-1]
+            description = RestoreJob(restore.absolute(), job.job_id, Path(os.path.realpath(where)), setup)
+            outcome = do_it(description, console)
+            report_restore(outcome, job, where, time.monotonic() - begun, as_json=as_json)
+            return exit_of(outcome.status)
+        fileset = _fileset(library.absolute(), parse_options(pairs), paths, plugin)
+        if backup is not None:
+            outcome = do_it(
+                BackupJob(backup.absolute(), _JOB, options.host_name(), LEVELS[level], fileset, setup), console
+            )
+            report_backup(outcome, time.monotonic() - begun, as_json=as_json)
+            return exit_of(outcome.status)
+        with tempfile.TemporaryDirectory(prefix="filed-list-") as work:
+            who = DirectorJob(0, _JOB, _JOB, "", options.host_name(), Path(work))
+            outcome = do_it(EstimateJob(who, Level.FULL, fileset, setup, Changes(), listing=True), console)
+        if not outcome.status.good:
+            click.echo(f"filed: {outcome.text}", err=True)
+        return exit_of(outcome.status)
+
+
+def _setup(library: Path, pairs: tuple[tuple[str, str], ...]) -> AgentSetup:
+    """The agent of the file first, then the file system's, which restores what others leave to the host."""
+    name = agent_id(library.name)
+    lines = (AgentLine(name, pairs), *(() if name == "filesystem" else (AgentLine("filesystem"),)))
+    return AgentSetup(lines=lines, directories=(library.parent, shipped_agents()))
+
+
+def _fileset(library: Path, pairs: tuple[tuple[str, str], ...], paths: tuple[str, ...], plugin: str) -> FileSet:
+    """What to save: as `filed agent check` has it, with a digest. Raises ClickException for what cannot be loaded."""
+    scanned = examine(library.name, [library.parent])
+    if scanned.about is None:
+        raise click.ClickException(scanned.refused)
+    files = tuple(options.path_bytes(path) for path in paths)
+    (include,) = Subject(library, scanned.about, pairs, files, plugin).fileset().includes
+    choice = (Options(signature=Signature.SHA256, aclsupport=True, xattrsupport=True),)
+    return FileSet(includes=(Include(options=choice, files=include.files, plugins=include.plugins),), name="agent run")
+
+
+def _apart(description: JobDescription, console: Console) -> Outcome:
+    """In a process of its own, watched, as every Job."""
+    asked = False
+
+    def stop(_number: int, _frame: object) -> None:
+        nonlocal asked
+        asked = True
+
+    before = signal.signal(signal.SIGINT, stop)
+    try:
+        with JobProcess(description, agent_timeout_s=description.agents.timeout_s) as process:
+            return process.run(lambda event: _hear(event, console), lambda: None, wanted=lambda: not asked)
+    finally:
+        signal.signal(signal.SIGINT, before)
+
+
+def _here(description: JobDescription, console: Console) -> Outcome:
+    """In this process: what crashes ends it, in the debugger's hands. Ctrl-C kills."""
+    signal.signal(signal.SIGINT, signal.SIG_DFL)  # a handler of Python's would run inside an agent's call
+    reader, writer = os.pipe()
+    place = Workplace(_Here(lambda event: _hear(event, console)), Pulse(), reader)
+    try:
+        outcome = do(description, place)
+        place.close()
+        return outcome
+    finally:
+        os.close(reader)
+        os.close(writer)
+
+
+class _Here(Sender):
+    """The job process' end of a channel whose other end is here, too."""
+
+    def __init__(self, hear: Callable[[Event], None]) -> None:
+        self._hear = hear
+
+    def send(self, event: Event) -> None:
+        self._hear(event)
+
+
+def _hear(event: Event, console: Console) -> None:
+    if event["event"] == "message":
+        console.message(Severity(str(event["severity"])), str(event["text"]))
+    elif event["event"] == "listing":
+        lines = event["lines"]
+        assert isinstance(lines, list)
+        for line in lines:
+            click.echo(str(line).encode("utf-8", "surrogateescape"))

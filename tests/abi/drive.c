@@ -5,6 +5,9 @@
  *
  *   drive LIBRARY [key=value]...       options for the agent; `incremental:key=value` only from the second Job on
  *
+ * `host:path=PATH` is the File line, instead of `/`; with `host:wait=yes` it says `next incremental` and `next restore`, and
+ * goes on when it has got a line: so that others can change the source in between.
+ *
  * It keeps to the contract and checks what an agent hands over only as far as it has to walk through it: the host's
  * checks are tested elsewhere. Its use is to run agents under sanitizers and under Windows.
  */
@@ -25,7 +28,7 @@
 typedef const bp_descriptor *(BPLUGIN_CALL *query_function)(uint32_t, uint32_t);
 
 struct bp_ctx {
-  char state[1024];
+  char state[65536];
   uint64_t state_len;
   uint32_t state_format;
 };
@@ -42,6 +45,8 @@ static uint64_t heartbeat_word;
 static bp_ctx context;
 static saved store[MAX_SAVED];
 static uint32_t n_saved;
+static const char *file_line = "/";
+static int waits;
 
 static void die(const char *what)
 {
@@ -217,6 +222,20 @@ static uint32_t sum(const uint8_t *data, uint64_t len)
   return total;
 }
 
+/* Small streams: of them only a restore object is kept. */
+static void read_object(const bp_batch *batch, saved *one)
+{
+  bp_tlv_reader reader;
+  bp_tlv tlv;
+  bp_tlv_begin(&reader, (char *)batch->buf + one->entry.tlv_off, one->entry.tlv_len);
+  while (bp_tlv_next(&reader, &tlv) == BP_OK)
+    if (tlv.stream == BP_STREAM_OBJECT) {
+      one->data = (uint8_t *)take(tlv.len);
+      memcpy(one->data, tlv.data, tlv.len);
+      one->len = tlv.len;
+    }
+}
+
 static void save(const bp_agent_api *api, bp_job *job, const bp_batch *batch, uint32_t number)
 {
   saved *one = &store[n_saved++];
@@ -227,6 +246,8 @@ static void save(const bp_agent_api *api, bp_job *job, const bp_batch *batch, ui
   if (one->entry.inline_off) {
     one->data = (uint8_t *)text_at(batch, one->entry.inline_off, one->entry.inline_len);
     one->len = one->entry.inline_len;
+  } else if (one->entry.type == BP_TYPE_OBJECT) {
+    read_object(batch, one);
   } else if (one->entry.streams & BP_STREAM_BIT(BP_STREAM_DATA)) {
     read_stream(api, job, one);
   }
@@ -268,14 +289,16 @@ static void walk(const bp_agent_api *api, bp_job *job)
 
 static bp_begin why(uint32_t kind, uint32_t level)
 {
+  static char fileset[512];
   bp_begin begin;
+  snprintf(fileset, sizeof fileset, "I\nF %s\nN\n", file_line);
   memset(&begin, 0, sizeof begin);
   begin.struct_size = sizeof begin;
   begin.kind = kind;
   begin.level = level;
   begin.job = "drive.2";
   begin.base_job = "";
-  begin.fileset = kind == BP_KIND_RESTORE ? "" : "I\nF /\nN\n";
+  begin.fileset = kind == BP_KIND_RESTORE ? "" : fileset;
   begin.where = "";
   return begin;
 }
@@ -294,7 +317,8 @@ static void backup(const bp_agent_api *api, bp_agent *agent, const bp_begin *beg
 static void restore_data(const bp_agent_api *api, bp_job *job, const saved *one)
 {
   uint64_t at = 0;
-  need(api->restore_stream(job, BP_STREAM_DATA, one->len) == BP_OK, "restore_stream");
+  uint32_t stream = one->entry.type == BP_TYPE_OBJECT ? BP_STREAM_OBJECT : BP_STREAM_DATA;
+  need(api->restore_stream(job, stream, one->len) == BP_OK, "restore_stream");
   do {
     bp_chunk chunk;
     uint64_t n = one->len - at < BUFFER_BYTES ? one->len - at : BUFFER_BYTES;
@@ -304,17 +328,20 @@ static void restore_data(const bp_agent_api *api, bp_job *job, const saved *one)
   } while (at < one->len);
 }
 
+/* Objects come before all else. */
 static void restore(const bp_agent_api *api, bp_agent *agent)
 {
   bp_begin begin = why(BP_KIND_RESTORE, BP_LEVEL_NONE);
   bp_job *job = NULL;
   char *base;
   need(api->begin(agent, &host, &begin, &job) == BP_OK && job, "begin of a restore");
-  for (uint32_t i = 0; i < n_saved; i++) {
-    const saved *one = &store[i];
+  for (uint32_t n = 0; n < 2 * n_saved; n++) {
+    const saved *one = &store[n % n_saved];
     bp_entry entry = one->entry;
     uint32_t action = BP_ACTION_NONE;
     size_t name = strlen(one->name), link = strlen(one->link);
+    if ((entry.type == BP_TYPE_OBJECT) != (n < n_saved))
+      continue;
     base = (char *)take(name + link);
     memcpy(base, one->name, name);
     memcpy(base + name, one->link, link);
@@ -349,15 +376,37 @@ static void cancelled(const bp_agent_api *api, bp_agent *agent)
 
 /* ---- the script ------------------------------------------------------------------------------------------------ */
 
+/* What is said to the host itself, not to the agent. */
+static int for_host(const char *argument)
+{
+  if (!strncmp(argument, "host:path=", 10))
+    file_line = argument + 10;
+  else if (!strcmp(argument, "host:wait=yes"))
+    waits = 1;
+  return !strncmp(argument, "host:", 5);
+}
+
+static void wait_before(const char *what)
+{
+  char line[16];
+  if (!waits)
+    return;
+  printf("next %s\n", what);
+  fflush(stdout);
+  need(fgets(line, sizeof line, stdin) != NULL, "nobody says to go on");
+}
+
 static bp_agent *instance(const bp_agent_api *api, int argc, char **argv, int incremental)
 {
   static const char only[] = "incremental:";
   bp_agent *agent = NULL;
   need(api->create(&host, &agent) == BP_OK && agent, "create");
   for (int i = 2; i < argc; i++) {
-    char pair[256];
+    char pair[4096];
     char *equals;
     const char *argument = argv[i];
+    if (for_host(argument))
+      continue;
     if (!strncmp(argument, only, sizeof only - 1)) {
       if (!incremental)
         continue;
@@ -378,17 +427,19 @@ int main(int argc, char **argv)
   const bp_descriptor *d;
   const bp_agent_api *api;
   bp_agent *agent;
-  bp_begin begin = why(BP_KIND_BACKUP, BP_LEVEL_FULL);
+  bp_begin begin;
   char state[sizeof context.state];
   need(argc >= 2, "give a library");
   d = load(argv[1]);
   api = d->api;
 
   agent = instance(api, argc, argv, 0);
+  begin = why(BP_KIND_BACKUP, BP_LEVEL_FULL);
   backup(api, agent, &begin);
   printf("state %.*s\n", (int)context.state_len, context.state);
   api->destroy(agent);
 
+  wait_before("incremental");
   agent = instance(api, argc, argv, 1);
   begin = why(BP_KIND_BACKUP, BP_LEVEL_INCREMENTAL);
   memcpy(state, context.state, sizeof state);
@@ -401,6 +452,7 @@ int main(int argc, char **argv)
     need(api->confirmed(agent, begin.base_job, state, begin.state_len, begin.state_format) == BP_OK, "confirmed");
   backup(api, agent, &begin);
   printf("state %.*s\n", (int)context.state_len, context.state);
+  wait_before("restore");
   restore(api, agent);
   cancelled(api, agent);
   api->destroy(agent);

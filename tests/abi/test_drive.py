@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 
 from abi import layout
+from tests import wine
 from tests.agents.compile import ABI, SOURCES
 
 DRIVER = Path(__file__).with_name("drive.c")
@@ -119,11 +120,8 @@ def test_the_good_agent_saves_the_same_by_every_route(driver: Path, tmp_path: Pa
 @pytest.fixture(scope="module")
 def windows(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, str]]:
     """The environment of a Windows of our own, as long as the tests of this module run."""
-    prefix = tmp_path_factory.mktemp("wine")
-    environment = {"WINEPREFIX": str(prefix), "WINEDEBUG": "-all", "WINEDLLOVERRIDES": "mscoree,mshtml="}
-    yield environment
-    subprocess.run(["wineserver", "-k"], check=False, env={**os.environ, **environment}, capture_output=True)
-    shutil.rmtree(prefix)  # some hundred megabytes
+    with wine.windows(tmp_path_factory.mktemp("wine")) as environment:
+        yield environment
 
 
 @pytest.mark.slow

@@ -20,16 +20,20 @@ def simulator(tmp_path_factory: pytest.TempPathFactory) -> Built:
     return compile_simulator(tmp_path_factory.mktemp("esesim"), sanitize="FILED_TEST_AGENTS" in os.environ)
 
 
-@pytest.fixture
-def store(simulator: Built, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Store:
-    """Small logs; what mailboxes did has closed some."""
-    monkeypatch.setenv("ESESIM_ROOT", os.fspath(tmp_path / "store"))
-    made = Store(ctypes.CDLL(os.fspath(simulator.library)), tmp_path / "store")
+def small_store(library: Path, root: Path) -> Store:
+    """One group, two databases, small logs; what mailboxes did has closed some."""
+    made = Store(ctypes.CDLL(os.fspath(library)), root)
     made.add_group(log_size=5120)
     made.add_database(MAILBOX, "mbx")
     made.add_database(PUBLIC, "pub (öffentlich)")
     made.write(60)
     return made
+
+
+@pytest.fixture
+def store(simulator: Built, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Store:
+    monkeypatch.setenv("ESESIM_ROOT", os.fspath(tmp_path / "store"))
+    return small_store(simulator.library, tmp_path / "store")
 
 
 @pytest.fixture

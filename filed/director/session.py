@@ -22,7 +22,6 @@ from filed.wire import reply
 from filed.wire.frame import Signal
 from filed.wire.reply import EndJob
 
-INCOMPLETE = "I"
 COMMANDS: dict[type, Callable[[Conversation, Any], bool]] = {
     said.JobCommand: preparation.job,
     said.LevelCommand: preparation.level,
@@ -113,10 +112,10 @@ class Session:
 
     def _end_job(self, outcome: Outcome) -> EndJob:
         totals = outcome.totals
-        letter = self._letter(outcome)
+        status = self._status(outcome)
         keys = self._visit.facts.keys
         return EndJob(
-            "T" if letter == JobStatus.WARNINGS else letter,  # warnings show as the number of errors
+            JobStatus.OK if status is JobStatus.WARNINGS else status,  # warnings show as the number of errors
             totals.files + totals.deleted,
             totals.read_bytes,
             self._visit.job_bytes(totals),
@@ -126,10 +125,9 @@ class Session:
             compressed_comm_bytes=totals.compressed_comm_bytes,
         )
 
-    def _letter(self, outcome: Outcome) -> str:
-        """Of the Job's status. One that was stopped is incomplete, and may be gone on with."""
+    def _status(self, outcome: Outcome) -> JobStatus:
         stopped = outcome.status is JobStatus.CANCELED and self._visit.house.ending is Ending.STOP
-        return INCOMPLETE if stopped else outcome.status.value
+        return JobStatus.INCOMPLETE if stopped else outcome.status
 
     def _tell_house(self, asked: Asked, outcome: Outcome) -> None:
         visit, totals = self._visit, outcome.totals
@@ -142,7 +140,7 @@ class Session:
                 totals.files + totals.deleted,
                 visit.job_bytes(totals),
                 totals.errors,
-                self._letter(outcome),
+                self._status(outcome).value,
                 visit.now(),
                 outcome.text,
             )

@@ -64,9 +64,9 @@ class DiffersFrom(TakesNothingOver):
         if row is None or not entry.valid & HAS_MTIME:
             return True
         was = decode_stat(row.lstat)
-        return any(self._differs(letter, entry, was, options) for letter in self._letters(options))
+        return any(self._differs(letter, entry, was, options) for letter in self._letters(entry, options))
 
-    def _letters(self, options: Options) -> str:
+    def _letters(self, entry: Entry, options: Options) -> str:  # noqa: ARG002  UponBase asks
         return options.accurate or DEFAULT_ACCURATE
 
     def _differs(self, letter: str, entry: Entry, was: Stat, options: Options) -> bool:
@@ -121,8 +121,10 @@ class NotSentBefore(DiffersFrom):
 class UponBase(DiffersFrom):
     """A Full upon Base Jobs: what is as in their list, by the letters for that, is not sent; its catalog rows come from the list."""
 
-    def _letters(self, options: Options) -> str:
-        return options.basejob or DEFAULT_BASEJOB
+    def _letters(self, entry: Entry, options: Options) -> str:
+        """What has no digest is small: directories and links are sent for a new time as well, to come back as they are."""
+        letters = options.basejob or DEFAULT_BASEJOB
+        return letters if entry.type == EntryType.REGULAR else letters + DEFAULT_ACCURATE
 
     def seen(self, row: BaseRow | None) -> None:
         """What counts is whether it is left out."""

@@ -16,6 +16,7 @@ class JobStatus(StrEnum):
     FATAL = "f"
     CANCELED = "A"
     DIFFERENCES = "D"
+    INCOMPLETE = "I"  # stopped by a Director, and may be gone on with
 
     @property
     def good(self) -> bool:
@@ -34,6 +35,7 @@ _WORDS = {
     JobStatus.FATAL: "Fatal error",
     JobStatus.CANCELED: "Canceled",
     JobStatus.DIFFERENCES: "Differences",
+    JobStatus.INCOMPLETE: "Incomplete",
 }
 
 

@@ -113,6 +113,7 @@ def test_upon_a_base_job_what_is_left_out_is_taken_over(listed: BaseList) -> Non
         (None, {"nlink": 2}, False),
         ("s", {"mtime": 1}, False),
         ("n", {"nlink": 2}, True),
+        ("s", {"mtime": 1, "type": EntryType.DIRECTORY}, True),
     ],
 )
 def test_a_base_job_has_letters_of_its_own(

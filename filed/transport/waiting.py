@@ -44,12 +44,9 @@ class Waiting:
         return ready[self._fd]
 
     def now(self, events: int, phase: str) -> int:
-        """The same without waiting; 0 when nothing is there, which is the rule while data is sent: HOT."""
+        """The same without waiting; 0 when nothing is there."""
         self._poll.modify(self._fd, events)
-        found = self._poll.poll(0)
-        if not found:
-            return 0
-        ready = dict(found)
+        ready = dict(self._poll.poll(0))
         if self._doorbell is not None and self._doorbell in ready:
             raise JobCanceled(f"canceled during {phase}")
         return ready.get(self._fd, 0)

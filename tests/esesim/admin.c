@@ -107,7 +107,8 @@ ese_result admin_adopt(group *of, database *one)
   memcpy(header.log_signature, stream.signature, LOG_SIGNATURE);
   memset(header.records, 0, sizeof header.records);
   header.index = one->index = of->next_index++;
-  return database_write_header(of, one, &header);
+  result = database_write_header(of, one, &header);
+  return result < 0 ? result : stream_pass(of, one);
 }
 
 ese_result admin_attach(group *of, database *one)

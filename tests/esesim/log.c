@@ -272,7 +272,8 @@ ese_result log_append(const group *of, log_record *record, bool *full)
     return result;
   if (LOG_HEADER + needed > of->log_size)
     return ESE_E_INVALID_PARAMETER;
-  record->transaction = end.next_transaction;
+  if (record->transaction < end.next_transaction)
+    record->transaction = end.next_transaction;
   *full = end.closed || end.offset + needed > of->log_size;
   return *full ? ESE_OK : write_record(of, MARK_RECORD, record, end.offset);
 }

@@ -59,7 +59,7 @@ ese_result log_start(const group *of, uint32_t generation, uint64_t next_transac
 ese_result log_read_header(const char *path, log_header *out);
 /* visit may be NULL. */
 ese_result log_scan(const char *path, log_header *header, log_visit visit, void *arg, log_end *end);
-/* Sets the record's transaction. *full: nothing was written, roll first. */
+/* The record gets the next transaction, or its own when that is later. *full: nothing was written, roll first. */
 ese_result log_append(const group *of, log_record *record, bool *full);
 ese_result log_roll(const group *of);
 /* The header of the current log, which a crash in the middle of a roll may have left to be made. */

@@ -144,6 +144,15 @@ ese_result checkpoint_read(const group *of, uint32_t *generation)
   return ESE_OK;
 }
 
+static ese_result open_database(replay_target *out, const group *of, const database *one)
+{
+  char paths[STREAMS_MOST][PATH_CAP];
+  uint32_t stream;
+  for (stream = 0; stream < of->streams; stream++)
+    database_path(of, one, stream, paths[stream]);
+  return replay_open(out, one->index, of->streams, paths);
+}
+
 /* Applies the logs from the checkpoint to before `end`, at most the current one, to these databases. */
 static ese_result bring_up(const group *of, const database *const *which, uint32_t count, uint32_t end)
 {
@@ -158,11 +167,7 @@ static ese_result bring_up(const group *of, const database *const *which, uint32
   if (end > header.generation)
     end = header.generation + 1;
   while (result >= 0 && opened < count) {
-    char paths[STREAMS_MOST][PATH_CAP];
-    uint32_t stream;
-    for (stream = 0; stream < of->streams; stream++)
-      database_path(of, which[opened], stream, paths[stream]);
-    result = replay_open(&targets[opened], which[opened]->index, of->streams, paths);
+    result = open_database(&targets[opened], of, which[opened]);
     opened += result >= 0;
   }
   for (; result >= 0 && generation < end; generation++) {
@@ -223,6 +228,29 @@ ese_result stream_roll(const group *of)
   return checkpoint_move(of, header.generation > of->lag ? header.generation - of->lag : 1);
 }
 
+/* Into the log, the current one or a new one. */
+static ese_result append(const group *of, log_record *record)
+{
+  bool full;
+  ese_result result = log_append(of, record, &full);
+  if (result < 0 || !full)
+    return result;
+  result = stream_roll(of);
+  return result < 0 ? result : log_append(of, record, &full);
+}
+
+ese_result stream_pass(const group *of, const database *one)
+{
+  log_record nothing = {0};
+  replay_target target;
+  ese_result result = open_database(&target, of, one);
+  if (result < 0)
+    return result;
+  result = replay_newest(&target, &nothing.transaction);
+  replay_close(&target);
+  return result < 0 || !nothing.transaction ? result : append(of, &nothing);
+}
+
 ese_result stream_write(const group *of, const database *one, uint32_t number, const void *content, uint32_t length, bool flush)
 {
   log_record record = {0, one->index, number, length, content};
@@ -230,14 +258,8 @@ ese_result stream_write(const group *of, const database *one, uint32_t number, c
   page changed;
   uint32_t stream;
   int64_t at;
-  bool full = false;
   int file;
-  ese_result result = length > PAGE_CONTENT ? ESE_E_INVALID_PARAMETER : log_append(of, &record, &full);
-  if (full && result >= 0) {
-    result = stream_roll(of);
-    if (result >= 0)
-      result = log_append(of, &record, &full);
-  }
+  ese_result result = length > PAGE_CONTENT ? ESE_E_INVALID_PARAMETER : append(of, &record);
   if (result < 0 || !flush)
     return result;
   at = page_place(of->streams, number, &stream);

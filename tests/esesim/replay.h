@@ -26,6 +26,9 @@ ese_result checkpoint_move(const group *of, uint32_t generation);
 /* Brings one database up to now. */
 ese_result database_flush(const group *of, const database *one);
 
+/* Transactions of this stream go on behind those that the database has seen, in whichever stream. */
+ese_result stream_pass(const group *of, const database *one);
+
 /* Closes the current log; the checkpoint follows at the group's distance. */
 ese_result stream_roll(const group *of);
 /* One transaction: into the log always, into the page on disk when `flush`. */

@@ -32,11 +32,17 @@ class Status:
 class Store:
     """One simulated server. The library reads its root from ESESIM_ROOT at each Prepare and RestoreOpen."""
 
-    def __init__(self, library: ctypes.CDLL, root: Path, server: str = "") -> None:
+    def __init__(self, library: ctypes.CDLL, root: Path, server: str = "", *, create: bool = True) -> None:
         self.library, self.root = library, root
         self.ese = Interface(library)
-        self._do("create", ANNOTATION, server)
+        if create:
+            self._do("create", ANNOTATION, server)
         self.use()
+
+    @classmethod
+    def there(cls, library: ctypes.CDLL, root: Path) -> Store:
+        """One that is on disk already."""
+        return cls(library, root, create=False)
 
     def use(self) -> None:
         os.environ["ESESIM_ROOT"] = str(self.root)
@@ -62,12 +68,12 @@ class Store:
         self.library.esesim_free(ctypes.c_void_p(address))
         return text
 
-    def add_group(self, name: str = GROUP, directory: str = "g1", **settings: int) -> Path:
+    def add_group(self, name: str = GROUP, directory: str = "g1", **settings: int | str) -> Path:
         """Its directory."""
         self._do("add_group", directory, name, "".join(f"{key}={value}\n" for key, value in settings.items()))
         return self.root / directory
 
-    def set_group(self, name: str = GROUP, **settings: int) -> None:
+    def set_group(self, name: str = GROUP, **settings: int | str) -> None:
         self._do("set_group", name, "".join(f"{key}={value}\n" for key, value in settings.items()))
 
     def add_database(self, name: str = MAILBOX, file: str = "mbx", group: str = GROUP, guid: str | None = None) -> None:

@@ -141,3 +141,14 @@ def test_names_of_any_kind_and_long_paths_are_served(store: Store) -> None:
     assert [one.name for one in instances] == [GROUP, "Lang/ä (😀)"]
     first = instances[0].databases[0]
     assert (first.name, first.streams) == (MAILBOX, f"{store.root}/g1/mbx.edb\0\0\0")
+
+
+def test_a_database_takes_transactions_of_its_new_stream(store: Store) -> None:
+    store.write(200)
+    store.dismount()
+    store.wipe_stream()
+    store.mount()
+    for page in range(24):
+        store.put(page, "of the new stream")
+    store.dismount()
+    assert store.dump().count("of the new stream") == 24

@@ -379,7 +379,8 @@ typedef struct bp_begin {
                                            in every `dest`; an agent may trust it and what leads to it */
 } bp_begin;
 /*
- * fileset: NUL-terminated text, this instance's part of the FileSet, in a restore "". Lines in the letters of Bacula's
+ * fileset: NUL-terminated text, this instance's part of the FileSet; in a restore "", but for an agent with
+ * BP_FEATURE_VERBATIM, which gets the Plugin line that its entries were saved by. Lines in the letters of Bacula's
  * wire, each `<letters> <item>` ending in '\n'; letters alone when there is no item. Within an item, a backslash is
  * written as two, a newline as backslash and n. An agent acts on
  *   I         an Include block begins

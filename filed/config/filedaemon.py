@@ -51,7 +51,6 @@ class FileDaemon:
     maximum_concurrent_jobs: int = 20
     sd_connect_timeout_s: int = 1800
     heartbeat_interval_s: int = 0
-    maximum_network_buffer_bytes: int = NETWORK_BUFFER_BYTES
     maximum_bandwidth_per_job: int = 0
     comm_compression: bool = True
     disabled_commands: tuple[str, ...] = ()
@@ -103,6 +102,7 @@ class FileDaemonConf:
     warnings: tuple[str, ...] = ()
 
 
+NOBODY_CALLS = "a Director calls us, and is never called from here"
 RESOURCES = ("FileDaemon", "Client", "Director", "Messages", "Console", "Statistics", "plugin")
 
 
@@ -134,6 +134,7 @@ def filedaemon_conf(statements: Iterable[Statement], file: str = "") -> FileDaem
                 messages.append(read_messages(statement, warnings))
             case "console":
                 consoles.append(_console(statement, warnings))
+                warnings.add(statement.place, f"a Console resource has no effect: {NOBODY_CALLS}")
             case "job" | "fileset" | "storage":
                 warnings.add(statement.place, f"a {statement.name} resource is for `filed backup`, not for the daemon")
             case "statistics":
@@ -169,9 +170,6 @@ def read_file_daemon(statement: Statement, agent_lines: list[Statement], warning
         maximum_concurrent_jobs=block.integer("Maximum Concurrent Jobs", 20, least=1, most=10_000),
         sd_connect_timeout_s=block.duration_s("SD Connect Timeout", 1800),
         heartbeat_interval_s=block.duration_s("Heartbeat Interval"),
-        maximum_network_buffer_bytes=block.integer(
-            "Maximum Network Buffer Size", NETWORK_BUFFER_BYTES, least=1024, most=1_000_000
-        ),
         maximum_bandwidth_per_job=block.speed_bytes_s("Maximum Bandwidth Per Job"),
         comm_compression=block.yes("Comm Compression", default=True),
         disabled_commands=_disabled(block),
@@ -186,6 +184,9 @@ def read_file_daemon(statement: Statement, agent_lines: list[Statement], warning
     )
     block.accepted("Sub Sys Directory", "Scripts Directory")
     block.unsupported("Snapshot Command", "snapshots are not taken")
+    if block.integer("Maximum Network Buffer Size", NETWORK_BUFFER_BYTES, most=1_000_000) != NETWORK_BUFFER_BYTES:
+        why = f"a packet has up to {NETWORK_BUFFER_BYTES:,} bytes of file data, and the system sizes its own buffers"
+        block.unsupported("Maximum Network Buffer Size", why)
     block.finish()
     return daemon
 
@@ -205,6 +206,8 @@ def _director(statement: Statement, warnings: Warnings) -> Director:
         tls=read_tls(block, server=True),
         place=statement.place,
     )
+    if director.remote:
+        block.unsupported("Remote", NOBODY_CALLS)
     block.finish()
     if not director.password:
         warnings.add(statement.place, f'Director "{director.name}" has an empty password')

@@ -51,8 +51,16 @@ class Target(StrEnum):
 
 
 WITHOUT_ADDRESS = frozenset({Target.SYSLOG, Target.CONSOLE, Target.STDOUT, Target.STDERR, Target.CATALOG})
-SERVED = frozenset({Target.DIRECTOR, Target.FILE, Target.APPEND, Target.SYSLOG, Target.STDOUT, Target.STDERR})
-"""Where this daemon delivers; mail, console and catalog are the Director's."""
+UNSERVED = {
+    Target.CONSOLE: "no console connects to a File Daemon",
+    Target.CATALOG: "the catalog is the Director's, which enters what it is sent",
+}
+BY_COMMAND = {
+    Target.MAIL: "Mail Command",
+    Target.MAIL_ON_ERROR: "Mail Command",
+    Target.MAIL_ON_SUCCESS: "Mail Command",
+    Target.OPERATOR: "Operator Command",
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,18 +84,23 @@ def read_messages(statement: Statement, warnings: Warnings) -> Messages:
     """Raises ConfigError for a kind of message, or a destination, that does not exist."""
     block = Block(statement, "Messages", warnings)
     name, description = block.name(), block.string("Description")
-    commands = {Target.OPERATOR: block.string("Operator Command")}
-    commands |= dict.fromkeys((Target.MAIL, Target.MAIL_ON_ERROR, Target.MAIL_ON_SUCCESS), block.string("Mail Command"))
+    given = {directive: block.string(directive) for directive in dict.fromkeys(BY_COMMAND.values())}
+    commands = {target: given[directive] for target, directive in BY_COMMAND.items()}
     destinations: list[Destination] = []
     for target in Target:
         for line in block.each(target.value):
-            destination = _destination(line, target, warnings)
-            destinations.append(replace(destination, command=commands.get(target, "")))
+            destination = replace(_destination(line, target), command=commands.get(target, ""))
+            destinations.append(destination)
+            if why := UNSERVED.get(target):
+                warnings.add(line.place, f'"{target.value}" messages are not delivered: {why}')
+            if target in BY_COMMAND and not destination.command:
+                text = f'"{target.value}" messages are not delivered: there is no "{BY_COMMAND[target]}" line'
+                warnings.add(line.place, text)
     block.finish()
     return Messages(name, tuple(destinations), description)
 
 
-def _destination(line: Statement, target: Target, warnings: Warnings) -> Destination:
+def _destination(line: Statement, target: Target) -> Destination:
     pieces = line.value or ()
     equals = next((at for at, piece in enumerate(pieces) if piece.kind is Kind.EQUALS), None)
     where: tuple[str, ...] = ()
@@ -96,8 +109,6 @@ def _destination(line: Statement, target: Target, warnings: Warnings) -> Destina
     if equals is not None:
         where = tuple(piece.text for group in _groups(pieces[:equals]) for piece in group[:1])
         pieces = pieces[equals + 1 :]
-    if target not in SERVED:
-        warnings.add(line.place, f'"{target.value}" messages are not delivered here; send them through the Director')
     return Destination(target, _types(line, pieces), where)
 
 

@@ -21,7 +21,6 @@ import socket
 import time
 from collections.abc import Callable
 from dataclasses import asdict
-from functools import partial
 from pathlib import Path
 from types import FrameType
 from typing import Any, NoReturn
@@ -29,7 +28,7 @@ from typing import Any, NoReturn
 from filed.agents.pulse import Pulse
 from filed.config import FileDaemonConf
 from filed.daemon.log import bind
-from filed.daemon.messages import goes_to
+from filed.daemon.messages import Deliveries
 from filed.daemon.supervisor import JobProcess
 from filed.director.connection import DirectorConnection, KnownDirector, TlsBegins
 from filed.director.conversation import Facts
@@ -221,7 +220,7 @@ def _visit(sock: socket.socket, caller: str, conf: FileDaemonConf, agents: tuple
         ),
         keys_of(file_daemon),
         agents,
-        partial(goes_to, conf),
+        Deliveries(conf),
     )
     try:
         Session(line, daemon, facts).serve()

@@ -12,7 +12,8 @@ from filed.director.connection import EndOfList, Item
 from filed.director.house import Ending, House, Teller
 from filed.director.line import Line
 from filed.director.lists import AccurateFile
-from filed.director.scripts import Scripts
+from filed.director.post import Post, ToTheDirector
+from filed.director.scripts import Codes, Scripts
 from filed.director.status import RunningJob
 from filed.errors import ConfigError, ConnectionLost, JobError
 from filed.fileset import FileSet
@@ -26,6 +27,8 @@ from filed.wire.reply import JobMessage, MessageType, Version, message_text
 from filed.wire.restore_object import RestoreObject
 from filed.wire.verify import is_line
 
+_STATUS_WORDS = {JobStatus.FATAL: "Fatal Error"}
+_TYPE_WORDS = {"": "System or Console", "B": "Backup", "R": "Restore", "V": "Verify"}
 TURN_S = 0.5  # how often a Job that waits asks whether it may begin
 
 _TYPES = {
@@ -40,7 +43,7 @@ _TYPES = {
 class Facts:
     """What holds for all sessions of the daemon. platform: `host,distribution,version`.  agents: "exchange 1.4" each.
 
-    storage: what our conf says of Storage Daemons.  wanted: which types of messages go to a Director of that name.
+    storage: what our conf says of Storage Daemons.  post: where messages go.
     """
 
     name: str
@@ -51,7 +54,7 @@ class Facts:
     storage: StorageDaemon
     keys: KeyFiles | None = None
     agents: tuple[str, ...] = ()
-    wanted: Callable[[str, MessageType], bool] = lambda _director, _kind: True
+    post: Post = field(default_factory=ToTheDirector)
 
 
 @dataclass(slots=True)
@@ -143,6 +146,41 @@ class Conversation:
             raise JobError(f"the FileSet cannot be used: {error}") from error
         return fileset
 
+    @property
+    def codes(self) -> Codes:
+        """What is known of the Job by now, for commands. The words are those of bacula-fd 9.6.7."""
+        asked = self.known
+        totals = self.outcome.totals if self.outcome is not None else Totals()
+        since = time.strftime("%Y-%m-%d %H:%M:%S", time.localtime(asked.since)) if asked.since else "*none*"
+        return Codes(
+            {
+                "c": self.facts.name,
+                "d": self.facts.name,
+                "D": self.director,
+                "e": self._status_words,
+                "E": str(totals.errors),
+                "F": str(totals.files),
+                "b": str(self.job_bytes(totals)),
+                "R": str(totals.read_bytes),
+                "i": str(asked.job.job_id),
+                "j": asked.job.job,
+                "l": asked.level_word,
+                "n": asked.job.name,
+                "s": since,
+                "t": _TYPE_WORDS[self.kind],
+                "v": "",  # a Storage Daemon keeps that to itself
+            }
+        )
+
+    @property
+    def _status_words(self) -> str:
+        outcome = self.outcome
+        if outcome is None:
+            return "Created"
+        if outcome.status.good:
+            return "OK -- with warnings" if outcome.totals.errors + self.program_errors else "OK"
+        return _STATUS_WORDS.get(outcome.status, outcome.status.words)
+
     # -- what is answered -----------------------------------------------------------------------------------------
 
     def answer(self, *packets: bytes | Signal, goes_on: bool = True) -> bool:
@@ -157,10 +195,12 @@ class Conversation:
         self.say(MessageType.INFO, text)
 
     def say(self, kind: MessageType, text: str) -> None:
-        """A line for the Job's report, if the conf has it go there."""
+        """A line for the Job's report, and for whom else the conf has it go to."""
         job_id = self.asked.job.job_id if self.asked is not None else 0
-        if self.facts.wanted(self.director, kind):
-            text = message_text(self.facts.name, job_id, kind, text)
+        text = message_text(self.facts.name, job_id, kind, text)
+        if self.asked is not None:
+            self.facts.post.deliver(kind, text, self.codes)
+        if self.facts.post.goes_to(self.director, kind):
             self.line.send(JobMessage(job_id, kind, int(self.now()), text).format(self.facts.version))
 
     def refuse(self, why: str, bad: bytes) -> bool:

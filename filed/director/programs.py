@@ -1,20 +1,16 @@
-"""When the programs of a Job run, what their failure means to it, and what the codes in their commands stand for."""
+"""When the programs of a Job run, and what their failure means to it."""
 
 from __future__ import annotations
 
-import time
 from collections.abc import Callable
 from dataclasses import replace
 
 from filed.director.conversation import Asked, Conversation
-from filed.director.scripts import Codes, run_script
-from filed.job.outcome import JobStatus, Outcome, Totals
+from filed.director.scripts import run_script
+from filed.job.outcome import JobStatus, Outcome
 from filed.wire import director as said
 from filed.wire import reply
 from filed.wire.reply import MessageType
-
-_STATUS_WORDS = {JobStatus.FATAL: "Fatal Error"}
-_TYPE_WORDS = {"": "System or Console", "B": "Backup", "R": "Restore", "V": "Verify"}
 
 
 def name_or_run(visit: Conversation, command: said.RunScriptCommand) -> bool:
@@ -39,7 +35,7 @@ def run_all(visit: Conversation, scripts: list[said.RunScriptCommand], label: st
     """How many failed that the Job fails with. The others are told and counted, and the Job is one with warnings."""
     fatal = 0
     for script in scripts:
-        why = run_script(label, codes(visit).expand(script.command), visit.info, wanted)
+        why = run_script(label, visit.codes.expand(script.command), visit.info, wanted)
         if why:
             fatal += script.kind != "Run" or script.abort_on_error
             visit.program_errors += 1
@@ -55,38 +51,3 @@ def run_after(visit: Conversation, asked: Asked, outcome: Outcome) -> Outcome:
         totals = replace(outcome.totals, errors=outcome.totals.errors + visit.program_errors)
         outcome = replace(outcome, totals=totals)
     return replace(outcome, status=JobStatus.ERROR) if failed and outcome.status.good else outcome
-
-
-def codes(visit: Conversation) -> Codes:
-    """What is known of the Job by now. The words are those of bacula-fd 9.6.7."""
-    asked, outcome = visit.known, visit.outcome
-    totals = outcome.totals if outcome is not None else Totals()
-    since = time.strftime("%Y-%m-%d %H:%M:%S", time.localtime(asked.since)) if asked.since else "*none*"
-    return Codes(
-        {
-            "c": visit.facts.name,
-            "d": visit.facts.name,
-            "D": visit.director,
-            "e": _status_words(visit),
-            "E": str(totals.errors),
-            "F": str(totals.files),
-            "b": str(visit.job_bytes(totals)),
-            "R": str(totals.read_bytes),
-            "i": str(asked.job.job_id),
-            "j": asked.job.job,
-            "l": asked.level_word,
-            "n": asked.job.name,
-            "s": since,
-            "t": _TYPE_WORDS[visit.kind],
-            "v": "",  # a Storage Daemon keeps that to itself
-        }
-    )
-
-
-def _status_words(visit: Conversation) -> str:
-    outcome = visit.outcome
-    if outcome is None:
-        return "Created"
-    if outcome.status.good:
-        return "OK -- with warnings" if outcome.totals.errors + visit.program_errors else "OK"
-    return _STATUS_WORDS.get(outcome.status, outcome.status.words)

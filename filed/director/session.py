@@ -99,6 +99,8 @@ class Session:
         if asked is not None and asked.job.job_id:
             outcome = programs.run_after(visit, asked, self._outcome_of_all())
             visit.line.send(self._end_job(outcome).format())
+            visit.outcome = outcome
+            visit.facts.post.over(visit.codes, good=outcome.status.good)
             self._tell_house(asked, outcome)
         visit.line.close(politely=True)
 

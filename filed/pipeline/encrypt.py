@@ -35,6 +35,7 @@ if TYPE_CHECKING:
 
 BLOCK: Final = 16
 LENGTH: Final = struct.Struct(">I")
+MEMORY_BYTES: Final = 1 << 20  # a sixteenth of it is copied once more
 MAX_PACKET_BYTES: Final = MAX_CHUNK_BYTES + HEADER.size
 RSA_ENCRYPTION: Final = "1.2.840.113549.1.1.1"
 
@@ -130,42 +131,44 @@ class PacketReader:
 
     def __init__(self, session: SessionKey) -> None:
         self._context = _context(session, encrypt=False)
-        self._plain = bytearray()  # not yet given out; its last block may be the padding
+        self._memory = memoryview(b"")  # written once, and let go when it is full: packets are parts of it, not copies
+        self._at = self._end = 0  # what is not yet given out lies between; its last block may be the padding
         self._fed = 0
 
-    def feed(self, record: Buffer) -> Iterator[bytes]:
+    def feed(self, record: Buffer) -> Iterator[memoryview]:
         """The packets that are now complete."""
+        size = len(record) + BLOCK - 1
+        if self._end + size > len(self._memory):
+            held = self._memory[self._at : self._end]
+            self._memory = memoryview(bytearray(max(len(held) + size, MEMORY_BYTES)))
+            self._at, self._end = 0, len(held)
+            self._memory[: self._end] = held
         self._fed += len(record)
-        self._plain += self._context.update(record)
-        return self._cut(len(self._plain) - BLOCK)
+        self._end += self._context.update_into(record, self._memory[self._end :])
+        return self._cut(self._end - BLOCK)
 
-    def finish(self) -> Iterator[bytes]:
+    def finish(self) -> Iterator[memoryview]:
         """The last packets.  StreamError when the data does not end in padding after a whole packet."""
         if not self._fed:
             return
-        plain = self._plain
+        plain = self._memory[self._at : self._end]
         padding = plain[-1] if plain else 0
         if self._fed % BLOCK or not 0 < padding <= BLOCK or plain[-padding:] != bytes((padding,)) * padding:
             raise StreamError("encrypted data is cut short, or was encrypted with another key")
-        yield from self._cut(len(plain) - padding)
-        if len(self._plain) != padding:
+        yield from self._cut(self._end - padding)
+        if self._end - self._at != padding:
             raise StreamError("encrypted data ends in the middle of a packet")
 
-    def _cut(self, end: int) -> Iterator[bytes]:
-        at = 0
-        plain = self._plain
-        try:
-            while end - at >= LENGTH.size:
-                (size,) = LENGTH.unpack_from(plain, at)
-                if size > MAX_PACKET_BYTES:
-                    raise StreamError(f"an encrypted packet claims {size} bytes; the key may be another's")
-                if end - at - LENGTH.size < size:
-                    break
-                packet = bytes(memoryview(plain)[at + LENGTH.size : at + LENGTH.size + size])
-                at += LENGTH.size + size
-                yield packet
-        finally:
-            del plain[:at]
+    def _cut(self, end: int) -> Iterator[memoryview]:
+        while end - self._at >= LENGTH.size:
+            (size,) = LENGTH.unpack_from(self._memory, self._at)
+            if size > MAX_PACKET_BYTES:
+                raise StreamError(f"an encrypted packet claims {size} bytes; the key may be another's")
+            begin = self._at + LENGTH.size
+            if end - begin < size:
+                break
+            self._at = begin + size
+            yield self._memory[begin : self._at].toreadonly()
 
 
 def _context(session: SessionKey, *, encrypt: bool) -> CipherContext:

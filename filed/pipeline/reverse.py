@@ -132,8 +132,8 @@ class EntryDecoder:
         self._hashers: dict[Digest, Hasher] = {}
         self._unfolded: list[Buffer] = []
         self._unfolded_bytes = 0
-        self._lane: Lane | None = None
-        self._folding: deque[tuple[Slot[None], int]] = deque()
+        self._lanes: list[Lane] = []  # one for each digest
+        self._folding: deque[tuple[list[Slot[None]], int]] = deque()
         self._folding_bytes = 0
 
     def session(self, record: Buffer) -> None:
@@ -295,26 +295,30 @@ class EntryDecoder:
         if not content:
             return
         self._unfolded, self._unfolded_bytes = [], 0
-        workers, hashers = self._decoder.workers, tuple(self._hashers.values())
-        if self._lane is None and (workers is None or size <= INLINE_FOLD_BYTES):
-            _update_all(hashers, content)
+        workers, hashers = self._decoder.workers, self._hashers.values()
+        if not self._lanes and (workers is None or size <= INLINE_FOLD_BYTES):
+            for hasher in hashers:
+                _update(hasher, content)
             return
-        if self._lane is None:
+        if not self._lanes:
             assert workers is not None
-            self._lane = workers.lane()
-        self._folding.append((self._lane.submit(_update_all, hashers, content), size))
+            self._lanes = [workers.lane() for _ in hashers]
+        slots = [lane.submit(_update, hasher, content) for lane, hasher in zip(self._lanes, hashers, strict=True)]
+        self._folding.append((slots, size))
         self._folding_bytes += size
         while self._folding_bytes > WINDOW_BYTES:
-            slot, size = self._folding.popleft()
+            slots, size = self._folding.popleft()
             self._folding_bytes -= size
-            slot.wait()
+            for slot in slots:
+                slot.wait()
 
     def _digest(self, digest: Digest) -> bytes | None:
         """Of all content; None when it was not calculated."""
         if not self._finished and self._word:
             raise StreamError("a digest or signature before the end of the data", self._word, self._file_index)
         while self._folding:
-            self._folding.popleft()[0].wait()
+            for slot in self._folding.popleft()[0]:
+                slot.wait()
         if not self._word:
             return digest.new().digest()  # an empty file
         hasher = self._hashers.get(digest)
@@ -325,7 +329,6 @@ def _expand_all(expand_one: Expand, batch: list[Chunk]) -> list[Chunk]:
     return [(address, expand_one(body, POOLED_CHUNK_BYTES)) for address, body in batch]
 
 
-def _update_all(hashers: tuple[Hasher, ...], content: list[Buffer]) -> None:
+def _update(hasher: Hasher, content: list[Buffer]) -> None:
     for piece in content:
-        for hasher in hashers:
-            hasher.update(piece)
+        hasher.update(piece)

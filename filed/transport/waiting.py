@@ -44,9 +44,12 @@ class Waiting:
         return ready[self._fd]
 
     def now(self, events: int, phase: str) -> int:
-        """The same without waiting; 0 when nothing is there."""
+        """The same without waiting; 0 when nothing is there, which is the rule while data is sent: HOT."""
         self._poll.modify(self._fd, events)
-        ready = dict(self._poll.poll(0))
+        found = self._poll.poll(0)
+        if not found:
+            return 0
+        ready = dict(found)
         if self._doorbell is not None and self._doorbell in ready:
             raise JobCanceled(f"canceled during {phase}")
         return ready.get(self._fd, 0)

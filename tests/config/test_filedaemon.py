@@ -7,6 +7,7 @@ from filed.config.filedaemon import Address, filedaemon_conf, read_filedaemon_co
 from filed.config.messages import MessageType
 from filed.config.syntax import parse
 from filed.errors import ConfigError
+from tests.config.directives import ABSENT, DIRECTIVES, conf_with
 
 DEBIAN_CONF = Path(__file__).parent / "bacula-fd-debian.conf"
 DIRECTOR = 'Director { Name = d; Password = "hush" }\n'
@@ -66,7 +67,7 @@ def test_every_directive_of_bacula_fd_is_known():
     daemon = read.file_daemon
     assert (daemon.addresses, daemon.source_address) == ((Address("", 9999),), "10.0.0.1")
     assert (daemon.sd_connect_timeout_s, daemon.heartbeat_interval_s, daemon.agent_timeout_s) == (300, 60, 120)
-    assert (daemon.maximum_network_buffer_bytes, daemon.maximum_bandwidth_per_job) == (32768, 5_000_000)
+    assert daemon.maximum_bandwidth_per_job == 5_000_000
     assert (daemon.comm_compression, daemon.disabled_commands, daemon.ver_id) == (
         False,
         ("estimate", "level", "backup"),
@@ -77,7 +78,10 @@ def test_every_directive_of_bacula_fd_is_known():
     assert (read.consoles[0].address, read.consoles[0].dir_port) == ("h", 9101)
     assert [text.split(": ", 1)[1][:24] for text in read.warnings] == [
         '"Snapshot Command" has n',
+        '"Maximum Network Buffer ',
         '"Disable Command": there',
+        '"Remote" has no effect: ',
+        "a Console resource has n",
         "a Statistics resource ha",
     ]
 
@@ -141,3 +145,34 @@ def test_resources_of_the_command_line_are_passed_over():
 def test_a_bad_conf_is_refused_with_the_reason(text, message):
     with pytest.raises(ConfigError, match=re.escape(message)):
         filedaemon_conf(parse(text, "f"))
+
+
+@pytest.mark.parametrize(
+    ("resource", "directive"), [(resource, name) for resource, names in DIRECTIVES.items() for name in names]
+)
+def test_every_directive_of_bacula_fd_is_known_in_any_case_and_spacing(resource: str, directive: str) -> None:
+    value = DIRECTIVES[resource][directive]
+    for spelling in (directive, directive.replace(" ", ""), directive.upper(), directive.lower().replace(" ", "  ")):
+        filedaemon_conf(parse(conf_with(resource, directive, value).replace(f"  {directive} =", f"  {spelling} =")))
+
+
+@pytest.mark.parametrize(
+    ("resource", "directive"), [(resource, name) for resource, names in ABSENT.items() for name in names]
+)
+def test_what_bacula_fd_does_not_know_is_no_directive_here(resource: str, directive: str) -> None:
+    with pytest.raises(ConfigError, match=f'"{directive}" is not a directive of {resource}'):
+        filedaemon_conf(parse(conf_with(resource, directive, "1")))
+
+
+@pytest.mark.parametrize(
+    ("resource", "directive", "value", "said"),
+    [
+        ("FileDaemon", "Snapshot Command", "/x", '"Snapshot Command" has no effect: snapshots are not taken'),
+        ("FileDaemon", "Maximum Network Buffer Size", "32768", "has no effect: a packet has up to 65,536 bytes"),
+        ("Director", "Remote", "yes", '"Remote" has no effect: a Director calls us'),
+        ("Console", "Description", "x", "a Console resource has no effect: a Director calls us"),
+    ],
+)
+def test_what_is_accepted_and_does_nothing_is_told_why(resource: str, directive: str, value: str, said: str) -> None:
+    warnings = filedaemon_conf(parse(conf_with(resource, directive, value))).warnings
+    assert any(said in warning for warning in warnings)

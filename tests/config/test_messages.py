@@ -29,12 +29,20 @@ def test_kinds_are_added_and_taken_away_in_order():
 
 def test_addresses_are_lists_and_commands_go_to_mail_and_operator():
     warnings = Warnings()
-    text = 'Mail Command = "bsmtp %r"\nOperator Command = "op"\nmail on error = a@b.c, "d e" = all, !skipped\noperator = x = mount'
-    mail, operator = messages(text, warnings).destinations
+    text = 'Mail Command = "bsmtp %r"\nconsole = all\nOperator Command = "op"\nmail on error = a@b.c, "d e" = all, !skipped\noperator = x = mount'
+    mail, operator, _console = messages(text, warnings).destinations
     assert (mail.target, mail.where, mail.command) == (Target.MAIL_ON_ERROR, ("a@b.c", "d e"), "bsmtp %r")
     assert (operator.where, operator.command, operator.types) == (("x",), "op", {MessageType.MOUNT})
-    assert len(warnings.texts) == 2
-    assert "send them through the Director" in warnings.texts[0]
+    (only,) = warnings.texts
+    assert '"Console" messages are not delivered: no console connects' in only
+
+
+def test_a_mail_without_its_command_is_warned_about():
+    warnings = Warnings()
+    messages("mail = a@b.c = all\noperator = d@e.f = all", warnings)
+    assert ['no "Mail Command" line' in warnings.texts[0], 'no "Operator Command" line' in warnings.texts[1]] == [
+        True
+    ] * 2
 
 
 def test_a_file_gets_what_it_is_named_for():

@@ -13,6 +13,7 @@ from filed.director.connection import DirectorConnection
 from filed.director.conversation import Facts
 from filed.director.house import Ending, Teller
 from filed.director.line import Line
+from filed.director.post import Post, ToTheDirector
 from filed.director.session import Session
 from filed.director.status import DaemonStatus, EndedJob, RunningJob
 from filed.job.channel import Event
@@ -94,13 +95,18 @@ class NotingHouse:
 class Visiting(Dialogue):
     """The Director's end; the session runs in a thread."""
 
-    def __init__(self, work_directory: Path, work: Working = lambda _job, _on_event, _wanted: GOOD) -> None:
+    def __init__(
+        self,
+        work_directory: Path,
+        work: Working = lambda _job, _on_event, _wanted: GOOD,
+        post: Post = ToTheDirector(),  # noqa: B008  it keeps nothing
+    ) -> None:
         near, far = socket.socketpair()
         super().__init__(near)
         self.house = NotingHouse(work)
         core = DirectorConnection("a-fd", {DIRECTOR.name: DIRECTOR}, VERSION_9, 4711, 1795428868)
         line = Line(Connection(far, "a Director"), core, lambda _connection, _begins: None, lambda: False)
-        facts = Facts("a-fd", VERSION_9, "h,d,1", work_directory, default_setup(), storage_at(1))
+        facts = Facts("a-fd", VERSION_9, "h,d,1", work_directory, default_setup(), storage_at(1), post=post)
         self._thread = threading.Thread(target=self._serve, args=(Session(line, self.house, facts), line), daemon=True)
         self.error: Exception | None = None
 

@@ -15,7 +15,7 @@ from tests.fuzz.corpus import HERE, store, stored
 from tests.fuzz.targets import TARGETS
 
 ROOT = Path(__file__).parents[2]
-SECONDS = int(os.environ.get("FILED_FUZZ_SECONDS", "20"))
+SECONDS = int(os.environ.get("FILED_FUZZ_SECONDS", "10"))
 
 
 @pytest.mark.parametrize("target", TARGETS)

@@ -3,7 +3,8 @@
     "<FileIndex> <FileType> <object index> <stored length> <full length> <compression> <command>" NUL
     <object name> NUL <stored bytes> <one byte, 0>
 
-Compression 0 is none, 1 is zlib; written when the object is longer than 1000 bytes and gets smaller.
+Compression 0 is none, 1 is zlib; written when the object is longer than 1000 bytes and gets smaller, or has a length of which the
+Director loses the content.
 
 Source: docs/formats/streams.md.
 """
@@ -22,6 +23,9 @@ ZLIB_LEVEL: Final = 9
 MAX_OBJECT_BYTES: Final = 64 << 20  # an object lives in a catalog's row; nobody stores more there
 HEAD_FIELDS: Final = 7
 MAX_DECIMAL_DIGITS: Final = 10
+# A Director 9.6 with SQLite, which keeps objects in base64, sends other memory instead of a content that leaves this
+# remainder. A byte behind the end of a zlib stream is read by nobody.
+LOST, GROUP = 1, 3
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,6 +49,10 @@ def pack_restore_object(item: RestoreObject) -> bytes:
         smaller = zlib.compress(stored, ZLIB_LEVEL)
         if len(smaller) < len(stored):
             stored = smaller
+    if stored is item.content and len(stored) % GROUP == LOST:
+        stored = zlib.compress(stored, ZLIB_LEVEL)
+    if stored is not item.content and len(stored) % GROUP == LOST:
+        stored += b"\0"
     head = (item.file_index, item.type, item.index, len(stored), len(item.content), stored is not item.content)
     return b"%d %d %d %d %d %d " % head + b"%b\0%b\0%b\0" % (item.command, item.name, stored)
 

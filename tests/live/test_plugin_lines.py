@@ -12,7 +12,7 @@ import pytest
 from tests.agents.compile import compile_agent
 from tests.live.bacula import Bacula
 from tests.live.filed_daemon import FiledDaemon
-from tests.live.test_director import rows, saved, status_of
+from tests.live.jobs import rows, saved, status_of
 from tests.system_agents.plan import ROOT, Item, write_plan
 
 BPIPE = Path("/usr/lib/bacula/bpipe-fd.so")

@@ -237,6 +237,9 @@ class DirectorConnection:
             except RemoteProtocolError:
                 self._refuse(packet, events, row.bad, ends=True)
                 return
+            if self._director.monitor and isinstance(command, JobCommand) and command.job_id:
+                self._refuse(packet, events, reply.MONITOR_ONLY, Signal.EOD)  # only a console's question has JobId 0
+                return
             events.append(command)
             self._after(command)
 

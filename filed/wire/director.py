@@ -458,11 +458,12 @@ TABLE: tuple[Row, ...] = (
     _row(b"endrestore", rb"endrestore", lambda _g: EndRestoreCommand()),
     _row(b"component", rb"component_info", lambda _g: ComponentInfoCommand()),
     _row(b"PluginFeatures", rb"PluginFeatures", lambda _g: PluginFeaturesCommand()),
-    _row(b"status", rb"status.*", lambda _g: StatusCommand(), monitor=True),
+    _row(b"status", rb"status.*", lambda _g: StatusCommand(), phase=Phase.GREETED | Phase.NAMED, monitor=True),
     _row(
         b".status",
         rb"\.status (?P<what>\w+)(?: api=(?P<api>\d+))?(?: api_opts=(?P<options>.*))?",
         lambda g: DotStatusCommand(_text(g["what"]), _int(g["api"]), _text(g["options"])),
+        phase=Phase.GREETED | Phase.NAMED,  # a monitor calls us without a Director
         bad=b"2900 Bad .status command, wrong argument.\n",
         monitor=True,
     ),

@@ -20,7 +20,7 @@ from filed.director.connection import (
 from filed.errors import AuthenticationError, FiledError, RemoteProtocolError
 from filed.wire import reply
 from filed.wire.auth import TlsNeed
-from filed.wire.director import FileSetCommand, StatusCommand, parse_command
+from filed.wire.director import DotStatusCommand, FileSetCommand, StatusCommand, parse_command
 from filed.wire.frame import Signal
 from tests.director.talk import DIRECTOR, SECRET, connection, hello, say
 
@@ -77,7 +77,7 @@ def test_a_director_without_tls_is_refused_where_it_is_required() -> None:
 
 def test_the_first_command_names_the_job() -> None:
     ours = greeted()
-    assert say(ours, b"status") == [Refused(b"status", ends=True)]
+    assert say(ours, b"fileset") == [Refused(b"fileset", ends=True)]
     ours = greeted()
     assert say(ours, JOB, b"status") == [parse_command(JOB), StatusCommand()]
 
@@ -96,9 +96,19 @@ def test_a_command_that_the_conf_disables_is_unknown() -> None:
 
 def test_a_monitor_may_only_look() -> None:
     ours = greeted(director=KnownDirector("a dir", SECRET, monitor=True))
-    events = say(ours, JOB, b"cancel Job=x\n", b"status")
+    events = say(ours, JOB.replace(b"JobId=1", b"JobId=0"), b"cancel Job=x\n", b"status")
     assert events[1:] == [Refused(b"cancel Job=x\n", ends=False), StatusCommand()]
     assert ours.to_send() == [reply.MONITOR_ONLY, Signal.EOD]
+
+
+def test_a_monitor_names_no_job_of_its_own() -> None:
+    ours = greeted(director=KnownDirector("a dir", SECRET, monitor=True))
+    assert say(ours, JOB) == [Refused(JOB, ends=False)]
+    assert ours.to_send() == [reply.MONITOR_ONLY, Signal.EOD]
+
+
+def test_a_status_may_be_asked_for_without_a_job() -> None:
+    assert say(greeted(), b"status", b".status current") == [StatusCommand(), DotStatusCommand("current")]
 
 
 def test_a_fileset_is_a_list_up_to_the_end_of_data() -> None:

@@ -23,8 +23,9 @@ LOCALHOST = "127.0.0.1"
 
 @dataclass
 class Conversation:
-    """One connection. chunks: (did the side that connected say it?, bytes), in the order of passing."""
+    """One connection. chunks: (did the side that connected say it?, bytes), in the order of passing.  caller: his address."""
 
+    caller: str = ""
     chunks: list[tuple[bool, bytes]] = field(default_factory=list)
 
     def packets(self) -> list[tuple[bool, Packet]]:
@@ -80,10 +81,10 @@ class Recorder:
                 break
             for sock in ready:
                 if sock is self._listener:
-                    near, _ = self._listener.accept()
+                    near, address = self._listener.accept()
                     far = socket.create_connection((LOCALHOST, self._target))
                     other |= {near: far, far: near}
-                    conversation = Conversation()
+                    conversation = Conversation(address[0])
                     self.conversations.append(conversation)
                     about |= {near: (True, conversation), far: (False, conversation)}
                 elif sock in other:

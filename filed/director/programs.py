@@ -32,22 +32,36 @@ def run_before_now(visit: Conversation, _command: said.RunBeforeNowCommand) -> b
 
 
 def run_all(visit: Conversation, scripts: list[said.RunScriptCommand], label: str, wanted: Callable[[], bool]) -> int:
-    """How many failed that the Job fails with. The others are told and counted, and the Job is one with warnings."""
+    """How many failed that the Job fails with, a cancel among them. The others are told and counted, and it is one with warnings."""
     fatal = 0
     for script in scripts:
+        if not wanted():
+            return fatal + 1
         why = run_script(label, visit.codes.expand(script.command), visit.info, wanted)
         if why:
             fatal += script.kind != "Run" or script.abort_on_error
             visit.program_errors += 1
             visit.say(MessageType.ERROR, why)
-    return fatal
+    return fatal + bool(scripts and not wanted())
 
 
 def run_after(visit: Conversation, asked: Asked, outcome: Outcome) -> Outcome:
-    """Those that belong behind the Job, which may have failed before it began. Returns how it ended with them."""
+    """Those that belong behind the Job, which may have failed before it began. Returns how it ended with them.
+
+    A cancel ends them, unless it is the one that ended the Job: what cleans up behind that is to run.
+    """
     visit.outcome = outcome
-    failed = run_all(visit, asked.scripts.after(good=outcome.status.good), "ClientAfterJob", wanted=lambda: True)
+    before = visit.house.ending
+
+    def wanted() -> bool:
+        return visit.house.ending is before
+
+    failed = run_all(visit, asked.scripts.after(good=outcome.status.good), "ClientAfterJob", wanted)
     if visit.program_errors:
         totals = replace(outcome.totals, errors=outcome.totals.errors + visit.program_errors)
         outcome = replace(outcome, totals=totals)
-    return replace(outcome, status=JobStatus.ERROR) if failed and outcome.status.good else outcome
+    if not outcome.status.good:
+        return outcome
+    if not wanted():
+        return replace(outcome, status=JobStatus.CANCELED)
+    return replace(outcome, status=JobStatus.ERROR) if failed else outcome

@@ -2,6 +2,9 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import pytest
+
+from filed.director.house import Ending
 from filed.wire import reply
 from filed.wire.reply import EndJob, parse_end_job
 from tests.director.visiting import Visiting, prepared
@@ -81,3 +84,29 @@ def test_codes_have_the_words_of_real_daemons(tmp_path: Path) -> None:
     text = b"".join(line for line in told if isinstance(line, bytes))
     assert b"ClientRunBeforeJob: <Created|Full|*none*|System or Console||0>" in text
     assert b"ClientAfterJob: <OK|Full|Backup|3|5>" in text
+
+
+@pytest.mark.parametrize("ending", [Ending.CANCEL, Ending.DAEMON])
+def test_a_cancel_ends_the_programs_behind_the_job(tmp_path: Path, ending: Ending) -> None:
+    with Visiting(tmp_path) as talk:
+        prepared(talk)
+        talk.say(b"RunAfterJob /bin/sleep\x01600\n", b"RunAfterJob /bin/echo\x01never\n", b"backup FileIndex=0\n")
+        talk.until(reply.OK_BACKUP)
+        assert b"/bin/sleep 600" in talk.text()
+        talk.house.ending = ending
+        *told, end = talk.rest()
+    assert isinstance(end, bytes)
+    assert parse_end_job(end).term_code == "A"
+    assert not any(b"never" in line for line in told if isinstance(line, bytes))
+
+
+def test_the_cancel_of_the_job_does_not_end_the_programs_behind_it(tmp_path: Path) -> None:
+    with Visiting(tmp_path) as talk:
+        prepared(talk)
+        talk.house.ending = Ending.CANCEL
+        talk.say(
+            b"Run OnSuccess=0 OnFailure=1 AbortOnError=0 When=1 Command=/bin/echo\x01cleaned\n",
+            b"RunBeforeJob /bin/sleep\x01600\n",
+        )
+        told = talk.rest()
+    assert any(b"ClientAfterJob: cleaned" in line for line in told if isinstance(line, bytes))

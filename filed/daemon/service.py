@@ -28,7 +28,7 @@ from filed.daemon.listener import listen
 from filed.daemon.metrics import Tallies, check_metrics, serve_metrics
 from filed.daemon.notify import notify
 from filed.daemon.registry import EndedJobs, Visit, may_begin, state_path, tiresome
-from filed.daemon.visit import MAX_MESSAGE, Daemon, leave_after, platform_text, serve_director
+from filed.daemon.visit import MAX_MESSAGE, Daemon, leave_after, platform_text, send_answer, serve_director
 from filed.director.house import Ending
 from filed.director.lists import remove_lists
 from filed.director.status import DaemonStatus, EndedJob, RunningJob
@@ -280,8 +280,12 @@ class Service:
             log.exception("a visit asked what makes no sense")
             answer = {}
         if answer is not None:
-            with contextlib.suppress(OSError):
-                channel.send(json.dumps(answer).encode())
+            try:
+                send_answer(channel, answer)
+            except OSError as error:
+                log.warning("a visit gets no answer: %s", error.strerror)
+                with contextlib.suppress(OSError):
+                    channel.send(b"-")
 
     def _answer(self, visit: Visit, question: dict[str, Any]) -> dict[str, Any] | None:
         """None where nothing is asked."""

@@ -3,7 +3,7 @@
 The process has one thread, so that it can fork job processes safely; and whatever a stranger makes of his conversation, no other feels
 it. With the daemon it shares two descriptors and a page:
 
-    channel   SOCK_SEQPACKET, one JSON object a message: we ask, the daemon answers what has an answer
+    channel   SOCK_SEQPACKET, one JSON object a message: we ask, the daemon answers what has an answer (`send_answer`)
     bell      a pipe; a byte in it (an Ending), or its end, says that the visit is to end
     pulse     the page of the Job, which the daemon reads for a status, and writes a bandwidth to
 """
@@ -133,9 +133,31 @@ class Daemon:
 
     def _ask(self, **message: object) -> dict[str, Any]:
         self._send(**message)
-        answer: dict[str, Any] = json.loads(self._channel.recv(MAX_MESSAGE) or b"{}")
+        answer = receive_answer(self._channel)
         if not answer:
             raise ConnectionLost("the daemon", "a visit", "it is gone")
+        return answer
+
+
+def send_answer(channel: socket.socket, answer: dict[str, Any]) -> None:
+    """In a file in memory: a status of many Jobs is longer than any message may be. Raises OSError."""
+    with os.fdopen(os.memfd_create("answer"), "wb") as file:
+        file.write(json.dumps(answer).encode())
+        file.flush()
+        socket.send_fds(channel, [b"a"], [file.fileno()])
+
+
+def receive_answer(channel: socket.socket) -> dict[str, Any]:
+    """Empty when the daemon is gone, or had no room for one."""
+    try:
+        _, descriptors, _, _ = socket.recv_fds(channel, 1, 1, socket.MSG_CMSG_CLOEXEC)
+    except OSError:
+        return {}
+    if not descriptors:
+        return {}
+    with os.fdopen(descriptors[0], "rb") as file:
+        file.seek(0)
+        answer: dict[str, Any] = json.load(file)
         return answer
 
 

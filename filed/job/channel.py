@@ -50,7 +50,7 @@ class Receiver:
             del self._pending[: end + 1]
             try:
                 event = json.loads(line)
-            except ValueError:
+            except (ValueError, RecursionError):
                 raise RemoteProtocolError("a job process sent a line that is no JSON", line) from None
             if not isinstance(event, dict) or not isinstance(event.get("event"), str):
                 raise RemoteProtocolError("a job process sent a line that is no event", line)

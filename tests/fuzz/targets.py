@@ -32,8 +32,10 @@ from filed.fileset.lines import wire_lines
 from filed.fileset.match import Matcher
 from filed.fileset.parse import parse_lines
 from filed.job.accurate import append_packet, packets, parse_entry
+from filed.job.channel import Receiver
 from filed.job.description import StorageDaemon
 from filed.job.entries import entry_to_restore
+from filed.job.outcome import Outcome
 from filed.job.renaming import parse_regexwhere, parse_where
 from filed.job.setup import default_setup
 from filed.pipeline import Decoder
@@ -169,6 +171,15 @@ def attributes(data: bytes) -> None:
         assert parse_attributes(pack_attributes(*found)) == found
         decode_stat(found.lstat)
         entry_to_restore(found)
+
+
+def job_channel(data: bytes) -> None:
+    """What an agent's code could write to our parent."""
+    receiver = Receiver()
+    with contextlib.suppress(RemoteProtocolError):
+        for event in receiver.feed(data):
+            with contextlib.suppress(ValueError, TypeError, KeyError):
+                Outcome.from_event(event)
 
 
 def small_records(data: bytes) -> None:
@@ -368,6 +379,7 @@ TARGETS: dict[str, Target] = {
         director_conversation,
         storage_replies,
         attributes,
+        job_channel,
         small_records,
         accurate_list,
         filesets,

@@ -22,7 +22,7 @@ static const struct {
   { ESE_E_DISK_FULL, "a disk is full" },
   { ESE_E_FILE_NOT_FOUND, "the file is not there" },
   { ESE_E_NOT_ENOUGH_MEMORY, "Exchange is out of memory" },
-  { ESE_E_INVALID_PARAMETER, "a parameter is wrong: is this the server, and is the store installed here?" },
+  { ESE_E_INVALID_PARAMETER, "a parameter is wrong" },
   { ESE_E_GIVEN_LOG_BAD_SIGNATURE, "a restored log is of another log stream" },
   { ESE_E_GIVEN_LOG_NOT_CONTIGUOUS, "the restored logs do not follow each other" },
   { ESE_E_GIVEN_LOG_MISSING, "a restored log is missing" },

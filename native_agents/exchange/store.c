@@ -79,6 +79,8 @@ bp_status store_list(store *out, const ese_library *library, const bp_host_api *
     return bp_failf(host, BP_E_INVAL, BP_OS_NONE, 0, "%s is no name of a service", part);
   bp_defer(host, 300);
   result = library->HrESEBackupPrepare(server, out->annotation, &count, &instances, &context);
+  if (result == ESE_E_DATABASE_NOT_FOUND)
+    return bp_failf(host, BP_E_FAIL, BP_OS_HRESULT, result, "%s does not run here under that name; see the option server", part);
   if (result < 0)
     return ese_failed(host, result, "asking for the storage groups of", part);
   copied = copy_all(out, instances, count);

@@ -32,6 +32,7 @@ from filed.wire.reply import Version
 MIN_HELLO, MAX_HELLO = 20, 500  # bytes; what is outside is no Director
 MAX_FILESET_BYTES = 64 << 20  # a FileSet is a few kilobytes; one of this size is an attack
 MAX_COMMANDS_BYTES = 64 << 20  # of all commands of a visit: some are kept until the Job runs
+PACKET_BYTES = 64  # about what keeping one costs beside its bytes: there may be millions of empty ones
 OBJECT_PACKETS = 2  # name and content
 
 _HELLO = re.compile(
@@ -220,7 +221,7 @@ class DirectorConnection:
         assert self._director is not None
         if isinstance(packet, Signal):
             return  # none of them asks for anything here
-        self._commands_bytes += len(packet)
+        self._commands_bytes += len(packet) + PACKET_BYTES
         if self._commands_bytes > MAX_COMMANDS_BYTES:
             raise RemoteProtocolError(f"commands of more than {MAX_COMMANDS_BYTES:,} bytes", packet)
         if (sample := _BTIME.fullmatch(packet)) is not None:
@@ -258,7 +259,7 @@ class DirectorConnection:
         ended = packet is Signal.EOD
         if isinstance(packet, bytes):
             events.append(Item(packet))
-            self._list_bytes += len(packet)
+            self._list_bytes += len(packet) + PACKET_BYTES
             if self._list_limit and self._list_bytes > self._list_limit:
                 raise RemoteProtocolError(f"a list of more than {self._list_limit:,} bytes", packet)
             if self._counted:

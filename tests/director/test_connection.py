@@ -7,6 +7,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from filed.director.connection import (
+    MAX_COMMANDS_BYTES,
+    MAX_FILESET_BYTES,
+    PACKET_BYTES,
     ClockSample,
     DirectorConnection,
     EndOfList,
@@ -139,3 +142,21 @@ def test_a_stranger_is_refused_and_nothing_worse(packets: list[bytes | Signal]) 
     for ours in (connection(), greeted()):
         with contextlib.suppress(FiledError):
             say(ours, *packets)
+
+
+@pytest.mark.parametrize("packet", [b"", b"F " + b"x" * 500_000])
+def test_a_list_has_an_end_even_if_there_is_nothing_in_it(packet: bytes) -> None:
+    ours = greeted()
+    say(ours, JOB, b"fileset\n")
+    with pytest.raises(RemoteProtocolError, match="a list of more than"):
+        for _ in range(MAX_FILESET_BYTES // PACKET_BYTES + 1):
+            ours.receive(packet)
+
+
+def test_commands_have_an_end() -> None:
+    ours = greeted()
+    with pytest.raises(RemoteProtocolError, match="commands of more than"):
+        for _ in range(MAX_COMMANDS_BYTES // 500_000 + 1):
+            ours.receive(JOB)
+            ours.receive(b"RunAfterJob " + b"x" * 500_000)
+            ours.to_send()

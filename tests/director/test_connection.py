@@ -144,19 +144,21 @@ def test_a_stranger_is_refused_and_nothing_worse(packets: list[bytes | Signal]) 
             say(ours, *packets)
 
 
+def flood(ours: DirectorConnection, count: int, *packets: bytes) -> None:
+    for _ in range(count):
+        say(ours, *packets)
+        ours.to_send()
+
+
 @pytest.mark.parametrize("packet", [b"", b"F " + b"x" * 500_000])
 def test_a_list_has_an_end_even_if_there_is_nothing_in_it(packet: bytes) -> None:
     ours = greeted()
     say(ours, JOB, b"fileset\n")
     with pytest.raises(RemoteProtocolError, match="a list of more than"):
-        for _ in range(MAX_FILESET_BYTES // PACKET_BYTES + 1):
-            ours.receive(packet)
+        flood(ours, MAX_FILESET_BYTES // PACKET_BYTES + 1, packet)
 
 
 def test_commands_have_an_end() -> None:
     ours = greeted()
     with pytest.raises(RemoteProtocolError, match="commands of more than"):
-        for _ in range(MAX_COMMANDS_BYTES // 500_000 + 1):
-            ours.receive(JOB)
-            ours.receive(b"RunAfterJob " + b"x" * 500_000)
-            ours.to_send()
+        flood(ours, MAX_COMMANDS_BYTES // 500_000 + 1, JOB, b"RunAfterJob " + b"x" * 500_000)

@@ -118,7 +118,7 @@ class Session:
         keys = self._visit.facts.keys
         return EndJob(
             JobStatus.OK if status is JobStatus.WARNINGS else status,  # warnings show as the number of errors
-            totals.files + totals.deleted,
+            totals.files + totals.deleted + totals.skipped,
             totals.read_bytes,
             self._visit.job_bytes(totals),
             totals.errors,

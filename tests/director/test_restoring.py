@@ -9,7 +9,7 @@ import pytest
 from filed.director.restoring import MAX_OBJECTS_BYTES
 from filed.errors import RemoteProtocolError
 from filed.job.description import JobDescription, NetworkRestore, Replace
-from filed.job.outcome import Outcome
+from filed.job.outcome import JobStatus, Outcome, Totals
 from filed.wire import reply
 from filed.wire.frame import Packet, Signal
 from filed.wire.reply import EndJob
@@ -90,3 +90,14 @@ def test_restore_objects_do_not_fill_the_memory(tmp_path: Path) -> None:
         said = talk.rest()
         assert b"restore objects of a Job have more than" in said[0]  # type: ignore[operator]
         assert said[-1] == EndJob("f", errors=1).format()
+
+
+def test_what_was_skipped_counts_as_handled(tmp_path: Path) -> None:
+    outcome = Outcome(JobStatus.OK, Totals(files=2, skipped=3, read_bytes=7))
+    with Visiting(tmp_path, lambda _job, _on_event, _wanted: outcome) as talk:
+        talk.name(7)
+        talk.say(STORAGE)
+        assert talk.text() == reply.OK_STORAGE
+        talk.say(b"restore files=5 replace=n prelinks=0 where=/to\n")
+        assert talk.text() == reply.OK_RESTORE
+        assert talk.rest() == [EndJob("T", 5, 7, 7).format()]

@@ -54,8 +54,7 @@ def report(bacula: Bacula, job_id: int) -> list[str]:
 
 def summary(bacula: Bacula, job_id: int) -> dict[str, str]:
     """The Director's summary of a Job, which it writes at its end."""
-    parts = re.split(r"^\S+ [\d:]+ \S+ JobId \d+: (?:Error: )?Bacula ", bacula.messages(), flags=re.MULTILINE)
-    (found,) = [part for part in parts if f"JobId:                  {job_id}\n" in part]
+    found = bacula.messages().rpartition(f"JobId:                  {job_id}\n")[2].partition("\n\n")[0]
     return {key.strip(): value.strip() for key, value in re.findall(r"^  ([^:\n]+):(.*)$", found, re.MULTILINE)}
 
 

@@ -117,8 +117,6 @@ def read_agent(directory: Path) -> Agent:
 def agents(root: Path, only: Sequence[str] = (), below: str = "native_agents") -> list[Agent]:
     """Every agent below native_agents/, or those named. Raises BuildError for a name that is not there."""
     directories = {path.name: path for path in (root / below).glob("*") if path.is_dir()}
-    # Headers alone are an interface, before the agent that speaks it.
-    directories = {name: path for name, path in directories.items() if any(f.suffix != ".h" for f in path.iterdir())}
     for name in only:
         if name not in directories:
             raise BuildError(

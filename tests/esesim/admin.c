@@ -96,13 +96,20 @@ ese_result esesim_set_group(const char *root, const char *name, const char *sett
   return result;
 }
 
+/* The heads of a database and of its group's current log. */
+static ese_result heads(const group *of, const database *one, database_header *header, log_header *stream)
+{
+  log_end end;
+  ese_result result = database_read_header(of, one, header);
+  return result < 0 ? result : log_current(of, stream, &end);
+}
+
 ese_result admin_adopt(group *of, database *one)
 {
   database_header header;
   log_header stream;
-  log_end end;
-  ese_result result = database_read_header(of, one, &header);
-  if (result < 0 || (result = log_current(of, &stream, &end)) < 0)
+  ese_result result = heads(of, one, &header, &stream);
+  if (result < 0)
     return result;
   memcpy(header.log_signature, stream.signature, LOG_SIGNATURE);
   memset(header.records, 0, sizeof header.records);
@@ -115,9 +122,8 @@ ese_result admin_attach(group *of, database *one)
 {
   database_header header;
   log_header stream;
-  log_end end;
-  ese_result result = database_read_header(of, one, &header);
-  if (result < 0 || (result = log_current(of, &stream, &end)) < 0)
+  ese_result result = heads(of, one, &header, &stream);
+  if (result < 0)
     return result;
   if (header.state != DATABASE_CLEAN)
     return DIRTY_SHUTDOWN;

@@ -6,7 +6,7 @@ from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path, PurePath
 
-from tests.esesim.interface import Backup, BackupSession, Database, Ese, Instance
+from tests.esesim.interface import Backup, BackupSession, Database, Ese, Instance, RestoreSession
 from tests.esesim.simulator import GROUP, Store
 
 
@@ -80,6 +80,27 @@ def _read(session: BackupSession, path: str, during: Callable[[], None]) -> byte
     return bytes(content)
 
 
+def put_back(
+    session: RestoreSession,
+    saved: Saved,
+    log_path: Path,
+    *,
+    without: Collection[int] = (),
+    only: Collection[str] | None = None,
+) -> None:
+    """The files of one set, announced and written."""
+    for database in saved.databases:
+        if only is not None and database.name not in only:
+            continue
+        for path, destination in zip(database.paths, session.add_database(database), strict=True):
+            assert session.open_file(path) == Ese.AT_FILE_LEVEL
+            Path(destination).write_bytes(saved.streams[path])
+    for (name, content), generation in zip(saved.logs.items(), saved.generations, strict=True):
+        if generation not in without:
+            assert session.open_file(name) == Ese.AT_FILE_LEVEL
+            (log_path / name).write_bytes(content)
+
+
 def restore(
     store: Store,
     sets: Sequence[Saved],
@@ -89,7 +110,6 @@ def restore(
     without: Collection[int] = (),
     only: Collection[str] | None = None,
     keep_logs: bool = False,
-    attach: bool = True,
 ) -> Path:
     """Full first, then sets of logs; databases must be dismounted. without: generations left away. The log path."""
     session = store.ese.restore(source)
@@ -97,21 +117,12 @@ def restore(
     for number, saved in enumerate(sets):
         if number:
             session = store.ese.reopen(str(log_path))
-        for database in saved.databases:
-            if only is not None and database.name not in only:
-                continue
-            for path, destination in zip(database.paths, session.add_database(database), strict=True):
-                assert session.open_file(path) == Ese.AT_FILE_LEVEL
-                Path(destination).write_bytes(saved.streams[path])
-        for (name, content), generation in zip(saved.logs.items(), saved.generations, strict=True):
-            if generation not in without:
-                assert session.open_file(name) == Ese.AT_FILE_LEVEL
-                (log_path / name).write_bytes(content)
+        put_back(session, saved, log_path, without=without, only=only)
         session.save()
         if number < len(sets) - 1:
             session.close()
     try:
-        session.complete(target, attach=attach, keep_logs=keep_logs)
+        session.complete(target, keep_logs=keep_logs)
     finally:
         session.close()
     return log_path

@@ -374,8 +374,8 @@ class RestoreSession:
     def save(self) -> None:
         self._interface.call("HrESERestoreSaveEnvironment", self.context)
 
-    def complete(self, target: str | None = None, *, attach: bool = True, keep_logs: bool = False) -> None:
-        flags = (0x1 if attach else 0) | (0x20000 if keep_logs else 0)
+    def complete(self, target: str | None = None, *, keep_logs: bool = False) -> None:
+        flags = 0x1 | (0x20000 if keep_logs else 0)  # attach the databases; keep the restored logs
         name = None if target is None else utf16(target)
         self._interface.call("HrESERestoreComplete", self.context, None, None, name, ctypes.c_uint32(flags))
 

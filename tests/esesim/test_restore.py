@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from tests.esesim.client import Saved, restore, save
+from tests.esesim.client import Saved, put_back, restore, save
 from tests.esesim.interface import Backup, Ese
 from tests.esesim.refusals import refused
 from tests.esesim.simulator import GROUP, MAILBOX, PUBLIC, Store
@@ -181,13 +181,7 @@ def test_leftovers_of_another_restore_are_refused(store: Store) -> None:
     assert path.is_dir(), "an abort leaves the directory"
     (path / extra).write_bytes(full.logs[name])
     session = store.ese.restore(GROUP, str(path))
-    for database in full.databases:
-        for source, destination in zip(database.paths, session.add_database(database), strict=True):
-            session.open_file(source)
-            Path(destination).write_bytes(full.streams[source])
-    for log, content in full.logs.items():
-        session.open_file(log)
-        (path / log).write_bytes(content)
+    put_back(session, full, path)
     with refused(Ese.EXISTING_LOG_NOT_CONTIGUOUS):
         session.complete(keep_logs=True)
     session.close()

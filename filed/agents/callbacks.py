@@ -122,6 +122,7 @@ class Callbacks:
         self._kept: deque[tuple[Severity, str]] = deque()
         self._lost_messages = 0
         self._closed = False
+        self._told: set[str] = set()
         self.state_allowed = False
         self.made = 0
         self.trouble = False
@@ -200,6 +201,13 @@ class Callbacks:
     def has_kept(self) -> bool:
         return bool(self._kept)
 
+    def _not_now(self, what: str) -> Status:
+        """Out of order, on the job thread, and without harm: told once, for whoever wrote the agent."""
+        if what not in self._told:
+            self._told.add(what)
+            self._services.message(Severity.WARNING, f"agent {self._agent} calls {what}; refused (BP_E_SEQUENCE)")
+        return Status.E_SEQUENCE
+
     def _refuse(self, rule: str, status: Status) -> int:
         if not self.violation:
             self.violation = rule
@@ -232,7 +240,7 @@ class Callbacks:
 
     def _match(self, path_at: int | None, length: int, entry_at: int | None, verdict_at: int | None) -> Status:
         if not self._in_job:
-            return Status.E_SEQUENCE
+            return self._not_now("match outside of a Job")
         if not path_at or not entry_at or not verdict_at or not 0 < length <= MAX_NAME_BYTES:
             return Status.E_INVAL
         path = ctypes.string_at(path_at, length)
@@ -246,8 +254,10 @@ class Callbacks:
         return Status.OK
 
     def _put_state(self, address: int | None, length: int, state_format: int) -> Status:
-        if not self._in_job or not self.state_allowed:
-            return Status.E_SEQUENCE
+        if not self._in_job:
+            return self._not_now("put_state outside of a Job")
+        if not self.state_allowed:
+            return self._not_now("put_state after END, or in a Job that is no backup: what was put before END stays")
         if length > MAX_STATE_BYTES:
             return Status.E_TOO_BIG
         if length and not address:

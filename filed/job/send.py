@@ -69,6 +69,7 @@ class Sending:
         self._objects = 0
         self._complete: list[bytes] = []
         self._incomplete: list[bytes] = []
+        self._empty_handed: list[Lister] = []  # said that they had listed all, and named nothing
         self._batch: Batch | None = None
         self._passed_over: list[PassedName] = []  # other names of the inode at hand, to be sent behind it
         self.on_incomplete: Callable[[int], None] = lambda _index: None  # told when a file could not be read to its end
@@ -80,7 +81,9 @@ class Sending:
 
     def instance(self, lister: Lister) -> None:
         """Send everything one instance lists."""
+        named = 0
         while (page := lister.job.next_page()) is not None:
+            named += len(page)
             self._page(lister, page)
             self._place.show_progress()
             self._place.check_canceled()
@@ -88,6 +91,8 @@ class Sending:
         listed = self._complete if lister.job.complete else self._incomplete
         for count in lister.matcher.strips | {0}:
             listed.extend(prefix_of_stripped(prefix, count) for prefix in lister.prefixes)
+        if lister.job.complete and not named:
+            self._empty_handed.append(lister)
 
     @property
     def sent(self) -> int:
@@ -99,9 +104,18 @@ class Sending:
 
         Where an instance that did not list everything may have names too, nothing is taken for deleted.
         """
+        gone = [0] * len(self._empty_handed)
         for row in self._selection.deleted():
             if _is_at_or_below_any(row.path, self._complete) and not _is_at_or_below_any(row.path, self._incomplete):
                 self._deleted(row)
+                for at, lister in enumerate(self._empty_handed):
+                    gone[at] += _is_at_or_below_any(row.path, lister.prefixes)
+        for lister, count in zip(self._empty_handed, gone, strict=True):
+            if count:  # it may be so; an agent whose service did not answer says the same
+                text = "says that its list is complete, and named nothing"
+                self._place.warning(
+                    f"agent {lister.job.label} {text}: the {count:,} entries of the base are marked deleted"
+                )
 
     def take_over(self) -> None:
         """After the last instance: what the Job has of its Base Jobs, as marks for the Director's catalog."""

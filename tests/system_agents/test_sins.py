@@ -283,6 +283,23 @@ def test_complete_with_nothing_listed_is_believed_and_shown(place: Place) -> Non
     assert ran.outcome.status is JobStatus.OK
     assert ran.outcome.totals.deleted == 3
     assert place.tree(ran.outcome.jobid) == {}
+    (told,) = ran.texts(Severity.WARNING)
+    assert re.match(
+        r"agent bad 6\.6 says that its list is complete, and named nothing: the 3 entries of the base are", told
+    )
+
+
+def test_a_complete_list_of_nothing_is_no_news_where_nothing_was(place: Place) -> None:
+    ran = place.backup(line("bad", sin="page-complete-false"), files=[b"/@BAD"])
+    assert ran.texts(Severity.WARNING) == []
+
+
+def test_a_state_that_comes_too_late_is_told_and_what_was_put_in_time_stays(place: Place) -> None:
+    ran = place.backup(line("bad", sin="state-late"), files=[b"/@BAD"])
+    assert ran.outcome.status.good
+    (told,) = ran.texts(Severity.WARNING)
+    assert "agent bad 6.6 calls put_state after END" in told
+    assert "refused (BP_E_SEQUENCE)" in told
 
 
 def test_an_extension_that_leaves_its_answer_alone_is_none(sinner: Sinner) -> None:

@@ -1,6 +1,8 @@
 """Our side of one conversation with a Director, as packets in and events out. No sockets, no clock, no Jobs.
 
-    HELLO -> PROVING -> (TLS) -> COMMANDS <-> LIST -> CLOSED
+    HELLO -> (TLS) -> PROVING -> (TLS) -> COMMANDS <-> LIST -> CLOSED
+
+Before the proof TLS begins where our version has it so (wire/version.py), else behind it.
 
 Answers pile up and are taken with `to_send`. Who the Directors are, a random number and the time come in as arguments.
 """
@@ -14,7 +16,7 @@ from enum import Enum, auto
 
 from filed.errors import AuthenticationError, RemoteProtocolError
 from filed.wire import reply
-from filed.wire.auth import Challenge, MutualProof, Proof, TlsNeed, wants_tls
+from filed.wire.auth import Challenge, MutualProof, Proof, StartTls, TlsNeed, wants_tls
 from filed.wire.director import (
     AccurateCommand,
     Command,
@@ -36,7 +38,7 @@ PACKET_BYTES = 64  # about what keeping one costs beside its bytes: there may be
 OBJECT_PACKETS = 2  # name and content
 
 _HELLO = re.compile(
-    rb"Hello (?:Director )?(?P<name>\S{1,127}) calling(?: (?P<version>\d{1,9}))?(?: tlspsk=\d{1,4})?\s*\0?"
+    rb"Hello (?:Director )?(?P<name>\S{1,127}) calling(?: (?P<version>\d{1,9}))?(?: tlspsk=(?P<tls>\d{1,4}))?\s*\0?"
 )
 _BTIME = re.compile(rb"btime (-?\d{1,19})\s*\0?")
 
@@ -129,6 +131,7 @@ class DirectorConnection:
         self._disabled = disabled or {}
         self._out: list[Packet] = []
         self._director: KnownDirector | None = None
+        self._encrypted = False
         self._their_version = 0
         self._proof: MutualProof | None = None
         self._commands_bytes = 0
@@ -156,9 +159,13 @@ class DirectorConnection:
         self._packet(packet, events)
         return events
 
-    def tls_is_up(self) -> Greeted:
-        """The handshake is done; go on."""
+    def tls_is_up(self) -> Greeted | None:
+        """The handshake is done; go on. None when the proof is still to come."""
         assert self.state is State.TLS
+        self._encrypted = True
+        if self._proof is None:
+            self._challenge()
+            return None
         return self._greet()
 
     def _packet(self, packet: Packet, events: list[Event]) -> None:
@@ -168,7 +175,7 @@ class DirectorConnection:
             self.state = State.CLOSED
             events.append(Left())
         elif self.state is State.HELLO:
-            self._hello(packet)
+            self._hello(packet, events)
         elif self.state is State.PROVING:
             self._prove(packet, events)
         elif self.state is State.LIST:
@@ -176,7 +183,7 @@ class DirectorConnection:
         else:
             self._command(packet, events)
 
-    def _hello(self, packet: Packet) -> None:
+    def _hello(self, packet: Packet, events: list[Event]) -> None:
         match = None
         if not isinstance(packet, Signal) and MIN_HELLO <= len(packet) <= MAX_HELLO:
             match = _HELLO.fullmatch(packet)
@@ -187,9 +194,20 @@ class DirectorConnection:
         if self._director is None:
             raise AuthenticationError(f'a Director named "{name}" called; the conf has no such Director resource')
         self._their_version = int(match["version"] or 0)
+        if self._version.protocol.early_tls:
+            theirs = StartTls.from_number(int(match["tls"] or 0))
+            if wants_tls(self._director.tls, theirs.tls, f'Director "{name}"'):
+                self.send(StartTls(self._director.tls).format())
+                self.state = State.TLS
+                events.append(TlsBegins(self._director))
+                return
+        self._challenge()
+
+    def _challenge(self) -> None:
+        assert self._director is not None
         ours = self._name.encode("utf-8", "surrogateescape").replace(b" ", b"\x01")
         challenge = Challenge.fresh(ours, self._random, self._now_s, self._director.tls)
-        peer = f'Director "{name}"'
+        peer = f'Director "{self._director.name}"'
         self._proof = MutualProof(challenge, self._director.secret, peer, challenges_first=True)
         self.state = State.PROVING
         self.send(*self._proof.begin())
@@ -205,7 +223,7 @@ class DirectorConnection:
             raise self._proof.refusal
         if self._proof.state is Proof.GIVEN:
             peer = f'Director "{self._director.name}"'
-            if wants_tls(self._director.tls, self._proof.their_tls, peer):
+            if not self._encrypted and wants_tls(self._director.tls, self._proof.their_tls, peer):
                 self.state = State.TLS
                 events.append(TlsBegins(self._director))
             else:

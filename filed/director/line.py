@@ -51,8 +51,9 @@ class Line:
         event = self.next_event(GREETING_TIMEOUT_S)
         if isinstance(event, TlsBegins):
             self._start_tls(self._connection, event)
-            event = self._core.tls_is_up()
+            greeted = self._core.tls_is_up()
             self.flush()
+            event = greeted or self.next_event(GREETING_TIMEOUT_S)
         self._connection.read_ahead = True
         if isinstance(event, Greeted):
             self._connection.compress = self._compress and event.version >= DIRECTOR_EXPANDS_FROM

@@ -22,9 +22,10 @@ from filed.director.connection import (
 )
 from filed.errors import AuthenticationError, FiledError, RemoteProtocolError
 from filed.wire import reply
-from filed.wire.auth import TlsNeed
+from filed.wire.auth import AUTH_OK, Challenge, TlsNeed
 from filed.wire.director import DotStatusCommand, FileSetCommand, StatusCommand, parse_command
 from filed.wire.frame import Signal
+from filed.wire.reply import VERSION_15
 from tests.director.talk import DIRECTOR, SECRET, connection, hello, say
 
 JOB = b"JobId=1 Job=B1.2026-11-23_10.14.28_03 SDid=1 SDtime=17 Authorization=KEY\n"
@@ -162,3 +163,29 @@ def test_commands_have_an_end() -> None:
     ours = greeted()
     with pytest.raises(RemoteProtocolError, match="commands of more than"):
         flood(ours, MAX_COMMANDS_BYTES // 500_000 + 1, JOB, b"RunAfterJob " + b"x" * 500_000)
+
+
+def test_15_begins_tls_before_anybody_has_proved_anything() -> None:
+    director = KnownDirector("a dir", SECRET, tls=TlsNeed.OK)
+    ours = DirectorConnection("a-fd", {director.name: director}, VERSION_15, 4711, 1795428868)
+    assert say(ours, b"Hello Director a\x01dir calling 10002 tlspsk=101\n") == [TlsBegins(director)]
+    assert ours.to_send() == [b"starttls tlspsk=1\n"]
+    assert ours.tls_is_up() is None
+    (challenge,) = ours.to_send()
+    assert isinstance(challenge, bytes)
+    theirs = Challenge.fresh(b"a-dir", 42, 1795428868, TlsNeed.OK)
+    say(ours, Challenge.parse(challenge).response(SECRET), theirs.format())
+    assert say(ours, AUTH_OK) == [Greeted(director, 10002)], "TLS does not begin twice"
+    assert ours.to_send()[-1] == b"2000 OK Hello 15\n"
+
+
+def test_15_goes_on_in_clear_where_only_a_shared_key_is_offered() -> None:
+    ours = DirectorConnection("a-fd", {DIRECTOR.name: DIRECTOR}, VERSION_15, 4711, 1795428868)
+    assert say(ours, b"Hello Director a\x01dir calling 10002 tlspsk=100\n") == []
+    assert ours.to_send()[0].startswith(b"auth cram-md5 ")  # type: ignore[union-attr]
+
+
+def test_15_refuses_a_director_that_must_have_a_certificate_and_finds_none() -> None:
+    ours = DirectorConnection("a-fd", {DIRECTOR.name: DIRECTOR}, VERSION_15, 4711, 1795428868)
+    with pytest.raises(AuthenticationError, match="requires TLS, which is not enabled here"):
+        say(ours, b"Hello Director a\x01dir calling 10002 tlspsk=2\n")

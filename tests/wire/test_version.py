@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import re
+from pathlib import Path
+
 from filed.wire.version import V9_6_7, V15_0_3, VERSIONS
 
 
@@ -12,3 +15,16 @@ def test_a_version_is_found_by_the_number_it_announces() -> None:
 def test_what_changed_in_15_is_in_its_row() -> None:
     assert (V9_6_7.storage_caps, V9_6_7.early_tls) == (False, False)
     assert (V15_0_3.storage_caps, V15_0_3.early_tls) == (True, True)
+
+
+def test_nothing_else_asks_which_version_it_is() -> None:
+    """What follows from a version is a column of the table; a number of one stands there and in the tables of wire/reply.py alone."""
+    numbers = re.compile(r"\b(?:214|213|306|30008|10002)\b|version\.?\w* *(?:[<>]=?|==|!=) *\d|is V\d|\"9\.6|\"15\.0")
+    root = Path(__file__).parents[2] / "filed"
+    asking = {
+        path.relative_to(root).as_posix()
+        for room in ("wire", "transport", "storage", "job", "director", "daemon")
+        for path in (root / room).rglob("*.py")
+        if any(numbers.search(re.sub(r"#.*", "", line)) for line in path.read_text().splitlines())
+    }
+    assert asking - {"wire/version.py", "wire/reply.py"} == set()

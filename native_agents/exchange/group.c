@@ -42,9 +42,9 @@ static bp_status list_databases(group *g)
 {
   for (uint32_t d = 0; d < g->info->n_databases; d++) {
     const store_database *database = &g->info->databases[d];
-    const ese_char *path;
+    const ese_char *path, *end = database->streams + database->units;
     char *directory = g->taken[d] ? name_join(g->path, database->part) : NULL;
-    for (uint32_t i = 0; g->taken[d] && (path = stream_path(database->streams, database->units, i)) != NULL; i++) {
+    for (uint32_t i = 0; g->taken[d] && (path = stream_path(database->streams, end, i)) != NULL; i++) {
       saved_file *file = add_file(g, path, directory, stream_part(database->streams, database->units, i));
       if (!file) {
         free(directory);

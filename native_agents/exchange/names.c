@@ -54,9 +54,9 @@ char *name_join(const char *directory, const char *part)
   return t.at;
 }
 
-const ese_char *stream_path(const ese_char *streams, uint32_t units, uint32_t index)
+const ese_char *stream_path(const ese_char *streams, const ese_char *end, uint32_t index)
 {
-  const ese_char *end = streams + units, *at = streams;
+  const ese_char *at = streams;
   for (; index && wide_more(at, end); index--)
     at = wide_next(at, end);
   return wide_more(at, end) ? at : NULL;
@@ -64,13 +64,13 @@ const ese_char *stream_path(const ese_char *streams, uint32_t units, uint32_t in
 
 char *stream_part(const ese_char *streams, uint32_t units, uint32_t index)
 {
-  const ese_char *path = stream_path(streams, units, index);
+  const ese_char *end = streams + units, *path = stream_path(streams, end, index);
   char *utf8 = path ? wide_to_utf8(wide_file_name(path)) : NULL;
   char *part = utf8 ? part_of(utf8) : NULL;
   bool again = false;
   free(utf8);
   for (uint32_t i = 0; part && i < index; i++)
-    again = again || wide_same(wide_file_name(stream_path(streams, units, i)), wide_file_name(path));
+    again = again || wide_same(wide_file_name(stream_path(streams, end, i)), wide_file_name(path));
   if (part && again) {
     text t = { 0 };
     text_number(&t, index + 1);

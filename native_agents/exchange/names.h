@@ -30,7 +30,7 @@ char *name_join(const char *directory, const char *part);
  * name has its number before it. NULL: no memory, or no such file. */
 char *stream_part(const ese_char *streams, uint32_t units, uint32_t index);
 
-/* The list's name number `index`; NULL: it has no more. */
-const ese_char *stream_path(const ese_char *streams, uint32_t units, uint32_t index);
+/* The list's name number `index`; NULL: it has no more. end: as in wide_next. */
+const ese_char *stream_path(const ese_char *streams, const ese_char *end, uint32_t index);
 
 #endif

@@ -33,7 +33,7 @@ static const struct {
   { ESE_E_FROM_ENGINE, "the engine failed; the Application event log of this server says why" },
   { ESE_E_FROM_CALLBACK, "the information store failed; the Application event log of this server says why" },
   { ESE_E_DATABASE_IN_USE, "the database is in use: dismount it, and allow it to be overwritten by a restore" },
-  { ESE_E_DATABASE_NOT_FOUND, "there is no such database: make one of this name, or give it its old name back" },
+  { ESE_E_DATABASE_NOT_FOUND, "there is no such database: make one of this name, give it its old name back, or leave it out of the restore" },
 };
 
 const char *ese_meaning(ese_result result)

@@ -110,7 +110,7 @@ bp_status settings_option(settings *s, const char *key, const char *value)
     s->self_contained = !strcmp(value, "self-contained");
     status = BP_OK;
   }
-  return status == BP_OK ? BP_OK : bp_failf(s->host, BP_E_INVAL, BP_OS_NONE, 0, "option %s = %s is none", key, value);
+  return status == BP_OK ? BP_OK : bp_failf(s->host, BP_E_INVAL, BP_OS_NONE, 0, "option %s: %s is no value for it", key, value);
 }
 
 bp_status settings_ready(settings *s)

@@ -171,7 +171,7 @@ bp_status target_database_file(target *t, const char *database, const char *file
     status = add_database(t, set, of);
   if (status != BP_OK)
     return status;
-  *path = stream_path(added(t, database)->destinations, UINT32_MAX, stream);
+  *path = stream_path(added(t, database)->destinations, NULL, stream);
   if (!*path)
     return bp_failf(t->host, BP_E_FAIL, BP_OS_NONE, 0, "%s/%s: the service has no place for it", database, file);
   return announce(t, *path);
@@ -274,18 +274,24 @@ static bp_status check_logs(const target *t, uint32_t first)
   return BP_OK;
 }
 
+static bp_status place_log(const target *t, staged_log *log)
+{
+  ese_char *from = disk_join(t->staging, log->name), *to = disk_join(t->log_path, log->name);
+  bp_status status = from && to ? announce(t, to) : no_memory(t->host);
+  if (status == BP_OK && !disk_move(from, to))
+    status = disk_failed(t->host, "move to its place", to);
+  log->placed = status == BP_OK;
+  free(from);
+  free(to);
+  return status;
+}
+
 static bp_status place_logs(target *t)
 {
   bp_status status = BP_OK;
-  for (uint32_t i = 0; i < t->n_logs && status == BP_OK; i++) {
-    ese_char *from = disk_join(t->staging, t->logs[i].name), *to = disk_join(t->log_path, t->logs[i].name);
-    if (!from || !to)
-      status = no_memory(t->host);
-    else if (t->logs[i].whole && (status = announce(t, to)) == BP_OK && !disk_move(from, to))
-      status = disk_failed(t->host, "move to its place", to);
-    free(from);
-    free(to);
-  }
+  for (uint32_t i = 0; i < t->n_logs && status == BP_OK; i++)
+    if (t->logs[i].whole && !t->logs[i].placed)
+      status = place_log(t, &t->logs[i]);
   if (status == BP_OK)
     disk_remove_directory(t->staging);
   return status;

@@ -25,7 +25,8 @@ typedef struct target_database {
 
 typedef struct staged_log {
   ese_char *name;             /* without directory */
-  bool      is_log, whole;    /* else a patch file */
+  bool      is_log;           /* else a patch file */
+  bool      whole, placed;    /* all of it came; it is announced, and where the service looks */
   uint32_t  generation;
   log_head  head;
 } staged_log;

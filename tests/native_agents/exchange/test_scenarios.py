@@ -1,6 +1,8 @@
 """Lives of a server, told as steps; at the end everything is lost, restored, and compared with the simulator's own dump.
 
-Capitals are Jobs of ours: F, D, I. Small words are what happens between them: another product's backups among it.
+Capitals are Jobs of ours: F, D, I. Small words are what happens between them: another product's backups among it. Parts of a
+group, a FileSet that leaves a log out, two sets in one recovery, one database alone: test_saving, test_restoring. A Director
+that forgets a good Job, or never knew of it: test_continuing, test_histories.
 """
 
 from __future__ import annotations

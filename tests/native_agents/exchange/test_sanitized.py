@@ -10,6 +10,7 @@ from tests.native_agents.sanitizing import run_sanitized
 
 HERE = Path(__file__).resolve().parent
 WAYS = (
+    "test_contract.py::test_a_damaged_state_is_refused_or_read_and_never_more",
     "test_saving.py::test_a_database_with_two_files_has_both",
     "test_saving.py::test_a_line_that_names_what_is_not_there_fails_the_job_with_what_is",
     "test_continuing.py::test_a_gap_becomes_a_complete_set_with_the_reason_and_no_truncation[truncated]",

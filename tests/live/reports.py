@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import os
 import re
 import shutil
-import sqlite3
 from pathlib import Path
 
 from tests.live.bacula import Bacula
+from tests.live.jobs import rows, status_of
 
 
 def run(bacula: Bacula, *jobs: str) -> list[int]:
@@ -26,23 +25,10 @@ def expect_report(bacula: Bacula, job_id: int) -> None:
     bacula.expect(f"JobId:                  {job_id}\n")
 
 
-def rows(bacula: Bacula, query: str) -> list[tuple[object, ...]]:
-    catalog = sqlite3.connect(bacula.work / "catalog.db", timeout=20)
-    catalog.text_factory = os.fsdecode
-    try:
-        return catalog.execute(query).fetchall()
-    finally:
-        catalog.close()
-
-
-def status(bacula: Bacula, job_id: int) -> str:
-    return str(rows(bacula, f"SELECT JobStatus FROM Job WHERE JobId = {job_id}")[0][0])
-
-
 def saved(bacula: Bacula, *jobs: str) -> list[int]:
     """Run backups to their good ends."""
     found = run(bacula, *jobs)
-    assert [status(bacula, job_id) for job_id in found] == ["T"] * len(found), bacula.messages()
+    assert [status_of(bacula, job_id) for job_id in found] == ["T"] * len(found), bacula.messages()
     return found
 
 
@@ -67,11 +53,11 @@ def files(bacula: Bacula, job_id: int) -> dict[str, tuple[object, ...]]:
     return {str(name): rest for name, *rest in rows(bacula, query)}
 
 
-def restored(bacula: Bacula, job_ids: str, tree: Path, *more: str) -> Path:
+def restored(bacula: Bacula, job_ids: str, tree: Path) -> Path:
     """Restore Jobs to the usual place, empty before, to a good end. Returns where the tree is."""
     where = bacula.root / "restored"
     shutil.rmtree(where, ignore_errors=True)
-    assert status(bacula, restore(bacula, job_ids, *more)) == "T", bacula.messages()
+    assert status_of(bacula, restore(bacula, job_ids)) == "T", bacula.messages()
     return where / tree.relative_to("/")
 
 

@@ -13,8 +13,9 @@ import pytest
 
 from tests.live.bacula import TIMEOUT_S, Bacula
 from tests.live.filed_daemon import FiledDaemon
-from tests.live.reports import expect_report, files, report, restored, rows, run, saved, status, summary
-from tests.live.trees import age, plant, shown
+from tests.live.jobs import rows, shown, status_of
+from tests.live.reports import expect_report, files, report, restored, run, saved, summary
+from tests.live.trees import age, plant
 
 pytestmark = [
     pytest.mark.live,
@@ -29,6 +30,7 @@ Job {
   Name = Upon; JobDefs = Common; FileSet = T; Accurate = yes
   Base = Base
 }
+Job { Name = Called; JobDefs = Common; Client = called; FileSet = T }
 """
 
 
@@ -42,7 +44,11 @@ def bacula(tmp_path_factory: pytest.TempPathFactory, tree: Path) -> Iterator[Bac
     """With `filed daemon` for a File Daemon."""
     file_set = f'FileSet {{ Name = T; Include {{ Options {{ signature = MD5 }} File = "{tree}" }} }}'
     with Bacula(tmp_path_factory.mktemp("base")) as made:
-        made.write_confs(file_sets=file_set, jobs=JOBS)
+        called = (
+            f"Client {{\n  Name = called\n  Address = 127.0.0.1\n  FDPort = {made.ports['fd']}\n  Catalog = Catalog\n"
+            f'  Password = "{made.password}"\n  SDCallsClient = yes\n}}\n'
+        )
+        made.write_confs(file_sets=file_set, jobs=called + JOBS)
         made.make_catalog()
         made.start("sd", "dir")
         with FiledDaemon(made):
@@ -82,7 +88,7 @@ def stop(bacula: Bacula, job: str) -> int:
     bacula.console(f"stop jobid={found}", "wait")
     expect_report(bacula, int(found))
     bacula.console(f"setbandwidth client={bacula.client} limit=0")
-    assert status(bacula, int(found)) == "I"
+    assert status_of(bacula, int(found)) == "I"
     assert "Incomplete" in bacula.console(f"status client={bacula.client}")
     return int(found)
 
@@ -94,7 +100,7 @@ def restart(bacula: Bacula, job_id: int) -> None:
     while bacula.messages().count("Termination:") == before:
         assert time.monotonic() < end, bacula.messages()
         time.sleep(0.05)  # a log file does not wake anybody
-    assert status(bacula, job_id) == "T", bacula.messages()
+    assert status_of(bacula, job_id) == "T", bacula.messages()
 
 
 def test_a_stopped_full_is_restarted_behind_what_it_sent(bacula: Bacula, tree: Path) -> None:
@@ -136,3 +142,10 @@ def test_a_stopped_full_upon_a_base_job_is_whole_after_its_restart(bacula: Bacul
     job_id = stop(bacula, "Upon level=Full")
     restart(bacula, job_id)
     assert shown(restored(bacula, str(job_id), tree)) == shown(tree)
+
+
+def test_a_storage_daemon_that_would_call_is_refused_with_the_reason(bacula: Bacula, tree: Path) -> None:
+    plant(tree, OLD)
+    (job_id,) = run(bacula, "Called level=Full")
+    assert status_of(bacula, job_id) == "f"
+    assert any("a Storage Daemon that calls us (port 0) is not served" in line for line in report(bacula, job_id))

@@ -118,10 +118,13 @@ def test_a_job_is_seen_and_canceled(bacula: Bacula, tree: Path) -> None:
 
 
 def test_an_estimate_lists_what_bacula_fd_lists(bacula: Bacula) -> None:
-    def lines(said: str) -> list[str]:
-        return sorted(line for line in said.splitlines() if re.match(r"[-dlf]r|2000 OK estimate", line))
+    def lines() -> list[list[str]]:
+        said = bacula.console("estimate job=Plain listing"), bacula.console("estimate job=Plain")
+        return [sorted(re.findall(r"^(?:[-dlf]r|2000 OK estimate).*", text, re.MULTILINE)) for text in said]
 
     with FiledDaemon(bacula):
-        ours = lines(bacula.console("estimate job=Plain listing"))
+        ours = lines()
     bacula.start("fd")
-    assert ours == lines(bacula.console("estimate job=Plain listing"))
+    assert ours == lines()
+    listed, counted = ours
+    assert counted == [line for line in listed if line.startswith("2000")]

@@ -15,7 +15,8 @@ import pytest
 
 from tests.live.bacula import Bacula
 from tests.live.daemons import BOTH
-from tests.live.reports import files, report, rows, saved
+from tests.live.jobs import rows
+from tests.live.reports import files, report, saved
 from tests.live.trees import LONG_AGO, age, plant
 
 pytestmark = [

@@ -19,8 +19,9 @@ import pytest
 from tests.live.bacula import Bacula
 from tests.live.daemons import BOTH
 from tests.live.filed_daemon import FiledDaemon
-from tests.live.reports import expect_report, report, restore, saved, status, summary
-from tests.live.trees import LONG_AGO, age, plant, shown
+from tests.live.jobs import Entry, Shown, shown, status_of
+from tests.live.reports import expect_report, report, restore, saved, summary
+from tests.live.trees import LONG_AGO, age, plant
 from tests.pipeline.content import KEYS
 
 pytestmark = [
@@ -37,14 +38,13 @@ CONTENTS = {
 }
 MODES = ("always", "ifnewer", "ifolder", "never")
 SHIFTS = {"older": -1000, "same": 0, "newer": 1000}  # of what is there already
-Tree = dict[str, tuple[object, ...]]
 
 
 @dataclass
 class Back:
     """What one File Daemon restored: name of the restore -> (status, what lies there, files the Director counted)."""
 
-    found: dict[str, tuple[str, Tree, str]] = field(default_factory=dict)
+    found: dict[str, tuple[str, Shown, str]] = field(default_factory=dict)
 
 
 @dataclass
@@ -53,7 +53,7 @@ class Scene:
     tree: Path
     backs: tuple[Back, Back]
     chain: tuple[int, int, int]
-    at_last: Tree
+    at_last: Shown
     signed: tuple[str, str, list[str]]  # how the restores of a whole and of a damaged Job ended, and what was told
 
 
@@ -101,10 +101,10 @@ def restore_in_all_ways(bacula: Bacula, tree: Path, job_id: int) -> Back:
         if (
             way in MODES
         ):  # directories that were there: one may be left alone, and its time is that of the last change in it
-            tree_there = {name: row for name, row in tree_there.items() if not stat.S_ISDIR(int(str(row[0])))}
+            tree_there = {name: row for name, row in tree_there.items() if not stat.S_ISDIR(row.mode)}
         for name in {".", *map(str, Path("x", tree.relative_to("/")).parents)}:
-            tree_there.pop(os.path.relpath(name, "x"), None)  # made on the way to the tree
-        back.found[way] = (status(bacula, number), tree_there, summary(bacula, number)["Files Restored"])
+            tree_there.pop(os.fsencode(os.path.relpath(name, "x")), None)  # made on the way to the tree
+        back.found[way] = (status_of(bacula, number), tree_there, summary(bacula, number)["Files Restored"])
     return back
 
 
@@ -145,7 +145,7 @@ def with_signatures(bacula: Bacula) -> tuple[str, str, list[str]]:
         whole = restore(bacula, str(full), f"where={bacula.root}/signed")
         damaged(bacula, CONTENTS["sub/c"])
         forged = restore(bacula, str(full), f"where={bacula.root}/forged")
-        result = status(bacula, whole), status(bacula, forged), report(bacula, forged)
+        result = status_of(bacula, whole), status_of(bacula, forged), report(bacula, forged)
     conf.write_text(plain)
     return result
 
@@ -172,14 +172,16 @@ def test_files_come_back_where_and_as_with_bacula_fd(scene: Scene, way: str) -> 
     assert ours[0] == ("f" if way == "bad" else "T")
 
 
+def is_old(path: bytes, name: str, row: Entry) -> bool:
+    return path.endswith(os.fsencode("/" + name)) and row.content == b"what was there\n"
+
+
 def test_every_replace_mode_does_what_it_says(scene: Scene) -> None:
     kept = {
         mode: {
-            name
-            for name in SHIFTS
-            if b"there" in bytes(next(v for k, v in found[1].items() if k.endswith(f"/{name}"))[4])
+            name for path, row in scene.backs[0].found[mode][1].items() for name in SHIFTS if is_old(path, name, row)
         }
-        for mode, found in ((mode, scene.backs[0].found[mode]) for mode in MODES)
+        for mode in MODES
     }
     assert kept == {"always": set(), "ifnewer": {"same", "newer"}, "ifolder": {"older", "same"}, "never": {*SHIFTS}}
 
@@ -189,10 +191,10 @@ def test_several_jobs_of_all_levels_are_one_tree(scene: Scene) -> None:
     full, differential, incremental = scene.chain
     where = bacula.root / "all"
     done = restore(bacula, f"{full},{differential},{incremental}", f"where={where}")
-    assert status(bacula, done) == "T"
+    assert status_of(bacula, done) == "T"
     assert shown(where / tree.relative_to("/")) == scene.at_last
     before = restore(bacula, f"{full},{differential}", f"where={bacula.root}/before")
-    assert status(bacula, before) == "T"
+    assert status_of(bacula, before) == "T"
     found = bacula.root / "before" / tree.relative_to("/")
     assert (found / "older").read_bytes() == b"changed for the Differential\n"
     assert not (found / "sub" / "deep" / "of incremental").exists()
@@ -205,7 +207,7 @@ def test_rounds_from_two_storages_keep_the_times_of_directories(scene: Scene, ne
     ids = (differential, full) if newest_first else (full, differential)
     where = bacula.root / f"rounds{newest_first:d}"
     done = restore(bacula, ",".join(map(str, ids)), f"where={where}")
-    assert status(bacula, done) == "T", report(bacula, done)
+    assert status_of(bacula, done) == "T", report(bacula, done)
     devices = re.findall(r'Ready to read from volume \S+ on File device "(\w+)"', "\n".join(report(bacula, done)))
     assert devices == (["Files2", "Files"] if newest_first else ["Files", "Files2"])
     found = where / tree.relative_to("/")
@@ -229,7 +231,7 @@ def test_only_what_is_marked_comes_back(scene: Scene) -> None:
     )
     (number,) = re.findall(r"Job queued. JobId=(\d+)", said)
     expect_report(bacula, int(number))
-    assert status(bacula, int(number)) == "T", said
+    assert status_of(bacula, int(number)) == "T", said
     top = where / tree.relative_to("/")
     assert {str(path.relative_to(top)) for path in top.rglob("*") if path.is_file()} == {"older", "sub/c"}
 
@@ -246,7 +248,7 @@ def test_a_file_that_is_not_what_was_saved_is_named_and_the_job_in_error(scene: 
     (full,) = saved(bacula, "Save level=Full")
     damaged(bacula, CONTENTS["sub/c"])
     done = restore(bacula, str(full), f"where={bacula.root}/damaged")
-    assert status(bacula, done) == "E"
+    assert status_of(bacula, done) == "E"
     (said,) = [line for line in report(bacula, done) if "Error: " in line and "t-fd" in line]
     assert f"{tree}/sub/c: the content is not what was saved" in said
     found = bacula.root / "damaged" / tree.relative_to("/")

@@ -9,7 +9,8 @@ import pytest
 
 from tests.live.bacula import Bacula
 from tests.live.daemons import BOTH
-from tests.live.reports import report, restore, rows, run
+from tests.live.jobs import rows
+from tests.live.reports import report, restore, run
 from tests.live.trees import plant
 
 pytestmark = [

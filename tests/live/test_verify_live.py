@@ -16,7 +16,8 @@ import pytest
 
 from tests.live.bacula import Bacula
 from tests.live.daemons import BOTH
-from tests.live.reports import report, run, saved, status
+from tests.live.jobs import status_of
+from tests.live.reports import report, run, saved
 
 pytestmark = [
     pytest.mark.live,
@@ -61,7 +62,7 @@ def verified(bacula: Bacula, *jobs: str) -> dict[str, tuple[str, list[str]]]:
     ids += [run(bacula, job)[0] for job in jobs if job not in OF_THE_DISK]
     ordered = [job for job in jobs if job in OF_THE_DISK] + [job for job in jobs if job not in OF_THE_DISK]
     return {
-        job: (status(bacula, job_id), differences(bacula, job_id)) for job, job_id in zip(ordered, ids, strict=True)
+        job: (status_of(bacula, job_id), differences(bacula, job_id)) for job, job_id in zip(ordered, ids, strict=True)
     }
 
 
@@ -78,7 +79,7 @@ def scenario(bacula: Bacula, tree: Path) -> Heard:
     heard = Heard()
     plant(tree)
     saved(bacula, "Save", "SaveExact")
-    assert [status(bacula, job_id) for job_id in run(bacula, "Cat level=InitCatalog")] == ["T"]
+    assert [status_of(bacula, job_id) for job_id in run(bacula, "Cat level=InitCatalog")] == ["T"]
     heard.found["as saved"] = verified(bacula, *LEVELS)
     (tree / "a").write_text("A short text\n")
     (tree / "b").unlink()

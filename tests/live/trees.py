@@ -1,4 +1,4 @@
-"""Trees for live tests, and what a restore has to bring back of them."""
+"""Trees for live tests; `jobs.shown` has what a restore must bring back of them."""
 
 from __future__ import annotations
 
@@ -24,14 +24,3 @@ def age(tree: Path, when: int = LONG_AGO) -> None:
     """Give everything below and including `tree` times of long ago."""
     for path in (*tree.rglob("*"), tree):
         os.utime(path, (when, when), follow_symlinks=False)
-
-
-def shown(top: Path) -> dict[str, tuple[object, ...]]:
-    """Name -> mode, owner, number of names, mtime, content or target."""
-    found: dict[str, tuple[object, ...]] = {}
-    for path in (top, *top.rglob("*")):
-        about = path.lstat()
-        content = os.readlink(path) if path.is_symlink() else path.read_bytes() if path.is_file() else b""
-        names = about.st_nlink if path.is_file() else 0
-        found[str(path.relative_to(top))] = (about.st_mode, about.st_uid, names, int(about.st_mtime), content)
-    return found

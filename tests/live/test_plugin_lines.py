@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import os
 import re
 import shutil
+import sqlite3
 from collections.abc import Iterator
+from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -35,6 +38,7 @@ class Site:
         lines = {
             "Dump": f"bpipe:/dump/a:cat {self.dump}:cat > {self.out}; echo loaded %w %r",
             "Trace": f"trace: trace = {self.trace}, plan = {self.plan}, state = kept",
+            "Base": f"sqlite: directory = {root}/db",
             "Unknown": "oracle: sid = X",
         }
         sets = "".join(
@@ -47,7 +51,7 @@ class Site:
         self.bacula.write_confs(file_sets=sets, jobs=jobs, client=f"Plugin Directory = {root}/plugins")
         self.theirs = self.bacula.conf("fd").read_text().replace(f"{root}/plugins", str(BPIPE.parent))
         self.ours = self.bacula.conf("fd").read_text() + (
-            f'plugin filesystem\nplugin trace\nplugin pipe {{ allow = "cat {self.dump}"\n'
+            f'plugin filesystem\nplugin trace\nplugin sqlite {{ scratch = "{root}" }}\nplugin pipe {{ allow = "cat {self.dump}"\n'
             f'  allow = "cat > {self.out}; echo loaded %w %r" }}\n'
         )
         (root / "plugins").mkdir(mode=0o755)
@@ -139,8 +143,28 @@ def test_a_state_is_found_by_the_name_that_the_director_has_for_its_job(site: Si
         assert " why=restored " in begun
         _, status = site.ran("Unknown")
         assert status in "Ef"
-        site.bacula.expect("no agent 'oracle' here; the conf names: filesystem, trace, pipe (or bpipe).")
+        site.bacula.expect("no agent 'oracle' here; the conf names: filesystem, trace, sqlite, pipe (or bpipe).")
     objects = rows(site.bacula, f"SELECT ObjectName, PluginName FROM RestoreObject WHERE JobId = {full} ORDER BY 1")
     assert [name for name, _ in objects] == ["/@TRACE/config", "filed-state"]
     assert str(objects[0][1]).startswith("trace:2: trace = ")
     assert objects[1][1] == "trace:filed-state"
+
+
+def test_a_database_is_saved_while_it_is_written_and_an_incremental_has_what_changed(site: Site) -> None:
+    (site.root / "db").mkdir()
+    with closing(sqlite3.connect(site.root / "db" / "app.db", isolation_level=None)) as db:
+        db.execute("PRAGMA journal_mode = WAL")
+        db.execute("CREATE TABLE t (a)")
+        with site.daemon():
+            full = saved(site.bacula, "Base")
+            db.execute("INSERT INTO t VALUES (1)")  # it stands in the log alone
+            os.utime(site.root / "db" / "app.db", (1, 1))
+            later = saved(site.bacula, "Base", "Incremental")
+            site.restored(f"{full},{later}")
+    back = site.bacula.root / "restored" / "@SQLITE" / site.root.relative_to("/") / "db" / "app.db"
+    with closing(sqlite3.connect(back)) as db:
+        assert db.execute("SELECT * FROM t").fetchall() == [(1,)]
+    query = (
+        "SELECT Filename.Name FROM File JOIN Filename USING (FilenameId) WHERE JobId = {} AND Filename.Name = 'app.db'"
+    )
+    assert [len(rows(site.bacula, query.format(job_id))) for job_id in (full, later)] == [1, 1]

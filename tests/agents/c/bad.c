@@ -117,11 +117,11 @@ static void nap(void)
 /* Touches memory until malloc says no or `mib` are held: a test sets the limit of the process below it. */
 static bp_status leak(const bp_host_api *host, uint32_t mib)
 {
-  for (uint32_t i = 0; i < mib / 16; i++) {
-    char *block = malloc(16u << 20);
+  for (uint32_t i = 0; i < mib; i++) {
+    char *block = malloc(1u << 20);
     if (!block)
-      return bp_failf(host, BP_E_NOMEM, BP_OS_NONE, 0, "no memory after %u MiB", (unsigned)(i * 16));
-    memset(block, 1, 16u << 20);
+      return bp_failf(host, BP_E_NOMEM, BP_OS_NONE, 0, "no memory after %u MiB", (unsigned)i);
+    memset(block, 1, 1u << 20);
     bp_beat(host);
   }
   return BP_OK;

@@ -275,7 +275,10 @@ class Entry(NamedTuple):
     fs_type: int = 0
 
 
-ENTRY = struct.Struct("=10I8Q" + "qI4x" * 4 + "10I")
+ENTRY_1_0 = struct.Struct("=10I8Q" + "qI4x" * 4 + "10I")  # what an agent of any minor has at least
+ENTRY = ENTRY_1_0
+# Bytes that an agent's structs have at least: those of version 1.0. What a later one appends reads as zero.
+DESCRIPTOR_1_0, AGENT_API_1_0, OPTION_1_0 = 128, 160, 40
 WANT = struct.Struct("=3Q")
 CHUNK = struct.Struct("=QQII")
 

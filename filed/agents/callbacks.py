@@ -24,7 +24,7 @@ from types import TracebackType
 from typing import Any, Protocol
 
 from filed.agents.abi import (
-    ENTRY,
+    ENTRY_1_0,
     MAX_STATE_BYTES,
     BpHostApi,
     DeferFn,
@@ -248,7 +248,7 @@ class Callbacks:
         if rule:
             self._refuse(f"match({printable(path)}): {rule}", Status.E_INVAL)
             return Status.E_INVAL
-        entry = Entry._make(ENTRY.unpack(ctypes.string_at(entry_at, ENTRY.size)))
+        entry = Entry(*ENTRY_1_0.unpack(ctypes.string_at(entry_at, ENTRY_1_0.size)))  # an older agent has no more
         verdict = Verdict(self._services.match(path, entry))
         ctypes.c_uint32.from_address(verdict_at).value = verdict
         return Status.OK

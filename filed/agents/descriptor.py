@@ -6,13 +6,17 @@ import ctypes
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
+from typing import TypeVar
 
 from filed.agents.abi import (
+    AGENT_API_1_0,
     AGENT_SLOTS,
+    DESCRIPTOR_1_0,
     HOST_FEATURES,
     HOST_MAX,
     HOST_MIN,
     MAGIC,
+    OPTION_1_0,
     BpAgentApi,
     BpDescriptor,
     BpOption,
@@ -24,6 +28,7 @@ from filed.agents.abi import (
 from filed.errors import AgentLoadError, printable
 
 ID = re.compile(r"[a-z0-9][a-z0-9-]{0,31}")
+S = TypeVar("S", bound=ctypes.Structure)
 _KEY = re.compile(r"[a-z][a-z0-9_-]*")
 MAX_LIST = 1000  # options, aliases, claims: a longer list has lost its NULL
 MAX_TEXT_BYTES = 4096
@@ -88,9 +93,9 @@ def read_descriptor(agent: str, address: int) -> tuple[Descriptor, BpAgentApi, i
     if magic != MAGIC:
         raise _refusal(agent, f"the magic of its descriptor is {magic!r}, not {MAGIC!r}: it is no agent")
     size = ctypes.c_uint32.from_address(address + BpDescriptor.struct_size.offset).value
-    if size < ctypes.sizeof(BpDescriptor):
-        raise _refusal(agent, f"the size of its descriptor is {size}, in version 1.0 {ctypes.sizeof(BpDescriptor)}")
-    raw = BpDescriptor.from_buffer_copy(ctypes.string_at(address, ctypes.sizeof(BpDescriptor)))
+    if size < DESCRIPTOR_1_0:
+        raise _refusal(agent, f"the size of its descriptor is {size}, in version 1.0 {DESCRIPTOR_1_0}")
+    raw = _copied(BpDescriptor, address, size)
     name = _text(agent, "id", raw.id)
     if not ID.fullmatch(name):
         raise _refusal(agent, f"its id {name!r} is not lower-case letters, digits and -, up to 32")
@@ -144,9 +149,15 @@ def _copy_api(agent: str, address: int | None) -> BpAgentApi:
     if not address:
         raise _refusal(agent, "it has no function table")
     size = ctypes.c_uint32.from_address(address).value
-    if size < ctypes.sizeof(BpAgentApi):
-        raise _refusal(agent, f"the size of its function table is {size}, in version 1.0 {ctypes.sizeof(BpAgentApi)}")
-    return BpAgentApi.from_buffer_copy(ctypes.string_at(address, ctypes.sizeof(BpAgentApi)))
+    if size < AGENT_API_1_0:
+        raise _refusal(agent, f"the size of its function table is {size}, in version 1.0 {AGENT_API_1_0}")
+    return _copied(BpAgentApi, address, size)
+
+
+def _copied(kind: type[S], address: int, size: int) -> S:
+    """Of a struct that its writer made `size` bytes long: what both sides know; what he does not have is zero."""
+    ours = ctypes.sizeof(kind)
+    return kind.from_buffer_copy(ctypes.string_at(address, min(size, ours)).ljust(ours, b"\0"))
 
 
 def _groups(agent: str, api: BpAgentApi) -> tuple[bool, bool]:
@@ -164,17 +175,18 @@ def _groups(agent: str, api: BpAgentApi) -> tuple[bool, bool]:
 def _options(agent: str, raw: BpDescriptor) -> tuple[OptionSpec, ...]:
     if not raw.n_options:
         return ()
-    if raw.n_options > MAX_LIST or raw.option_size < ctypes.sizeof(BpOption) or not raw.options:
+    if raw.n_options > MAX_LIST or raw.option_size < OPTION_1_0 or not raw.options:
         raise _refusal(agent, f"its option table makes no sense: {raw.n_options} of {raw.option_size} bytes")
-    specs = [_option(agent, raw.options + number * raw.option_size) for number in range(raw.n_options)]
+    size = raw.option_size
+    specs = [_option(agent, raw.options + number * size, size) for number in range(raw.n_options)]
     keys = [spec.key for spec in specs]
     if len(set(keys)) != len(keys):
         raise _refusal(agent, "two of its options have the same key")
     return tuple(specs)
 
 
-def _option(agent: str, address: int) -> OptionSpec:
-    raw = BpOption.from_buffer_copy(ctypes.string_at(address, ctypes.sizeof(BpOption)))
+def _option(agent: str, address: int, size: int) -> OptionSpec:
+    raw = _copied(BpOption, address, size)
     key = _text(agent, "option", raw.key)
     if not _KEY.fullmatch(key):
         raise _refusal(agent, f"its option {key!r} is not lower-case letters, digits, - and _")

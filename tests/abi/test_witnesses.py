@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ctypes
+import json
 import re
 import subprocess
 from enum import IntEnum, IntFlag
@@ -196,3 +197,11 @@ def test_a_record_is_read_as_it_is_laid_out() -> None:
         else:
             assert getattr(entry, field) == number
     assert mirror.ENTRY.size == ctypes.sizeof(mirror.BpEntry)
+
+
+def test_the_sizes_of_1_0_are_those_that_were_released() -> None:
+    promised = json.loads((layout.HISTORY / "layout-1.0.json").read_text())["structs"]["LP64"]
+    assert promised["bp_descriptor"]["size"] == mirror.DESCRIPTOR_1_0
+    assert promised["bp_agent_api"]["size"] == mirror.AGENT_API_1_0
+    assert promised["bp_option"]["size"] == mirror.OPTION_1_0
+    assert mirror.ENTRY_1_0.size == promised["bp_entry"]["size"]

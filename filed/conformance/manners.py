@@ -12,6 +12,7 @@ from collections.abc import Callable
 from functools import partial
 from itertools import pairwise
 from pathlib import Path
+from typing import Any
 
 from filed.agents import Outcome
 from filed.agents.pulse import Cancel
@@ -97,7 +98,7 @@ def leaks_of_restores(room: Room) -> None:
 def _measure(room: Room, work: Callable[[], object]) -> None:
     measures: dict[str, tuple[Callable[[], int], int]] = {
         "bytes of malloc": (_allocated, 1),
-        "bytes of memory": (resident_bytes, _PAGES_OF_A_LEAK),
+        "bytes of memory": (_resident, _PAGES_OF_A_LEAK),
         "descriptors": (lambda: len(_descriptors()), 1),
     }
     history: dict[str, list[int]] = {name: [] for name in measures}
@@ -138,14 +139,30 @@ def _a_job(room: Room) -> None:
 
 
 def _allocated() -> int:
-    """What malloc has given out; 0 where it is another malloc (a sanitizer's), which knows no mallinfo2."""
-    try:
-        mallinfo2 = _libc.mallinfo2
-    except AttributeError:
+    """What malloc has given out: glibc's, or a sanitizer's in its place; 0 where it cannot say."""
+    sanitizer = _of_program("__sanitizer_get_current_allocated_bytes")
+    if sanitizer is not None:
+        sanitizer.restype = ctypes.c_size_t
+        return int(sanitizer())
+    mallinfo2 = _of_program("mallinfo2")
+    if mallinfo2 is None:
         return 0
     mallinfo2.restype = _Mallinfo2
     info = mallinfo2()
     return int(info.uordblks + info.hblkhd)
+
+
+def _resident() -> int:
+    """0 below a sanitizer, which keeps for a while what was freed."""
+    return 0 if _of_program("__sanitizer_get_current_allocated_bytes") is not None else resident_bytes()
+
+
+def _of_program(name: str) -> Any:
+    """A function of C; None when this program has none of the name."""
+    try:
+        return getattr(_libc, name)
+    except AttributeError:
+        return None
 
 
 def _processes(room: Room, when: str) -> None:

@@ -129,12 +129,12 @@ def _said(line: str) -> Finding:
 
 def _end(subject: Subject, outcome: Outcome, busy: list[Current | None]) -> list[Finding]:
     """What the process' end adds: nothing when it ended well."""
-    if outcome.status is JobStatus.OK:
-        return []
     if busy:
         rule = f"still busy after {subject.limit_s:.0f} s"
         call, entry = (busy[0].call, printable(busy[0].entry)) if busy[0] is not None else ("", "")
-        return [Finding(Grade.FAILED, f"{rule}; {outcome.text}", call, entry, advice(call, rule))]
+        return [Finding(Grade.FAILED, f"{rule}; {outcome.text}".rstrip("; "), call, entry, advice(call, rule))]
+    if outcome.status is JobStatus.OK:
+        return []
     death = _DEATH.match(outcome.text) or _LAST_WORDS.match(outcome.text)
     if death is None:
         return [Finding(Grade.FAILED, outcome.text, advice=advice("", outcome.text))]

@@ -44,6 +44,7 @@ CANCELS = {  # on another thread, beside or between calls: its status is nobody'
     "crash": r"cancel: crashed \(SIGSEGV\)|cancel beside \w+: crashed \(SIGSEGV\)",
 }
 EVERYWHERE = dict.fromkeys(("crash", "return", "calls"), tuple(WHERE))  # the other verbs are told by the same rooms
+EVERYWHERE["leak"] = ("option", "begin", "read", "write", "end", "destroy")  # in create it has no bound yet
 SOME = ("create", "next_entries", "read", "write", "commit", "confirmed", "end", "destroy")
 NOTHING = {("return", "destroy"), ("return", "cancel"), ("hang", "cancel"), ("beat", "cancel")}
 IN_BACKUPS = {"begin", "next_entries"}  # where all callbacks may be called, in a backup; not in the other kinds

@@ -6,7 +6,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 
-from filed.agents import Agent, AgentJob, AgentStream, EntryType, GuardedMemory, Kind, Outcome, Status
+from filed.agents import Agent, AgentJob, AgentStream, EntryFlag, EntryType, GuardedMemory, Kind, Outcome, Status
 from filed.agents.abi import MIN_READ_BYTES
 from filed.agents.pulse import Cancel
 from filed.conformance.room import Room
@@ -120,5 +120,7 @@ def _data(job: AgentJob) -> Iterator[int]:
     """Cookies of entries with data, page by page."""
     while job.kind == Kind.BACKUP and (page := job.next_page()) is not None:
         for entry, _ in page:
-            if entry.type == EntryType.REGULAR and entry.streams & AgentStream.DATA.bit and not entry.flags:
+            if entry.type != EntryType.REGULAR or not entry.streams & AgentStream.DATA.bit:
+                continue
+            if not entry.inline_off and not entry.flags & EntryFlag.FAILED:  # what came along is not opened again
                 yield entry.cookie

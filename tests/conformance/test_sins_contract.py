@@ -109,7 +109,7 @@ class Checking:
         self._plain, self._with_fetch, self._directory = plain, with_fetch, directory
 
     def report(self, sin: str, only: tuple[str, ...] = (), *, timeout_s: float = 20, limit_s: float = 60) -> Report:
-        library, options = self._plain, {"sin": sin, "leak_mib": "1"}
+        library, options = self._plain, {"leak_mib": "1", "sin": sin}
         if re.search(r"(^|-)fetch", sin):
             library = self._with_fetch
         elif re.search(r"(^|-)create", sin):

@@ -11,6 +11,8 @@ from pathlib import Path
 
 import pytest
 
+from tests.agents.compile import compile_agent
+
 GUIDE = Path(__file__).parents[2] / "docs" / "agents.md"
 
 
@@ -22,7 +24,7 @@ def blocks(kind: str) -> list[str]:
 def place(tmp_path: Path) -> Path:
     """A directory with the page's files, as a reader would have it."""
     (source,) = blocks("c")
-    (conf,) = blocks("text")
+    (conf,) = blocks("conf")
     (tmp_path / "facts.c").write_text(source)
     (tmp_path / "facts.conf").write_text(conf.replace("@DIR@", str(tmp_path)))
     return tmp_path
@@ -44,14 +46,40 @@ def shell(script: str, directory: Path) -> str:
 
 
 def test_the_guide_leads_to_an_agent_that_saves_and_restores(place: Path) -> None:
-    build, use = blocks("sh")
+    build, _, use = blocks("sh")
+    facts = f"{platform.system()} {platform.release()} {platform.machine()}"
     told = shell(build, place)
     assert "facts 1.0" in told
-    assert "/@FACTS/" in told
+    assert "agent facts 1.0 keeps the contract" in told
+    assert told.strip().endswith(facts)
     told = shell(use, place)
     assert "/@FACTS/uname" in told
-    expected = f"{platform.system()} {platform.release()} {platform.machine()}"
-    assert told.strip().endswith(expected)
+    assert told.strip().endswith(facts)
+
+
+def test_the_guide_leads_on_to_an_incremental(place: Path) -> None:
+    told = shell(blocks("sh")[1], place)
+    assert "agent notes 0.1 keeps the contract" in told
+    assert re.search(r"JobId 2, Incremental: OK\n  1 files", told)
+    assert told.endswith("and one after an empty one\na line more\n")
+    source = (place / "notes" / "notes.c").read_text()
+    for word in ("continue_from", "list_all", "bp_put_state", "BP_ENTRY_SELECTED", "BP_STATE_FOUND", "CHANGE"):
+        assert word in source
+        assert word in GUIDE.read_text()
+    assert "bp_page_end(&page, job->base == 0)" in source
+
+
+def test_the_report_that_the_guide_shows_is_what_check_says(place: Path) -> None:
+    library = compile_agent("subtle.c", place, "subtle")
+    command = f"filed agent check {library} --option flaw=begin-once --only given-up || test $? = 2"
+    (shown,) = blocks("text")
+    assert shell(command, place).startswith(shown)
+
+
+def test_the_first_agent_has_thirty_lines_of_its_own() -> None:
+    (source,) = blocks("c")
+    own = source[: source.index("/* For data that does not lie in the page")]
+    assert len([line for line in own.splitlines() if line.strip()]) <= 30
 
 
 def test_the_agent_of_the_guide_compiles_without_a_warning(place: Path) -> None:

@@ -9,6 +9,7 @@ import re
 import tempfile
 import time
 from collections.abc import Callable, Collection
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 
@@ -29,6 +30,8 @@ GRACE_S = 2.0  # for what was told to stop, before it is killed
 _PRINTED = "printed in the job process: "
 _SHOWN_LINES = 3
 _BROKE = "broke the contract: "
+_SANITIZER = re.compile(r"\w+Sanitizer: .*|runtime error: .*")
+_SANITIZER_ADVICE = "the same with `filed agent run --debug` shows the sanitizer's whole report"
 _DEATH = re.compile(
     r"agent (?P<agent>\S+ \S+) (?P<rule>crashed \(\w+\)|called exit\(\d+\)|made no progress for \d+ s)"
     r" in (?P<call>[a-z_]+(?: beside [a-z_]+)?)(?:, entry (?P<entry>[^;]*))?(?P<rest>;.*)?",
@@ -93,6 +96,8 @@ def run_check(subject: Subject, check: Check) -> Checked:
         with JobProcess(work, agent_timeout_s=subject.timeout_s, kill_after_s=GRACE_S) as process:
             outcome = process.run(on_event, lambda: None, wanted)
     end = _end(subject, outcome, busy)
+    if end and (report := next(filter(None, map(_SANITIZER.search, printed)), None)):
+        end.insert(0, replace(end[0], rule=report[0], advice=_SANITIZER_ADVICE))
     if outcome.status is JobStatus.OK or not outcome.text.startswith("agent "):  # else these are its last words
         end += [_said(line) for line in printed[:_SHOWN_LINES]]
     findings += end

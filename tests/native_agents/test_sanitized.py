@@ -111,8 +111,8 @@ def test_new_agents(tmp_path: Path, lang: str, compiler: list[str]) -> None:
 @pytest.mark.parametrize(
     ("body", "word"),
     [
-        ("static char text[4]; volatile int at = 6; return text[at];", "global-buffer-overflow"),
-        ("char *volatile gone = (char *)malloc(8); free(gone); return gone[3];", "heap-use-after-free"),
+        ("static char text[4]; volatile int at = 6; text[at] = 1; return text[at];", "index 6 out of bounds"),
+        ("char *volatile gone = (char *)malloc(8); free(gone); gone[3] = 1; return gone[3];", "heap-use-after-free"),
         ("volatile int many = 2147483647; return many + 1;", "signed integer overflow"),
     ],
     ids=["overflow", "after-free", "arithmetic"],

@@ -82,6 +82,27 @@ def test_jobs_beyond_the_maximum_wait_while_consoles_are_answered(tmp_path: Path
         second.rest()
 
 
+def test_a_job_that_waits_for_its_turn_can_be_canceled(tmp_path: Path) -> None:
+    with (
+        Daemon(tmp_path, file_daemon="Maximum Concurrent Jobs = 1") as daemon,
+        daemon.call() as first,
+        daemon.call() as second,
+        daemon.call() as console,
+    ):
+        first.name(7)
+        second.say(JOB.replace(b"Save.", b"Waits.") % 8)
+        console.name()
+        while True:
+            console.say(b"cancel Job=Waits.2026-11-23_10.14.28_03\n")
+            if console.until(Signal.EOD)[0].startswith(b"2001 Job"):  # type: ignore[union-attr]
+                break
+        (end,) = second.rest()
+        assert isinstance(end, bytes)
+        assert end.startswith(b"2800 End Job TermCode=65 ")
+        assert not select.select([first._sock], [], [], 0.2)[0], "the one that runs is let be"
+        first.say(Signal.TERMINATE)
+
+
 @pytest.mark.parametrize("flavour", Base64)
 def test_a_director_may_challenge_in_either_flavour(tmp_path: Path, flavour: Base64) -> None:
     with Daemon(tmp_path) as daemon, daemon.call(flavour=flavour) as talk:

@@ -64,6 +64,13 @@ class FiledDaemon:
         """Of this process alone, where several had the same conf one after the other."""
         return self._log.read_bytes()[self._began :].decode(errors="replace")
 
+    def expect(self, text: str) -> None:
+        """Wait until the log of this process has `text`: a peer may go before its visit has said why."""
+        end = time.monotonic() + TIMEOUT_S
+        while text not in self.new_log():
+            assert time.monotonic() < end, f"no {text!r} in: {self.new_log()}"
+            time.sleep(0.05)  # as above
+
     def children(self) -> list[int]:
         found = Path(f"/proc/{self.process.pid}/task/{self.process.pid}/children").read_text().split()
         return [int(pid) for pid in found]

@@ -227,7 +227,7 @@ def test_a_director_gets_in_by_its_name_and_password(
     bacula.stop("fd")
     with FiledDaemon(bacula) as daemon:
         ours = "Daemon started" in bacula.console(f"status client={bacula.client}")
-        assert said in daemon.new_log()
+        daemon.expect(said)
         assert bacula.password not in daemon.new_log()
     assert (ours, theirs) == (let_in, let_in)
 

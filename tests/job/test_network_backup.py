@@ -97,6 +97,7 @@ def test_what_the_storage_daemon_calls_bad_is_bad(tmp_path: Path) -> None:
 def test_upon_a_base_job_the_unchanged_is_marked_and_the_rest_sent(tmp_path: Path) -> None:
     source = tree(tmp_path)
     (source / "gone").write_bytes(b"")
+    os.utime(source, (1_000_000, 1_000_000))  # what is changed below shows, in this very second, too
     listed = tmp_path / "list"
     with Storage() as storage:
         run(backup_of(source, tmp_path, storage.port))
@@ -111,9 +112,9 @@ def test_upon_a_base_job_the_unchanged_is_marked_and_the_rest_sent(tmp_path: Pat
     top = os.fsencode(source)
     assert entries(storage.records) == {
         top + b"/l": FileType.SYMLINK,
+        top + b"/": FileType.DIRECTORY,
         top + b"/a": FileType.BASE,
         top + b"/b": FileType.BASE,
-        top + b"/": FileType.BASE,
     }
     assert (done.outcome.totals.files, done.outcome.totals.deleted) == (4, 0)
     assert any("as in the Base Jobs" in text for text in done.messages)

@@ -103,3 +103,48 @@ def test_what_every_language_has_is_the_same_for_all(filed: Filed, tmp_path: Pat
         names = {path.name for path in (tmp_path / "one").iterdir()}
         assert {"Makefile", "README.md", "sample.txt"} < names
         shutil.rmtree(tmp_path / "one")
+
+
+MBOX = r"""
+static uint64_t item_length(bp_job *job, uint64_t offset)
+{
+  char line[8192];
+  uint64_t length = 0;
+  int begins = 1, was_blank = 1;
+  if (fseeko(job->file, (off_t)offset, SEEK_SET))
+    return 0;
+  while (fgets(line, sizeof line, job->file)) {
+    if (length && begins && was_blank && !strncmp(line, "From ", 5))
+      return length;
+    was_blank = begins && line[0] == '\n';
+    begins = strchr(line, '\n') != NULL;
+    length += strlen(line);
+    bp_beat(job->host);
+  }
+  return length;
+}
+
+"""
+
+
+def test_another_source_is_one_place_to_change(filed: Filed, tmp_path: Path, programs: Callable[..., None]) -> None:
+    """As tried by a new user: a mailbox, split by message, continued from, checked and restored."""
+    programs("make", "gcc")
+    assert filed("agent", "new", "mbox", "-d", tmp_path).code == 0
+    source = tmp_path / "mbox" / "mbox.c"
+    text = source.read_text()
+    begin, end = text.index("static uint64_t item_length"), text.index("static bp_status list_all")
+    source.write_text(text[:begin] + MBOX.lstrip() + text[end:])
+    messages = [f"From me Mon\nSubject: {number}\n\n" + "body\n" * number * 20_000 + "\n" for number in range(3)]
+    mailbox = tmp_path / "mbox" / "sample.txt"
+    mailbox.write_text("".join(messages))
+    said = make(tmp_path / "mbox", "check")
+    assert "agent mbox 0.1 keeps the contract" in said
+    agent = ["agent", "run", tmp_path / "mbox" / "mbox.so", "--option", f"source={mailbox}"]
+    assert filed(*agent, "--backup", tmp_path / "v").code == 0
+    with mailbox.open("a") as file:
+        file.write("From you Tue\n\nnew\n\n")
+    assert "1 files" in filed(*agent, "--backup", tmp_path / "v", "--level", "incremental").out
+    assert filed(*agent, "--restore", tmp_path / "v", "--where", tmp_path / "back").code == 0
+    restored = [path.read_text() for path in sorted((tmp_path / "back" / "@MBOX").iterdir())]
+    assert restored == [*messages, "From you Tue\n\nnew\n\n"]

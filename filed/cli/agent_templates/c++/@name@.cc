@@ -69,7 +69,7 @@ struct bp_job {
   std::uint32_t kind = 0, level = 0;
   std::uint64_t number = 0, offset = 0; // CHANGE: how far the listing is: lines, and bytes
   std::uint64_t base = 0;               // lines that the base has; 0: there is none, and everything is listed
-  std::uint64_t stream_at = 0;          // of the open stream: bytes given so far
+  std::uint64_t stream_at = 0, left = 0; // of the open stream: bytes given so far, and to come
 
   bp_status continue_from(const bp_begin &why);
   bp_status list_all(bp_page &page);
@@ -193,27 +193,24 @@ bp_status open_stream(bp_job *job, std::uint64_t cookie, std::uint32_t stream, s
   return bp_guard([&] {
     if (stream != BP_STREAM_DATA || offset)
       return BP_E_INVAL;
-    *size = BP_SIZE_UNKNOWN;
-    if (!job->source->seek(cookie))
-      return bp_fail_errno(job->host, BP_E_IO, errno, "seek to %llu", static_cast<unsigned long long>(cookie));
+    *size = job->left = job->source->length_at(cookie, job->host);
+    if (!job->left || !job->source->seek(cookie))
+      return bp_fail(job->host, BP_E_NOTFOUND, BP_OS_NONE, 0, "it is not in the source any more");
     job->stream_at = 0;
     return BP_OK;
   });
 }
 
-// CHANGE: the next bytes of the item. They go straight into the host's buffer.
+// The next bytes of the item. They go straight into the host's buffer.
 bp_status read_chunk(bp_job *job, void *buf, std::uint64_t cap, bp_chunk *chunk) noexcept
 {
   return bp_guard([&] {
-    const auto *bytes = static_cast<char *>(buf);
-    const std::uint64_t n = job->source->read(buf, cap), at = job->stream_at;
-    const char *end = std::find(bytes, bytes + n, '\n');
-    if (end != bytes + n)
-      return bp_chunk_set(chunk, at, static_cast<std::uint64_t>(end - bytes) + 1, 1);
-    if (n < cap) // about this entry alone: told, counted, the Job goes on. BP_E_FAIL would end it
+    const std::uint64_t n = std::min(cap, job->left), at = job->stream_at;
+    if (job->source->read(buf, n) != n) // this entry alone: told, counted, the Job goes on; BP_E_FAIL ends it
       return bp_fail(job->host, BP_E_IO, BP_OS_NONE, 0, "the source was cut while it was read");
     job->stream_at += n;
-    return bp_chunk_set(chunk, at, n, 0);
+    job->left -= n;
+    return bp_chunk_set(chunk, at, n, job->left == 0);
   });
 }
 

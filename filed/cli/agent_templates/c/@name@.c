@@ -26,7 +26,7 @@ struct bp_job {
   FILE *file;                 /* CHANGE: the source, open */
   uint32_t kind, level;
   uint64_t number, offset;    /* CHANGE: how far the listing is: lines, and bytes */
-  uint64_t stream_at;         /* of the open stream: bytes given so far */
+  uint64_t stream_at, left;   /* of the open stream: bytes given so far, and to come */
   uint64_t base;              /* lines that the base has; 0: there is none, and everything is listed */
 };
 
@@ -108,12 +108,12 @@ static bp_status begin(bp_agent *agent, const bp_host_api *host, const bp_begin 
 
 /* ---- backup: what there is --------------------------------------------------------------------------------------- */
 
-/* CHANGE: the length of the item at job->offset, its end included; 0: there is none, or it is still being written. */
-static uint64_t item_length(bp_job *job)
+/* CHANGE: the length of the item at `offset`, its end included; 0: there is none, or it is still being written. */
+static uint64_t item_length(bp_job *job, uint64_t offset)
 {
   uint64_t length = 0;
   int byte;
-  if (fseeko(job->file, (off_t)job->offset, SEEK_SET))
+  if (fseeko(job->file, (off_t)offset, SEEK_SET))
     return 0;
   while ((byte = getc(job->file)) != EOF) {
     length++;
@@ -128,7 +128,7 @@ static uint64_t item_length(bp_job *job)
 static bp_status list_all(bp_job *job, bp_page *page)
 {
   uint64_t length;
-  while ((length = item_length(job)) > 0) {
+  while ((length = item_length(job, job->offset)) > 0) {
     char name[64];
     bp_entry entry;
     int32_t added;
@@ -180,25 +180,22 @@ static bp_status open_stream(bp_job *job, uint64_t cookie, uint32_t stream, uint
 {
   if (stream != BP_STREAM_DATA || offset)
     return BP_E_INVAL;
-  *size = BP_SIZE_UNKNOWN;
-  if (fseeko(job->file, (off_t)cookie, SEEK_SET))
-    return bp_fail_errno(job->host, BP_E_IO, errno, "seek to %llu", (unsigned long long)cookie);
+  *size = job->left = item_length(job, cookie);
+  if (!job->left || fseeko(job->file, (off_t)cookie, SEEK_SET))
+    return bp_fail(job->host, BP_E_NOTFOUND, BP_OS_NONE, 0, "it is not in the source any more");
   job->stream_at = 0;
   return BP_OK;
 }
 
-/* CHANGE: the next bytes of the item. They go straight into the host's buffer. */
+/* The next bytes of the item. They go straight into the host's buffer. */
 static bp_status read_chunk(bp_job *job, void *buf, uint64_t cap, bp_chunk *chunk)
 {
-  size_t n = fread(buf, 1, (size_t)cap, job->file);
-  const char *found = (const char *)memchr(buf, '\n', n);
-  uint64_t at = job->stream_at;
-  if (found)
-    return bp_chunk_set(chunk, at, (uint64_t)(found - (const char *)buf) + 1, 1);
-  if (n < cap) /* about this entry alone: told, counted, the Job goes on. BP_E_FAIL would end it */
+  uint64_t n = cap < job->left ? cap : job->left, at = job->stream_at;
+  if (fread(buf, 1, (size_t)n, job->file) != n) /* this entry alone: told, counted, the Job goes on; BP_E_FAIL ends it */
     return bp_fail(job->host, BP_E_IO, BP_OS_NONE, 0, "the source was cut while it was read");
   job->stream_at += n;
-  return bp_chunk_set(chunk, at, n, 0);
+  job->left -= n;
+  return bp_chunk_set(chunk, at, n, job->left == 0);
 }
 
 static bp_status close_stream(bp_job *job, bp_status how)

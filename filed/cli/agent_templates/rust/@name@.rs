@@ -35,7 +35,8 @@ struct Job {
     number: u64, // CHANGE: how far the listing is: lines, and bytes
     offset: u64,
     base: u64,      // lines that the base has; 0: there is none, and everything is listed
-    stream_at: u64, // of the open stream: bytes given so far
+    stream_at: u64, // of the open stream: bytes given so far, and to come
+    left: u64,
 }
 
 // ---- the instance ---------------------------------------------------------------------------------------------------
@@ -92,9 +93,9 @@ impl Job {
         Ok(())
     }
 
-    /// CHANGE: the length of the item at self.offset, its end included; 0: there is none, or it is still being written.
-    fn item_length(&mut self) -> Done<u64> {
-        let (host, offset) = (self.host, self.offset);
+    /// CHANGE: the length of the item at `offset`, its end included; 0: there is none, or it is still being written.
+    fn item_length(&mut self, offset: u64) -> Done<u64> {
+        let host = self.host;
         let file = self.file()?;
         let failed = |error: std::io::Error| host.fail_io(BP_E_FAIL, &error, "read the source");
         file.seek(SeekFrom::Start(offset)).map_err(failed)?;
@@ -125,7 +126,7 @@ unsafe extern "C" fn begin(
         let (agent, why) = (instance::<Agent>(agent), &*why);
         let host = Host(host);
         let mut job =
-            Job { host, file: None, kind: why.kind, level: why.level, number: 0, offset: 0, base: 0, stream_at: 0 };
+            Job { host, file: None, kind: why.kind, level: why.level, number: 0, offset: 0, base: 0, stream_at: 0, left: 0 };
         if why.kind != BP_KIND_RESTORE {
             let file = File::open(&agent.source).map_err(|e| host.fail_io(BP_E_FAIL, &e, "open the source"))?;
             job.file = Some(BufReader::new(file)); // Rust opens with O_CLOEXEC: no program inherits it
@@ -153,7 +154,7 @@ unsafe extern "C" fn next_entries(at: *mut bp_job, batch: *mut bp_batch) -> bp_s
         let job: &mut Job = job(at);
         let mut page = Page::new(batch)?;
         loop {
-            let length = job.item_length()?;
+            let length = job.item_length(job.offset)?;
             if length == 0 {
                 break;
             }
@@ -193,30 +194,32 @@ unsafe extern "C" fn open_stream(at: *mut bp_job, cookie: u64, stream: u32, offs
             return Err(BP_E_INVAL);
         }
         let host = job.host;
-        *size = BP_SIZE_UNKNOWN;
+        job.left = job.item_length(cookie)?;
+        if job.left == 0 {
+            return Err(host.fail(BP_E_NOTFOUND, "it is not in the source any more"));
+        }
+        *size = job.left;
         job.file()?.seek(SeekFrom::Start(cookie)).map_err(|e| host.fail_io(BP_E_IO, &e, "seek"))?;
         job.stream_at = 0;
         Ok(())
     })
 }
 
-/// CHANGE: the next bytes of the item. They go straight into the host's buffer.
+/// The next bytes of the item. They go straight into the host's buffer.
 unsafe extern "C" fn read(at: *mut bp_job, buf: *mut c_void, cap: u64, chunk: *mut bp_chunk) -> bp_status {
     guard(|| {
         let job: &mut Job = job(at);
         let host = job.host;
-        let buf = std::slice::from_raw_parts_mut(buf as *mut u8, cap as usize);
-        let n = job.file()?.read(buf).map_err(|e| host.fail_io(BP_E_IO, &e, "read"))?;
-        let begins = job.stream_at;
-        if let Some(end) = buf[..n].iter().position(|&byte| byte == b'\n') {
-            return set_chunk(chunk, begins, end as u64 + 1, true);
-        }
-        if n == 0 {
+        let n = cap.min(job.left);
+        let buf = std::slice::from_raw_parts_mut(buf as *mut u8, n as usize);
+        if job.file()?.read_exact(buf).is_err() {
             // about this entry alone: told, counted, the Job goes on. BP_E_FAIL would end it
             return Err(host.fail(BP_E_IO, "the source was cut while it was read"));
         }
-        job.stream_at += n as u64;
-        set_chunk(chunk, begins, n as u64, false)
+        let at = job.stream_at;
+        job.stream_at += n;
+        job.left -= n;
+        set_chunk(chunk, at, n, job.left == 0)
     })
 }
 

@@ -70,6 +70,7 @@ def test_the_wheel_holds_every_module_the_agent_the_headers_and_the_licences(whe
     modules = {path.relative_to(ROOT).as_posix() for path in (ROOT / "filed").rglob("*.py")}
     assert modules <= names
     assert {
+        "filed/_agents/exchange.so",
         "filed/_agents/filesystem.so",
         "filed/_agents/pipe.so",
         "filed/_agents/sqlite.so",

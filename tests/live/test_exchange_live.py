@@ -48,10 +48,11 @@ def bacula(tmp_path: Path, simulator: Built) -> Iterator[Bacula]:
         yield made
 
 
-@pytest.mark.parametrize("job", ["Lines", "Plugin"])
+@pytest.mark.parametrize("run", [("Lines", 1), ("Plugin", -1)], ids=["oldest-first", "newest-first"])
 def test_full_and_incrementals_come_back_as_they_were(
-    bacula: Bacula, simulator: Built, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, job: str
+    bacula: Bacula, simulator: Built, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, run: tuple[str, int]
 ) -> None:
+    job, order = run  # and in which order the restore names the Jobs
     monkeypatch.setenv("ESESIM_ROOT", str(tmp_path / "store"))
     store: Store = small_store(simulator.library, tmp_path / "store")
     with FiledDaemon(bacula):
@@ -63,7 +64,7 @@ def test_full_and_incrementals_come_back_as_they_were(
         store.dismount()
         store.wipe_stream()
         said = bacula.console(
-            f'restore client={bacula.client} jobid={",".join(map(str, ids))} where="/" all done yes', "wait"
+            f'restore client={bacula.client} jobid={",".join(map(str, ids[::order]))} where="/" all done yes', "wait"
         )
         assert re.search(r"JobId=\d+", said)
         bacula.expect("databases mounted")

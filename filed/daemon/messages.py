@@ -19,6 +19,7 @@ import time
 from collections.abc import Callable, Iterator
 from logging.handlers import SysLogHandler
 from pathlib import Path
+from typing import TextIO
 
 from filed.config import FileDaemonConf
 from filed.config.messages import BY_COMMAND, Destination, Messages, Target
@@ -67,7 +68,7 @@ class Deliveries:
                 case Target.SYSLOG:
                     self._log(kind, text)
                 case Target.STDOUT | Target.STDERR:
-                    print(line, file=sys.stdout if each.target is Target.STDOUT else sys.stderr, flush=True)
+                    self._print(sys.stdout if each.target is Target.STDOUT else sys.stderr, line)
                 case Target.OPERATOR:
                     self._run(each, line, codes)
                 case Target.MAIL | Target.MAIL_ON_ERROR | Target.MAIL_ON_SUCCESS if self._mail_size < MAX_MAIL:
@@ -96,6 +97,12 @@ class Deliveries:
                 file.write(line + "\n")
         except OSError as error:
             self._tell(path, error.strerror or str(error))
+
+    def _print(self, stream: TextIO, line: str) -> None:
+        try:
+            print(line.encode("utf-8", "backslashreplace").decode(), file=stream, flush=True)
+        except OSError as error:
+            self._tell("an output of the daemon", error.strerror or str(error))
 
     def _log(self, kind: MessageType, text: str) -> None:
         try:

@@ -63,9 +63,9 @@ def test_a_file_begins_anew_with_each_job_and_append_goes_on(tmp_path: Path) -> 
 def test_the_streams_of_the_daemon_get_a_line_each(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
     post = deliveries(tmp_path, "stdout = all, !error\nstderr = error")
     post.deliver(MessageType.INFO, "good", CODES)
-    post.deliver(MessageType.ERROR, "bad", CODES)
+    post.deliver(MessageType.ERROR, "n\udcffame is bad", CODES)
     out, err = capfd.readouterr()
-    assert (out.endswith(" good\n"), err.endswith(" bad\n")) == (True, True)
+    assert (out.endswith(" good\n"), err.endswith(" n\\udcffame is bad\n")) == (True, True)
 
 
 def test_the_system_s_log_gets_its_priorities(tmp_path: Path) -> None:

@@ -53,8 +53,6 @@ def instance(room: Room) -> None:
                 room.failed(said, "extension")
     if not room.library.api.extension:
         room.note("it has no extension call")
-    if room.library.api.option and not room.library.descriptor.options and not room.library.descriptor.can_restore:
-        room.note("it declares no options, and takes what it is given")
 
 
 def unknown_extension(agent: Agent) -> str:

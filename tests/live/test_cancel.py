@@ -117,7 +117,6 @@ def bacula(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Bacula]:
             file_sets=file_set("Fifo", "readfifo = yes") + file_set("Endless") + file_set("Small"),
             jobs=job("Fifo", "Fifo", after)
             + job("Endless", "Endless", after)
-            + job("Small", "Small")
             + job("Script", "Small", 'Client Run Before Job = "/bin/sleep 600"')
             + job("Unmounted", "Small", "Pool = Empty")
             + "Pool { Name = Empty; Pool Type = Backup }\n",

@@ -20,7 +20,8 @@ from filed.wire.frame import Signal
 from tests.director.dialogue import Dialogue
 from tests.live.bacula import TIMEOUT_S, Bacula
 from tests.live.filed_daemon import FiledDaemon
-from tests.live.reports import expect_report, report, rows, status
+from tests.live.jobs import rows, status_of
+from tests.live.reports import expect_report, report
 from tests.system.program import wait_until
 
 pytestmark = pytest.mark.live
@@ -76,7 +77,7 @@ class World:
 
     def ended(self, job_id: int) -> str:
         expect_report(self.bacula, job_id)
-        return status(self.bacula, job_id)
+        return status_of(self.bacula, job_id)
 
 
 def family(pid: int) -> list[int]:

@@ -19,7 +19,7 @@ import pytest
 
 from tests.live.bacula import TIMEOUT_S, Bacula
 from tests.live.filed_daemon import FiledDaemon
-from tests.live.jobs import shown, status_of
+from tests.live.jobs import Shown, shown, status_of
 from tests.live.proxy import HERE, Fault, Proxy
 from tests.transport.certificates import Authority
 
@@ -40,7 +40,7 @@ class World:
     daemon: FiledDaemon
     proxy: Proxy
     tree: Path
-    before: dict[bytes, tuple[object, ...]]
+    before: Shown
     encrypted: bool
     descriptors: int = 0
     saved: int = 0
@@ -66,14 +66,14 @@ class World:
     def restore(self, of: int = 0) -> int:
         return self.run(f"restore client={self.bacula.client} jobid={of or self.saved} all done yes")
 
-    def restored(self) -> dict[bytes, tuple[object, ...]]:
+    def restored(self) -> Shown:
         where = self.bacula.root / "restored" / self.tree.relative_to("/")
         return shown(where) if where.exists() else {}
 
     def false_contents(self) -> list[bytes]:
         """Files that are there by their name, and hold something else."""
         found = self.restored()
-        return [name for name, about in self.before.items() if name in found and found[name][-1] != about[-1]]
+        return [name for name, about in self.before.items() if name in found and found[name].content != about.content]
 
     def forget_restored(self) -> None:
         shutil.rmtree(self.bacula.root / "restored", ignore_errors=True)

@@ -15,7 +15,8 @@ import pytest
 
 from tests.live.bacula import TIMEOUT_S, Bacula
 from tests.live.filed_daemon import FiledDaemon
-from tests.live.reports import expect_report, report, rows, status
+from tests.live.jobs import rows, status_of
+from tests.live.reports import expect_report, report
 from tests.system.program import wait_until
 
 pytestmark = pytest.mark.live
@@ -41,7 +42,7 @@ class World:
         """The status of the last restore, and what was said of it."""
         ((number,),) = rows(self.bacula, "SELECT max(JobId) FROM Job WHERE Type = 'R'")
         expect_report(self.bacula, int(str(number)))
-        return status(self.bacula, int(str(number))), report(self.bacula, int(str(number)))
+        return status_of(self.bacula, int(str(number))), report(self.bacula, int(str(number)))
 
 
 @pytest.fixture(scope="module")
@@ -62,7 +63,7 @@ def kept(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Bacula, Pat
         with FiledDaemon(bacula):
             bacula.console("run job=Save yes")
             expect_report(bacula, 1)
-        assert status(bacula, 1) == "T", bacula.messages()
+        assert status_of(bacula, 1) == "T", bacula.messages()
         yield bacula, tree
 
 

@@ -19,7 +19,7 @@ import pytest
 
 from tests.live.bacula import TIMEOUT_S, Bacula
 from tests.live.filed_daemon import FiledDaemon
-from tests.live.reports import rows
+from tests.live.jobs import rows
 from tests.system.program import wait_until
 
 pytestmark = [pytest.mark.live, pytest.mark.slow]

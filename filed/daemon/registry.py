@@ -112,5 +112,11 @@ def _load(path: Path) -> list[EndedJob]:
 
 def _store(path: Path, jobs: list[dict[str, Any]]) -> None:
     with tempfile.NamedTemporaryFile("w", dir=path.parent, prefix=".filed-state-", delete=False) as file:
-        json.dump(jobs, file)
-    Path(file.name).replace(path)
+        written = Path(file.name)
+        try:
+            json.dump(jobs, file)
+            file.flush()
+            written.replace(path)
+        except OSError:
+            written.unlink()
+            raise

@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import os
 import tempfile
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from types import TracebackType
 from typing import Self
@@ -27,27 +27,33 @@ class AccurateFile:
     @classmethod
     def create(cls, work: Path) -> Self:
         """Raises JobError when there is no room for it."""
-        try:
+        with _kept_in(work):
             descriptor, name = tempfile.mkstemp(prefix=f"{PREFIX}{os.getpid()}-", dir=work)
-        except OSError as error:
-            raise JobError(f"the accurate list cannot be kept in {work}: {error.strerror}") from error
         return cls(Path(name), descriptor)
 
     def __enter__(self) -> Self:
         return self
 
     def __exit__(self, kind: type[BaseException] | None, value: BaseException | None, tb: TracebackType | None) -> None:
-        self._file.close()
+        """Raises JobError: what was appended last goes to the disk only now."""
+        with _kept_in(self.path.parent):
+            self._file.close()
 
     def append(self, packet: bytes) -> None:
-        try:
+        with _kept_in(self.path.parent):
             append_packet(self._file, packet)
-        except OSError as error:
-            raise JobError(f"the accurate list cannot be kept in {self.path.parent}: {error.strerror}") from error
 
     def remove(self) -> None:
         with contextlib.suppress(FileNotFoundError):
             self.path.unlink()
+
+
+@contextlib.contextmanager
+def _kept_in(work: Path) -> Iterator[None]:
+    try:
+        yield
+    except OSError as error:
+        raise JobError(f"the accurate list cannot be kept in {work}: {error.strerror}") from error
 
 
 def remove_lists(work: Path, dead: Callable[[int], bool]) -> None:

@@ -12,6 +12,7 @@ from filed.agents.pulse import Counters, Pulse
 from filed.daemon.registry import KEPT, EndedJobs, Visit, may_begin, state_path, tiresome
 from filed.director.house import Ending
 from filed.director.status import EndedJob, RunningJob
+from tests.full_disk import no_file_above
 
 
 def ended(job_id: int) -> EndedJob:
@@ -24,6 +25,17 @@ def test_the_last_jobs_are_kept_on_the_disk(tmp_path: Path) -> None:
     for job_id in range(KEPT + 5):
         jobs.add(ended(job_id))
     assert [job.job_id for job in EndedJobs(path)] == list(range(5, KEPT + 5))
+    assert list(tmp_path.iterdir()) == [path]
+
+
+def test_a_full_disk_keeps_what_was_kept_and_is_not_filled_further(tmp_path: Path) -> None:
+    path = state_path(tmp_path, "a-fd")
+    jobs = EndedJobs(path)
+    jobs.add(ended(1))
+    with no_file_above(100):
+        jobs.add(ended(2))
+    assert [job.job_id for job in jobs] == [1, 2]
+    assert [job.job_id for job in EndedJobs(path)] == [1]
     assert list(tmp_path.iterdir()) == [path]
 
 

@@ -7,6 +7,7 @@ import pytest
 from filed.director.lists import AccurateFile, remove_lists
 from filed.errors import JobError
 from filed.job.accurate import packets
+from tests.full_disk import no_file_above
 
 
 def test_a_list_is_kept_as_it_came_and_nobody_else_reads_it(tmp_path: Path) -> None:
@@ -24,6 +25,13 @@ def test_a_list_is_kept_as_it_came_and_nobody_else_reads_it(tmp_path: Path) -> N
 def test_where_there_is_no_room_the_job_fails(tmp_path: Path) -> None:
     with pytest.raises(JobError, match="cannot be kept"):
         AccurateFile.create(tmp_path / "nowhere")
+
+
+def test_a_disk_that_is_full_when_the_list_ends_fails_the_job(tmp_path: Path) -> None:
+    """What is short waits in memory until then."""
+    listed = AccurateFile.create(tmp_path)
+    with no_file_above(4096), pytest.raises(JobError, match=f"cannot be kept in {tmp_path}: File too large"), listed:
+        listed.append(b"x" * 10_000)
 
 
 def test_the_list_of_a_process_that_was_killed_goes_and_no_other(tmp_path: Path) -> None:

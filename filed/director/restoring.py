@@ -74,11 +74,7 @@ def restore_object(visit: Conversation, command: said.RestoreObjectCommand) -> b
         raise RemoteProtocolError("a restore object has a name and a content")
     name, content = packets
     if command.compression:
-        unpacked = zlib.decompressobj()
-        try:
-            content = unpacked.decompress(content, MAX_OBJECT_BYTES)
-        except zlib.error as error:
-            raise JobError(f"a restore object cannot be unpacked: {error}") from error
+        content = _unpacked(content)
     if len(content) + sum(len(each.content) for each in visit.known.objects) > MAX_OBJECTS_BYTES:
         raise JobError(f"the restore objects of a Job have more than {MAX_OBJECTS_BYTES:,} bytes together")
     plugin = command.plugin.encode("utf-8", "surrogateescape")
@@ -86,6 +82,20 @@ def restore_object(visit: Conversation, command: said.RestoreObjectCommand) -> b
         RestoreObject(command.file_index, command.type, command.index, plugin, name.rstrip(b"\0"), content)
     )
     return True
+
+
+def _unpacked(stored: bytes) -> bytes:
+    """Whole, or not at all: an agent would restore by a part of what it saved. A byte behind the end is nobody's."""
+    unpacking = zlib.decompressobj()
+    try:
+        content = unpacking.decompress(stored, MAX_OBJECT_BYTES + 1)
+    except zlib.error as error:
+        raise JobError(f"a restore object cannot be unpacked: {error}") from error
+    if len(content) > MAX_OBJECT_BYTES:
+        raise JobError(f"a restore object has more than {MAX_OBJECT_BYTES:,} bytes")
+    if not unpacking.eof:
+        raise JobError("a restore object is cut short in the Director's catalog; restore from another Job")
+    return content
 
 
 def component_info(visit: Conversation, _command: said.ComponentInfoCommand) -> bool:

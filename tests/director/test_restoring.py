@@ -81,6 +81,36 @@ def test_a_restore_object_cut_short_ends_the_visit(tmp_path: Path, packets: list
     assert isinstance(talk.error, RemoteProtocolError)
 
 
+@pytest.mark.parametrize(
+    ("stored", "why"),
+    [
+        (zlib.compress(b"state" * 1000)[:-3], b"is cut short in the Director's catalog"),
+        (zlib.compress(bytes(MAX_OBJECT_BYTES + 1)), b"has more than 67,108,864 bytes"),
+        (b"nothing", b"cannot be unpacked"),
+    ],
+)
+def test_a_restore_object_is_whole_or_fails_the_job(tmp_path: Path, stored: bytes, why: bytes) -> None:
+    with Visiting(tmp_path) as talk:
+        talk.name(7)
+        talk.say(b"restoreobject JobId=1 %d,5000,0,25,1,1,ex\n" % len(stored), b"name", stored)
+        said, end = talk.rest()
+    assert isinstance(said, bytes)
+    assert why in said
+    assert end == EndJob("f", errors=1).format()
+
+
+def test_a_packed_restore_object_is_given_as_it_was(tmp_path: Path) -> None:
+    """With the byte behind it that some have, see wire/restore_object.py."""
+    with Visiting(tmp_path) as talk:
+        talk.name(7)
+        talk.say(STORAGE, b"restoreobject JobId=1 9,5000,0,25,1,1,ex\n", b"name", zlib.compress(b"state" * 1000) + b"\0")
+        talk.say(b"restore files=2 replace=w prelinks=0 where=/to\n")
+        talk.rest()
+    (job,) = talk.house.jobs
+    assert isinstance(job, NetworkRestore)
+    assert [item.content for item in job.objects] == [b"state" * 1000]
+
+
 def test_restore_objects_do_not_fill_the_memory(tmp_path: Path) -> None:
     bomb = zlib.compress(bytes(MAX_OBJECT_BYTES))
     with Visiting(tmp_path) as talk:

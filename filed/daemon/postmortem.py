@@ -25,8 +25,8 @@ def write_postmortem(
     lines = [time.strftime("%Y-%m-%d %H:%M:%S %z"), report, *(f"printed: {line}" for line in printed), "", *words, ""]
     lines.append("A line of a library can be looked up with: addr2line -Cfe LIBRARY OFFSET")
     try:
-        with os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600), "w") as file:
-            file.write("\n".join(lines) + "\n")
+        with os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600), "wb") as file:
+            file.write("\n".join(lines).encode("utf-8", "backslashreplace") + b"\n")
         _forget_old(directory)
     except OSError:
         return None

@@ -14,6 +14,12 @@ def test_it_tells_what_happened_and_only_its_owner_may_read_it(tmp_path: Path) -
     assert lines[1:6] == ["agent a 1 crashed", "printed: its words", "", "signal 11", "a.so(read+0x5)"]
 
 
+def test_a_name_that_is_no_text_is_told_too(tmp_path: Path) -> None:
+    path = write_postmortem(tmp_path, 7, "crashed on /a\udcff", [], ["signal 11"])
+    assert path is not None
+    assert "crashed on /a\\udcff" in path.read_text("ascii")
+
+
 def test_nothing_to_tell_leaves_no_file(tmp_path: Path) -> None:
     assert write_postmortem(tmp_path, 7, "agent a 1 called exit(3)", [], []) is None
     assert list(tmp_path.iterdir()) == []

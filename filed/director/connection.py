@@ -27,6 +27,7 @@ from filed.wire.director import (
     RestoreObjectCommand,
     parse_command,
     row_of,
+    shown,
 )
 from filed.wire.frame import Packet, Signal
 from filed.wire.reply import Version
@@ -241,7 +242,7 @@ class DirectorConnection:
             return  # none of them asks for anything here
         self._commands_bytes += len(packet) + PACKET_BYTES
         if self._commands_bytes > MAX_COMMANDS_BYTES:
-            raise RemoteProtocolError(f"commands of more than {MAX_COMMANDS_BYTES:,} bytes", packet)
+            raise RemoteProtocolError(f"commands of more than {MAX_COMMANDS_BYTES:,} bytes", shown(packet))
         if (sample := _BTIME.fullmatch(packet)) is not None:
             events.append(ClockSample(int(sample[1])))
             return

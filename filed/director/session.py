@@ -80,7 +80,7 @@ class Session:
                 return
             if isinstance(event, Refused):
                 if event.ends:
-                    visit.failed = f"the Director said what means nothing here: {event.packet[:80]!r}"
+                    visit.failed = f"the Director said what means nothing here: {said.shown(event.packet)!r}"
                     return
                 continue
             command = COMMANDS.get(type(event))

@@ -486,9 +486,17 @@ TABLE: tuple[Row, ...] = (
 )
 
 
+_KEY = re.compile(rb"(Authorization *=? *)\S+", re.IGNORECASE)
+
+
 def row_of(packet: bytes) -> Row | None:
     """The first row whose prefix begins the packet; None for an unknown command."""
     return next((row for row in TABLE if packet.startswith(row.prefix)), None)
+
+
+def shown(packet: bytes) -> bytes:
+    """What a log may have of a packet: its beginning, without a key."""
+    return _KEY.sub(rb"\1...", packet)[: RemoteProtocolError.SAMPLE_BYTES]
 
 
 def parse_command(packet: bytes) -> Command:

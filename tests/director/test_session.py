@@ -23,6 +23,15 @@ def test_a_full_runs_and_is_told_of(tmp_path: Path) -> None:
     assert [(ended.job_id, ended.name, ended.files) for ended in talk.house.over] == [(7, "Save", 4)]
 
 
+def test_nonsense_is_told_without_the_key_in_it(tmp_path: Path) -> None:
+    with Visiting(tmp_path) as talk:
+        talk.name(7)
+        talk.say(b"storage address=192.0.2.5 port=9103 ssl=none Authorization=SECRET-KEY\n")
+        talk.rest()
+    (job,) = talk.house.over
+    assert "means nothing here: b'storage address=192.0.2.5 port=9103 ssl=none Authorization=...\\n'" in job.text
+
+
 def test_a_director_that_hangs_up_is_a_lost_connection(tmp_path: Path) -> None:
     with Visiting(tmp_path) as talk:
         prepared(talk)

@@ -43,6 +43,7 @@ class Line:
         self._spoke = clock()
         self._start_tls, self._asked_to_end = start_tls, asked_to_end
         self._events: deque[Event] = deque()
+        self._unheard = False  # the bell rang while something was said, and no wait has told it yet
         self.gone = False
 
     def greet(self) -> Event:
@@ -63,9 +64,10 @@ class Line:
         """Wait for it. Raises JobCanceled when we are asked to end, once; ConnectionLost; RemoteProtocolError."""
         while not self._events:
             try:
+                self._tell_unheard()
                 packet = self._connection.receive(timeout_s)
             except JobCanceled:
-                self._asked_to_end()
+                self._heard()
                 raise
             self._take(packet)
         return self._events.popleft()
@@ -82,7 +84,7 @@ class Line:
             try:
                 self._connection.send(*packets)
             except JobCanceled:
-                self._asked_to_end()
+                self._unheard = self._asked_to_end()
                 if self._connection.sent_bytes != before:  # nobody knows where the next packet begins
                     self.gone = True
             except ConnectionLost:
@@ -100,7 +102,7 @@ class Line:
                     if len(self._events) > MAX_WAITING:
                         raise RemoteProtocolError("a Director talks on and on while its Job runs")
             except JobCanceled:
-                self._asked_to_end()
+                self._unheard = self._asked_to_end()
             except FiledError:
                 self.gone = True
         return not self.gone
@@ -108,9 +110,10 @@ class Line:
     def pause(self, seconds: float) -> None:
         """Let time pass. Raises JobCanceled when we are asked to end, once."""
         try:
+            self._tell_unheard()
             self._connection.pause(seconds)
         except JobCanceled:
-            self._asked_to_end()
+            self._heard()
             raise
 
     def beat(self) -> None:
@@ -126,6 +129,15 @@ class Line:
             except JobCanceled:
                 self._asked_to_end()
         self._connection.close()
+
+    def _tell_unheard(self) -> None:
+        """The bell fell silent when it was noted: a wait would not be woken by it again."""
+        if self._unheard:
+            raise JobCanceled(f"canceled during {self._connection.phase}")
+
+    def _heard(self) -> None:
+        self._asked_to_end()
+        self._unheard = False
 
     def _take(self, packet: Packet) -> None:
         try:

@@ -1,8 +1,9 @@
 from __future__ import annotations
 
 import os
+import select
 import socket
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from threading import Thread
 
@@ -34,9 +35,10 @@ def ends() -> Iterator[Ends]:
     rung: list[bool] = []
 
     def note() -> bool:
-        rung.append(True)
-        os.read(bell, 1)
-        return True
+        if select.select([bell], [], [], 0)[0]:
+            rung.append(True)
+            os.read(bell, 1)
+        return bool(rung)
 
     core = DirectorConnection("a-fd", {DIRECTOR.name: DIRECTOR}, VERSION_9, 4711, 1795428868)
     now = [0.0]
@@ -75,6 +77,19 @@ def test_being_asked_to_end_does_not_swallow_an_answer(ends: Ends) -> None:
     ends.line.send(b"answer")
     assert ends.director.recv(100).endswith(b"answer")
     assert ends.rung == [True]
+
+
+@pytest.mark.parametrize("busy", [lambda line: line.send(b"answer"), lambda line: line.still_there()])
+@pytest.mark.parametrize("wait", [lambda line: line.next_event(), lambda line: line.pause(60)])
+def test_being_asked_to_end_meanwhile_is_told_by_the_next_wait_once(
+    ends: Ends, busy: Callable[[Line], object], wait: Callable[[Line], object]
+) -> None:
+    os.write(ends.bell, b"c")
+    busy(ends.line)
+    assert ends.rung == [True]
+    with pytest.raises(JobCanceled):
+        wait(ends.line)
+    ends.line.pause(0)
 
 
 def test_while_a_job_runs_it_shows_that_the_director_left(ends: Ends) -> None:

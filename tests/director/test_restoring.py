@@ -103,7 +103,9 @@ def test_a_packed_restore_object_is_given_as_it_was(tmp_path: Path) -> None:
     """With the byte behind it that some have, see wire/restore_object.py."""
     with Visiting(tmp_path) as talk:
         talk.name(7)
-        talk.say(STORAGE, b"restoreobject JobId=1 9,5000,0,25,1,1,ex\n", b"name", zlib.compress(b"state" * 1000) + b"\0")
+        talk.say(
+            STORAGE, b"restoreobject JobId=1 9,5000,0,25,1,1,ex\n", b"name", zlib.compress(b"state" * 1000) + b"\0"
+        )
         talk.say(b"restore files=2 replace=w prelinks=0 where=/to\n")
         talk.rest()
     (job,) = talk.house.jobs

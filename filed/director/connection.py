@@ -23,12 +23,9 @@ from filed.wire.director import (
     ComponentInfoCommand,
     FileSetCommand,
     JobCommand,
-    Phase,
     RestoreObjectCommand,
-    parse_command,
-    row_of,
-    shown,
 )
+from filed.wire.director_parse import Phase, parse_command, row_of, shown
 from filed.wire.frame import Packet, Signal
 from filed.wire.reply import Version
 

@@ -19,6 +19,7 @@ from filed.errors import JobCanceled, JobError, RemoteProtocolError
 from filed.job.outcome import JobStatus, Outcome, Totals
 from filed.wire import director as said
 from filed.wire import reply
+from filed.wire.director_parse import shown
 from filed.wire.frame import Signal
 from filed.wire.reply import EndJob
 
@@ -80,7 +81,7 @@ class Session:
                 return
             if isinstance(event, Refused):
                 if event.ends:
-                    visit.failed = f"the Director said what means nothing here: {said.shown(event.packet)!r}"
+                    visit.failed = f"the Director said what means nothing here: {shown(event.packet)!r}"
                     return
                 continue
             command = COMMANDS.get(type(event))

@@ -23,7 +23,8 @@ from filed.director.connection import (
 from filed.errors import AuthenticationError, FiledError, RemoteProtocolError
 from filed.wire import reply
 from filed.wire.auth import AUTH_OK, Challenge, TlsNeed
-from filed.wire.director import DotStatusCommand, FileSetCommand, StatusCommand, parse_command
+from filed.wire.director import DotStatusCommand, FileSetCommand, StatusCommand
+from filed.wire.director_parse import parse_command
 from filed.wire.frame import Signal
 from filed.wire.reply import VERSION_15
 from tests.director.talk import DIRECTOR, SECRET, connection, hello, say

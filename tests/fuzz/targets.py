@@ -53,7 +53,8 @@ from filed.volume import VolumeReader, survey
 from filed.wire.acl import parse_acl
 from filed.wire.attributes import decode_stat, pack_attributes, parse_attributes, parse_nanoseconds
 from filed.wire.auth import Challenge, StartTls, TlsNeed
-from filed.wire.director import BLANK, parse_command
+from filed.wire.director import BLANK
+from filed.wire.director_parse import parse_command
 from filed.wire.frame import MAX_PACKET_BYTES, FrameReader, More, Packet, Signal, pack_packet, pack_signal
 from filed.wire.line_compression import MAX_EXPANDED_BYTES, expand_line
 from filed.wire.plugin_name import parse_plugin_name

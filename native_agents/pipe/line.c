@@ -82,14 +82,21 @@ void allowed_free(allowed *list)
   memset(list, 0, sizeof *list);
 }
 
-/* Means nothing to a shell, wherever it stands; a slash would lead to another directory. */
+/* Means nothing to a shell, wherever it stands; a slash would lead to another directory. A word that begins with - means an
+ * option to most commands (tar's --to-command=...): who allows that writes the - before the star. */
 static int is_plain(char letter)
 {
   return letter && (isalnum((unsigned char)letter) || strchr("_.,:=@%+-", letter));
 }
 
-static int matches(const char *pattern, const char *text)
+static int may_be_covered(const char *command, const char *letter)
 {
+  return is_plain(*letter) && (*letter != '-' || (letter > command && (is_plain(letter[-1]) || letter[-1] == '/')));
+}
+
+static int matches(const char *pattern, const char *command)
+{
+  const char *text = command;
   const char *star = NULL, *tried = NULL; /* the last star, and the first byte that it does not cover */
   for (;;) {
     int literal = pattern[0] == '\\' && pattern[1] == '*';
@@ -105,7 +112,7 @@ static int matches(const char *pattern, const char *text)
       text++;
       continue;
     }
-    if (!star || !is_plain(*tried))
+    if (!star || !may_be_covered(command, tried))
       return 0;
     pattern = star; /* the star takes one byte more */
     text = ++tried;

@@ -73,6 +73,22 @@ static sqlite3 *connect(databases *all, const char *path, int flags, char *why)
   return NULL;
 }
 
+/* For reading. Whoever owns its directory owns what stands beside it: opening a FIFO for a journal would wait for ever. */
+static sqlite3 *connect_source(databases *all, const char *path, char *why)
+{
+  static const char *const files[] = { "", "-journal", "-wal", "-shm" };
+  char name[PATH_MAX + sizeof "-journal"];
+  struct stat about;
+  for (unsigned i = 0; i < sizeof files / sizeof files[0]; i++) {
+    (void)snprintf(name, sizeof name, "%s%s", path, files[i]);
+    if (lstat(name, &about) == 0 && !S_ISREG(about.st_mode)) {
+      (void)snprintf(why, BP_TEXT_MAX, "%s is no ordinary file", strrchr(name, '/') + 1);
+      return NULL;
+    }
+  }
+  return connect(all, path, SQLITE_OPEN_READONLY | SQLITE_OPEN_NOFOLLOW, why);
+}
+
 /* The first value of a statement's first row; False with the reason. */
 static int ask(databases *all, sqlite3 *db, const char *sql, char *answer, size_t cap, char *why, int *code)
 {
@@ -94,7 +110,7 @@ uint64_t database_size(databases *all, const char *path, char *why)
 {
   char pages[32] = "0", bytes[32] = "0";
   int code;
-  sqlite3 *db = connect(all, path, SQLITE_OPEN_READONLY | SQLITE_OPEN_NOFOLLOW, why);
+  sqlite3 *db = connect_source(all, path, why);
   if (!db)
     return 0;
   int good = ask(all, db, "PRAGMA page_count", pages, sizeof pages, why, &code)
@@ -170,7 +186,7 @@ int database_copy(databases *all, const char *path, char *why)
     return -1;
   }
   (void)flock(copy, LOCK_EX | LOCK_NB); /* in use: database_sweep looks for it */
-  sqlite3 *from = connect(all, path, SQLITE_OPEN_READONLY | SQLITE_OPEN_NOFOLLOW, why);
+  sqlite3 *from = connect_source(all, path, why);
   sqlite3 *to = from ? connect(all, name, SQLITE_OPEN_READWRITE, why) : NULL;
   if (to) {
     (void)all->sqlite->exec(to, "PRAGMA journal_mode = OFF; PRAGMA synchronous = OFF", NULL, NULL, NULL);

@@ -8,7 +8,7 @@ import sqlite3
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager
 from pathlib import Path
 
@@ -75,6 +75,12 @@ def agent(place: Place, **options: str) -> AgentLine:
 
 def save(place: Place, home: Path, level: Level = Level.FULL, **options: str) -> Ran:
     return place.backup(agent(place, **options), files=[b"/@SQLITE" + os.fsencode(home)], level=level)
+
+
+def after(seconds: float) -> Callable[[], bool]:
+    """When a Job that should not take so long is to be canceled."""
+    end = time.monotonic() + seconds
+    return lambda: time.monotonic() > end
 
 
 def names(place: Place, ran: Ran) -> list[str]:
@@ -157,6 +163,22 @@ def test_what_is_encrypted_or_corrupt_is_told_and_never_a_good_file(
     assert ran.outcome.totals.errors == 1
     assert any("bad.sqlite" in text and report in text for text in ran.texts(Severity.WARNING, Severity.ERROR))
     assert names(place, ran) == ["good.db"]
+
+
+@pytest.mark.parametrize("ending", ["-journal", "-wal", "-shm"])
+@pytest.mark.parametrize("put", [os.mkfifo, lambda path: path.symlink_to(path.with_name("elsewhere"))])
+def test_what_stands_beside_a_database_and_is_no_file_neither_holds_the_job_up_nor_leads_it_away(
+    place: Place, home: Path, ending: str, put: Callable[[Path], None]
+) -> None:
+    make(home / "good.db")
+    make(home / "trap.db", "delete" if ending == "-journal" else "wal")
+    put(home / f"trap.db{ending}")
+    ran = place.backup(agent(place), files=[b"/@SQLITE" + os.fsencode(home)], stop=after(30))
+    assert ran.outcome.status is JobStatus.WARNINGS, ran.messages
+    told = ran.texts(Severity.WARNING)
+    assert any(f"trap.db: not saved: trap.db{ending} is no ordinary file" in text for text in told), told
+    assert names(place, ran) == ["good.db"]
+    assert not (home / "elsewhere").exists()
 
 
 def test_a_locked_database_is_waited_for_and_then_told(place: Place, home: Path, tmp_path: Path) -> None:

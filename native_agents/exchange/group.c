@@ -300,10 +300,11 @@ static bool record_databases(group *g, bool *whole)
 }
 
 /* Of logs alone: what the base says of its databases still holds. False: no memory. */
-static bool record_continued_databases(group *g, const group_record *base)
+static bool record_continued_databases(group *g, const group_record *base, bool *whole)
 {
   for (uint32_t d = 0; d < base->n_databases; d++) {
     const database_record *was = &base->databases[d];
+    *whole = *whole && was->needs; /* one that the base left out stands upon an older Job: so may its logs */
     if (!record_add_database(&g->record, &was->guid, was->part, was->streams, was->units, was->needs))
       return false;
   }
@@ -341,7 +342,7 @@ static void tell(const group *g)
 bp_status group_finish(group *g)
 {
   const group_record *base = records_find(&g->cause->base, g->store->part, g->info->part);
-  bool asked = settings_truncates(g->settings, g->cause->level) && !g->self_contained, whole, enough;
+  bool asked = settings_truncates(g->settings, g->cause->level) && !g->self_contained, logs_whole, whole, enough;
   g->record.part = strdup(g->info->part);
   g->record.service = strdup(g->store->part);
   g->record.job = strdup(g->cause->job);
@@ -349,13 +350,15 @@ bp_status group_finish(group *g)
   g->record.has_databases = g->has_databases;
   if (!g->record.part || !g->record.service || !g->record.job)
     return no_memory(g->host);
-  whole = record_logs(g);
+  whole = logs_whole = record_logs(g);
   tell(g);
   if (asked && !g->all_taken)
     bp_logf(g->host, BP_MSG_INFO, "%s: not all of its databases were asked for, so no log is truncated", g->info->name);
-  enough = g->has_databases ? record_databases(g, &whole) : record_continued_databases(g, base);
+  enough = g->has_databases ? record_databases(g, &whole) : record_continued_databases(g, base, &whole);
   if (!enough)
     return no_memory(g->host);
+  if (asked && logs_whole && !whole && !g->has_databases)
+    bp_logf(g->host, BP_MSG_WARNING, "%s: the base has not all of its databases: no log is truncated", g->info->name);
   g->truncates = g->record.truncated = asked && whole && g->all_taken;
   g->recorded = true;
   return g->truncates ? read_unwanted(g) : BP_OK;

@@ -125,6 +125,22 @@ def test_a_fileset_that_leaves_out_one_file_truncates_nothing_and_says_so(
     assert store.status().oldest > oldest
 
 
+def test_an_incremental_upon_a_full_that_left_a_database_out_truncates_nothing_and_says_so(
+    jobs: Jobs, store: Store
+) -> None:
+    jobs.good()  # Exchange knows a Full of each
+    options = Options(signature=Signature.MD5, wildfile=(b"*/mbx.edb",), exclude=True)
+    plugin = jobs.plugin(truncate="full,incremental")
+    jobs.place.backup(plugin, files=[b"/@EXCHANGE/"], options=options)
+    oldest = store.status().oldest
+    jobs.work()
+    ran = jobs.place.backup(plugin, files=[b"/@EXCHANGE/"], options=options, level=INCREMENTAL)
+    assert ran.outcome.status is JobStatus.OK, ran.messages
+    assert not jobs.has_databases(ran)
+    assert "the base has not all of its databases: no log is truncated" in " ".join(warnings(ran))
+    assert store.status().oldest == oldest
+
+
 def test_a_database_that_is_not_mounted_is_warned_about(jobs: Jobs, store: Store) -> None:
     store.dismount(PUBLIC)
     ran = jobs.backup()

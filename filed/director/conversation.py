@@ -95,7 +95,7 @@ class Conversation:
         self.outcome: Outcome | None = None
         self.kind = ""
         self.failed = ""
-        self.program_errors = 0  # programs of the Job that failed
+        self.errors_beside = 0  # programs that failed, restore objects that were damaged
         self._started = now()
 
     # -- what was said --------------------------------------------------------------------------------------------
@@ -178,7 +178,7 @@ class Conversation:
         if outcome is None:
             return "Created"
         if outcome.status.good:
-            return "OK -- with warnings" if outcome.totals.errors + self.program_errors else "OK"
+            return "OK -- with warnings" if outcome.totals.errors + self.errors_beside else "OK"
         return _STATUS_WORDS.get(outcome.status, outcome.status.words)
 
     # -- what is answered -----------------------------------------------------------------------------------------

@@ -40,7 +40,7 @@ def run_all(visit: Conversation, scripts: list[said.RunScriptCommand], label: st
         why = run_script(label, visit.codes.expand(script.command), visit.info, wanted)
         if why:
             fatal += script.kind != "Run" or script.abort_on_error
-            visit.program_errors += 1
+            visit.errors_beside += 1
             visit.say(MessageType.ERROR, why)
     return fatal + bool(scripts and not wanted())
 
@@ -57,8 +57,8 @@ def run_after(visit: Conversation, asked: Asked, outcome: Outcome) -> Outcome:
         return visit.house.ending is before
 
     failed = run_all(visit, asked.scripts.after(good=outcome.status.good), "ClientAfterJob", wanted)
-    if visit.program_errors:
-        totals = replace(outcome.totals, errors=outcome.totals.errors + visit.program_errors)
+    if visit.errors_beside:
+        totals = replace(outcome.totals, errors=outcome.totals.errors + visit.errors_beside)
         outcome = replace(outcome, totals=totals)
     if not outcome.status.good:
         return outcome

@@ -8,7 +8,7 @@ from filed.director.connection import OBJECT_PACKETS
 from filed.director.conversation import Conversation
 from filed.director.house import Teller
 from filed.director.preparation import storage
-from filed.errors import ConnectionLost, JobCanceled, JobError, RemoteProtocolError
+from filed.errors import ConnectionLost, JobCanceled, JobError, RemoteProtocolError, printable
 from filed.job.description import NetworkRestore, Replace
 from filed.wire import director as said
 from filed.wire import reply
@@ -74,7 +74,14 @@ def restore_object(visit: Conversation, command: said.RestoreObjectCommand) -> b
         raise RemoteProtocolError("a restore object has a name and a content")
     name, content = packets
     if command.compression:
-        content = _unpacked(content)
+        try:
+            content = _unpacked(content)
+        except zlib.error as error:  # the Director's catalog loses some; an agent says itself what it cannot do without
+            named = printable(name.rstrip(b"\0"))
+            text = f"restore object {named} of plugin {command.plugin} is left out, it cannot be unpacked: {error}"
+            visit.say(reply.MessageType.ERROR, f"{text}; files are restored all the same")
+            visit.errors_beside += 1
+            return True
     if len(content) + sum(len(each.content) for each in visit.known.objects) > MAX_OBJECTS_BYTES:
         raise JobError(f"the restore objects of a Job have more than {MAX_OBJECTS_BYTES:,} bytes together")
     plugin = command.plugin.encode("utf-8", "surrogateescape")
@@ -85,16 +92,13 @@ def restore_object(visit: Conversation, command: said.RestoreObjectCommand) -> b
 
 
 def _unpacked(stored: bytes) -> bytes:
-    """Whole, or not at all: an agent would restore by a part of what it saved. A byte behind the end is nobody's."""
+    """Whole, or zlib.error: an agent would restore by a part of what it saved. A byte behind the end is nobody's."""
     unpacking = zlib.decompressobj()
-    try:
-        content = unpacking.decompress(stored, MAX_OBJECT_BYTES + 1)
-    except zlib.error as error:
-        raise JobError(f"a restore object cannot be unpacked: {error}") from error
+    content = unpacking.decompress(stored, MAX_OBJECT_BYTES + 1)
     if len(content) > MAX_OBJECT_BYTES:
-        raise JobError(f"a restore object has more than {MAX_OBJECT_BYTES:,} bytes")
+        raise zlib.error(f"it has more than {MAX_OBJECT_BYTES:,} bytes")
     if not unpacking.eof:
-        raise JobError("a restore object is cut short in the Director's catalog; restore from another Job")
+        raise zlib.error("it is cut short in the Director's catalog")
     return content
 
 

@@ -111,7 +111,7 @@ class Session:
             return visit.outcome
         canceled = visit.house.ending is not Ending.NO
         status = JobStatus.CANCELED if canceled else JobStatus.ERROR
-        return Outcome(status, Totals(errors=int(not visit.program_errors)), text=visit.failed)
+        return Outcome(status, Totals(errors=int(not visit.errors_beside)), text=visit.failed)
 
     def _end_job(self, outcome: Outcome) -> EndJob:
         totals = outcome.totals

@@ -82,21 +82,33 @@ def test_a_restore_object_cut_short_ends_the_visit(tmp_path: Path, packets: list
 
 
 @pytest.mark.parametrize(
-    ("stored", "why"),
+    ("packed", "reason"),
     [
-        (zlib.compress(b"state" * 1000)[:-3], b"is cut short in the Director's catalog"),
-        (zlib.compress(bytes(MAX_OBJECT_BYTES + 1)), b"has more than 67,108,864 bytes"),
-        (b"nothing", b"cannot be unpacked"),
+        (b"other memory", "incorrect header check"),
+        (zlib.compress(b"state" * 1000)[:-3], "is cut short in the Director's catalog"),
+        (zlib.compress(bytes(MAX_OBJECT_BYTES + 1)), "has more than 67,108,864 bytes"),
     ],
 )
-def test_a_restore_object_is_whole_or_fails_the_job(tmp_path: Path, stored: bytes, why: bytes) -> None:
+def test_a_restore_object_that_cannot_be_unpacked_is_left_out_whole_and_counted(
+    tmp_path: Path, packed: bytes, reason: str
+) -> None:
     with Visiting(tmp_path) as talk:
         talk.name(7)
-        talk.say(b"restoreobject JobId=1 %d,5000,0,25,1,1,ex\n" % len(stored), b"name", stored)
-        said, end = talk.rest()
-    assert isinstance(said, bytes)
-    assert why in said
-    assert end == EndJob("f", errors=1).format()
+        for number, content in enumerate((packed, zlib.compress(b"abc"))):
+            talk.say(b"restoreobject JobId=1 %d,3,0,25,1,%d,ex\n" % (len(content), number), b"na\nme\0", content)
+        message = talk.packet()
+        assert isinstance(message, bytes)
+        assert b"Error: restore object na\\nme of plugin ex is left out" in message
+        assert reason.encode() in message
+        talk.say(b"restoreobject end\n")
+        assert talk.text() == reply.OK_OBJECT
+        talk.say(STORAGE)
+        assert talk.text() == reply.OK_STORAGE
+        talk.say(b"restore files=1 replace=w prelinks=0 where=/to\n")
+        assert talk.rest()[-1] == EndJob("T", 4, 10, 10, errors=1).format()
+    (job,) = talk.house.jobs
+    assert isinstance(job, NetworkRestore)
+    assert [item.content for item in job.objects] == [b"abc"]
 
 
 def test_a_packed_restore_object_is_given_as_it_was(tmp_path: Path) -> None:

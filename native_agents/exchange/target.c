@@ -251,8 +251,35 @@ static void choose_logs(target *t, uint32_t first, const uint8_t *signature)
     bp_logf(t->host, BP_MSG_INFO, "%s: %u restored logs older than the databases are not needed", t->part, (unsigned)dropped);
 }
 
+/* Logs up to `last` are missing. A set with databases has the logs that these need, no older ones: a database that is not in
+ * the newest set, since it was renamed or removed, comes from an older Job, and what it needs may be in no Job. */
+static bp_status tell_missing(target *t, uint32_t first, uint32_t last)
+{
+  text older = { 0 };
+  bp_status status;
+  for (uint32_t i = 0; i < t->n_databases; i++)
+    t->mixed = t->mixed || t->databases[i].needs > last;
+  for (uint32_t i = 0; t->mixed && i < t->n_databases; i++)
+    if (t->databases[i].needs <= last) {
+      text_put(&older, older.len ? ", " : "");
+      text_put(&older, t->databases[i].part);
+    }
+  if (older.len)
+    status = bp_failf(t->host, BP_E_FAIL, BP_OS_NONE, 0,
+                      "%s: %s came from an older Job than the other databases, and the logs of generations %u to %u, which it "
+                      "needs, did not come: it was renamed or removed before the newer Job. Restore without it, and it by "
+                      "itself from that older Job, or with `where`",
+                      t->part, older.at, (unsigned)first, (unsigned)last);
+  else
+    status = bp_failf(t->host, BP_E_FAIL, BP_OS_NONE, 0,
+                      "%s: logs of generations %u to %u are missing: they are in the Jobs between; mark them, too", t->part,
+                      (unsigned)first, (unsigned)last);
+  text_free(&older);
+  return status;
+}
+
 /* Do they follow each other, from the first one needed? */
-static bp_status check_logs(const target *t, uint32_t first)
+static bp_status check_logs(target *t, uint32_t first)
 {
   const staged_log *before = NULL;
   for (uint32_t i = 0; i < t->n_logs; i++) {
@@ -261,8 +288,7 @@ static bp_status check_logs(const target *t, uint32_t first)
     if (!log->is_log)
       continue;
     if (expected && log->generation != expected)
-      return bp_failf(t->host, BP_E_FAIL, BP_OS_NONE, 0, "%s: logs of generations %u to %u are missing", t->part,
-                      (unsigned)expected, (unsigned)(log->generation - 1));
+      return tell_missing(t, expected, log->generation - 1);
     if (before && !log_follows(&before->head, &log->head))
       return bp_failf(t->host, BP_E_FAIL, BP_OS_NONE, 0, "%s: the log of generation %u does not follow the one before it", t->part,
                       (unsigned)log->generation);
@@ -361,7 +387,10 @@ void target_free(target *t)
   if (t->open && t->log_path) {
     (void)place_logs(t); /* what came whole: eseutil looks for it beside restore.env */
     (void)t->library->HrESERestoreSaveEnvironment(t->context);
-    tell_way_on(t, BP_MSG_WARNING, "not recovered");
+    if (t->mixed)
+      bp_logf(t->host, BP_MSG_WARNING, "%s: not recovered. Its databases cannot be mounted before they are restored again", t->part);
+    else
+      tell_way_on(t, BP_MSG_WARNING, "not recovered");
   }
   if (t->open)
     (void)t->library->HrESERestoreClose(t->context, ESE_RESTORE_CLOSE_NORMAL);

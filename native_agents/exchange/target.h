@@ -40,6 +40,7 @@ typedef struct target {
   ese_context context;
   bool      open, reopened;
   bool      failed;           /* something of it is missing or damaged: not recovered */
+  bool      mixed;            /* of Jobs whose logs do not meet: not to be recovered by further logs */
   ese_char *log_path, *staging;
   target_database *databases;
   uint32_t  n_databases;

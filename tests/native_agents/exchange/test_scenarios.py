@@ -25,11 +25,12 @@ from tests.native_agents.exchange.jobs import (
     GROUP_PART,
     INCREMENTAL,
     OTHER,
+    PUBLIC_PART,
     ROOT,
     Jobs,
     warnings,
 )
-from tests.native_agents.exchange.test_continuing import GAPS
+from tests.native_agents.exchange.test_continuing import GAPS, rename_a_database
 from tests.native_agents.exchange.test_restoring import lose_everything, recovered
 from tests.system_agents.jobs import Ran
 
@@ -168,6 +169,22 @@ def test_the_databases_that_are_left_come_back_without_one_that_was_removed(jobs
     store.remove_database(PUBLIC)
     ran = live(jobs, "I")
     comes_back(jobs, ran, paths=marked(jobs, ran, MAILBOX))
+
+
+def test_what_was_renamed_since_is_named_when_everything_is_restored_and_the_rest_comes_back_without_it(
+    jobs: Jobs, store: Store
+) -> None:
+    live(jobs, "F I")
+    rename_a_database(store)
+    ran = live(jobs, "I")
+    content = store.dump()
+    lose_everything(store)
+    restored = jobs.restore(ran)
+    assert restored.outcome.status is JobStatus.FATAL
+    assert f"{PUBLIC_PART} came from an older Job than the other databases" in restored.outcome.text
+    assert not [text for text in warnings(restored) if "logpath" in text]  # further logs are no way on
+    recovered(jobs.restore(ran, paths=marked(jobs, ran, MAILBOX, "Renamed")))
+    assert store.dump() == content
 
 
 @pytest.mark.parametrize("change", ["delete from agent_state", "update agent_state set blob = x'00'"])

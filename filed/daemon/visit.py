@@ -36,7 +36,7 @@ from filed.director.house import Ending, Teller
 from filed.director.line import Line
 from filed.director.session import Session
 from filed.director.status import DaemonStatus, EndedJob, RunningJob
-from filed.errors import AuthenticationError, ConnectionLost, FiledError
+from filed.errors import AuthenticationError, ConnectionLost, FiledError, JobError
 from filed.job.channel import Event
 from filed.job.description import JobDescription, StorageDaemon
 from filed.job.outcome import JobStatus, Outcome
@@ -122,7 +122,12 @@ class Daemon:
     def run(
         self, description: JobDescription, on_event: Callable[[Event, Teller], None], wanted: Callable[[], bool]
     ) -> Outcome:
-        with JobProcess(description, agent_timeout_s=self._agent_timeout_s, pulse=self._pulse) as process:
+        try:
+            started = JobProcess(description, agent_timeout_s=self._agent_timeout_s, pulse=self._pulse)
+        except OSError as error:
+            text = f"the Job gets no process: {error.strerror}; look at the memory, and at the daemon's limits of processes and files"
+            raise JobError(text) from error
+        with started as process:
             return process.run(lambda event: on_event(event, process), lambda: None, wanted)
 
     def _send(self, **message: object) -> None:

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import resource
 import socket
 from pathlib import Path
 
@@ -24,6 +25,22 @@ def test_a_visit_runs_a_job_in_a_process_of_its_own(tmp_path: Path) -> None:
     done = parse_end_job(end)
     assert (done.term_code, done.files, done.job_bytes, done.errors) == ("T", 2, 7, 0)
     assert any(data == b"content" for _, _, data in storage.records)
+
+
+def test_a_job_without_a_process_says_why(tmp_path: Path) -> None:
+    fileset = (b"fileset\n", b"I\n", b"O M\n", b"N\n", b"F %b" % bytes(tmp_path), b"N\n", b"N\n", Signal.EOD)
+    with Daemon(tmp_path) as daemon, daemon.call() as talk:
+        talk.name(7)
+        (visit,) = daemon.visits()
+        used = len(list(Path(f"/proc/{visit}/fd").iterdir()))
+        resource.prlimit(visit, resource.RLIMIT_NOFILE, (used + 2, used + 2))
+        talk.say(b"level = full  mtime_only=0 \n", *fileset)
+        talk.say(b"storage address=127.0.0.1 port=9 ssl=0\n", b"backup FileIndex=0\n")
+        said, end = talk.until(OK_BACKUP) and talk.rest()
+    assert isinstance(said, bytes)
+    assert b"the Job gets no process: Too many open files; look at" in said
+    assert isinstance(end, bytes)
+    assert parse_end_job(end).term_code == "f"
 
 
 def test_an_estimate_needs_no_storage(tmp_path: Path) -> None:

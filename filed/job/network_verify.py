@@ -6,7 +6,7 @@ decodes everything and holds it against the digests stored with it, and against 
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 
 from filed.agents import Begin, Kind
@@ -92,7 +92,7 @@ def _tell_disk(job: NetworkVerify, place: Workplace) -> None:
         queue = RecordQueue(disk.write)
         stack.callback(queue.discard)
         sending = Sending(place, queue, Keepings(None, workers, queue), Everything(), links)
-        sending.on_entry = disk.has
+        sending.on_entry, disk.on_digest = disk.has, sending.digest_went_out
         for instance in agents.instances(place, job.agents, fileset, stack):
             why = Begin(Kind.VERIFY, AgentLevel.NONE, job=job.who.job, fileset=agent_text(instance.fileset))
             agent_job = stack.enter_context(agents.begin(place, instance, why))
@@ -108,6 +108,7 @@ class _Disk:
         self.lines = lines
         self._letters: dict[int, bytes] = {}  # of the entries on their way
         self._type = 0
+        self.on_digest: Callable[[int, int, bytes], None] = lambda _index, _stream, _digest: None
 
     def has(self, file_index: int, options: Options) -> None:
         self._letters[file_index] = letters_of(options.verify)
@@ -121,6 +122,7 @@ class _Disk:
             self.lines.add(entry_line(file_index, letters, attributes.path, encode_stat(stat), attributes.link))
         elif stream in DIGEST_STREAMS and self._type != FileType.HARD_LINK:
             self.lines.add(digest_line(file_index, stream, data))
+            self.on_digest(file_index, stream, bytes(data))
 
 
 # -- Volumes ----------------------------------------------------------------------------------------------------------

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import os
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -10,11 +11,14 @@ from filed.fileset import FileSet, Include, Options, Signature
 from filed.job.accurate import append_packet
 from filed.job.channel import Event
 from filed.job.description import NetworkVerify, VerifyLevel
+from filed.job.network_verify import network_verify
 from filed.job.outcome import JobStatus, Outcome
+from filed.job.send import Sending
 from filed.job.setup import default_setup
 from filed.wire.attributes import parse_attributes
 from filed.wire.stream import Stream
 from filed.wire.verify import digest_text
+from tests.job.conftest import Desk
 from tests.job.network import backup_of, run, storage_at, who
 from tests.job.storage import Storage
 
@@ -92,6 +96,24 @@ def test_the_disk_is_told_entry_by_entry(tmp_path: Path, source: Path, level: Ve
     links = [line for line in entries.values() if line.endswith((b"\0%b/a\0" % top, b"\0%b/b\0" % top))]
     assert len(links) == 1, "the further name"
     assert len([line for line in lines if b"*SHA1-" in line]) == 2
+
+
+def test_no_name_waits_for_a_digest_that_was_told(
+    tmp_path: Path, source: Path, monkeypatch: pytest.MonkeyPatch, desk: Desk
+) -> None:
+    """A tree of hard links would fill the memory."""
+    made: list[Sending] = []
+
+    class Remembered(Sending):
+        def __init__(self, *args: Any, **options: Any) -> None:
+            super().__init__(*args, **options)
+            made.append(self)
+
+    monkeypatch.setattr("filed.job.network_verify.Sending", Remembered)
+    fileset = FileSet((Include(options=(Options(signature=Signature.MD5),), files=(os.fsencode(source),)),))
+    network_verify(NetworkVerify(who(tmp_path), VerifyLevel.INIT, default_setup(), fileset), desk.place)
+    (sending,) = made
+    assert sending._awaited == {}
 
 
 def test_each_entry_has_the_letters_of_its_own_options(tmp_path: Path, source: Path) -> None:

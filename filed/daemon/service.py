@@ -21,6 +21,7 @@ from types import FrameType
 from typing import Any, NoReturn
 
 from filed.agents.pulse import Pulse
+from filed.agents.report import signal_name
 from filed.agents.scan import examine
 from filed.config import FileDaemonConf, read_filedaemon_conf
 from filed.daemon.certificates import check_certificates
@@ -34,8 +35,10 @@ from filed.director.lists import remove_lists
 from filed.director.status import DaemonStatus, EndedJob, RunningJob
 from filed.errors import AgentLoadError, FiledError
 from filed.job.keys import load_keys
+from filed.job.outcome import JobStatus
 from filed.job.process import KILL_AFTER_S, load_ahead
 from filed.job.setup import keys_of, setup_of
+from filed.wire.director import JobCommand
 
 SPARE_VISITS = 50  # beyond Maximum Concurrent Jobs: consoles, and Jobs that wait for their turn
 MAX_STRANGERS = 20  # visits that have not proved who they are
@@ -256,7 +259,19 @@ class Service:
                     with contextlib.suppress(KeyError):
                         self._selector.unregister(visit.channel)
                     self._drain(visit)
+                    if os.WIFSIGNALED(found[1]) and not visit.dismissed:
+                        self._was_killed(visit, os.WTERMSIG(found[1]))
                     visit.close()
+
+    def _was_killed(self, visit: Visit, number: int) -> None:
+        """For want of memory, say. It could not tell anybody how its Job ended, and the Director sees a connection lost."""
+        why = f"its process was killed by {signal_name(number)}"
+        log.error("%s: %s", visit.caller, why)
+        job = visit.running()
+        if job is not None and job.job_id:
+            name = JobCommand(job.job_id, job.job).name
+            counted = (job.files, job.job_bytes, job.errors + 1, JobStatus.FATAL.value, time.time(), why)
+            self._end_of(EndedJob(job.job_id, name, job.level, job.type, *counted))
 
     def _drain(self, visit: Visit) -> None:
         """What it said last, before its end was noticed."""

@@ -247,3 +247,18 @@ def test_the_list_and_the_program_of_a_killed_visit_go_with_it(tmp_path: Path) -
 
 def children(pid: int) -> list[int]:
     return [int(child) for child in Path(f"/proc/{pid}/task/{pid}/children").read_text().split()]
+
+
+def test_the_job_of_a_killed_visit_is_known_as_failed(tmp_path: Path) -> None:
+    with Daemon(tmp_path) as daemon:
+        with daemon.call() as talk:
+            talk.name(7)
+            (visit,) = daemon.visits()
+            os.kill(visit, signal.SIGKILL)
+            daemon.wait_for("its process was killed by SIGKILL")
+        with daemon.call() as talk:
+            talk.name()
+            talk.say(b".status last api=1 api_opts=")
+            assert b"JobId=7 JobStatus=f JobErrors=1\n" in talk.until(Signal.EOD)
+            talk.say(b"status")
+            assert b"No Jobs running.\n" in talk.until(Signal.EOD)

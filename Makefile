@@ -11,7 +11,7 @@ demo: $(VENV)/.ready agents            ## back up real trees, change them, resto
 test: lint types check                 ## everything but bench
 
 check: $(VENV)/.ready peers agents
-	$(BIN)/pytest -n 2 --dist loadfile --max-worker-restart 0 -q
+	$(BIN)/pytest -n 3 --dist loadfile --max-worker-restart 0 -q
 
 agents: $(VENV)/.ready                 ## filed/_agents/*.so
 	$(BIN)/python build.py

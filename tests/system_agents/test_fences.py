@@ -48,10 +48,10 @@ def test_without_a_fence_an_agent_runs_as_the_daemon_does_but_gains_no_privilege
 
 
 def test_nice_environment_and_privileges_are_set_before_the_agent_runs(fenced: Place) -> None:
-    ran = run(fenced, Fence(nice=7, environment=(("FENCED", "a b=c"),), new_privileges=True))
+    ran = run(fenced, Fence(nice=18, environment=(("FENCED", "a b=c"),), new_privileges=True))
     assert ran.outcome.status is JobStatus.OK, ran.outcome.text
-    assert {"nice 7, no new privileges 0", "FENCED is a b=c"} <= set(said(ran))
-    assert os.getpriority(os.PRIO_PROCESS, 0) < 7
+    assert {"nice 18, no new privileges 0", "FENCED is a b=c"} <= set(said(ran))
+    assert os.getpriority(os.PRIO_PROCESS, 0) < 18
     assert "FENCED" not in os.environ
 
 

@@ -79,8 +79,8 @@ def test_each_entry_is_restored_by_an_instance_with_the_options_it_was_saved_by(
     ran = place.restore(saved.outcome.jobid, tmp_path / "r", line("trace", trace=str(place.trace)))
     assert ran.outcome.status is JobStatus.OK
     calls = place.calls()
-    assert "one write 0+1 A" in calls
-    assert "two write 0+1 B" in calls
+    assert "one write 0+1 last A" in calls
+    assert "two write 0+1 last B" in calls
     assert [call for call in calls if "commit" in call] == ["one commit", "two commit"]
     assert all(" fileset=" in call and call.endswith("fileset=") for call in calls if " begin " in call)
 
@@ -91,7 +91,7 @@ def test_an_agent_under_a_new_name_restores_what_its_old_name_saved(
     saved = place.backup(line("trace", plan=plans[0]), files=[b"/@TRACE"])
     ran = place.restore(saved.outcome.jobid, tmp_path / "r", line("newname", trace=str(place.trace)))
     assert ran.outcome.status is JobStatus.OK
-    assert "write 0+1 A" in place.calls()
+    assert "write 0+1 last A" in place.calls()
 
 
 def test_a_restore_without_the_agent_that_saved_says_which_line_is_missing(
@@ -140,7 +140,7 @@ def test_a_verbatim_agent_gets_its_line_whole_and_it_stands_so_on_the_volume(pla
     assert done.outcome.status is JobStatus.OK, done.outcome.text
     calls = place.calls()
     assert "P " + command.replace("\\", "\\\\") in next(call for call in calls if call.startswith("begin"))
-    assert "write 0+1 X" in calls
+    assert "write 0+1 last X" in calls
 
 
 def test_a_plugin_line_of_an_unknown_agent_fails_the_job_with_the_list(place: Place, plans: tuple[str, str]) -> None:

@@ -78,7 +78,7 @@ def test_what_an_agent_selected_is_not_filtered_by_time(journal: Journal) -> Non
     journal.full(A, B, ROOT)
     ran = journal.save(Item("/@TRACE/a", "X", flags="S"), B, ROOT)
     assert journal.sent(ran) == {"/@TRACE/a": FileType.REGULAR}
-    assert "write 0+1 X" in journal.restored(ran)
+    assert "write 0+1 last X" in journal.restored(ran)
 
 
 def test_a_complete_list_deletes_what_it_lacks(journal: Journal) -> None:
@@ -125,7 +125,7 @@ def test_a_renamed_entry_is_deleted_under_its_old_name_and_sent_under_the_new(jo
     ran = journal.save(Item("/@TRACE/c", "B", change="R", extra="/@TRACE/b"), complete="no")
     assert journal.sent(ran) == {"/@TRACE/b": FileType.DELETED, "/@TRACE/c": FileType.REGULAR}
     assert journal.names(ran) == ["/@TRACE/a", "/@TRACE/c"]
-    assert "write 0+1 B" in journal.restored(ran)
+    assert "write 0+1 last B" in journal.restored(ran)
 
 
 def test_a_rename_over_another_name_keeps_the_new_content(journal: Journal) -> None:
@@ -133,8 +133,8 @@ def test_a_rename_over_another_name_keeps_the_new_content(journal: Journal) -> N
     ran = journal.save(Item("/@TRACE/a", "B", change="R", extra="/@TRACE/b", flags="S"), complete="no")
     assert journal.names(ran) == ["/@TRACE/a"]
     calls = journal.restored(ran)
-    assert "write 0+1 B" in calls
-    assert "write 0+1 A" not in calls
+    assert "write 0+1 last B" in calls
+    assert "write 0+1 last A" not in calls
 
 
 def test_a_failed_entry_and_everything_below_it_are_still_there(journal: Journal) -> None:
@@ -152,7 +152,7 @@ def test_a_failed_file_keeps_its_last_version(journal: Journal) -> None:
     journal.full(A, B, ROOT)
     ran = journal.save(Item("/@TRACE/a", flags="F"), B, ROOT)
     assert journal.names(ran) == ["/@TRACE/a", "/@TRACE/b"]
-    assert "write 0+1 A" in journal.restored(ran)
+    assert "write 0+1 last A" in journal.restored(ran)
 
 
 @pytest.mark.parametrize("call", ["open_stream", "read"])
@@ -164,7 +164,7 @@ def test_an_entry_that_cannot_be_read_keeps_or_repeats_itself(journal: Journal, 
     assert broken.outcome.status is JobStatus.WARNINGS
     ran = journal.save(changed, ROOT)
     assert journal.sent(ran) == {"/@TRACE/a": FileType.REGULAR}
-    assert "write 0+2 A2" in journal.restored(ran)
+    assert "write 0+2 last A2" in journal.restored(ran)
 
 
 def test_an_instance_that_lists_changes_only_is_not_emptied_by_one_that_lists_all(place: Place, tmp_path: Path) -> None:
@@ -222,11 +222,9 @@ def test_objects_of_the_whole_chain_come_back_oldest_first(journal: Journal) -> 
     writes = [call for call in journal.restored(ran) if call.startswith("write")]
     assert writes == [
         "write 0+3 last one",
-        "write 0+1 A",
-        "write 1+0 last ",
+        "write 0+1 last A",
         "write 0+3 last two",
-        "write 0+1 B",
-        "write 1+0 last ",
+        "write 0+1 last B",
     ]
 
 
@@ -238,7 +236,7 @@ def test_a_restore_of_one_path_brings_the_objects_of_its_agent(journal: Journal)
     )
     assert done.outcome.status is JobStatus.OK
     writes = [call for call in journal.place.calls() if call.startswith("write")]
-    assert writes == ["write 0+3 last one", "write 0+1 B", "write 1+0 last "]
+    assert writes == ["write 0+3 last one", "write 0+1 last B"]
 
 
 def test_objects_of_an_agent_that_is_not_here_are_left_out_with_a_warning(place: Place, tmp_path: Path) -> None:

@@ -8,7 +8,7 @@
 #include "wide.h"
 
 static const char HEAD[] = "filed-exchange 1\n";
-enum { GUID_BYTES = 16 };
+enum { GUID_BYTES = 16, MAX_UNITS = 4096 }; /* two paths of 260 letters, and room; each name is looked for among all */
 
 group_record *records_add(records *all)
 {
@@ -201,7 +201,7 @@ static bool read_database(group_record *record, char *value)
   if (!take_number(&value, INT32_MAX, &database->needs))
     return false;
   digits = strcspn(value, " ");
-  if (digits % 4 || value[digits] != ' ' || !is_part(value + digits + 1))
+  if (digits % 4 || digits / 4 > MAX_UNITS || value[digits] != ' ' || !is_part(value + digits + 1))
     return false;
   database->units = (uint32_t)(digits / 4);
   database->streams = calloc(database->units + 2u, sizeof *database->streams);

@@ -181,7 +181,7 @@ bp_status restore_write(restore *r, const void *buf, const bp_chunk *chunk)
     return BP_E_CANCELLED;
   r->end = chunk->offset + chunk->len;
   if (r->at_hand == A_DESCRIPTION) {
-    if (r->end > BP_MAX_STATE)
+    if (r->end > BP_MAX_STATE || chunk->len > BP_MAX_STATE - r->description.len) /* a Volume may say any offset */
       return bp_fail(r->host, BP_E_ENTRY, BP_OS_NONE, 0, "too long for a description");
     text_add(&r->description, buf, (size_t)chunk->len);
     return BP_OK;

@@ -4,18 +4,19 @@ from __future__ import annotations
 
 import os
 import re
+from collections.abc import Sequence
 
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 import build
-from filed.agents import load
+from filed.agents import Action, AgentJob, AgentStream, Begin, Entry, EntryType, Kind, Replace, load
 from filed.catalog import Catalog
 from filed.cli.main import run
-from filed.errors import AgentError
+from filed.errors import AgentError, ItemError
 from tests.native_agents.exchange.driving import begun, incremental
-from tests.native_agents.exchange.jobs import Jobs
+from tests.native_agents.exchange.jobs import ROOT, Jobs
 
 
 def test_it_keeps_the_contract(jobs: Jobs, capfd: pytest.CaptureFixture[str]) -> None:
@@ -65,3 +66,28 @@ def sealed_state(jobs: Jobs) -> bytes:
         found = catalog.find_state(job.job, "exchange", "", job.fileset_digest).state
     assert found is not None
     return found.blob
+
+
+def restoring(job: AgentJob, name: str, pieces: Sequence[bytes]) -> None:
+    """As a Volume says it: each piece at the start of the file."""
+    path = f"{ROOT}/g/{name}".encode()
+    assert job.restore_entry(Entry(type=EntryType.REGULAR), path, path, Replace.ALWAYS) is Action.WANT
+    job.restore_stream(AgentStream.DATA, None)
+    for piece in pieces:
+        job.write(piece, 0, last=False)
+    job.restore_done()
+
+
+def test_a_description_without_end_does_not_fill_the_memory(jobs: Jobs) -> None:
+    with begun(jobs, Begin(Kind.RESTORE)) as (job, _), pytest.raises(ItemError, match="too long for a description"):
+        restoring(job, ".filed-group", [bytes(1 << 18)] * 3)
+
+
+def test_a_description_with_names_without_number_is_damaged(jobs: Jobs) -> None:
+    text = (
+        "filed-exchange 1\ngroup g\nservice Microsoft Information Store\ninstance 1\njob J1\nsaved databases\n"
+        f"logs E00 1 1\nlast {'00' * 8}\nsignature {'00' * 28}\ntruncated no\n"
+        f"database {'00' * 16} 1 {'61000000' * 50_000} d\nend\n"
+    )
+    with begun(jobs, Begin(Kind.RESTORE)) as (job, _), pytest.raises(ItemError, match="it is damaged"):
+        restoring(job, ".filed-group", [text.encode()])

@@ -6,7 +6,6 @@ It asks the daemon at each scrape, so that nothing is counted twice or lost with
 
 from __future__ import annotations
 
-import select
 import socket
 from collections import Counter
 from collections.abc import Callable, Iterator
@@ -16,6 +15,7 @@ from wsgiref.simple_server import WSGIRequestHandler, WSGIServer
 
 from filed.director.status import DaemonStatus, EndedJob
 from filed.errors import ConfigError
+from filed.job.bell import readable
 
 PATIENCE_S = 5.0  # for a scraper that says nothing; others wait
 MAX_KINDS = 200  # of Jobs that are counted apart
@@ -133,7 +133,6 @@ def serve_metrics(listener: socket.socket, bell: int, ask: Callable[[], tuple[Da
     server = _Server(listener)
     server.set_app(make_wsgi_app(registry))
     while True:
-        ready, _, _ = select.select([listener.fileno(), bell], [], [])
-        if bell in ready:
+        if bell in readable(listener.fileno(), bell):
             return
         server.handle_request()

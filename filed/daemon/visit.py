@@ -15,7 +15,6 @@ import logging
 import os
 import platform
 import secrets
-import select
 import signal
 import socket
 import time
@@ -37,6 +36,7 @@ from filed.director.line import Line
 from filed.director.session import Session
 from filed.director.status import DaemonStatus, EndedJob, RunningJob
 from filed.errors import AuthenticationError, ConnectionLost, FiledError, JobError
+from filed.job.bell import readable
 from filed.job.channel import Event
 from filed.job.description import JobDescription, StorageDaemon
 from filed.job.outcome import JobStatus, Outcome
@@ -105,7 +105,7 @@ class Daemon:
 
     @property
     def ending(self) -> Ending:
-        while select.select([self.bell], [], [], 0)[0]:
+        while readable(self.bell, timeout_s=0):
             word = os.read(self.bell, 1).decode("ascii", "replace")
             if self._ending is Ending.NO:  # the first reason counts, but each byte is taken: the bell must fall silent
                 self._ending = Ending(word) if word in set(Ending) and word else Ending.DAEMON

@@ -28,6 +28,7 @@ from filed.agents.last_words import LastWords
 from filed.agents.limits import bound_process
 from filed.agents.pulse import Pulse
 from filed.errors import FiledError, JobCanceled
+from filed.job.bell import readable
 from filed.job.channel import Sender
 from filed.job.description import (
     AgentSetup,
@@ -196,7 +197,7 @@ def do(description: JobDescription, place: Workplace) -> Outcome:
 
 def _watch_doorbell(place: Workplace) -> None:
     """A byte, or the end of the pipe (our parent is gone), cancels the Job."""
-    select.select([place.bell], [], [])  # the byte stays: each wait of the job thread sees it, too
+    readable(place.bell)  # the byte stays: each wait of the job thread sees it, too
     place.cancel()
 
 

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import select
 import time
 from typing import Final
 
 from filed.errors import ConnectionLost
+from filed.job.bell import readable
 from filed.job.description import DirectorJob, StorageDaemon
 from filed.job.workplace import Workplace
 from filed.storage.daemon_session import StorageAddress, open_storage
@@ -40,7 +40,7 @@ def reach(place: Workplace, storage: StorageDaemon, who: DirectorJob) -> Connect
             if time.monotonic() + AGAIN_AFTER_S > until:
                 raise
             place.warn_once(f"{error}; tried again every {AGAIN_AFTER_S:.0f} s")
-        select.select([place.bell], [], [], AGAIN_AFTER_S)
+        readable(place.bell, timeout_s=AGAIN_AFTER_S)
         place.check_canceled()
 
 

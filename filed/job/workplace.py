@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import contextlib
-import select
 from collections import deque
 from collections.abc import Callable
 from typing import Protocol
 
 from filed.agents.pulse import Cancel, Counters, Pulse
 from filed.errors import JobCanceled
+from filed.job.bell import readable
 from filed.job.channel import RECEIVE_BYTES, Event, Receiver, Sender
 from filed.job.outcome import JobStatus, Outcome, Severity, Totals
 
@@ -79,7 +79,7 @@ class Workplace:
     def hear(self) -> Event:
         """Wait for what the parent says next. Raises JobCanceled, also when the parent is gone."""
         while not self._heard:
-            if self.bell in select.select([self.sender.sock.fileno(), self.bell], [], [])[0]:
+            if self.bell in readable(self.sender.sock.fileno(), self.bell):
                 raise JobCanceled("canceled")
             data = self.sender.sock.recv(RECEIVE_BYTES)
             if not data:

@@ -50,7 +50,7 @@ static void last_words(int number, siginfo_t *info, void *context)
   say("\n");
   backtrace_symbols_fd(frames, backtrace(frames, FRAMES), into);
   say("end\n"); /* last_words.py waits for it */
-  if (number != SIGQUIT && info->si_code <= 0) /* it was sent; a fault comes again by itself */
+  if (number == SIGSYS || (number != SIGQUIT && info->si_code <= 0)) /* it was sent; a fault comes again by itself */
     syscall(SYS_tgkill, getpid(), syscall(SYS_gettid), number);
 }
 

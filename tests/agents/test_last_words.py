@@ -3,6 +3,7 @@ from __future__ import annotations
 import ctypes
 import os
 import signal
+import struct
 import time
 from collections.abc import Callable
 from typing import NoReturn
@@ -46,6 +47,25 @@ def test_a_crash_leaves_its_signal_and_its_native_frames(work: Callable[[], obje
 def test_a_signal_that_somebody_sends_ends_the_process_as_well() -> None:
     words = LastWords()
     assert die(words, lambda: os.kill(os.getpid(), signal.SIGBUS)) == -signal.SIGBUS
+    words.close()
+
+
+def call_what_is_forbidden() -> None:
+    """By a seccomp filter that traps one system call, as service managers and containers set them; then go on."""
+    load, if_equal, answer, call, trap, allow = 0x20, 0x15, 0x06, 4095, 0x00030000, 0x7FFF0000
+    steps = [(load, 0, 0, 0), (if_equal, 0, 1, call), (answer, 0, 0, trap), (answer, 0, 0, allow)]
+    program = ctypes.create_string_buffer(b"".join(struct.pack("HBBI", *step) for step in steps))
+    libc = ctypes.CDLL(None)
+    assert libc.prctl(38, 1, 0, 0, 0) == 0  # PR_SET_NO_NEW_PRIVS
+    fprog = ctypes.create_string_buffer(struct.pack("HP", len(steps), ctypes.addressof(program)))
+    assert libc.prctl(22, 2, fprog, 0, 0) == 0  # PR_SET_SECCOMP
+    libc.syscall(call)
+
+
+def test_a_forbidden_system_call_ends_the_process_as_well() -> None:
+    words = LastWords()
+    assert die(words, call_what_is_forbidden) == -signal.SIGSYS
+    assert words.read()[0].startswith(f"signal {int(signal.SIGSYS)}")
     words.close()
 
 

@@ -23,6 +23,7 @@ from filed.wire.director import RunScriptCommand
 AFTER, BEFORE, AFTER_VSS = 1, 2, 4  # the bits of When
 TICK_S = 0.2
 KILL_AFTER_S = 5.0  # a canceled program has so long to end after SIGTERM
+PIPE_BYTES = 1 << 20  # more than a pipe holds
 MAX_LINE = 10_000  # bytes of one printed line that are shown
 
 _PR_SET_PDEATHSIG = 1
@@ -114,6 +115,7 @@ def _listen(process: subprocess.Popen[bytes], say: Say, wanted: Wanted) -> bool:
     assert process.stdout is not None
     told_at: float | None = None
     pending = b""
+    behind = 0  # bytes that came after its end
     os.set_blocking(process.stdout.fileno(), False)
     with selectors.DefaultSelector() as selector:
         selector.register(process.stdout, selectors.EVENT_READ)
@@ -125,6 +127,9 @@ def _listen(process: subprocess.Popen[bytes], say: Say, wanted: Wanted) -> bool:
                 for line in lines:
                     say(line[:MAX_LINE].decode("utf-8", "replace"))
                 pending = pending[-MAX_LINE:]
+                behind += len(data) if ended else 0
+                if behind > PIPE_BYTES:
+                    break  # it did not print that: a child does, and may for ever
             elif ended:
                 break
             elif data == b"":  # it closed its output and runs on

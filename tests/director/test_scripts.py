@@ -66,3 +66,10 @@ def test_who_runs_when() -> None:
     assert scripts.once_open() == [once_open]
     assert scripts.after(good=True) == [after_good, always]
     assert scripts.after(good=False) == [after_bad, always]
+
+
+def test_a_child_that_prints_for_ever_is_not_waited_for() -> None:
+    printed: list[str] = []
+    why = run_script("After", "/bin/sh -c 'yes & echo done'", printed.append, lambda: len(printed) < 2_000_000)
+    assert why == ""
+    assert "After: done" in printed

@@ -12,7 +12,7 @@ from pathlib import Path
 
 _BOOT_ID = Path("/proc/sys/kernel/random/boot_id")
 _PID_NAMESPACE = Path("/proc/self/ns/pid")
-_START_FIELD = 22 - 3  # of /proc/<pid>/stat, counted after the command's closing bracket
+_THREADS_FIELD, _START_FIELD = 20 - 3, 22 - 3  # of /proc/<pid>/stat, counted after the command's closing bracket
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,14 +49,17 @@ def _machine() -> str:
 
 
 def _start_of(pid: int) -> int | None:
-    """None: no such process, or it has ended and only its parent does not know yet."""
+    """None: no such process, or it has ended and only its parent does not know yet.
+
+    The first thread of a killed process may be gone while others still hold its files, and the locks on Volumes.
+    """
     try:
         stat = Path(f"/proc/{pid}/stat").read_bytes()
     except OSError:
         return None
     # The command stands in brackets and may hold brackets itself.
     fields = stat[stat.rindex(b")") + 2 :].split()
-    if fields[0] in {b"Z", b"X"}:
+    if fields[0] in {b"Z", b"X"} and int(fields[_THREADS_FIELD]) <= 1:
         return None
     return int(fields[_START_FIELD])
 

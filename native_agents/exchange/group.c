@@ -351,10 +351,6 @@ bp_status group_finish(group *g)
   if (!g->record.part || !g->record.service || !g->record.job)
     return no_memory(g->host);
   whole = logs_whole = record_logs(g);
-  if (whole && g->has_databases && !g->record.high)
-    return bp_failf(g->host, BP_E_FAIL, BP_OS_NONE, 0,
-                    "%s: the service named no log behind its databases, and without one they cannot be brought back; look at its own log",
-                    g->info->name);
   tell(g);
   if (asked && !g->all_taken)
     bp_logf(g->host, BP_MSG_INFO, "%s: not all of its databases were asked for, so no log is truncated", g->info->name);

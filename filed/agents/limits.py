@@ -36,13 +36,11 @@ class Fences:
     def __init__(self) -> None:
         self._memory_bytes: int | None = 0  # None: no limit
         self._in_use = 0
-        self._nice = 0
 
     def put_up(self, fence: Fence) -> None:
         os.environ.update(fence.environment)
-        self._nice = max(self._nice, fence.nice)
-        if self._nice:
-            os.setpriority(os.PRIO_PROCESS, 0, max(self._nice, os.getpriority(os.PRIO_PROCESS, 0)))
+        if fence.nice:
+            os.setpriority(os.PRIO_PROCESS, 0, max(fence.nice, os.getpriority(os.PRIO_PROCESS, 0)))
         self._add_memory(fence.memory_bytes)
 
     def _add_memory(self, allowed: int) -> None:

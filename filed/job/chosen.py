@@ -1,4 +1,4 @@
-"""What a backup has chosen of one instance's page, and the small contents of it that are compressed ahead."""
+"""What a Job has chosen of one instance's page, and the small contents of it that are compressed ahead."""
 
 from __future__ import annotations
 

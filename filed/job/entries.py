@@ -7,9 +7,14 @@ from __future__ import annotations
 
 import stat as st
 
-from filed.agents.abi import Entry, EntryType, Has
+from filed.agents import Page
+from filed.agents.abi import AgentStream, Entry, EntryType, Has
+from filed.agents.page import split_xattr
 from filed.errors import StreamError
+from filed.wire.acl import pack_acl
 from filed.wire.attributes import Attributes, FileType, decode_stat, encode_stat, pack_nanoseconds, parse_nanoseconds
+from filed.wire.stream import Stream
+from filed.wire.xattr import pack_xattrs
 
 # Plain ints: an IntFlag in `&` costs a microsecond an entry.
 HAS_SIZE = int(Has.SIZE)
@@ -17,6 +22,9 @@ HAS_ALL_OF_A_FILE = int(
     Has.MODE | Has.OWNER | Has.SIZE | Has.BLOCKS | Has.INO | Has.NLINK | Has.ATIME | Has.MTIME | Has.CHTIME
 )
 HAS_RESTORED = int(Has.MODE | Has.OWNER | Has.INO | Has.NLINK | Has.RDEV | Has.ATIME | Has.MTIME | Has.CHTIME)
+
+Meta = list[tuple[int, bytes]]
+"""Records beside an entry's data: (stream, data)."""
 
 READABLE_BY_ALL = 0o444
 SIZE_UNKNOWN = -1  # as plugins store it: the true length is that of the data
@@ -114,6 +122,22 @@ def _known_stat(e: Entry, data_stream: int, link_fi: int) -> tuple[int, ...]:
 def encode_entry_nanoseconds(entry: Entry) -> bytes:
     """The <extended> field: the parts of a second of atime, mtime and ctime."""
     return pack_nanoseconds(entry.atime_ns, entry.mtime_ns, entry.chtime_ns)
+
+
+def meta_records(page: Page, entry: Entry) -> Meta:
+    """The ACL and xattr records of an entry, in the order that real daemons write."""
+    found: Meta = []
+    xattrs: list[tuple[bytes, bytes]] = []
+    for stream, data in page.tlvs(entry):
+        if stream == AgentStream.XATTR:
+            xattrs.append(split_xattr(data))
+        elif stream == AgentStream.ACL_ACCESS:
+            found.insert(0, (Stream.ACL_LINUX_ACCESS, pack_acl(data)))
+        elif stream == AgentStream.ACL_DEFAULT:
+            found.append((Stream.ACL_LINUX_DEFAULT, pack_acl(data)))
+    if xattrs:
+        found.append((Stream.XATTR_LINUX, pack_xattrs(xattrs)))
+    return found
 
 
 def entry_to_restore(attributes: Attributes) -> tuple[Entry, bytes]:

@@ -19,15 +19,15 @@ from filed.errors import AgentError
 from filed.fileset import agent_text, expanded
 from filed.job import agents
 from filed.job.backup import AGENT_LEVELS
+from filed.job.choosing import Choosing
 from filed.job.chosen import Chosen, Lister
 from filed.job.description import EstimateJob, Level
 from filed.job.entries import encode_entry_stat
-from filed.job.hardlinks import HardLinks, Inode
+from filed.job.hardlinks import HardLinks
 from filed.job.keeping import Keepings
 from filed.job.outcome import JobStatus, Outcome
 from filed.job.sealed import Sealed
 from filed.job.selection_of import selection_of
-from filed.job.send import Sending
 from filed.job.states import known_states
 from filed.job.workplace import Workplace
 from filed.pipeline import RecordQueue, Workers
@@ -44,10 +44,9 @@ def estimate(job: EstimateJob, place: Workplace) -> Outcome:
         instances = agents.instances(place, job.agents, expanded(job.fileset), stack)
         workers = stack.enter_context(Workers())
         links = stack.enter_context(HardLinks(job.who.work))
-        queue = RecordQueue(lambda _index, _stream, _data: None)  # marks of a journal end here
-        stack.callback(queue.discard)
+        queue = RecordQueue(lambda _index, _stream, _data: None)  # nothing is put into it
         selection = selection_of(job.changes, job.who.work, stack)
-        sending = Sending(place, queue, Keepings(None, workers, queue), selection, links)
+        choosing = Choosing(place, Keepings(None, workers, queue), selection, links)
         counting = _Counting(place, job, links)
         states = known_states(place, job.who.work)
         if states is not None:
@@ -77,7 +76,9 @@ def estimate(job: EstimateJob, place: Workplace) -> Outcome:
                 continue
             lister = Lister(agent_job, instance.matcher, instance.command, instance.prefixes)
             while (page := agent_job.next_page()) is not None:
-                for chosen in sending.choose(lister, page):
+                choice = choosing.page(lister, page)
+                place.totals.deleted += len(choice.deleted)
+                for chosen in choice.chosen:
                     link = page.link(chosen.entry) if chosen.entry.link_len else b""
                     counting.count(chosen, link)
                 place.show_progress()
@@ -114,9 +115,9 @@ class _Counting:
             self._lines = []
 
     def _is_another_name(self, entry: Entry, chosen: Chosen) -> bool:
-        if entry.nlink <= 1 or not chosen.keeping.hardlinks:
+        inode = chosen.keeping.shared_inode(entry)
+        if inode is None:
             return False
-        inode = Inode(entry.dev, entry.ino, entry.nlink)
         if self._links.first(inode) is not None:
             return True
         self._links.saved(inode, self._place.totals.files, chosen.path)

@@ -8,12 +8,14 @@ from __future__ import annotations
 from filed.agents.abi import AgentStream, Entry, EntryFlag, EntryType, WantOption
 from filed.errors import JobError
 from filed.fileset import Options
+from filed.job.hardlinks import Inode
 from filed.pipeline import Codec, Compression, Digest, Encoder, PkiKeys, Plan, RecordQueue, Workers
 
 DATA_BIT = 1 << AgentStream.DATA
 ACL_BITS = 1 << AgentStream.ACL_ACCESS | 1 << AgentStream.ACL_DEFAULT
 XATTR_BIT = 1 << AgentStream.XATTR
 OBJECT_BIT = 1 << AgentStream.OBJECT
+LINKED_KINDS = (EntryType.REGULAR, EntryType.FIFO, EntryType.CHARDEV, EntryType.BLOCKDEV, EntryType.SYMLINK)
 
 
 class Keeping:
@@ -21,7 +23,6 @@ class Keeping:
 
     def __init__(self, options: Options, keys: PkiKeys | None, workers: Workers, queue: RecordQueue) -> None:
         self.options = options
-        self.hardlinks = options.hardlinks
         self.digested = options.signature is not None
         plan = _plan(options, keys)
         self.data_stream = plan.data_stream
@@ -42,6 +43,12 @@ class Keeping:
         if kind == EntryType.BLOCKDEV and entry.flags & EntryFlag.TOP:
             return self._meta_bits | DATA_BIT
         return self._meta_bits
+
+    def shared_inode(self, entry: Entry) -> Inode | None:
+        """What an entry has in common with other names that are kept as hard links; None of a file of its own."""
+        if entry.nlink > 1 and self.options.hardlinks and entry.type in LINKED_KINDS:
+            return Inode(entry.dev, entry.ino, entry.nlink)
+        return None
 
 
 class Keepings:

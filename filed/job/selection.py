@@ -32,7 +32,7 @@ INVENTED_INODES = frozenset(number for number, name in NAMES.items() if name in 
 
 
 class Selection(Protocol):
-    """What `Sending` asks about each entry that the FileSet takes."""
+    """What `Choosing` asks about each entry that the FileSet takes."""
 
     def lookup(self, paths: Sequence[bytes]) -> Sequence[BaseRow | None]:
         """The base's row of each stored path of one page."""

@@ -7,29 +7,25 @@ FileIndex counts from 1 and rises with each attributes record. A page is asked f
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 
 from filed.agents import AgentJob, Entry, Page, Want
 from filed.agents.abi import MAX_STATE_BYTES, AgentStream, Attr, Change, EntryFlag, EntryType, Status
-from filed.agents.page import split_xattr
 from filed.errors import ItemError
 from filed.fileset import Options
-from filed.fileset.match import Matcher
-from filed.fileset.strip import prefix_of_stripped, stripped
 from filed.job.buffers import BufferRing
+from filed.job.choosing import Choosing
 from filed.job.chosen import DATA_BIT, FAILED, Batch, Chosen, Lister
-from filed.job.entries import encode_entry_nanoseconds, encode_entry_stat, stored_path, wire_type
+from filed.job.entries import Meta, encode_entry_nanoseconds, encode_entry_stat, meta_records, wire_type
 from filed.job.hardlinks import First, HardLinks, Inode, PassedName
 from filed.job.keeping import Keeping, Keepings
 from filed.job.selection import BaseRow, Selection
 from filed.job.workplace import Workplace
 from filed.pipeline import RecordQueue
-from filed.wire.acl import pack_acl
 from filed.wire.attributes import FileType, Stat, decode_stat, encode_stat, pack_attributes
 from filed.wire.plugin_name import pack_plugin_end, pack_plugin_start
 from filed.wire.restore_object import RestoreObject, pack_restore_object
 from filed.wire.stream import Buffer, Stream
-from filed.wire.xattr import pack_xattrs
 
 # Plain ints: an IntFlag in `&` costs a microsecond an entry.
 SELECTED, TOP = int(EntryFlag.SELECTED), int(EntryFlag.TOP)
@@ -38,7 +34,6 @@ OBJECT_OPTIONS = Options()
 FILESYSTEM = b"filesystem"  # in the restore objects of agents of plain files
 NODUMP = int(Attr.NODUMP)
 LINKED_KINDS = (EntryType.REGULAR, EntryType.FIFO, EntryType.CHARDEV, EntryType.BLOCKDEV, EntryType.SYMLINK)
-Meta = list[tuple[int, bytes]]
 
 
 class Sending:
@@ -59,17 +54,14 @@ class Sending:
     ) -> None:
         self._place = place
         self._queue = queue
-        self._keepings = keepings
         self._selection = selection
+        self._choosing = Choosing(place, keepings, selection, links)
         self._links = links
         self._ring = BufferRing(queue.step)
         self._next = sent_before + 1
         self._command = b""  # of the instance at work
         self._named = 0  # FileIndex of the plugin-name record that is open
         self._objects = 0
-        self._complete: list[bytes] = []
-        self._incomplete: list[bytes] = []
-        self._empty_handed: list[Lister] = []  # said that they had listed all, and named nothing
         self._batch: Batch | None = None
         self._passed_over: list[PassedName] = []  # other names of the inode at hand, to be sent behind it
         self.on_incomplete: Callable[[int], None] = lambda _index: None  # told when a file could not be read to its end
@@ -84,15 +76,15 @@ class Sending:
         named = 0
         while (page := lister.job.next_page()) is not None:
             named += len(page)
-            self._page(lister, page)
+            choice = self._choosing.page(lister, page)
+            for row in choice.deleted:
+                self._deleted(row)
+            if choice.chosen:
+                self._send(lister, page, choice.chosen)
             self._place.show_progress()
             self._place.check_canceled()
         self._finish_batch()
-        listed = self._complete if lister.job.complete else self._incomplete
-        for count in lister.matcher.strips | {0}:
-            listed.extend(prefix_of_stripped(prefix, count) for prefix in lister.prefixes)
-        if lister.job.complete and not named:
-            self._empty_handed.append(lister)
+        self._choosing.listed(lister, named)
 
     @property
     def sent(self) -> int:
@@ -100,22 +92,9 @@ class Sending:
         return self._next - 1 + (len(self._batch.chosen) if self._batch is not None else 0)
 
     def deletions(self) -> None:
-        """After the last instance: what the base has of those that listed all their names, and nobody saw.
-
-        Where an instance that did not list everything may have names too, nothing is taken for deleted.
-        """
-        gone = [0] * len(self._empty_handed)
-        for row in self._selection.deleted():
-            if _is_at_or_below_any(row.path, self._complete) and not _is_at_or_below_any(row.path, self._incomplete):
-                self._deleted(row)
-                for at, lister in enumerate(self._empty_handed):
-                    gone[at] += _is_at_or_below_any(row.path, lister.prefixes)
-        for lister, count in zip(self._empty_handed, gone, strict=True):
-            if count:  # it may be so; an agent whose service did not answer says the same
-                text = "says that its list is complete, and named nothing"
-                self._place.warning(
-                    f"agent {lister.job.label} {text}: the {count:,} entries of the base are marked deleted"
-                )
+        """After the last instance: marks for what the base has and nobody saw."""
+        for row in self._choosing.deletions():
+            self._deleted(row)
 
     def take_over(self) -> None:
         """After the last instance: what the Job has of its Base Jobs, as marks for the Director's catalog."""
@@ -142,55 +121,6 @@ class Sending:
         if inode is not None:
             self._links.note_digest(inode, stream, digest)
 
-    def _page(self, lister: Lister, page: Page) -> None:
-        chosen = self.choose(lister, page)
-        if chosen:
-            self._send(lister, page, chosen)
-
-    def choose(self, lister: Lister, page: Page) -> list[Chosen]:
-        """Those of a page that the FileSet takes and the Selection wants."""
-        paths = [stored_path(name, entry.type) for entry, name in page]
-        chosen: list[Chosen] = []
-        rows = self._selection.lookup(paths)
-        for entry, path, row in zip(page.entries, paths, rows, strict=True):
-            if entry.flags & FAILED:
-                for count in lister.matcher.strips | {0}:  # whichever name was stored is not deleted
-                    self._selection.failed(stripped(path, count))
-                self._place.totals.errors += 1
-                continue
-            if entry.change:
-                self._changed_name(entry, page, path)
-                if entry.change == Change.DELETED:
-                    continue
-            if entry.type == EntryType.OBJECT:
-                chosen.append(Chosen(entry, path, self._keepings.of(OBJECT_OPTIONS)))  # no pattern is about objects
-                continue
-            keeping = self._keeping(lister.matcher, entry, path)
-            if keeping is None:
-                continue
-            if keeping.options.strip_path:
-                path = stripped(path, keeping.options.strip_path)  # noqa: PLW2901  the name from here on
-                (row,) = self._selection.lookup([path])  # noqa: PLW2901
-            self._selection.seen(row)
-            if not entry.flags & SELECTED and not self._selection.wants(entry, row, keeping.options):
-                if entry.nlink > 1 and not self._passed(entry, path, keeping):
-                    chosen.append(Chosen(entry, path, keeping))
-                else:
-                    self._selection.left_out(row)
-                continue
-            chosen.append(Chosen(entry, path, keeping))
-        return chosen
-
-    def _keeping(self, matcher: Matcher, entry: Entry, path: bytes) -> Keeping | None:
-        nodump = bool(entry.attrs & NODUMP)
-        if entry.flags & TOP:
-            return self._keepings.of(matcher.top_entry(path.rstrip(b"/") or b"/"))
-        if entry.type == EntryType.DIRECTORY:
-            options = matcher.directory_entry(path.rstrip(b"/") or b"/", nodump)
-        else:
-            options = matcher.file(path, nodump)
-        return None if options is None else self._keepings.of(options)
-
     def _send(self, lister: Lister, page: Page, chosen: list[Chosen]) -> None:
         if not lister.job.fetches:
             for item in chosen:
@@ -211,7 +141,8 @@ class Sending:
     def _streams(self, chosen: Chosen) -> int:
         """What is wanted of an entry; nothing of a further name of an inode that this Job has saved."""
         entry, keeping = chosen.entry, chosen.keeping
-        if entry.nlink > 1 and keeping.hardlinks and entry.type in LINKED_KINDS and self._links.first(_inode(entry)):
+        inode = keeping.shared_inode(entry) if entry.nlink > 1 else None
+        if inode is not None and self._links.first(inode) is not None:
             return 0
         return keeping.streams(entry)
 
@@ -247,15 +178,14 @@ class Sending:
         keeping, path = chosen.keeping, chosen.path
         if self.on_entry is not None:
             self.on_entry(self._next, keeping.options)
-        inode = None
-        if entry.nlink > 1 and keeping.hardlinks and entry.type in LINKED_KINDS:
-            inode = _inode(entry)
+        inode = keeping.shared_inode(entry) if entry.nlink > 1 else None
+        if inode is not None:
             first = self._links.first(inode)
             if first is not None:
                 lstat = encode_entry_stat(entry, keeping.data_stream, first.file_index)
                 self._link(inode, first, path, lstat, encode_entry_nanoseconds(entry))
                 return
-        meta = _meta(page, entry) if entry.tlv_len else []
+        meta = meta_records(page, entry) if entry.tlv_len else []
         streams = entry.streams & keeping.streams(entry)
         link = page.link(entry) if entry.link_len else b""
         if not streams & DATA_BIT:
@@ -423,36 +353,12 @@ class Sending:
             self._put(file_index, *digest)
         self._links.linked(inode)
 
-    def _passed(self, entry: Entry, path: bytes, keeping: Keeping) -> bool:
-        """An unchanged name of an inode with several. False when another name of it was saved: it must be, too."""
-        if not keeping.hardlinks or entry.type not in LINKED_KINDS:
-            return True
-        inode = _inode(entry)
-        if self._links.first(inode) is not None:
-            return False
-        lstat = encode_entry_stat(entry, keeping.data_stream)
-        self._links.passed(inode, PassedName(path, lstat, encode_entry_nanoseconds(entry)))
-        return True
-
     def _first_name(self, inode: Inode | None, file_index: int, chosen: Chosen, *, digested: bool) -> None:
         """Remember under which name an inode is saved. Before its digest goes out, which may be at once."""
         if inode is not None:
             self._passed_over = self._links.saved(inode, file_index, chosen.path)
             if digested:
                 self._awaited[file_index] = inode
-
-    # -- deletions ------------------------------------------------------------------------------------------------
-
-    def _changed_name(self, entry: Entry, page: Page, path: bytes) -> None:
-        """A journal's entry: DELETED, or RENAMED, which is the old name deleted and the new one sent."""
-        old = path if entry.change == Change.DELETED else stored_path(page.old_name(entry), entry.type)
-        names = (
-            [old] if entry.type or old.endswith(b"/") else [old, old + b"/"]
-        )  # of what is gone, the kind may be lost
-        for row in self._selection.lookup(names):
-            if row is not None:
-                self._selection.seen(row)
-                self._deleted(row)
 
     def _deleted(self, row: BaseRow) -> None:
         was = decode_stat(row.lstat)
@@ -461,32 +367,3 @@ class Sending:
         self._put(self._next, Stream.UNIX_ATTRIBUTES, record)
         self._next += 1
         self._place.totals.deleted += 1
-
-
-def _is_at_or_below(path: bytes, prefix: bytes) -> bool:
-    prefix = prefix.rstrip(b"/")
-    return path.startswith(prefix) and path[len(prefix) : len(prefix) + 1] in (b"", b"/")
-
-
-def _is_at_or_below_any(path: bytes, prefixes: Sequence[bytes]) -> bool:
-    return any(_is_at_or_below(path, prefix) for prefix in prefixes)
-
-
-def _inode(entry: Entry) -> Inode:
-    return Inode(entry.dev, entry.ino, entry.nlink)
-
-
-def _meta(page: Page, entry: Entry) -> Meta:
-    """The ACL and xattr records of an entry, in the order that real daemons write."""
-    found: Meta = []
-    xattrs: list[tuple[bytes, bytes]] = []
-    for stream, data in page.tlvs(entry):
-        if stream == AgentStream.XATTR:
-            xattrs.append(split_xattr(data))
-        elif stream == AgentStream.ACL_ACCESS:
-            found.insert(0, (Stream.ACL_LINUX_ACCESS, pack_acl(data)))
-        elif stream == AgentStream.ACL_DEFAULT:
-            found.append((Stream.ACL_LINUX_DEFAULT, pack_acl(data)))
-    if xattrs:
-        found.append((Stream.XATTR_LINUX, pack_xattrs(xattrs)))
-    return found

@@ -76,19 +76,6 @@ def test_names_of_one_inode_are_saved_once_and_linked(jobs: Place, tmp_path: Pat
     assert sum(stream == Stream.MD5_DIGEST for _, stream, _ in found) == 3
 
 
-def test_a_new_name_of_an_unchanged_inode_brings_all_its_names(jobs: Place, tmp_path: Path) -> None:
-    """A link never leads into an older Job."""
-    root = tmp_path / "tree"
-    root.mkdir()
-    (root / "a").write_text("content")
-    os.link(root / "a", root / "b")
-    save(jobs, root)
-    os.link(root / "a", root / "c")
-    found = records(jobs, save(jobs, root, INCREMENTAL))
-    names = [parse_attributes(data).path.rpartition(b"/")[2] for _, stream, data in found if stream == 1]
-    assert sorted(names) == [b"", b"a", b"b", b"c"]
-
-
 def test_deletions_come_last_with_the_old_times_and_no_data(jobs: Place, tmp_path: Path) -> None:
     root = tmp_path / "tree"
     root.mkdir()
@@ -109,23 +96,3 @@ def test_an_entry_whose_size_was_not_known_gets_that_of_its_data(jobs: Place) ->
     tree = jobs.tree(ran.outcome.jobid)
     assert decode_stat(tree[b"/@BAD/one"].lstat).size == 10  # what was thought when it was opened
     assert jobs.verify(ran.outcome.jobid).outcome.status is JobStatus.OK
-
-
-def test_unchanged_files_are_not_read_again(jobs: Place, tmp_path: Path) -> None:
-    root = tmp_path / "tree"
-    root.mkdir()
-    (root / "a").write_bytes(b"x" * 1000)
-    save(jobs, root)
-    ran = save(jobs, root, INCREMENTAL)
-    assert ran.outcome.totals.read_bytes == 0
-    assert records(jobs, ran) == []
-
-
-def test_what_the_fileset_leaves_out_is_not_sent_and_counts_as_deleted(jobs: Place, tmp_path: Path) -> None:
-    root = tmp_path / "tree"
-    root.mkdir()
-    for name in ("a.txt", "b.tmp"):
-        (root / name).write_text(name)
-    options = Options(signature=Signature.MD5, exclude=True, wildfile=(b"*.tmp",))
-    names = jobs.tree(save(jobs, root, FULL, options).outcome.jobid)
-    assert {os.path.basename(name) for name in names} == {b"", b"a.txt"}

@@ -1,6 +1,6 @@
 """The main line of a backup: an instance lists, the host chooses, the chosen go out as records.
 
-    page of entries -> FileSet (file by file) -> Selection (changed?) -> fetch -> attributes, data, ACL, xattr, digest
+    page of entries -> Choosing (choosing.py) -> fetch -> attributes, data, ACL, xattr, digest
 
 FileIndex counts from 1 and rises with each attributes record. A page is asked for only when the last one is done with.
 """
@@ -10,15 +10,15 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from filed.agents import AgentJob, Entry, Page, Want
-from filed.agents.abi import MAX_STATE_BYTES, AgentStream, Attr, Change, EntryFlag, EntryType, Status
+from filed.agents.abi import AgentStream, Change, EntryType, Status
 from filed.errors import ItemError
 from filed.fileset import Options
-from filed.job.buffers import BufferRing
 from filed.job.choosing import Choosing
 from filed.job.chosen import DATA_BIT, FAILED, Batch, Chosen, Lister
 from filed.job.entries import Meta, encode_entry_nanoseconds, encode_entry_stat, meta_records, wire_type
 from filed.job.hardlinks import First, HardLinks, Inode, PassedName
 from filed.job.keeping import Keeping, Keepings
+from filed.job.reading import MAX_OBJECT_BYTES, Reading, object_too_long
 from filed.job.selection import BaseRow, Selection
 from filed.job.workplace import Workplace
 from filed.pipeline import RecordQueue
@@ -27,13 +27,7 @@ from filed.wire.plugin_name import pack_plugin_end, pack_plugin_start
 from filed.wire.restore_object import RestoreObject, pack_restore_object
 from filed.wire.stream import Buffer, Stream
 
-# Plain ints: an IntFlag in `&` costs a microsecond an entry.
-SELECTED, TOP = int(EntryFlag.SELECTED), int(EntryFlag.TOP)
-OBJECT_BIT = 1 << AgentStream.OBJECT
-OBJECT_OPTIONS = Options()
 FILESYSTEM = b"filesystem"  # in the restore objects of agents of plain files
-NODUMP = int(Attr.NODUMP)
-LINKED_KINDS = (EntryType.REGULAR, EntryType.FIFO, EntryType.CHARDEV, EntryType.BLOCKDEV, EntryType.SYMLINK)
 
 
 class Sending:
@@ -57,7 +51,7 @@ class Sending:
         self._selection = selection
         self._choosing = Choosing(place, keepings, selection, links)
         self._links = links
-        self._ring = BufferRing(queue.step)
+        self._reading = Reading(place, queue)
         self._next = sent_before + 1
         self._command = b""  # of the instance at work
         self._named = 0  # FileIndex of the plugin-name record that is open
@@ -237,7 +231,7 @@ class Sending:
             digested = entry.type != EntryType.FIFO  # as real daemons have it
             item = keeping.encoder.entry(file_index, digested=digested)
             try:
-                length = self._read(job, item.data)
+                length = self._reading.pull(job, item.data)
                 how = Status.OK
             except ItemError as error:
                 how = Status.E_IO
@@ -257,23 +251,6 @@ class Sending:
         if changed:
             self._place.error(changed)
         return file_index
-
-    def _read(self, job: AgentJob, give: Callable[[int, memoryview, Callable[[], None] | None], None]) -> int:
-        """Pull one stream to its last chunk. Returns its length."""
-        totals = self._place.totals
-        while True:
-            buffer = self._ring.take()
-            chunk = job.read(buffer.address, buffer.size)
-            end = chunk.offset + chunk.len
-            if chunk.len:
-                totals.read_bytes += chunk.len
-                give(chunk.offset, buffer.view[: chunk.len], buffer.release)
-            else:
-                buffer.release()
-            if chunk.last:
-                return end
-            if self._ring.taken_often():
-                self._place.show_progress()
 
     def _close(self, job: AgentJob, how: Status) -> str:
         """Close the stream. Returns what to say when the file changed while it was read."""
@@ -300,9 +277,11 @@ class Sending:
         """Bytes without a file, which the agent gets back before its files. Never compared with a base."""
         content = next((data for stream, data in page.tlvs(entry) if stream == AgentStream.OBJECT), None)
         if content is None:
-            content = self._object_content(lister.job, entry, path)
-        if len(content) > MAX_STATE_BYTES:
-            raise ItemError(path, f"a restore object of more than {MAX_STATE_BYTES:,} bytes cannot be kept")
+            content = self._reading.object(lister.job, entry, path)
+        elif len(content) > MAX_OBJECT_BYTES:
+            raise object_too_long(path)
+        else:
+            self._place.totals.read_bytes += len(content)
         command = self._command or FILESYSTEM
         if self._command:
             self._plugin_start()
@@ -310,30 +289,6 @@ class Sending:
         self._put(self._next, Stream.RESTORE_OBJECT, pack_restore_object(item))
         self._next += 1
         self._objects += 1
-        self._place.totals.read_bytes += len(content)
-
-    def _object_content(self, job: AgentJob, entry: Entry, path: bytes) -> bytes:
-        if not entry.streams & OBJECT_BIT:
-            return b""
-        content = bytearray()
-
-        def take(offset: int, piece: memoryview, release: Callable[[], None] | None) -> None:
-            if offset + len(piece) <= MAX_STATE_BYTES:
-                content.extend(bytes(offset - len(content)))  # a hole
-                content.extend(piece)
-            if release is not None:
-                release()
-            if offset + len(piece) > MAX_STATE_BYTES:
-                raise ItemError(path, f"a restore object of more than {MAX_STATE_BYTES:,} bytes cannot be kept")
-
-        job.open_stream(entry.cookie, AgentStream.OBJECT)
-        how = Status.E_FAIL
-        try:
-            length = self._read(job, take)
-            how = Status.OK
-        finally:
-            job.close_stream(how)
-        return bytes(content).ljust(min(length, MAX_STATE_BYTES + 1), b"\0")
 
     # -- hard links -----------------------------------------------------------------------------------------------
 

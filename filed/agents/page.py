@@ -30,7 +30,8 @@ from filed.agents.abi import (
     Has,
     Status,
 )
-from filed.errors import AgentError
+from filed.errors import AgentError, LocalProtocolError
+from filed.wire.acl import pack_acl
 
 # Agents report sizes as u64; what comes after us (files, databases, the wire) counts in i64.
 MAX_SIZE = 2**63 - 1
@@ -118,7 +119,11 @@ class Page:
                 self._violated(f"a small stream of {length} bytes is longer than its area", entry)
             if not STREAM_MASK >> stream & 1:
                 self._violated(f"stream {stream} is not one of this version", entry)
-            yield stream, area[at : at + length]
+            data = area[at : at + length]
+            rule = _content_rule(stream, data)
+            if rule:
+                self._violated(rule, entry)
+            yield stream, data
             at += length + (-length % 8)
 
     def _slice(self, offset: int, length: int) -> bytes:
@@ -340,6 +345,18 @@ def _kind_rule(streams: int, valid: int, kind: int, change: int, flags: int) -> 
 
 
 _CHANGES = frozenset(Change)
+
+
+def _content_rule(stream: int, data: bytes) -> str:
+    """The rule that a small stream's content breaks; "" for none."""
+    try:
+        if stream == AgentStream.XATTR:
+            split_xattr(data)
+        elif stream in (AgentStream.ACL_ACCESS, AgentStream.ACL_DEFAULT):
+            pack_acl(data)
+    except (ValueError, LocalProtocolError) as error:
+        return str(error)
+    return ""
 
 
 def _name_rule(name: bytes, *, absolute: bool) -> str:

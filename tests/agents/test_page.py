@@ -189,7 +189,9 @@ def test_a_failed_symlink_needs_no_target() -> None:
         (tlv(1, b"x")[:4], "head is cut short"),
         (struct.pack("=II", 1, 9) + bytes(8), "9 bytes is longer than its area"),
         (struct.pack("=II", 1, 0xFFFF_FFFF), "longer than its area"),
-        (tlv(1, b"fine") + tlv(77, b""), "stream 77"),
+        (tlv(4, b"fine") + tlv(77, b""), "stream 77"),
+        (tlv(1, b"user::rwx\nall"), "not the text of an ACL"),
+        (tlv(3, b"\4\0\0\0nam"), "no proper name, entry /x"),
     ],
 )
 def test_a_broken_small_stream_is_refused(area: bytes, rule: str) -> None:
@@ -202,9 +204,9 @@ def test_a_broken_small_stream_is_refused(area: bytes, rule: str) -> None:
 
 def test_the_last_small_stream_needs_no_padding() -> None:
     maker = PageMaker()
-    at = maker.take(struct.pack("=II", 2, 3) + b"abc", 8)
+    at = maker.take(struct.pack("=II", 4, 3) + b"abc", 8)
     page = maker.add(b"/x", tlv_off=at, tlv_len=11).parse()
-    assert list(page.tlvs(page.entries[0])) == [(2, b"abc")]
+    assert list(page.tlvs(page.entries[0])) == [(4, b"abc")]
 
 
 NAMES = st.lists(

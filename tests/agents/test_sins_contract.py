@@ -48,6 +48,8 @@ VIOLATIONS = {
     "page-tlv-long": "next_entries: .*1000 bytes is longer than its area, entry /@BAD/one",
     "page-tlv-cut": "next_entries: .*head is cut short",
     "page-tlv-stream": "next_entries: .*stream 4000",
+    "page-tlv-acl": "next_entries: .*not the text of an ACL: .*rwx for all.*, entry /@BAD/one",
+    "page-tlv-xattr": "next_entries: .*extended attribute has no proper name, entry /@BAD/one",
     "page-type": "next_entries: .*type 99",
     "page-entry-flags": "next_entries: .*flags 0x80000000",
     "page-change": "next_entries: .*change 99",

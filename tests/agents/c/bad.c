@@ -46,7 +46,8 @@ static const char *const plain[] = {
   "page-name-relative", "page-name-double-slash", "page-name-trailing-slash", "page-name-control",
   "page-link-outside", "page-link-missing", "page-old-name-outside", "page-old-name-missing",
   "page-inline-outside", "page-inline-in-records", "page-tlv-outside", "page-tlv-long", "page-tlv-cut",
-  "page-tlv-stream", "page-type", "page-entry-flags", "page-change", "page-streams", "page-valid", "page-nsec",
+  "page-tlv-stream", "page-tlv-acl", "page-tlv-xattr", "page-type", "page-entry-flags", "page-change",
+  "page-streams", "page-valid", "page-nsec",
   "page-deleted-data", "page-cookie-twice", "page-failed", "page-size-lie",
   /* fetch */
   "fetch-none", "fetch-more", "fetch-order", "fetch-unknown-cookie", "fetch-other-name", "fetch-twice",
@@ -450,6 +451,10 @@ static void spoil_parts(const bp_agent *agent, bp_page *page, bp_entry *entry)
     memcpy(page->base + entry->tlv_off, cut, sizeof cut);
   } else if (is(agent, "page-tlv-stream")) {
     (void)bp_page_tlv(page, 4000, "?", 1);
+  } else if (is(agent, "page-tlv-acl")) {
+    (void)bp_page_tlv(page, BP_STREAM_ACL_ACCESS, "rwx for all", 11);
+  } else if (is(agent, "page-tlv-xattr")) {
+    (void)bp_page_tlv(page, BP_STREAM_XATTR, "\377\377\377\377name", 8); /* a name of 4 GiB */
   } else if (is(agent, "page-type")) {
     entry->type = 99;
   } else if (is(agent, "page-entry-flags")) {

@@ -33,6 +33,7 @@ class Visit:
         self.job: RunningJob | None = None  # known once the Director has said it
         self.trusted = False  # has it proved who it is?
         self.begun = False  # has its Job left the queue?
+        self.program = 0  # the process group of a program that its Job runs now
         self.dismissed = False  # killed, and not gone yet
 
     def ring(self, ending: Ending) -> None:

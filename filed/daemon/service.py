@@ -32,6 +32,7 @@ from filed.daemon.registry import EndedJobs, Visit, may_begin, state_path, tires
 from filed.daemon.visit import MAX_MESSAGE, Daemon, leave_after, platform_text, send_answer, serve_director
 from filed.director.house import Ending
 from filed.director.lists import remove_lists
+from filed.director.scripts import end_program
 from filed.director.status import DaemonStatus, EndedJob, RunningJob
 from filed.errors import AgentLoadError, FiledError
 from filed.job.keys import load_keys
@@ -259,6 +260,8 @@ class Service:
                     with contextlib.suppress(KeyError):
                         self._selector.unregister(visit.channel)
                     self._drain(visit)
+                    if visit.program:
+                        end_program(visit.program)
                     if os.WIFSIGNALED(found[1]) and not visit.dismissed:
                         self._was_killed(visit, os.WTERMSIG(found[1]))
                     visit.close()
@@ -321,6 +324,9 @@ class Service:
             case "ended":
                 self._end_of(EndedJob(**question["job"]))
                 visit.job = None
+                return None
+            case "runs":
+                visit.program = question["group"]
                 return None
             case "debug":
                 self._debug, self._trace = question["level"], question["trace"]

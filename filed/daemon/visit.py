@@ -80,6 +80,9 @@ class Daemon:
         )
         self._send(ask="ended", job=asdict(job))
 
+    def runs(self, group: int) -> None:
+        self._send(ask="runs", group=group)
+
     def greeted(self) -> None:
         self._send(ask="greeted")
 

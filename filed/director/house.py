@@ -42,6 +42,9 @@ class House(Protocol):
     def ended(self, job: EndedJob) -> None:
         """A Job of this session has ended."""
 
+    def runs(self, group: int) -> None:
+        """A program of this session's Job has begun, in a process group of its own; 0: it has ended."""
+
     def status(self) -> DaemonStatus: ...
 
     def cancel(self, job: str, *, stop: bool) -> bool:

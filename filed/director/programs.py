@@ -37,7 +37,7 @@ def run_all(visit: Conversation, scripts: list[said.RunScriptCommand], label: st
     for script in scripts:
         if not wanted():
             return fatal + 1
-        why = run_script(label, visit.codes.expand(script.command), visit.info, wanted)
+        why = run_script(label, visit.codes.expand(script.command), visit.info, wanted, visit.house.runs)
         if why:
             fatal += script.kind != "Run" or script.abort_on_error
             visit.errors_beside += 1

@@ -1,13 +1,12 @@
 """The programs that a Director has a Job run on this machine: before it, after it, and once the Storage session is open.
 
 They run without a shell unless they name one, with nothing on their standard input; what they print goes to the Job's report line by
-line. A cancel ends them with all they have started.
+line. A cancel ends them with all they have started, and so does the daemon when the process that waits for them is killed.
 """
 
 from __future__ import annotations
 
 import contextlib
-import ctypes
 import os
 import selectors
 import shlex
@@ -16,7 +15,6 @@ import subprocess
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from functools import partial
 
 from filed.wire.director import RunScriptCommand
 
@@ -26,11 +24,10 @@ KILL_AFTER_S = 5.0  # a canceled program has so long to end after SIGTERM
 PIPE_BYTES = 1 << 20  # more than a pipe holds
 MAX_LINE = 10_000  # bytes of one printed line that are shown
 
-_PR_SET_PDEATHSIG = 1
-_libc = ctypes.CDLL(None)
-
 Say = Callable[[str], None]
 Wanted = Callable[[], bool]
+Running = Callable[[int], None]
+"""Told the process group of a program that begins, and 0 once it has ended."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,10 +70,10 @@ class Scripts:
         ]
 
 
-def run_script(label: str, command: str, say: Say, wanted: Wanted) -> str:
+def run_script(label: str, command: str, say: Say, wanted: Wanted, running: Running) -> str:
     """Run one program to its end. Returns why it failed, "" when it did not.
 
-    label: how its lines begin.  wanted: asked often; when it says no, the program is ended.
+    label: how its lines begin.  wanted: asked often; when it says no, the program is ended.  Should any of these raise, it is ended, too.
     """
     say(f'shell command: run {label} "{command}"')
     try:
@@ -87,14 +84,19 @@ def run_script(label: str, command: str, say: Say, wanted: Wanted) -> str:
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
             start_new_session=True,
-            preexec_fn=partial(_end_with, os.getpid()),  # noqa: PLW1509  a visit has one thread
         )
     except OSError as error:
         return f'{label} "{command}" cannot be run: {error.strerror}'
     except (ValueError, IndexError) as error:
         return f'{label} "{command}" cannot be run: {error}'
     with process:
-        asked_to_end = _listen(process, lambda line: say(f"{label}: {line}"), wanted)
+        try:
+            running(process.pid)
+            asked_to_end = _listen(process, lambda line: say(f"{label}: {line}"), wanted)
+            running(0)
+        except BaseException:
+            end_program(process.pid, signal.SIGKILL)
+            raise
     if asked_to_end:
         return f'{label} "{command}" was ended: the Job was canceled'
     if process.returncode:
@@ -103,11 +105,10 @@ def run_script(label: str, command: str, say: Say, wanted: Wanted) -> str:
     return ""
 
 
-def _end_with(parent: int) -> None:
-    """Between fork and exec: should we be killed, the kernel ends the program."""
-    _libc.prctl(_PR_SET_PDEATHSIG, signal.SIGTERM)
-    if os.getppid() != parent:
-        os._exit(1)  # we were, before the kernel knew
+def end_program(group: int, number: signal.Signals = signal.SIGTERM) -> None:
+    """Ask a program, and what it started, to end. Nothing happens when they have."""
+    with contextlib.suppress(ProcessLookupError):
+        os.killpg(group, number)
 
 
 def _listen(process: subprocess.Popen[bytes], say: Say, wanted: Wanted) -> bool:
@@ -150,6 +151,5 @@ def _end(process: subprocess.Popen[bytes], told_at: float | None, wanted: Wanted
     now = time.monotonic()
     overdue = told_at is not None and now - told_at > KILL_AFTER_S
     if told_at is None or overdue:
-        with contextlib.suppress(ProcessLookupError):
-            os.killpg(process.pid, signal.SIGKILL if overdue else signal.SIGTERM)
+        end_program(process.pid, signal.SIGKILL if overdue else signal.SIGTERM)
     return told_at if told_at is not None else now

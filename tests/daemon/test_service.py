@@ -20,6 +20,7 @@ from tests.director.dialogue import JOB
 from tests.system.program import wait_until
 
 SLEEP = b"RunBeforeJob /bin/sleep\x0160\n"
+SLEEP_OF_A_CHILD = b"RunBeforeJob /bin/sh\x01-c\x01'sleep\x0160;\x01true'\n"
 
 
 def test_a_director_asks_for_the_status(tmp_path: Path) -> None:
@@ -234,15 +235,17 @@ def test_who_finds_no_room_is_sent_away_and_the_next_is_served(tmp_path: Path) -
 def test_the_list_and_the_program_of_a_killed_visit_go_with_it(tmp_path: Path) -> None:
     with Daemon(tmp_path) as daemon, daemon.call() as talk:
         talk.name(7)
-        talk.say(b"accurate files=1\n", b"/a\0P0A", Signal.EOD, SLEEP)
+        talk.say(b"accurate files=1\n", b"/a\0P0A", Signal.EOD, SLEEP_OF_A_CHILD)
         assert b"run ClientRunBeforeJob" in talk.text()
         assert list(daemon.work.glob(".filed-accurate-*"))
         (visit,) = daemon.visits()
-        wait_until(lambda: children(visit))
+        wait_until(lambda: children(visit) and children(children(visit)[0]))
         (script,) = children(visit)
+        (child,) = children(script)
         os.kill(visit, signal.SIGKILL)
         wait_until(lambda: not list(daemon.work.glob(".filed-accurate-*")))
         wait_until(lambda: not Path(f"/proc/{script}").exists())
+        wait_until(lambda: not Path(f"/proc/{child}").exists())
 
 
 def children(pid: int) -> list[int]:

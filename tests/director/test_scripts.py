@@ -1,16 +1,19 @@
 from __future__ import annotations
 
+import os
 import time
 
 import pytest
 
 from filed.director.scripts import Codes, Scripts, run_script
+from filed.errors import ConnectionLost
 from filed.wire.director import RunScriptCommand
+from tests.system.program import wait_until
 
 
 def run(command: str, *, wanted: bool = True) -> tuple[str, list[str]]:
     said: list[str] = []
-    return run_script("ClientRunBeforeJob", command, said.append, lambda: wanted), said
+    return run_script("ClientRunBeforeJob", command, said.append, lambda: wanted, lambda _group: None), said
 
 
 def test_what_a_program_prints_is_told_line_by_line() -> None:
@@ -70,6 +73,37 @@ def test_who_runs_when() -> None:
 
 def test_a_child_that_prints_for_ever_is_not_waited_for() -> None:
     printed: list[str] = []
-    why = run_script("After", "/bin/sh -c 'yes & echo done'", printed.append, lambda: len(printed) < 2_000_000)
+    why = run_script(
+        "After", "/bin/sh -c 'yes & echo done'", printed.append, lambda: len(printed) < 2_000_000, lambda _group: None
+    )
     assert why == ""
     assert "After: done" in printed
+
+
+def test_who_waits_is_told_the_group_and_the_end() -> None:
+    told: list[int] = []
+    assert run_script("After", "/bin/sh -c 'echo $$'", (said := []).append, lambda: True, told.append) == ""
+    assert told == [int(said[1].removeprefix("After: ")), 0]
+
+
+def test_a_program_ends_when_nobody_can_be_told_what_it_prints() -> None:
+    """The Director's connection is lost: the program would run on with nobody to end it."""
+    told: list[int] = []
+
+    def say(line: str) -> None:
+        if line == "After: begun":
+            raise ConnectionLost("a Director", "a visit", "gone")
+
+    begun = time.monotonic()
+    with pytest.raises(ConnectionLost):
+        run_script("After", "/bin/sh -c 'echo begun; sleep 60; sleep 60'", say, lambda: True, told.append)
+    assert time.monotonic() - begun < 10
+    wait_until(lambda: not is_there(told[0]))
+
+
+def is_there(group: int) -> bool:
+    try:
+        os.killpg(group, 0)
+    except ProcessLookupError:
+        return False
+    return True

@@ -56,6 +56,7 @@ class NotingHouse:
         self.asked: list[object] = []
         self.ending = Ending.NO
         self.greetings = 0
+        self.programs: list[int] = []  # process groups, and 0 for each end
         self.turns = 0  # how often a Job has to ask for its turn
 
     def greeted(self) -> None:
@@ -70,6 +71,9 @@ class NotingHouse:
 
     def ended(self, job: EndedJob) -> None:
         self.over.append(job)
+
+    def runs(self, group: int) -> None:
+        self.programs.append(group)
 
     def status(self) -> DaemonStatus:
         return DaemonStatus("a-fd", 0, 1, "h,d,1", running=tuple(self.noted[-1:]), ended=tuple(self.over))

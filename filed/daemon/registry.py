@@ -7,9 +7,11 @@ from __future__ import annotations
 
 import contextlib
 import json
+import logging
 import os
 import socket
 import tempfile
+import time
 from collections import Counter, deque
 from collections.abc import Iterable, Iterator
 from dataclasses import asdict, replace
@@ -17,12 +19,19 @@ from pathlib import Path
 from typing import Any
 
 from filed.agents.pulse import Pulse
+from filed.config import FileDaemonConf
+from filed.daemon.metrics import Tallies
+from filed.daemon.visit import platform_text
 from filed.director.house import Ending
-from filed.director.status import EndedJob, RunningJob
+from filed.director.status import DaemonStatus, EndedJob, RunningJob
 from filed.errors import printable
+from filed.job.outcome import JobStatus
+from filed.wire.director import JobCommand
 
 KEPT = 10  # Jobs that have ended
 STATE_FILE = "filed-{name}.state"
+
+log = logging.getLogger("filed")
 
 
 class Visit:
@@ -97,6 +106,112 @@ class EndedJobs:
 
     def __iter__(self) -> Iterator[EndedJob]:
         return iter(self._jobs)
+
+
+class Registry:
+    """What the visits share, and the answers to what they ask about it. conf, agents: those of now; a reload replaces them."""
+
+    def __init__(self, conf: FileDaemonConf, agents: tuple[str, ...]) -> None:
+        self.conf, self.agents = conf, agents
+        self.visits: dict[int, Visit] = {}  # by pid, the oldest first
+        daemon = conf.file_daemon
+        self._ended = EndedJobs(state_path(Path(daemon.working_directory), daemon.name))
+        self._tallies = Tallies()
+        self._started = time.time()
+        self._jobs_run = self._debug = self._trace = self._bandwidth = 0
+
+    def answer(self, visit: Visit, question: dict[str, Any]) -> dict[str, Any] | None:
+        """None where nothing is asked."""
+        match question["ask"]:
+            case "greeted":
+                visit.trusted = True
+                return None
+            case "begin":
+                visit.begun = may_begin(self.visits.values(), visit, self.conf.file_daemon.maximum_concurrent_jobs)
+                return {"may": visit.begun}
+            case "note":
+                first = visit.job is None
+                visit.job = RunningJob(**question["job"])
+                if first and visit.job.job_id:
+                    self._jobs_run += 1
+                    self._limit(visit)
+                return None
+            case "ended":
+                self._add(EndedJob(**question["job"]))
+                visit.job = None
+                return None
+            case "runs":
+                visit.program = question["group"]
+                return None
+            case "debug":
+                self._debug, self._trace = question["level"], question["trace"]
+                log.setLevel(logging.DEBUG if self._debug else logging.INFO)
+                return None
+            case "status":
+                return self._status().as_dict()
+            case "metrics":
+                return {"status": self._status().as_dict(), "tallies": self._tallies.rows()}
+            case "cancel":
+                return {"found": self._cancel(question["job"], Ending.STOP if question["stop"] else Ending.CANCEL)}
+            case "bandwidth":
+                return {"found": self._set_bandwidth(question["job"], question["limit"])}
+        raise ValueError(question["ask"])
+
+    def was_killed(self, visit: Visit, how: str) -> None:
+        """For want of memory, say. It could not tell anybody how its Job ended, and the Director sees a connection lost."""
+        why = f"its process {how}"
+        log.error("%s: %s", visit.caller, why)
+        job = visit.running()
+        if job is not None and job.job_id:
+            name = JobCommand(job.job_id, job.job).name
+            counted = (job.files, job.job_bytes, job.errors + 1, JobStatus.FATAL.value, time.time(), why)
+            self._add(EndedJob(job.job_id, name, job.level, job.type, *counted))
+
+    def _add(self, job: EndedJob) -> None:
+        self._ended.add(job)
+        self._tallies.add(job)
+
+    def _status(self) -> DaemonStatus:
+        running = [job for visit in self.visits.values() if (job := visit.running()) is not None]
+        return DaemonStatus(
+            self.conf.file_daemon.name,
+            self._started,
+            os.getpid(),
+            platform_text(),
+            self._jobs_run,
+            self._debug,
+            self._trace,
+            self._bandwidth,
+            self.agents,
+            tuple(running),
+            tuple(self._ended),
+        )
+
+    def _of_job(self, job: str) -> list[Visit]:
+        return [visit for visit in self.visits.values() if visit.job and visit.job.job_id and visit.job.job == job]
+
+    def _cancel(self, job: str, ending: Ending) -> bool:
+        found = self._of_job(job)
+        for visit in found:
+            visit.ring(ending)
+        return bool(found)
+
+    def _set_bandwidth(self, job: str, limit: int) -> bool:
+        if not job:
+            self._bandwidth = limit
+            return True
+        found = self._of_job(job)
+        for visit in found:
+            visit.pulse.bandwidth = limit
+        return bool(found)
+
+    def _limit(self, visit: Visit) -> None:
+        """The least of the limits that hold for a Job that begins."""
+        assert visit.job is not None
+        directors = [each for each in self.conf.directors if each.name == visit.job.director]
+        limits = [self._bandwidth, self.conf.file_daemon.maximum_bandwidth_per_job]
+        limits += [each.maximum_bandwidth_per_job for each in directors]
+        visit.pulse.bandwidth = min((limit for limit in limits if limit), default=0)
 
 
 def state_path(work: Path, name: str) -> Path:

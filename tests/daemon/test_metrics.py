@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import os
+import signal
 import socket
 import urllib.request
 from pathlib import Path
@@ -11,6 +13,7 @@ from filed.director.status import DaemonStatus, EndedJob, RunningJob
 from filed.wire.frame import Signal
 from tests.daemon.calling import Daemon
 from tests.live.bacula import free_port
+from tests.system.program import wait_until
 
 
 def ended(level: str = "F", status: str = "T") -> EndedJob:
@@ -68,6 +71,19 @@ def test_prometheus_asks_the_daemon_and_a_stalled_one_stops_nobody(tmp_path: Pat
             talk.name()
             talk.say(b".status last api=1 api_opts=")
             talk.until(Signal.EOD)
+    assert daemon.process.returncode == 0
+
+
+def test_metrics_that_died_are_there_again(tmp_path: Path) -> None:
+    port = free_port()
+    with Daemon(tmp_path, file_daemon=f"Metrics Port = {port}") as daemon:
+        for time in (1, 2):
+            (metrics,) = daemon.visits()
+            os.kill(metrics, signal.SIGKILL)
+            wait_until(lambda gone=metrics: daemon.visits() not in ([], [gone]))
+            assert f"metrics was killed by SIGKILL; it begins again in {time} s" in daemon.log()
+            with urllib.request.urlopen(f"http://127.0.0.1:{port}/metrics", timeout=30) as answer:
+                assert b"filed_start_time_seconds" in answer.read()
     assert daemon.process.returncode == 0
 
 

@@ -25,6 +25,7 @@ from filed.agents.agent_job import AgentJob, Chunk, Want
 from filed.agents.callbacks import HostServices
 from filed.agents.capture import Capture
 from filed.agents.descriptor import Descriptor, OptionSpec
+from filed.agents.handing import BY_PAGE, WholePage, WholeStream
 from filed.agents.identity import Identity, identity_of
 from filed.agents.instance import Agent, Begin
 from filed.agents.limits import Fences, bound_process
@@ -40,6 +41,7 @@ from filed.agents.scan import Scanned, examine, scan
 from filed.agents.watchdog import Watchdog
 
 __all__ = [
+    "BY_PAGE",
     "INLINE_LIMIT",
     "Action",
     "Agent",
@@ -83,6 +85,8 @@ __all__ = [
     "Want",
     "WantOption",
     "Watchdog",
+    "WholePage",
+    "WholeStream",
     "agent_id",
     "bound_process",
     "check_options",

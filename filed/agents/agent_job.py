@@ -12,7 +12,8 @@ from __future__ import annotations
 
 import ctypes
 import threading
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import suppress
 from functools import partial
 from types import TracebackType
 from typing import NamedTuple, NoReturn, Self
@@ -36,6 +37,7 @@ from filed.agents.abi import (
 from filed.agents.buffers import Buffer, borrowed
 from filed.agents.callbacks import Callbacks
 from filed.agents.caller import Caller
+from filed.agents.handing import Handed, Handing, WholePage
 from filed.agents.page import MAX_SIZE, Page, PageReader, pack_wants
 from filed.agents.page_buffer import PageBuffer
 from filed.agents.pulse import Call
@@ -111,6 +113,7 @@ class AgentJob:
         self._restoring = False
         self._dropping = False  # the stream at hand is not supported
         self._told_unsupported: set[int] = set()
+        self._handing: Handing | None = None
 
     @property
     def label(self) -> str:
@@ -287,13 +290,17 @@ class AgentJob:
         try:
             self._call(Call.restore_stream, self._api.restore_stream, self._address, stream, announced)
         except AgentError as error:
-            if error.code != Status.E_UNSUPPORTED:
-                raise
+            self._leave_out(stream, error)
             self._dropping = True
-            if stream not in self._told_unsupported:
-                self._told_unsupported.add(stream)
-                text = f"agent {self.label} does not restore {AgentStream(stream).name}: {error.text}; it is left out"
-                self._callbacks.tell(Severity.WARNING, text)
+
+    def _leave_out(self, stream: int, error: AgentError) -> None:
+        """A stream is not supported; raises `error` when it says something else."""
+        if error.code != Status.E_UNSUPPORTED:
+            raise error
+        if stream not in self._told_unsupported:
+            self._told_unsupported.add(stream)
+            text = f"agent {self.label} does not restore {AgentStream(stream).name}: {error.text}; it is left out"
+            self._callbacks.tell(Severity.WARNING, text)
 
     def write(self, data: Buffer, offset: int, *, last: bool) -> None:
         """All of `data`, at `offset` of the stream; gaps are holes. last: the stream ends behind it."""
@@ -316,6 +323,48 @@ class AgentJob:
             self._out_of_order("restore_done")
         self._restoring = False
         self._caller.call_to_the_end(Call.restore_done, self._api.restore_done, self._address, how)
+
+    def restore_page(
+        self, page: WholePage, replace: Replace, first: int = 0, end: int | None = None
+    ) -> Iterator[tuple[int, ItemError | None]]:
+        """Whole entries, first..end-1 of the page, each with all of its calls. To be taken to its end.
+
+        Yields (number, error) of an entry that could not be restored, and (number, None) of one that is for the host, Action.HOST.
+        """
+        if self.kind != Kind.RESTORE or self._restoring:
+            self._out_of_order("restore_entry")
+        handing = self._handing = self._handing or self._caller.handing(self._api, self._address)
+        handing.start(page, replace, first, len(page) if end is None else end)
+        while call := self._caller.run(handing):
+            number, self._restoring = handing.number, handing.entered
+            self._caller.entry = page.dest(number)
+            try:
+                self._judge_handed(call, handing)
+            except ItemError as error:
+                if handing.entered:
+                    with suppress(ItemError):  # it is told already
+                        self.restore_done(Status.E_CORRUPT)
+                    handing.skip()
+                yield number, error
+            else:
+                if call == Call.restore_entry and handing.action == Action.HOST:
+                    yield number, None
+        self._restoring = False
+
+    def _judge_handed(self, call: Call, handing: Handing) -> None:
+        try:
+            self._caller.judge_handed(call, handing.status)
+        except AgentError as error:
+            if call != Call.restore_stream:
+                raise
+            self._leave_out(handing.stream, error)
+        if call == Call.restore_entry and not Action.SKIP <= handing.action <= Action.HOST:
+            self._caller.violated(call, f"action {handing.action} is unknown")
+
+    @property
+    def handed(self) -> Handed:
+        """What came of all pages so far."""
+        return self._handing.handed if self._handing else Handed(0, 0, 0)
 
     # ---- the end -------------------------------------------------------------------------------------------------
 

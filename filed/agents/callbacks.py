@@ -125,7 +125,8 @@ class Callbacks:
         self._told: set[str] = set()
         self.state_allowed = False
         self.made = 0
-        self.trouble = False
+        self._trouble = ctypes.c_uint32()
+        self.trouble_at = ctypes.addressof(self._trouble)  # for C code that makes calls
         self.fault: tuple[str, BaseException] | None = None
         self.violation = ""
         self.detail: Detail | None = None
@@ -152,6 +153,14 @@ class Callbacks:
         )
         self._whole = shape.memory(self.table)
         self.address = ctypes.addressof(self._whole)
+
+    @property
+    def trouble(self) -> bool:
+        return self._trouble.value != 0
+
+    @trouble.setter
+    def trouble(self, there_is: bool) -> None:
+        self._trouble.value = there_is
 
     def trampoline(self, name: str, body: Callable[..., Status], *, job_thread: bool = False) -> Callable[..., int]:
         """`body` as C may call it: never raises, always an int."""

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable
+from functools import partial
 from typing import Any, NoReturn
 
-from filed.agents.abi import ENTRY_SCOPE, Status
+from filed.agents.abi import ENTRY_SCOPE, BpAgentApi, Status
 from filed.agents.callbacks import Callbacks
+from filed.agents.handing import Handing
 from filed.agents.load import Library
 from filed.agents.pulse import CALL_WORD, NO_SLOT, PROGRESS_WORD, Call, Cancel, Pulse, Slot
 from filed.errors import AgentError, FiledError, ItemError, JobCanceled
@@ -61,19 +63,19 @@ class Caller:
         """Returns OK or END (only next_entries may say END). Raises what the module says."""
         status: int = self._raw(call, function, arguments)
         if status or self._callbacks.trouble or self._halves[0]:
-            self._judge(call, status, canceled=self._halves[0] != 0)
+            self.judge(call, status, canceled=self._halves[0] != 0)
         return status
 
     def call_to_the_end(self, call: Call, function: Callable[..., int], *arguments: Any) -> None:
         """The same for what must be done whether the Job is canceled or not: closing, commit, end. May say that it was."""
         status = self._raw(call, function, arguments)
         if status or self._callbacks.trouble:
-            self._judge(call, status, canceled=False)
+            self.judge(call, status, canceled=False)
 
     def call_void(self, call: Call, function: Callable[..., None], *arguments: Any) -> None:
         self._raw(call, function, arguments)
         if self._callbacks.trouble:
-            self._judge(call, Status.OK, canceled=False)
+            self.judge(call, Status.OK, canceled=False)
 
     def cancel(self, function: Callable[..., int], address: int) -> None:
         """The one call that runs on another thread, beside others. Its status is nobody's concern."""
@@ -107,7 +109,21 @@ class Caller:
         with self._identity.worn():
             return function(*arguments)
 
-    def _judge(self, call: Call, status: int, *, canceled: bool) -> None:
+    @property
+    def handing(self) -> Callable[[BpAgentApi, int], Handing]:
+        """Makes the loop that hands whole entries over: (the agent's functions, address of its bp_job)."""
+        return partial(Handing, pulse=self._pulse.address, trouble=self._callbacks.trouble_at, slot=self.slot)
+
+    def run(self, handing: Handing) -> Call:
+        """Goes on with a page until a call of it is to be judged: which; Call.none: all of it is done."""
+        return Call(self._as_agent(handing.run, ()))
+
+    def judge_handed(self, call: Call, status: int) -> None:
+        """What `call`, or for restore_done `call_to_the_end`, does with an answer."""
+        self.judge(call, status, canceled=self._halves[0] != 0 and call != Call.restore_done)
+
+    def judge(self, call: Call, status: int, *, canceled: bool) -> None:
+        """Raises what the module says, or returns when there is nothing to it."""
         callbacks = self._callbacks
         detail, callbacks.detail = callbacks.detail, None
         callbacks.trouble = False

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ctypes
+import struct
 
 from filed.agents.abi import ENTRY, Entry
 from filed.errors import ItemError
@@ -20,7 +21,8 @@ class RestoreRecord:
     def write(self, entry: Entry, name: bytes, link: bytes, dest: bytes) -> int:
         """The record's address, which is also the base of its offsets. Each name ends in a NUL.
 
-        dest is only looked at. Raises ItemError for a name with a NUL, which C would take for its end.
+        dest is only looked at. Raises ItemError for a name with a NUL, which C would take for its end, and for a number of
+        more than 64 bits.
         """
         if b"\0" in name or b"\0" in link or b"\0" in dest:
             raise ItemError(dest, "not restored: its name, or what it links to, holds a NUL")
@@ -29,7 +31,10 @@ class RestoreRecord:
         if end > len(self._memory):
             self._reserve(end)
         names = (ENTRY.size, len(name), link_off if link else 0, len(link))
-        ENTRY.pack_into(self._memory, 0, *names, *_NOTHING_ELSE, *entry[_PLACES:])
+        try:
+            ENTRY.pack_into(self._memory, 0, *names, *_NOTHING_ELSE, *entry[_PLACES:])
+        except struct.error as error:
+            raise ItemError(dest, f"not restored: a number of its attributes is out of all bounds ({error})") from error
         self._memory[ENTRY.size : end] = b"%b\0%b\0" % (name, link)
         return self._address
 

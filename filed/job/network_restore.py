@@ -15,6 +15,7 @@ from filed.errors import JobError
 from filed.job.agents import Restorers
 from filed.job.channel import Event
 from filed.job.description import NetworkRestore, StorageDaemon
+from filed.job.gather import gathered
 from filed.job.keys import keyring
 from filed.job.outcome import JobStatus, Outcome
 from filed.job.receive import Receiving
@@ -24,7 +25,6 @@ from filed.job.storage_daemon import count_lines, reach, session_of
 from filed.job.workplace import Workplace
 from filed.pipeline import Decoder, Workers
 from filed.storage.daemon_read import DaemonReadSession
-from filed.volume import Session
 
 
 def network_restore(job: NetworkRestore, place: Workplace) -> Outcome:
@@ -54,18 +54,13 @@ def network_restore(job: NetworkRestore, place: Workplace) -> Outcome:
 
 
 def _round(job: NetworkRestore, place: Workplace, storage: StorageDaemon, receiving: Receiving) -> None:
-    """All records of one read session. Those of several Jobs follow each other."""
+    """All records of one read session."""
     connection = reach(place, storage, job.who)
     read = DaemonReadSession(connection, session_of(job.who))
     try:
-        session = Session(-1, -1)
-        for record in read.records():
-            if record.session != session:
-                receiving.end()
-                session = record.session
-            receiving.record(record.stream, record.file_index, record.data)
+        for batch in gathered(read.records(), receiving.gathering()):
+            receiving.take(batch)
             place.check_canceled()
-        receiving.end()
         read.finish()
         count_lines(place, connection)
     finally:

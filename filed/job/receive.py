@@ -8,42 +8,30 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import Iterable, Iterator
-from typing import Protocol
 
-from filed.agents import Action, AgentStream, Entry, EntryType, Has, Status, join_xattr
+from filed.agents import BY_PAGE, Action, AgentStream, Entry, EntryType, Has, Status, join_xattr
 from filed.errors import AgentLoadError, ItemError, StreamError, printable
 from filed.job.agents import Restorer, Restorers
 from filed.job.description import NetworkRestore, RestoreJob
+from filed.job.destination import Destination, Part
 from filed.job.entries import entry_to_restore
+from filed.job.gather import Batch, Gathering, Mark
 from filed.job.stored import StoredFile
-from filed.job.wanted import IndexSet
+from filed.job.whole import ACLS, NOT_RESTORED, WholeEntries
 from filed.job.workplace import Workplace
-from filed.pipeline import Decoder
+from filed.pipeline import Decoder, Digest
 from filed.pipeline.reverse import Piece
 from filed.wire.acl import parse_acl
-from filed.wire.attributes import Attributes, FileType, parse_attributes
+from filed.wire.attributes import Attributes, parse_attributes
 from filed.wire.plugin_name import parse_plugin_name
 from filed.wire.restore_object import RestoreObject
-from filed.wire.stream import Buffer, Stream, stream_type
+from filed.wire.stream import ATTRIBUTE_STREAMS, Buffer, Stream, stream_type
 from filed.wire.xattr import parse_xattrs
 
 HAS_SIZE = int(Has.SIZE)
 MAX_META_BYTES = (
     16 << 20
 )  # ACLs and extended attributes of one entry, which wait for its end; kernels allow a few times 64 KiB
-ATTRIBUTE_STREAMS = (Stream.UNIX_ATTRIBUTES, Stream.UNIX_ATTRIBUTES_EX, Stream.UNIX_ATTRIBUTE_UPDATE)
-_ACLS = {Stream.ACL_LINUX_ACCESS: AgentStream.ACL_ACCESS, Stream.ACL_LINUX_DEFAULT: AgentStream.ACL_DEFAULT}
-
-
-class Part(Protocol):
-    """What is restored of one Job, or of all that a Storage Daemon sends."""
-
-    @property
-    def file_indexes(self) -> IndexSet:
-        """Those that have not come yet, as far as known."""
-
-    def renamed(self, attributes: Attributes) -> Attributes:
-        """The record with the names that it gets in this restore."""
 
 
 class Receiving:
@@ -55,9 +43,9 @@ class Receiving:
         self._place = place
         self._decoder = decoder
         self._restorers = restorers
-        self._where = bytes(job.where).rstrip(b"/")
+        self._where = bytes(job.where)
         self._command = b""
-        self._part: Part | None = None
+        self._destination: Destination | None = None
         self._item: _Item | None = None
         self._objects: dict[bytes, list[RestoreObject]] = {}  # of this Job, by command, not yet handed over
 
@@ -66,7 +54,7 @@ class Receiving:
 
         objects: of its agents; each gets its own before its first file, also for a few paths alone.
         """
-        self._part, self._command = part, b""
+        self._destination, self._command = Destination(self._where, part), b""
         self._objects = {}
         for item in objects:
             self._objects.setdefault(item.command, []).append(item)
@@ -81,6 +69,24 @@ class Receiving:
                 del self._objects[command]
             else:
                 self._hand_over(restorer, command)
+
+    def gathering(self) -> Gathering:
+        """Of the records that follow."""
+        assert self._destination is not None
+        return Gathering(self._destination, by_page=BY_PAGE)
+
+    def take(self, batch: Batch) -> None:
+        """What `Gathering` made of the records. Raises nothing about one entry: that is told and counted."""
+        if isinstance(batch, WholeEntries):
+            self._finish()
+            self._whole(batch)
+        elif batch is Mark.END:
+            self.end()
+        elif batch is Mark.DAMAGED:
+            self.damaged()
+        else:
+            for word, file_index, data in batch:
+                self.record(word, file_index, data)
 
     def record(self, word: int, file_index: int, data: Buffer) -> None:
         """Take one record. Raises nothing about one entry: that is told and counted."""
@@ -111,19 +117,15 @@ class Receiving:
     # -- entries --------------------------------------------------------------------------------------------------
 
     def _start(self, file_index: int, attributes: Attributes) -> None:
-        assert self._part is not None
-        if attributes.type in (FileType.DELETED, FileType.BASE):
+        assert self._destination is not None
+        if attributes.type in NOT_RESTORED:
             return
-        self._part.file_indexes.discard(attributes.file_index)  # what is left in the end was not on the Volumes
-        attributes = self._part.renamed(attributes)
-        entry, link = entry_to_restore(attributes)
-        if entry.type == EntryType.HARDLINK:
-            link = self._where + link
-        restorer = self._restorers.of(self._command)
-        if self._objects:
-            self._hand_over(restorer, self._command)
-        name = attributes.path.rstrip(b"/") or b"/"  # as the agent listed it
-        dest = self._dest(name)
+        part = self._destination.part
+        part.file_indexes.discard(attributes.file_index)  # what is left in the end was not on the Volumes
+        attributes = part.renamed(attributes)
+        entry = entry_to_restore(attributes)
+        restorer = self._restorer()
+        name, link, dest = self._destination.names(attributes)
         action = restorer.job.restore_entry(entry, name, dest, restorer.replace, link)
         if action == Action.HOST:
             restorer = self._restorers.of(b"")
@@ -134,16 +136,48 @@ class Receiving:
         stored = StoredFile(self._decoder, attributes) if action == Action.WANT else None
         self._item = _Item(self._place, restorer, stored, file_index, attributes)
 
-    def _dest(self, name: bytes) -> bytes:
-        """The final path; names of an agent's own making may have no slash in front."""
-        return self._where + b"/" + name if self._where and not name.startswith(b"/") else self._where + name
+    def _restorer(self) -> Restorer:
+        """Of the entry at hand. It has its objects before its first file."""
+        restorer = self._restorers.of(self._command)
+        if self._objects:
+            self._hand_over(restorer, self._command)
+        return restorer
+
+    def _whole(self, entries: WholeEntries) -> None:
+        assert self._destination is not None
+        missing = self._destination.part.file_indexes
+        for file_index in entries.file_indexes:
+            missing.discard(file_index)
+        self._decoder.learn(map(Digest, entries.digests))
+        self._decoder.count_content(entries.undigested)
+        restorer = self._restorer()
+        self._give(restorer, entries, 0, len(entries.page))
+        self._place.show_progress()
+
+    def _give(self, restorer: Restorer, entries: WholeEntries, first: int, end: int) -> None:
+        """Some of them, to an agent. Those that are for the host go to the agent of plain files."""
+        before, totals = restorer.job.handed, self._place.totals
+        for number, error in restorer.job.restore_page(entries.page, restorer.replace, first, end):
+            if error is None:
+                self._give(self._restorers.of(b""), entries, number, number + 1)
+            else:
+                self._place.error(_about(entries.paths[number], error))
+        after = restorer.job.handed
+        totals.files += after.restored - before.restored
+        totals.skipped += after.skipped - before.skipped
+        totals.read_bytes += after.read - before.read
 
     def _hand_over(self, restorer: Restorer, command: bytes) -> None:
+        destination = self._destination
+        assert destination is not None
         for item in self._objects.pop(command, ()):
             entry = Entry(type=EntryType.OBJECT, valid=HAS_SIZE, size=len(item.content))
             self._place.pulse.set_entry(item.name)
             try:
-                if restorer.job.restore_entry(entry, item.name, self._dest(item.name), restorer.replace) == Action.WANT:
+                if (
+                    restorer.job.restore_entry(entry, item.name, destination.final(item.name), restorer.replace)
+                    == Action.WANT
+                ):
                     restorer.job.restore_stream(AgentStream.OBJECT, len(item.content))
                     restorer.job.write(item.content, 0, last=True)
                     restorer.job.restore_done(Status.OK)
@@ -196,14 +230,14 @@ class _Item:
         self._open = True
 
     def record(self, word: int, kind: int, data: Buffer) -> None:
-        if kind in _ACLS or kind == Stream.XATTR_LINUX:
+        if kind in ACLS or kind == Stream.XATTR_LINUX:
             self._meta_bytes += len(data) + 1
             if self._meta_bytes > MAX_META_BYTES:
                 raise StreamError(
                     f"ACLs and extended attributes of more than {MAX_META_BYTES:,} bytes", kind, self.file_index
                 )
-        if kind in _ACLS:
-            self._meta.append((_ACLS[Stream(kind)], parse_acl(data, kind)))
+        if kind in ACLS:
+            self._meta.append((ACLS[kind], parse_acl(data, kind)))
         elif kind == Stream.XATTR_LINUX:
             self._meta += ((AgentStream.XATTR, join_xattr(name, value)) for name, value in parse_xattrs(data))
         elif self._stored is not None:

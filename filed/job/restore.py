@@ -14,6 +14,7 @@ from filed.catalog import Catalog, facts_of, state_of
 from filed.errors import CatalogError, JobError, printable
 from filed.job.agents import Restorers
 from filed.job.description import RestoreJob
+from filed.job.gather import gathered
 from filed.job.keys import keyring
 from filed.job.outcome import JobStatus, Outcome
 from filed.job.receive import Receiving
@@ -60,13 +61,14 @@ def _restore_part(  # noqa: PLR0917  each is one of the parts that meet here
 
     def damaged(damage: Damage) -> None:
         place.error(f"{damage}; what lies there is not restored")
-        receiving.damaged()
+        gathering.damaged()
 
+    gathering = receiving.gathering()
     selection = FileIndexes(part.file_indexes.ranges())
-    for record in directory.read_session(part.media, part.session, selection, on_damage=damaged):
-        receiving.record(record.stream, record.file_index, record.data)
+    records = directory.read_session(part.media, part.session, selection, on_damage=damaged)
+    for batch in gathered(records, gathering):
+        receiving.take(batch)
         place.check_canceled()
-    receiving.end()
     _tell_missing(place, catalog, job, part)
 
 

@@ -20,4 +20,6 @@ from filed.pipeline.reverse import Decoder as Decoder
 from filed.pipeline.reverse import EntryDecoder as EntryDecoder
 from filed.pipeline.sign import SignatureDigest as SignatureDigest
 from filed.pipeline.sign import Signed as Signed
+from filed.pipeline.whole import proves as proves
+from filed.pipeline.whole import small_content as small_content
 from filed.pipeline.workers import Workers as Workers

@@ -103,8 +103,8 @@ class Decoder:
     def learn(self, digests: Iterable[Digest]) -> None:
         self._digests.update(digests)
 
-    def count_content(self) -> None:
-        self._undigested += 1
+    def count_content(self, files: int = 1) -> None:
+        self._undigested += files
 
 
 class EntryDecoder:

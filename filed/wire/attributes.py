@@ -175,8 +175,7 @@ def encode_stat(stat: Iterable[int]) -> bytes:
     return b" ".join(map(_write_one, stat))
 
 
-@lru_cache(maxsize=4)  # who restores an entry asks twice
-def decode_stat(lstat: bytes) -> Stat:
+def parse_stat(lstat: bytes) -> Stat:
     """<stat> as numbers.  Fields an old writer left out are 0; those a Windows writer added are dropped.
 
     Raises StreamError for anything else.
@@ -188,6 +187,10 @@ def decode_stat(lstat: bytes) -> Stat:
     if count < OLDEST_STAT_FIELDS or count > MAX_STAT_FIELDS:
         raise StreamError(f"an attributes record has {count} numbers where 16 belong: {lstat[:80]!r}")
     return Stat(*map(_read_one, fields[:STAT_FIELDS]))
+
+
+decode_stat: Final = lru_cache(maxsize=4)(parse_stat)
+"""The same, for those who ask several times about one entry."""
 
 
 def pack_attributes(  # noqa: PLR0917 - keywords cost a third more, and every file comes by

@@ -71,10 +71,9 @@ def test_what_is_saved_is_what_is_restored(  # noqa: PLR0917  hypothesis gives e
         7, wire_type(entry, with_data=False), b"/x", encode_entry_stat(entry, Stream.FILE_DATA), b"target",
         encode_entry_nanoseconds(entry),
     )  # fmt: skip
-    back, link = entry_to_restore(record)
+    back = entry_to_restore(record)
     names = ("type", "mode", "uid", "gid", "ino", "dev", "rdev", "size", "mtime", "chtime", "mtime_ns", "chtime_ns")
     assert [getattr(back, name) for name in names] == [getattr(entry, name) for name in names]
-    assert link == b"target"
 
 
 def test_what_an_agent_does_not_know_gets_the_values_of_plugins_entries() -> None:
@@ -98,7 +97,7 @@ def test_bits_of_the_mode_that_say_a_kind_are_ours() -> None:
 
 
 def restored(kind: FileType, mode: int) -> Entry:
-    return entry_to_restore(Attributes(1, kind, b"/x", encode_stat(Stat(mode=mode)), b"", b""))[0]
+    return entry_to_restore(Attributes(1, kind, b"/x", encode_stat(Stat(mode=mode)), b"", b""))
 
 
 @pytest.mark.parametrize(
@@ -124,7 +123,7 @@ def test_what_no_agent_can_restore_is_a_stream_error(kind: FileType, mode: int) 
 
 def test_an_unknown_size_stays_unknown_and_odd_numbers_fit() -> None:
     hostile = Stat(mode=st.S_IFREG, size=-1, uid=-1, nlink=-1, ino=-1, dev=-1, rdev=-1)
-    entry, _ = entry_to_restore(Attributes(1, FileType.REGULAR, b"/x", encode_stat(hostile), b"", b""))
+    entry = entry_to_restore(Attributes(1, FileType.REGULAR, b"/x", encode_stat(hostile), b"", b""))
     assert not entry.valid & Has.SIZE
     assert (entry.size, entry.uid, entry.ino) == (0, 2**32 - 1, 2**64 - 1)
 

@@ -157,15 +157,17 @@ class Receiving:
     def _give(self, restorer: Restorer, entries: WholeEntries, first: int, end: int) -> None:
         """Some of them, to an agent. Those that are for the host go to the agent of plain files."""
         before, totals = restorer.job.handed, self._place.totals
-        for number, error in restorer.job.restore_page(entries.page, restorer.replace, first, end):
-            if error is None:
-                self._give(self._restorers.of(b""), entries, number, number + 1)
-            else:
-                self._place.error(_about(entries.paths[number], error))
-        after = restorer.job.handed
-        totals.files += after.restored - before.restored
-        totals.skipped += after.skipped - before.skipped
-        totals.read_bytes += after.read - before.read
+        try:
+            for number, error in restorer.job.restore_page(entries.page, restorer.replace, first, end):
+                if error is None:
+                    self._give(self._restorers.of(b""), entries, number, number + 1)
+                else:
+                    self._place.error(_about(entries.paths[number], error))
+        finally:
+            after = restorer.job.handed
+            totals.files += after.restored - before.restored
+            totals.skipped += after.skipped - before.skipped
+            totals.read_bytes += after.read - before.read
 
     def _hand_over(self, restorer: Restorer, command: bytes) -> None:
         destination = self._destination
@@ -200,7 +202,7 @@ class Receiving:
         """What was begun is told to the agent as corrupt; the records left of this entry are dropped."""
         item, self._item = self._item, None
         if item is None:
-            self._place.error(f"FileIndex {file_index}: {error}")
+            self._place.error(str(error) if isinstance(error, ItemError) else f"FileIndex {file_index}: {error}")
             return
         self._place.error(_about(item.attributes.path, error))
         item.abandon()
@@ -208,7 +210,7 @@ class Receiving:
 
 def _about(path: bytes, error: Exception) -> str:
     text = str(error)
-    name = printable(path)
+    name = printable(path).rstrip("/")  # of a directory, agents say the name without
     return text if name in text else f"{name}: {text}"
 
 

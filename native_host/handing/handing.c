@@ -135,6 +135,8 @@ static int judged_stream(handing *h, const item *i)
   const stream *s = (const stream *)((const uint8_t *)i + h->stream);
   int stop;
   h->number = s->number;
+  if (s->number == BP_STREAM_DATA)
+    h->bytes += s->length;
   before(h, RESTORE_STREAM);
   h->status = h->api->restore_stream(h->job, s->number, s->announced);
   stop = after(h);
@@ -154,8 +156,6 @@ static int judged_write(handing *h, const item *i)
   before(h, WRITE);
   h->status = h->api->write(h->job, s + 1, &chunk);
   stop = after(h);
-  if (s->number == BP_STREAM_DATA)
-    h->bytes += s->length;
   h->stream += sizeof *s + padded(s->length);
   next_stream(h, i);
   return stop;

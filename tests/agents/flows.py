@@ -32,6 +32,8 @@ from filed.agents import (
     Verdict,
     Want,
     Watchdog,
+    WholePage,
+    WholeStream,
     describe_exit,
     describe_hang,
 )
@@ -168,6 +170,26 @@ def restore(library: Library, services: Recorder, pulse: Pulse, settings: Settin
         job.commit()
         job.end(Outcome.DONE)
     return actions
+
+
+def restore_by_page(library: Library, services: Recorder, pulse: Pulse, settings: Settings = DEFAULTS) -> int:
+    """The same, whole and in one go. Returns how many were restored."""
+    page = WholePage()
+    for entry, name, streams in (
+        (Entry(type=EntryType.REGULAR, size=9), b"/@BAD/one", [WholeStream(AgentStream.DATA, 9, b"abcabcxyz")]),
+        (Entry(type=EntryType.DIRECTORY), b"/@BAD", []),
+    ):
+        page.add(entry[Entry._fields.index("cookie") :], name, b"", b"/r" + name, streams)
+    with Agent(library, services, pulse, settings) as agent, agent.begin(Begin(Kind.RESTORE, where=b"/r")) as job:
+        for _, error in job.restore_page(page, Replace.ALWAYS):
+            if error is not None:
+                raise error
+        job.commit()
+        job.end(Outcome.DONE)
+    return job.handed.restored
+
+
+RESTORES = (restore, restore_by_page)
 
 
 def in_child(

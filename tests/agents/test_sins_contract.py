@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Callable
 
 import pytest
 
 from filed.agents import Library, Pulse, Settings
-from tests.agents.flows import Recorder, backup, in_child, restore
+from tests.agents.flows import RESTORES, Recorder, backup, in_child
 
 BACKUP_CALLS = (
     "create", "option", "ready", "confirmed", "begin", "next_entries", "open_stream", "read", "close_stream", "commit",
     "end", "destroy",
 )  # fmt: skip
+Flow = Callable[..., object]
 RESTORE_CALLS = ("restore_entry", "restore_stream", "write", "restore_done")
 
 # sin -> what the report has to say (a pattern); all of them fail the Job.
@@ -226,8 +228,9 @@ def test_a_death_in_a_call_is_told_with_the_call(
     assert re.fullmatch(f"agent bad 6.6 {how} in {call}{entry}", report)
 
 
+@pytest.mark.parametrize("restore", RESTORES)
 @pytest.mark.parametrize("call", RESTORE_CALLS)
-def test_a_death_in_a_restore_is_told_with_the_call_and_the_entry(bad: Library, call: str) -> None:
+def test_a_death_in_a_restore_is_told_with_the_call_and_the_entry(bad: Library, call: str, restore: Flow) -> None:
     report = in_child(lambda pulse: restore(bad, Recorder(), pulse, settings(f"crash-{call}")))
     assert report == f"agent bad 6.6 crashed (SIGSEGV) in {call}, entry /r/@BAD/one"
 
@@ -282,6 +285,7 @@ def test_writing_past_the_end_of_a_buffer_crashes_in_the_call_that_did_it(bad: L
     assert saving(bad, "read-overrun") == "agent bad 6.6 crashed (SIGSEGV) in read, entry /@BAD/one"
 
 
+@pytest.mark.parametrize("restore", RESTORES)
 @pytest.mark.parametrize(
     ("sin", "report"),
     [
@@ -293,11 +297,12 @@ def test_writing_past_the_end_of_a_buffer_crashes_in_the_call_that_did_it(bad: L
         ("return-commit:-20", "AgentError: agent bad 6.6: commit: "),
     ],
 )
-def test_sins_of_a_restore(bad: Library, sin: str, report: str) -> None:
+def test_sins_of_a_restore(bad: Library, sin: str, report: str, restore: Flow) -> None:
     assert in_child(lambda pulse: restore(bad, Recorder(), pulse, settings(sin))).startswith(report)
 
 
-def test_a_stream_that_is_not_supported_is_told_once_and_dropped(bad: Library) -> None:
+@pytest.mark.parametrize("restore", RESTORES)
+def test_a_stream_that_is_not_supported_is_told_once_and_dropped(bad: Library, restore: Flow) -> None:
     def work(pulse: Pulse) -> list[str]:
         services = Recorder()
         restore(bad, services, pulse, settings("return-restore_stream:-43"))

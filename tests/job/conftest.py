@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import socket
 from collections.abc import Iterator
-from contextlib import closing
+from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -42,14 +42,20 @@ class Desk:
         return [str(event["text"]) for event in self.events() if event["event"] == "message"]
 
 
-@pytest.fixture
-def desk() -> Iterator[Desk]:
+@contextmanager
+def new_desk() -> Iterator[Desk]:
     ours, theirs = socket.socketpair()
     bell, ring = os.pipe()
     with closing(ours), closing(theirs):
         yield Desk(Workplace(Sender(theirs), Pulse(), bell), ours, ring)
     os.close(bell)
     os.close(ring)
+
+
+@pytest.fixture
+def desk() -> Iterator[Desk]:
+    with new_desk() as made:
+        yield made
 
 
 @pytest.fixture

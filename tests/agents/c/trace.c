@@ -46,6 +46,7 @@ struct bp_agent {
   char fails[MAX_FAILS][64], blocks[MAX_FAILS][64];
   unsigned n_fails, n_blocks, page;
   int complete, streams, spawn, first_fetch;
+  uint32_t answer;
   char *plan;
   item items[MAX_ITEMS];
   unsigned n_items;
@@ -238,6 +239,7 @@ static bp_status BPLUGIN_CALL option(bp_agent *agent, const char *key, const cha
   COPY(state);
   COPY(base);
   else if (!strcmp(key, "page")) agent->page = (unsigned)strtoul(value, NULL, 10);
+  else if (!strcmp(key, "answer")) agent->answer = (uint32_t)strtoul(value, NULL, 10);
   else if (!strcmp(key, "complete")) agent->complete = !strcmp(value, "yes");
   else if (!strcmp(key, "streams")) agent->streams = !strcmp(value, "yes");
   else if (!strcmp(key, "spawn")) agent->spawn = !strcmp(value, "yes");
@@ -390,7 +392,10 @@ static bp_status BPLUGIN_CALL restore_entry(bp_job *job, const bp_entry *entry, 
   tell(job->agent, "restore_entry type=%u name=%.*s dest=%s replace=%u", (unsigned)entry->type, (int)entry->name_len,
        (const char *)base + entry->name_off, dest, (unsigned)replace);
   ASKED(job->agent, job->host, job, "restore_entry");
-  *action = entry->type == BP_TYPE_REGULAR || entry->type == BP_TYPE_OBJECT ? BP_ACTION_WANT : BP_ACTION_CREATED;
+  if (job->agent->answer)
+    *action = job->agent->answer;
+  else
+    *action = entry->type == BP_TYPE_REGULAR || entry->type == BP_TYPE_OBJECT ? BP_ACTION_WANT : BP_ACTION_CREATED;
   return BP_OK;
 }
 
@@ -461,6 +466,7 @@ static const bp_option options[] = {
   { "fail", "call:status", NULL, NULL, BP_OPTION_STRING, BP_OPTION_REPEATS },
   { "page", "entries of a page at most", NULL, "100", BP_OPTION_INT, 0 },
   { "streams", "contents go through open_stream", NULL, "no", BP_OPTION_BOOL, 0 },
+  { "answer", "the action of every restore_entry", NULL, "0", BP_OPTION_INT, 0 },
   { "spawn", "begin starts a process that outlives everything", NULL, "no", BP_OPTION_BOOL, 0 },
 };
 static const char *const claims[] = { CLAIM, NULL };

@@ -33,7 +33,7 @@ from filed.fileset.match import Matcher
 from filed.fileset.parse import parse_lines
 from filed.job.accurate import append_packet, packets, parse_entry
 from filed.job.channel import Receiver
-from filed.job.description import StorageDaemon
+from filed.job.description import EstimateJob, JobDescription, NetworkRestore, NetworkVerify, StorageDaemon
 from filed.job.entries import entry_to_restore
 from filed.job.outcome import Outcome
 from filed.job.renaming import parse_regexwhere, parse_where
@@ -64,27 +64,13 @@ from filed.wire.storage import REQUESTS, RecordHeader, parse_reply
 from filed.wire.stream import Stream
 from filed.wire.xattr import pack_xattrs, parse_xattrs
 from tests.director.talk import DIRECTOR, SECRET, hello
-from tests.director.visiting import GOOD, NotingHouse
+from tests.director.visiting import GOOD, NotingHouse, OnEvent, Told
+from tests.fuzz.sentences import packets_in
 
 Target = Callable[[bytes], None]
 KEYS = Path(__file__).parents[1] / "vectors" / "keys"
 PROGRAMS = ("RunBeforeJob", "RunAfterJob", "RunBeforeNow", "Run")
 """Commands that would run what the fuzzer thinks of."""
-
-
-def packets_in(data: bytes) -> list[Packet]:
-    """Packets out of bytes: a header of one byte each, its highest bit for a signal."""
-    found: list[Packet] = []
-    at = 0
-    while at < len(data):
-        head = data[at]
-        at += 1
-        if head & 0x80:
-            found.append(list(Signal)[head % len(Signal)])
-        else:
-            found.append(data[at : at + head])
-            at += head
-    return found
 
 
 def records_in(data: bytes) -> Iterator[tuple[int, bytes]]:
@@ -236,18 +222,34 @@ def renaming(data: bytes) -> None:
 
 def session(data: bytes) -> None:
     """A whole visit of a Director that has proved who it is. Nothing of it stays behind."""
-    with tempfile.TemporaryDirectory(prefix="filed-fuzz-", dir=_memory()) as work, _pair() as (near, far):
+    work = _work_directory()
+    with _pair() as (near, far):
         core = DirectorConnection(
             "a-fd", {DIRECTOR.name: DIRECTOR}, VERSION_9, 4711, 1795428868, {DIRECTOR.name: PROGRAMS}
         )
         far.sendall(on_the_wire(_greeting()) + on_the_wire(packets_in(data)))
         far.shutdown(socket.SHUT_WR)
         line = Line(Connection(near, "a Director"), core, lambda _connection, _begins: None, lambda: False)
-        facts = Facts("a-fd", VERSION_9, "h,d,1", Path(work), default_setup(), StorageDaemon("", 0, "", NO_TLS))
+        facts = Facts("a-fd", VERSION_9, "h,d,1", work, default_setup(), StorageDaemon("", 0, "", NO_TLS))
         with contextlib.suppress(FiledError):
-            Session(line, NotingHouse(lambda _job, _on_event, _wanted: GOOD), facts, lambda: 1795428868.0).serve()
+            Session(line, NotingHouse(_a_job), facts, lambda: 1795428868.0).serve()
         line.close(politely=False)
         assert os.listdir(work) == []
+
+
+def _a_job(job: JobDescription, on_event: OnEvent, wanted: Callable[[], bool]) -> Outcome:
+    """What the Director hears of one: lines, and each round of a restore, while it asks for another."""
+    told = Told()
+    if isinstance(job, NetworkRestore):
+        while not told.events or told.events[-1]["event"] == "again":
+            before = len(told.events)
+            on_event({"event": "round"}, told)
+            if len(told.events) == before:
+                break  # it left
+    elif isinstance(job, EstimateJob | NetworkVerify):
+        on_event({"event": "listing" if isinstance(job, EstimateJob) else "verify lines", "lines": ["a", "b"]}, told)
+    wanted()
+    return GOOD
 
 
 def _greeting() -> list[Packet]:
@@ -365,6 +367,16 @@ def _keyring() -> Keyring:
         pair = load_key_pair(KEYS / "TEST-ONLY-client.pem")
         _keys.append(Keyring((pair,), (pair.certificate,)))
     return _keys[0]
+
+
+def _work_directory() -> Path:
+    """One for all: each visit leaves it empty, and making one takes longer than many a visit."""
+    if not _directories:
+        _directories.append(tempfile.TemporaryDirectory(prefix="filed-fuzz-", dir=_memory()))
+    return Path(_directories[0].name)
+
+
+_directories: list[tempfile.TemporaryDirectory[str]] = []
 
 
 def _memory() -> str | None:

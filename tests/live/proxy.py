@@ -65,6 +65,11 @@ class Proxy:
             self._fault, self.packets = fault, 0
             self.struck.clear()
 
+    def disarm(self) -> None:
+        """Strike nothing more; what stalls goes on stalling."""
+        with self._lock:
+            self._fault = None
+
     def release(self) -> None:
         """Let the connections that stall come to their end."""
         with self._lock:

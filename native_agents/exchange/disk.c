@@ -40,6 +40,11 @@ bool disk_write(disk_file *file, const void *bytes, uint64_t len, uint64_t offse
   return true;
 }
 
+bool disk_flush(disk_file *file)
+{
+  return FlushFileBuffers((HANDLE)file->handle) != 0;
+}
+
 bool disk_finish(disk_file *file, uint64_t size)
 {
   LARGE_INTEGER end = { .QuadPart = (LONGLONG)size };
@@ -116,6 +121,11 @@ bool disk_write(disk_file *file, const void *bytes, uint64_t len, uint64_t offse
     offset += (uint64_t)done;
   }
   return true;
+}
+
+bool disk_flush(disk_file *file)
+{
+  return !fsync((int)file->handle);
 }
 
 bool disk_finish(disk_file *file, uint64_t size)

@@ -17,6 +17,7 @@ typedef struct disk_file {
 /* After one of these is false, disk_failed knows why. A file that exists is emptied. */
 bool disk_create(disk_file *file, const ese_char *path);
 bool disk_write(disk_file *file, const void *bytes, uint64_t len, uint64_t offset);
+bool disk_flush(disk_file *file); /* what was written is on the disk */
 /* Ends there, holes included, and on the disk. */
 bool disk_finish(disk_file *file, uint64_t size);
 void disk_close(disk_file *file);

@@ -328,6 +328,21 @@ static bp_status read_unwanted(group *g)
   return BP_OK;
 }
 
+/* Databases that were read while the service was at work are nothing without the logs of that time. False: it named none. */
+static bool has_its_logs(const group *g)
+{
+  if (!g->has_databases || !any_database_is_whole(g))
+    return true;
+  for (uint32_t i = 0; i < g->n_files; i++)
+    if (g->files[i].is_log)
+      return true;
+  bp_logf(g->host, BP_MSG_WARNING,
+          "%s: Exchange named no log behind its databases: without one they cannot be recovered, only restored as plain files. No "
+          "log is truncated, and no Job can continue from this one; look at Exchange's own event log",
+          g->info->name);
+  return false;
+}
+
 static void tell(const group *g)
 {
   uint32_t databases = 0, logs = 0;
@@ -351,6 +366,7 @@ bp_status group_finish(group *g)
   if (!g->record.part || !g->record.service || !g->record.job)
     return no_memory(g->host);
   whole = logs_whole = record_logs(g);
+  whole = has_its_logs(g) && whole;
   tell(g);
   if (asked && !g->all_taken)
     bp_logf(g->host, BP_MSG_INFO, "%s: not all of its databases were asked for, so no log is truncated", g->info->name);

@@ -12,6 +12,9 @@
 #include "target.h"
 #include "text.h"
 
+/* The header of a database and the copy behind it, whatever its pages; they are written when all else is there, so that one that did
+ * not come whole is none. */
+enum { HEAD_BYTES = 1 << 16 };
 enum at_hand { NOTHING, A_DIRECTORY, A_DESCRIPTION, A_DATABASE, A_LOG };
 
 struct restore {
@@ -28,8 +31,9 @@ struct restore {
   ese_char *path;            /* of the file; owned for a log */
   uint32_t log;
   uint8_t  start[LOG_HEAD_BYTES];
+  uint8_t  head[HEAD_BYTES]; /* of a database */
   uint64_t end;
-  bool     data;
+  bool     data, was_torn;
 };
 
 bp_status restore_begin(restore **out, const bp_host_api *host, service service, const settings *settings)
@@ -136,6 +140,9 @@ static bp_status start_file(restore *r, const stored_name *name)
     return status;
   }
   r->at_hand = is_log ? A_LOG : A_DATABASE;
+  r->was_torn = r->target->torn;
+  r->target->torn = r->was_torn || !is_log;
+  memset(r->head, 0, sizeof r->head);
   return BP_OK;
 }
 
@@ -175,8 +182,14 @@ bp_status restore_stream(restore *r, uint32_t stream)
   return r->data ? BP_OK : bp_fail(r->host, BP_E_UNSUPPORTED, BP_OS_NONE, 0, "Exchange has no such thing");
 }
 
+static uint64_t least(uint64_t one, uint64_t other)
+{
+  return one < other ? one : other;
+}
+
 bp_status restore_write(restore *r, const void *buf, const bp_chunk *chunk)
 {
+  uint64_t held = 0;
   if (bp_cancelled(r->host))
     return BP_E_CANCELLED;
   r->end = chunk->offset + chunk->len;
@@ -188,7 +201,11 @@ bp_status restore_write(restore *r, const void *buf, const bp_chunk *chunk)
   }
   for (uint64_t i = 0; i < chunk->len && chunk->offset + i < sizeof r->start; i++)
     r->start[chunk->offset + i] = ((const uint8_t *)buf)[i];
-  if (disk_write(&r->file, buf, chunk->len, chunk->offset))
+  if (r->at_hand == A_DATABASE && chunk->offset < HEAD_BYTES) {
+    held = least(chunk->len, HEAD_BYTES - chunk->offset);
+    memcpy(r->head + chunk->offset, buf, (size_t)held);
+  }
+  if (disk_write(&r->file, (const uint8_t *)buf + held, chunk->len - held, chunk->offset + held))
     return BP_OK;
   return disk_failed(r->host, "write a file of", r->path ? r->path : u"a database");
 }
@@ -213,8 +230,13 @@ bp_status restore_done(restore *r, bp_status how)
     return how == BP_OK ? take_description(r) : (text_free(&r->description), BP_OK);
   if (what != A_DATABASE && what != A_LOG)
     return BP_OK;
-  if (!disk_finish(&r->file, r->end))
+  if (what == A_DATABASE && how == BP_OK
+      && !(disk_flush(&r->file) && disk_write(&r->file, r->head, least(r->end, HEAD_BYTES), 0)))
+    status = disk_failed(r->host, "finish a file of", u"a database");
+  if (!disk_finish(&r->file, r->end) && status == BP_OK)
     status = disk_failed(r->host, "finish a file of", r->path ? r->path : u"a database");
+  if (what == A_DATABASE && how == BP_OK && status == BP_OK)
+    r->target->torn = r->was_torn;
   if (how != BP_OK || status != BP_OK)
     r->target->failed = true;
   else if (what == A_LOG)

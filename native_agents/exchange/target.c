@@ -122,6 +122,17 @@ static const database_record *find_set(const target *t, const char *database, co
   return NULL;
 }
 
+/* Was it saved without a log? The last set that has it decides. */
+static bool saved_without_logs(const target *t, const char *database)
+{
+  for (uint32_t i = t->known.count; i-- > 0;) {
+    const group_record *record = &t->known.at[i];
+    if (record->has_databases && record_database(record, database))
+      return !record->high;
+  }
+  return false;
+}
+
 static target_database *added(const target *t, const char *part)
 {
   for (uint32_t i = 0; i < t->n_databases; i++)
@@ -163,8 +174,9 @@ bp_status target_database_file(target *t, const char *database, const char *file
   bp_status status;
   if (!set) {
     t->failed = true;
-    return bp_failf(t->host, BP_E_ENTRY, BP_OS_NONE, 0,
-                    "%s/%s: no description of such a database came with this restore: restore it with `where`", database, file);
+    return bp_failf(t->host, BP_E_ENTRY, BP_OS_NONE, 0, "%s/%s: %s: restore it with `where`", database, file,
+                    saved_without_logs(t, database) ? "it was saved without a log, and cannot be recovered without one"
+                                                    : "no description of such a database came with this restore");
   }
   status = make_open(t);
   if (status == BP_OK && !added(t, database))
@@ -382,9 +394,29 @@ bp_status target_commit(target *t)
   return BP_OK;
 }
 
+/* The staged logs are of no use to anybody: their databases have to come again, and they with them. */
+static void forget_logs(target *t)
+{
+  for (uint32_t i = 0; i < t->n_logs; i++) {
+    ese_char *path = disk_join(t->staging, t->logs[i].name);
+    if (path)
+      disk_remove(path);
+    free(path);
+  }
+  disk_remove_directory(t->staging);
+  if (!t->settings->logpath)
+    disk_remove_directory(t->log_path);
+  bp_logf(t->host, BP_MSG_WARNING,
+          "%s: not recovered. A database did not come whole: it has no header and cannot be mounted before its databases and logs are "
+          "restored again",
+          t->part);
+}
+
 void target_free(target *t)
 {
-  if (t->open && t->log_path) {
+  if (t->open && t->log_path && t->torn) {
+    forget_logs(t);
+  } else if (t->open && t->log_path) {
     (void)place_logs(t); /* what came whole: eseutil looks for it beside restore.env */
     (void)t->library->HrESERestoreSaveEnvironment(t->context);
     if (t->mixed)
@@ -393,7 +425,7 @@ void target_free(target *t)
       tell_way_on(t, BP_MSG_WARNING, "not recovered");
   }
   if (t->open)
-    (void)t->library->HrESERestoreClose(t->context, ESE_RESTORE_CLOSE_NORMAL);
+    (void)t->library->HrESERestoreClose(t->context, t->torn ? ESE_RESTORE_CLOSE_ABORT : ESE_RESTORE_CLOSE_NORMAL);
   for (uint32_t i = 0; i < t->n_databases; i++) {
     free(t->databases[i].part);
     t->library->ESEBackupFree(t->databases[i].destinations);

@@ -40,6 +40,7 @@ typedef struct target {
   ese_context context;
   bool      open, reopened;
   bool      failed;           /* something of it is missing or damaged: not recovered */
+  bool      torn;             /* a file of a database was begun and is not whole: that one has no header */
   bool      mixed;            /* of Jobs whose logs do not meet: not to be recovered by further logs */
   ese_char *log_path, *staging;
   target_database *databases;
@@ -57,7 +58,7 @@ bp_status target_log_file(target *t, const char *file, ese_char **path, uint32_t
 /* Announces the logs, saves the session, and recovers if the settings say so. */
 bp_status target_commit(target *t);
 
-/* Frees it. A session still open is left such that the recovery can be done by hand; how, is said. */
+/* Frees it. A session still open is left such that the recovery can be done by hand; how, is said. One with a torn database is not. */
 void target_free(target *t);
 
 #endif

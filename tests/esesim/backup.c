@@ -148,6 +148,8 @@ static ese_result offer(session *of)
   if (range.gap || range.oldest > of->offered_low || (of->type != ESE_BACKUP_LOGS_ONLY && range.oldest > of->low))
     return ESE_E_MISSING_FILE_TO_BACKUP;
   of->log_read = calloc(range.newest - of->offered_low + 1, sizeof *of->log_read);
+  if (fault_number(&of->now, "no_logs"))
+    of->offered_low = of->offered_high + 1;
   return of->log_read ? ESE_OK : ESE_E_NOT_ENOUGH_MEMORY;
 }
 

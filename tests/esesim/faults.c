@@ -50,7 +50,8 @@ ese_result fault_call(const store *of, const char *call)
 bool fault_known(const char *key)
 {
   static const char *const known[] = {"short_reads",   "read_delay_ms",  "got_is_word", "die_in_truncate", "open_answers_ok",
-                                      "early_refusal", "replay_blindly", "old_engine",  "clock_s"};
+                                      "early_refusal", "replay_blindly", "old_engine",  "clock_s",
+                                      "no_logs"};
   size_t n;
   for (n = 0; n < sizeof known / sizeof *known; n++)
     if (!strcmp(key, known[n]))

@@ -6,6 +6,7 @@
  *   short_reads=<seed>              ReadFile gives random short counts
  *   read_delay_ms=<n>               each ReadFile takes so long
  *   got_is_word=1                   ReadFile writes 16 bits of its count, as one description has it
+ *   no_logs=1                       no log is named, and none has to be read before others are deleted
  *   die_in_truncate=<n>             the process dies when n logs are deleted
  *   open_answers_ok=1               RestoreOpenFile answers success, with a handle that nobody can write through
  *   clock_s=<n>                     log headers are stamped n seconds later (earlier: negative)

@@ -90,8 +90,15 @@ class Place:
         job = BackupJob(self.volumes, name, "client", level, fileset, self.setup(*lines))
         return self.run(job, stop)
 
-    def restore(self, jobid: int, where: Path, *lines: AgentLine, paths: Sequence[bytes] = ()) -> Ran:
-        return self.run(RestoreJob(self.volumes, jobid, where, self.setup(*lines), tuple(paths)))
+    def restore(
+        self,
+        jobid: int,
+        where: Path,
+        *lines: AgentLine,
+        paths: Sequence[bytes] = (),
+        stop: Callable[[], bool] = lambda: False,
+    ) -> Ran:
+        return self.run(RestoreJob(self.volumes, jobid, where, self.setup(*lines), tuple(paths)), stop)
 
     def verify(self, *jobids: int) -> Ran:
         return self.run(VerifyJob(self.volumes, jobids, self.setup()))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -53,10 +53,17 @@ class Jobs:
         assert ran.outcome.status is JobStatus.OK, ran.messages
         return ran
 
-    def restore(self, ran: Ran, where: Path = AT_ITS_PLACE, *, paths: Sequence[str] = (), **options: str) -> Ran:
-        return self.place.restore(
-            ran.outcome.jobid, where, self.plugin(**options), paths=[os.fsencode(path) for path in paths]
-        )
+    def restore(
+        self,
+        ran: Ran,
+        where: Path = AT_ITS_PLACE,
+        *,
+        paths: Sequence[str] = (),
+        stop: Callable[[], bool] = lambda: False,
+        **options: str,
+    ) -> Ran:
+        wanted = [os.fsencode(path) for path in paths]
+        return self.place.restore(ran.outcome.jobid, where, self.plugin(**options), paths=wanted, stop=stop)
 
     def names(self, ran: Ran) -> list[str]:
         """What this Job has sent, below the service; directories end in a slash."""

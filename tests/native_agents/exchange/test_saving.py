@@ -141,6 +141,39 @@ def test_an_incremental_upon_a_full_that_left_a_database_out_truncates_nothing_a
     assert store.status().oldest == oldest
 
 
+def test_a_full_for_which_the_service_names_no_log_truncates_nothing_and_says_so(
+    jobs: Jobs, store: Store, tmp_path: Path
+) -> None:
+    store.checkpoint(0)
+    oldest = store.status().oldest
+    store.fault("no_logs")
+    ran = jobs.good()
+    assert "named no log behind its databases" in " ".join(warnings(ran))
+    assert jobs.generations(ran) == []
+    assert store.status().oldest == oldest
+    store.fault("no_logs", None)
+    jobs.work()
+    after = jobs.good(INCREMENTAL)  # stands upon nothing of it
+    assert jobs.has_databases(after)
+    content = store.dump()
+    store.dismount()
+    store.wipe_stream(GROUP)
+    refused = jobs.restore(ran)
+    assert refused.outcome.status is not JobStatus.OK
+    assert "saved without a log" in " ".join(text for _, text in refused.messages)
+    assert jobs.restore(ran, tmp_path / "out").outcome.status is JobStatus.OK
+    assert jobs.restore(after).outcome.status is JobStatus.OK
+    assert store.dump() == content
+
+
+def test_where_no_database_is_wanted_no_log_is_missed(jobs: Jobs, store: Store) -> None:
+    store.fault("no_logs")
+    options = Options(signature=Signature.MD5, wildfile=(b"*.edb",), exclude=True)
+    ran = jobs.place.backup(jobs.plugin(), files=[b"/@EXCHANGE/"], options=options)
+    assert "named no log" not in " ".join(warnings(ran))
+    assert "left out by the FileSet" in " ".join(warnings(ran))
+
+
 def test_a_database_that_is_not_mounted_is_warned_about(jobs: Jobs, store: Store) -> None:
     store.dismount(PUBLIC)
     ran = jobs.backup()

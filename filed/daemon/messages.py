@@ -3,7 +3,7 @@
     Director                            the Job's report; errors always, since a Director judges by them whether a Job was good
     Append, File                        a line each; File begins anew with each Job
     Syslog, Stdout, Stderr              a line each
-    Operator                            the Operator Command, for each message
+    Operator                            the Operator Command, for each message, beside the Job
     Mail, Mail On Error, On Success     the Mail Command, once behind the Job, with all of them
 
 A destination that fails is told in the daemon's log, once, and costs no Job.
@@ -13,7 +13,6 @@ from __future__ import annotations
 
 import logging
 import shlex
-import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator
@@ -23,13 +22,13 @@ from typing import TextIO
 
 from filed.config import FileDaemonConf
 from filed.config.messages import BY_COMMAND, Destination, Messages, Target
+from filed.daemon.commands import Commands
 from filed.director.scripts import Codes
 from filed.errors import printable
 from filed.wire.reply import MessageType
 
 SYSLOG = "/dev/log"
-COMMAND_TIMEOUT_S = 60.0
-MAX_MAIL = 1_000_000  # characters; a Job may have any number of messages
+MAX_MAIL = 1_000_000  # characters of one; a Job may have any number of messages
 STAMP = "%d-%b %H:%M "
 _LEVELS = {
     MessageType.FATAL: "CRITICAL",
@@ -46,8 +45,8 @@ class Deliveries:
 
     def __init__(self, conf: FileDaemonConf, now: Callable[[], float] = time.time, syslog: str = SYSLOG) -> None:
         self._messages, self._now, self._syslog = _messages(conf), now, syslog
-        self._mails: dict[int, list[str]] = {}  # by the place of their destination
-        self._mail_size = 0
+        self._mails: dict[int, _Mail] = {}  # by the place of their destination
+        self._commands = Commands(self._tell)
         self._begun: set[str] = set()  # files
         self._failed: set[str] = set()
 
@@ -71,18 +70,18 @@ class Deliveries:
                     self._print(sys.stdout if each.target is Target.STDOUT else sys.stderr, line)
                 case Target.OPERATOR:
                     self._run(each, line, codes)
-                case Target.MAIL | Target.MAIL_ON_ERROR | Target.MAIL_ON_SUCCESS if self._mail_size < MAX_MAIL:
-                    self._mails.setdefault(number, []).append(line)
-                    self._mail_size += len(line)
+                case Target.MAIL | Target.MAIL_ON_ERROR | Target.MAIL_ON_SUCCESS:
+                    self._mails.setdefault(number, _Mail()).add(line)
 
     def over(self, codes: Codes, *, good: bool) -> None:
-        """The Job has ended: send its mails."""
-        for number, lines in self._mails.items():
+        """The Job has ended, and everybody knows: send its mails, and wait for all commands."""
+        for number, mail in self._mails.items():
             assert self._messages is not None
             each = self._messages.destinations[number]
             if each.target is not (Target.MAIL_ON_SUCCESS if not good else Target.MAIL_ON_ERROR):
-                self._run(each, "\n".join(lines), codes)
+                self._run(each, mail.text(), codes)
         self._mails.clear()
+        self._commands.finish()
 
     def _wanting(self, kind: MessageType) -> Iterator[tuple[int, Destination]]:
         for number, each in enumerate(self._messages.destinations if self._messages is not None else ()):
@@ -120,32 +119,43 @@ class Deliveries:
         """A command of the conf, with `text` on its input. It runs without a shell; a code never becomes two words."""
         whole = " ".join(destination.where)
         name = f"the command of {destination.target.value} for {whole}"
-        if name in self._failed:  # it may have taken all its time, and a Job may have any number of messages
-            return
         more = Codes({**codes.values, "r": whole})
         try:
             words: list[str] = []
             for word in shlex.split(destination.command):
                 words += destination.where if word == "%r" else [more.expand(word)]
-            done = subprocess.run(
-                words,
-                input=(text + "\n").encode("utf-8", "surrogateescape"),
-                stdout=subprocess.DEVNULL,
-                stderr=subprocess.PIPE,
-                timeout=COMMAND_TIMEOUT_S,
-                check=False,
-            )
-        except (OSError, ValueError, IndexError, subprocess.TimeoutExpired) as error:
+        except ValueError as error:
             self._tell(name, str(error))
             return
-        if done.returncode:
-            said = printable(done.stderr[:200].strip())
-            self._tell(name, f"code {done.returncode} {said}")
+        self._commands.run(name, words, (text + "\n").encode("utf-8", "surrogateescape"))
 
     def _tell(self, what: str, why: str) -> None:
         if what not in self._failed:
             self._failed.add(what)
             log.warning("messages are lost: %s: %s", what, why)
+
+
+class _Mail:
+    """The lines of one, up to MAX_MAIL characters."""
+
+    def __init__(self) -> None:
+        self._lines: list[str] = []
+        self._size = self._left_out = 0
+
+    def add(self, line: str) -> None:
+        if self._left_out or self._size + len(line) > MAX_MAIL:
+            self._left_out += 1
+        else:
+            self._lines.append(line)
+            self._size += len(line) + 1
+
+    def text(self) -> str:
+        if not self._left_out:
+            return "\n".join(self._lines)
+        what = (
+            f"[{self._left_out:,} more messages are not in this mail, which holds {MAX_MAIL:,} characters at the most]"
+        )
+        return "\n".join((*self._lines, what))
 
 
 class _SystemLog(SysLogHandler):

@@ -18,7 +18,7 @@ class Post(Protocol):
         """Hand one message to everybody else. Never raises."""
 
     def over(self, codes: Codes, *, good: bool) -> None:
-        """The Job has ended."""
+        """The Job has ended, and its Director knows. May take its time."""
 
 
 class ToTheDirector:

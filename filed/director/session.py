@@ -97,13 +97,17 @@ class Session:
         visit, asked = self._visit, self._visit.asked
         if asked is not None:
             asked.forget_list()
-        if asked is not None and asked.job.job_id:
-            outcome = programs.run_after(visit, asked, self._outcome_of_all())
-            visit.line.send(self._end_job(outcome).format())
-            visit.outcome = outcome
+        if asked is None or not asked.job.job_id:
+            visit.line.close(politely=True)
+            return
+        outcome = programs.run_after(visit, asked, self._outcome_of_all())
+        visit.line.send(self._end_job(outcome).format())
+        visit.outcome = outcome
+        self._tell_house(asked, outcome)
+        try:
+            visit.line.close(politely=True)
+        finally:  # the Director, and who waits for his turn, need not wait for a mailer
             visit.facts.post.over(visit.codes, good=outcome.status.good)
-            self._tell_house(asked, outcome)
-        visit.line.close(politely=True)
 
     def _outcome_of_all(self) -> Outcome:
         visit = self._visit

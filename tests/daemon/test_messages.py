@@ -1,13 +1,14 @@
 from __future__ import annotations
 
 import logging
+import os
 import socket
 from pathlib import Path
 
 import pytest
 
 from filed.config import FileDaemonConf, read_filedaemon_conf
-from filed.daemon.messages import Deliveries
+from filed.daemon.messages import MAX_MAIL, Deliveries
 from filed.director.scripts import Codes
 from filed.wire.reply import MessageType
 
@@ -30,7 +31,9 @@ def deliveries(tmp_path: Path, destinations: str, syslog: str = "/nonexistent") 
 def mailer(tmp_path: Path) -> str:
     """A command that notes its arguments and its input."""
     path = tmp_path / "mailer"
-    path.write_text(f'#!/bin/sh\n(printf "<%s>" "$@"; echo; cat) >>"{tmp_path}/mails"\n')
+    path.write_text(
+        f'#!/bin/sh\ntext=$(printf "<%s>" "$@"; echo; cat)\nprintf "%s\\n----\\n" "$text" >>"{tmp_path}/mails"\n'
+    )
     path.chmod(0o755)
     return str(path)
 
@@ -88,15 +91,13 @@ def test_an_operator_is_told_each_message_and_a_mail_is_one(tmp_path: Path) -> N
     post.deliver(MessageType.WARNING, "two", CODES)
     post.over(CODES, good=True)
     post.over(CODES, good=True)
-    lines = (tmp_path / "mails").read_text().splitlines()
-    assert [line if line.startswith("<") else line[-3:] for line in lines] == [
-        "<op><o@x>",
-        "two",
-        "<-s><Save.1: OK, with warnings><a@x><b@x>",
-        "one",
-        "two",
-        "<-s><Save.1: OK, with warnings><s@x>",
-        "one",
+    mails = (tmp_path / "mails").read_text().split("----\n")
+    shown = [[line if line.startswith("<") else line[-3:] for line in mail.splitlines()] for mail in mails]
+    assert sorted(shown) == [
+        [],
+        ["<-s><Save.1: OK, with warnings><a@x><b@x>", "one", "two"],
+        ["<-s><Save.1: OK, with warnings><s@x>", "one"],
+        ["<op><o@x>", "two"],
     ]
 
 
@@ -114,6 +115,7 @@ def test_a_bad_job_is_mailed_to_those_who_want_to_know(tmp_path: Path) -> None:
 def test_a_name_from_the_wire_stays_one_word(tmp_path: Path) -> None:
     post = deliveries(tmp_path, f'Operator Command = "{mailer(tmp_path)} %j"\noperator = o@x = all')
     post.deliver(MessageType.INFO, "one", Codes({"j": "x; touch /tmp/y '\"$(id)"}))
+    post.over(CODES, good=True)
     assert (tmp_path / "mails").read_text().splitlines()[0] == "<x; touch /tmp/y '\"$(id)>"
 
 
@@ -125,8 +127,36 @@ def test_what_cannot_be_delivered_is_told_once(tmp_path: Path, caplog: pytest.Lo
     with caplog.at_level(logging.WARNING, "filed"):
         for _ in range(2):
             post.deliver(MessageType.INFO, "one", CODES)
+        post.over(CODES, good=True)
     assert [record.getMessage() for record in caplog.records] == [
         "messages are lost: /nonexistent/log: No such file or directory",
         "messages are lost: /nonexistent: nobody keeps the system's log",
         "messages are lost: the command of Operator for o@x: code 3 why",
     ]
+
+
+def test_an_operator_who_does_not_answer_holds_nobody_up(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "gate")
+    script = f"read line <{tmp_path}/gate; cat >>{tmp_path}/told"
+    post = deliveries(tmp_path, f"Operator Command = \"/bin/sh -c '{script}'\"\noperator = o@x = all")
+    post.deliver(MessageType.INFO, "one", CODES)
+    assert not (tmp_path / "told").exists()
+    (tmp_path / "gate").write_text("go\n")
+    post.over(CODES, good=True)
+    assert (tmp_path / "told").read_text().endswith("one\n")
+
+
+def test_a_mail_that_is_too_long_says_what_it_lacks(tmp_path: Path) -> None:
+    post = deliveries(
+        tmp_path, f'Mail Command = "{mailer(tmp_path)} %r"\nmail = all@x = all\nmail on success = w@x = warning'
+    )
+    for _ in range(12):
+        post.deliver(MessageType.INFO, "x" * (MAX_MAIL // 10), CODES)
+    post.deliver(MessageType.WARNING, "short", CODES)
+    post.over(CODES, good=True)
+    mails = (tmp_path / "mails").read_text().split("----\n")
+    (whole,) = [mail.splitlines() for mail in mails if mail.startswith("<all@x>")]
+    assert len(whole) == 11
+    assert whole[-1] == "[4 more messages are not in this mail, which holds 1,000,000 characters at the most]"
+    (warnings,) = [mail for mail in mails if mail.startswith("<w@x>")]
+    assert warnings.endswith("short\n"), "another's length is not this one's"

@@ -25,6 +25,7 @@ from filed.job.storage_daemon import count_lines, reach, session_of
 from filed.job.workplace import Workplace
 from filed.pipeline import Decoder, Workers
 from filed.storage.daemon_read import DaemonReadSession
+from filed.storage.joined import joined
 
 
 def network_restore(job: NetworkRestore, place: Workplace) -> Outcome:
@@ -58,7 +59,7 @@ def _round(job: NetworkRestore, place: Workplace, storage: StorageDaemon, receiv
     connection = reach(place, storage, job.who)
     read = DaemonReadSession(connection, session_of(job.who))
     try:
-        for batch in gathered(read.records(), receiving.gathering()):
+        for batch in gathered(joined(read.records()), receiving.gathering()):
             receiving.take(batch)
             place.check_canceled()
         read.finish()

@@ -30,6 +30,7 @@ from filed.job.verify_disk import for_digests
 from filed.job.workplace import Workplace
 from filed.pipeline import Decoder, RecordQueue, Workers
 from filed.storage.daemon_read import DaemonReadSession
+from filed.storage.joined import joined
 from filed.volume import Record
 from filed.wire.attributes import Attributes, FileType, Stat, decode_stat, encode_stat, parse_attributes
 from filed.wire.stream import ATTRIBUTE_STREAMS, DIGEST_STREAMS, Buffer, Stream, stream_type
@@ -134,7 +135,7 @@ def _records(job: NetworkVerify, place: Workplace) -> Iterator[Record]:
         raise JobError("the Director wants Volumes verified without having said where they are")
     read = DaemonReadSession(reach(place, job.storage, job.who), session_of(job.who))
     try:
-        for record in read.records():
+        for record in joined(read.records()):
             yield record
             place.check_canceled()
         read.finish()

@@ -35,7 +35,7 @@ if TYPE_CHECKING:
 
 BLOCK: Final = 16
 LENGTH: Final = struct.Struct(">I")
-MEMORY_BYTES: Final = 1 << 20  # a sixteenth of it is copied once more
+MEMORY_BYTES: Final = 512 * 1024  # for a record, a joined one too, and the beginning of a packet
 MAX_PACKET_BYTES: Final = MAX_CHUNK_BYTES + HEADER.size
 RSA_ENCRYPTION: Final = "1.2.840.113549.1.1.1"
 
@@ -127,11 +127,11 @@ class PacketCipher:
 
 
 class PacketReader:
-    """The decryption of one file, however its cipher text is cut into records."""
+    """The decryption of one file, however its cipher text is cut into records.  A packet is good until the next `feed`."""
 
     def __init__(self, session: SessionKey) -> None:
         self._context = _context(session, encrypt=False)
-        self._memory = memoryview(b"")  # written once, and let go when it is full: packets are parts of it, not copies
+        self._memory = memoryview(b"")  # one for all packets, so that the caches hold it
         self._at = self._end = 0  # what is not yet given out lies between; its last block may be the padding
         self._fed = 0
 
@@ -140,7 +140,8 @@ class PacketReader:
         size = len(record) + BLOCK - 1
         if self._end + size > len(self._memory):
             held = self._memory[self._at : self._end]
-            self._memory = memoryview(bytearray(max(len(held) + size, MEMORY_BYTES)))
+            if len(held) + size > len(self._memory):
+                self._memory = memoryview(bytearray(max(2 * len(held) + size, MEMORY_BYTES)))
             self._at, self._end = 0, len(held)
             self._memory[: self._end] = held
         self._fed += len(record)

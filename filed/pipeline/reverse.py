@@ -149,8 +149,7 @@ class EntryDecoder:
             if self._packets is None:
                 yield from self._chunk(address, body)
             else:
-                for packet in self._packets.feed(body):
-                    yield from self._chunk(address, packet)
+                yield from self._unpacked(self._packets.feed(body))
         except StreamError as error:
             raise self._located(error, stream) from error
 
@@ -161,8 +160,7 @@ class EntryDecoder:
         self._finished = True
         try:
             if self._packets is not None:
-                for packet in self._packets.finish():
-                    yield from self._chunk(-1, packet)
+                yield from self._unpacked(self._packets.finish())
             while self._expanding:
                 yield from self._expanded()
             yield from self._expand_here(self._batch)
@@ -231,6 +229,23 @@ class EntryDecoder:
             self._parts = BackupReadParts()
         self._hashers = {digest: digest.new() for digest in self._digests}
         self._decoder.count_content()
+
+    def _unpacked(self, packets: Iterator[memoryview]) -> Iterator[Piece]:
+        """What was encrypted: chunks as stored, or content, of which only the sequence matters."""
+        if self._expand is not None:
+            for packet in packets:
+                yield from self._chunk(-1, bytes(packet))
+            return
+        parts: list[memoryview] = []
+        damage = None
+        try:
+            parts.extend(packets)
+        except StreamError as error:
+            damage = error  # behind what is good
+        if parts:
+            yield from self._content(-1, b"".join(parts))
+        if damage is not None:
+            raise damage
 
     def _chunk(self, address: int, body: Buffer) -> Iterator[Piece]:
         """One chunk as stored, on its way through the pool when it is compressed."""

@@ -127,6 +127,9 @@ ENCRYPTED_STREAMS: Final = frozenset({20, 21, 23, 24, 32, 33})
 SPARSE_STREAMS: Final = frozenset({6, 7, 30})
 """Each record starts with the u64 address of its chunk; so do those with StreamFlag.OFFSETS."""
 
+JOINED_STREAMS: Final = frozenset({2}) | ENCRYPTED_STREAMS
+"""How the bytes were cut into records means nothing, unless StreamFlag.OFFSETS gives each its address: not in the set."""
+
 GZIP_STREAMS: Final = frozenset({4, 7, 12, 23, 24})
 COMPRESSED_STREAMS: Final = frozenset({29, 30, 31, 32, 33})
 """A 12-byte header names the algorithm of each chunk."""

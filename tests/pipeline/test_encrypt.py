@@ -20,8 +20,8 @@ KEY = SessionKey.fresh(Cipher.AES128)
 
 def read(records, key: SessionKey = KEY) -> list[bytes]:
     reader = PacketReader(key)
-    packets = [packet for record in records for packet in reader.feed(record)]
-    return packets + list(reader.finish())
+    packets = [bytes(packet) for record in records for packet in reader.feed(record)]
+    return packets + [bytes(packet) for packet in reader.finish()]
 
 
 def test_the_session_of_a_real_daemon_opens_its_data():

@@ -8,13 +8,16 @@ import zlib
 
 import pytest
 import zstandard
+from cryptography.hazmat.primitives import ciphers
+from cryptography.hazmat.primitives.ciphers.algorithms import AES
+from cryptography.hazmat.primitives.ciphers.modes import CBC
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from filed.errors import StreamError
 from filed.pipeline.compress import HEADER, LZO_ALGORITHM, ZSTD_ALGORITHM, Codec, Compression
 from filed.pipeline.digest import Digest
-from filed.pipeline.encrypt import PacketCipher, SessionKey
+from filed.pipeline.encrypt import LENGTH, PacketCipher, SessionKey
 from filed.pipeline.forward import Encoder
 from filed.pipeline.keys import Cipher, Keyring
 from filed.pipeline.plan import Plan
@@ -245,6 +248,18 @@ def test_an_unwrapped_key_is_remembered(workers):
 
 
 # What cannot be read says why.
+
+
+def test_what_is_good_comes_out_ahead_of_the_damage():
+    key = SessionKey.fresh(Cipher.AES128)
+    plain = LENGTH.pack(4) + b"good" + LENGTH.pack(5) + b"again" + LENGTH.pack(1 << 31) + bytes(43)
+    record = ciphers.Cipher(AES(key.key), CBC(key.iv)).encryptor().update(plain)
+    entry = Decoder(KEYRING).entry(1)
+    entry.session(key.seal([CLIENT.certificate]))
+    found = []
+    with pytest.raises(StreamError, match="claims"):
+        found.extend(entry.feed(20, record))
+    assert b"".join(content for _, content in found) == b"goodagain"
 
 
 def test_a_missing_key_is_named(workers):

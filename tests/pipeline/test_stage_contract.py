@@ -39,7 +39,7 @@ def _encrypted(cipher: Cipher) -> Stage:
 
     def reverse(record: memoryview) -> bytes:
         reader = PacketReader(key)
-        return b"".join([*reader.feed(record), *reader.finish()])
+        return b"".join(reader.feed(record)) + b"".join(reader.finish())
 
     return Stage(cipher.name, forward, reverse)
 

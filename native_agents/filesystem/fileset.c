@@ -79,6 +79,7 @@ static char *without_parents(const char *path)
 
 static bp_status add_item(fileset *set, const bp_host_api *host, char *path, uint32_t len)
 {
+  bool slash = path[len - 1] == '/';
   fileset_item *item;
   shown text;
   if (path[0] != '/') {
@@ -89,6 +90,7 @@ static bp_status add_item(fileset *set, const bp_host_api *host, char *path, uin
     return BP_E_NOMEM;
   item = &set->items[set->n_items];
   item->include = set->n_includes - 1;
+  item->slash = slash;
   if (squeeze(path, &len)) {
     item->path = without_parents(path);
     if (!item->path) {
@@ -145,7 +147,7 @@ static bp_status read_lines(fileset *set, const bp_host_api *host, const char *t
   return BP_OK;
 }
 
-/* Builds `sorted` and drops items that repeat an earlier one. */
+/* Builds `sorted` and drops items that repeat an earlier one; a slash of any of them counts. */
 static bp_status sort_items(fileset *set)
 {
   uint32_t kept = 0;
@@ -157,9 +159,11 @@ static bp_status sort_items(fileset *set)
   for (uint32_t i = 0; i < set->n_items; i++)
     set->sorted[i] = &set->items[i];
   qsort(set->sorted, set->n_items, sizeof *set->sorted, compare_items);
-  for (uint32_t i = 1; i < set->n_items; i++)
-    if (!strcmp(set->sorted[i]->path, set->sorted[i - 1]->path))
+  for (uint32_t i = set->n_items - 1; i; i--)
+    if (!strcmp(set->sorted[i]->path, set->sorted[i - 1]->path)) {
       set->sorted[i]->include = UINT32_MAX; /* the first of equals has the lowest address */
+      set->sorted[i - 1]->slash |= set->sorted[i]->slash;
+    }
   for (uint32_t i = 0; i < set->n_items; i++) {
     if (set->items[i].include == UINT32_MAX)
       free(set->items[i].path);

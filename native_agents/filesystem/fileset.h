@@ -17,6 +17,7 @@ typedef struct fileset_item {
   char    *path; /* absolute, no empty, "." or ".." component, no trailing slash; "/" itself is "" */
   uint32_t len;
   uint32_t include; /* index */
+  bool     slash;   /* written with a slash at its end: a link that leads to a directory means that directory */
 } fileset_item;
 
 typedef struct fileset {

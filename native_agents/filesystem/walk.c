@@ -408,8 +408,8 @@ static bp_status advance(backup *b, bp_page *page)
 
 /* ---- File lines ------------------------------------------------------------------------------------------------------ */
 
-/* The directory that holds the last component, links on the way followed as the path says. -1: errno. */
-static int open_holder(const fileset_item *item)
+/* The directory that an item names (`whole`), or the one that holds it; links on the way are followed. -1: errno. */
+static int open_item(const fileset_item *item, bool whole)
 {
   int fd = open("/", O_PATH | O_DIRECTORY | O_CLOEXEC);
   const char *p = item->path;
@@ -418,7 +418,7 @@ static int open_holder(const fileset_item *item)
     char name[NAME_MAX + 1];
     size_t len = (size_t)(end - p) - 1;
     int next = -1, number = ENAMETOOLONG;
-    if (!*end)
+    if (!*end && !whole)
       break;
     if (len < sizeof name) {
       memcpy(name, p + 1, len);
@@ -438,6 +438,8 @@ static bp_status start_item(backup *b, bp_page *page)
 {
   const fileset_item *item = &b->set.items[b->next_item++];
   fileset_include *include = &b->set.includes[item->include];
+  const char *slash = strrchr(item->path, '/');
+  uint32_t name = slash ? (uint32_t)(slash - item->path) + 1 : 0; /* where its last component starts */
   bool entered = false;
   bp_status status;
   dir *at;
@@ -450,7 +452,11 @@ static bp_status start_item(backup *b, bp_page *page)
   }
   memcpy(b->path, item->path, item->len + 1);
   b->path_len = item->len;
-  fd = open_holder(item);
+  fd = item->slash ? open_item(item, true) : -1;
+  if (fd >= 0)
+    name = b->path_len;
+  else
+    fd = open_item(item, false);
   number = errno;
   at = dirs_anchor(&b->dirs, fd);
   if (!at)
@@ -459,8 +465,6 @@ static bp_status start_item(backup *b, bp_page *page)
     bp_entry entry = { .type = BP_TYPE_REGULAR, .flags = BP_ENTRY_TOP };
     status = add_failed(b, page, at, b->path_len, &entry, "look at", number);
   } else {
-    const char *slash = strrchr(item->path, '/');
-    uint32_t name = slash ? (uint32_t)(slash - item->path) + 1 : 0;
     status = look(b, page, at, name, BP_ENTRY_TOP, DT_UNKNOWN, include, 0, &entered);
   }
   dirs_drop(&b->dirs, at);

@@ -118,7 +118,7 @@ def test_items_may_be_files_links_and_have_too_many_slashes(driver: Driver, tmp_
     (tmp_path / "link").symlink_to("real")
     start = os.fsencode(tmp_path)
     found = driver.listing(
-        fileset_of(start + b"//real/.//file", start + b"/link/", start + b"/link/../real/file2", start + b"/./real///")
+        fileset_of(start + b"//real/.//file", start + b"/./link", start + b"/link/../real/file2", start + b"/./real///")
     )
     assert below(tmp_path, found) == ["/real/file", "/link", "/real/file2", "/real"]
     assert [item.entry.flags for item in found] == [
@@ -128,6 +128,18 @@ def test_items_may_be_files_links_and_have_too_many_slashes(driver: Driver, tmp_
         EntryFlag.TOP,
     ]
     assert found[1].entry.type == EntryType.SYMLINK
+
+
+@pytest.mark.parametrize("written", [[b"/link/"], [b"/link", b"/link//"], [b"/link/", b"/link"]])
+def test_a_link_with_a_slash_at_its_end_is_the_directory(driver: Driver, tmp_path: Path, written: list[bytes]) -> None:
+    (tmp_path / "real" / "sub").mkdir(parents=True)
+    (tmp_path / "real" / "sub" / "file").write_text("x")
+    (tmp_path / "link").symlink_to("real")
+    (tmp_path / "plain").touch()
+    found = driver.listing(fileset_of(*(os.fsencode(tmp_path) + path for path in (*written, b"/plain/"))))
+    assert below(tmp_path, found) == ["/link/sub/file", "/link/sub", "/link", "/plain"]
+    assert [item.entry.type for item in found[2:]] == [EntryType.DIRECTORY, EntryType.REGULAR]
+    assert found[2].entry.flags == EntryFlag.TOP
 
 
 def test_a_link_on_the_way_to_an_item_is_followed(driver: Driver, tmp_path: Path) -> None:

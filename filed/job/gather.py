@@ -5,7 +5,7 @@ What is whole when the next entry begins, and small, goes with its like (`whole`
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from enum import Enum
 from typing import Final, TypeAlias
 
@@ -31,13 +31,18 @@ class Mark(Enum):
 Batch: TypeAlias = WholeEntries | list[Kept] | Mark
 
 
-def gathered(records: Iterable[Record], gathering: Gathering) -> Iterator[Batch]:
-    """All batches. The records of several Jobs follow each other."""
+def gathered(
+    records: Iterable[Record], gathering: Gathering, begins: Callable[[Session], None] = lambda _session: None
+) -> Iterator[Batch]:
+    """All batches. The records of several Jobs follow each other. begins: told of each, between its batches and those before."""
     now = Session(-1, -1)
     take, ready = gathering.record, gathering.ready
     for session, file_index, word, data in records:
         if session != now:
             gathering.end()
+            yield from ready
+            ready.clear()
+            begins(session)
             now = session
         take(word, file_index, data)
         if ready:

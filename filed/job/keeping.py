@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from filed.agents.abi import AgentStream, Entry, EntryFlag, EntryType, WantOption
 from filed.errors import JobError
-from filed.fileset import Options
+from filed.fileset import FileSet, Options
 from filed.job.hardlinks import Inode
 from filed.pipeline import Codec, Compression, Digest, Encoder, PkiKeys, Plan, RecordQueue, Workers
 
@@ -64,6 +64,13 @@ class Keepings:
         if found is None:
             found = self._made[id(options)] = Keeping(options, self._keys, self._workers, self._queue)
         return found
+
+
+def digests_of(fileset: FileSet, keys: PkiKeys | None) -> set[Digest]:
+    """All that may stand behind the content of a file, those that are signed too."""
+    names = {one.signature.name for include in fileset.includes for one in include.options if one.signature is not None}
+    digests = {Digest[name] for name in names if name in Digest.__members__}
+    return digests | {keys.digest.digest} if keys is not None else digests
 
 
 def _plan(options: Options, keys: PkiKeys | None) -> Plan:

@@ -17,8 +17,9 @@ from filed.job import agents
 from filed.job.backup import AGENT_LEVELS, commit_instance, list_instance
 from filed.job.description import NetworkBackup
 from filed.job.hardlinks import HardLinks
-from filed.job.keeping import Keepings
+from filed.job.keeping import Keepings, digests_of
 from filed.job.keys import load_keys
+from filed.job.known_digests import KnownDigests
 from filed.job.outcome import JobStatus, Outcome
 from filed.job.sealed import Found, Sealed
 from filed.job.selection_of import selection_of
@@ -56,6 +57,7 @@ def _save(job: NetworkBackup, place: Workplace, catalog: Catalog) -> None:
         connection = reach(place, job.storage, job.who)
         written = DaemonAppendSession(connection, session_of(job.who))
         stack.callback(written.abandon)  # does nothing once it is finished
+        KnownDigests(job.who.work).remember(session_of(job.who), digests_of(job.fileset, keys))
         workers = stack.enter_context(Workers())
         links = stack.enter_context(HardLinks(job.who.work))
         sink = JobSink(place, written)

@@ -17,6 +17,7 @@ from filed.job.channel import Event
 from filed.job.description import NetworkRestore, StorageDaemon
 from filed.job.gather import gathered
 from filed.job.keys import keyring
+from filed.job.known_digests import DigestsOfJobs
 from filed.job.outcome import JobStatus, Outcome
 from filed.job.receive import Receiving
 from filed.job.renaming import Renaming, parse_regexwhere, parse_where
@@ -34,6 +35,7 @@ def network_restore(job: NetworkRestore, place: Workplace) -> Outcome:
     with ExitStack() as stack:
         workers = stack.enter_context(Workers())
         decoder = Decoder(keyring(job.keys), workers)
+        digests = stack.enter_context(DigestsOfJobs(decoder, job.who.work))
         restorers = stack.enter_context(Restorers(place, job, partial(mark_restored, place, job.who)))
         receiving = Receiving(place, decoder, restorers, job)
         place.started(job.who.job_id, "")
@@ -41,7 +43,7 @@ def network_restore(job: NetworkRestore, place: Workplace) -> Outcome:
         receiving.begin(names, [item for item in job.objects if not state_of(item)])
         storage: StorageDaemon | None = job.storage
         while storage is not None:
-            _round(job, place, storage, receiving)
+            _round(job, place, storage, receiving, digests)
             place.show_progress()
             place.sender.send({"event": "round"})
             storage = _next(storage, place.hear())
@@ -54,12 +56,14 @@ def network_restore(job: NetworkRestore, place: Workplace) -> Outcome:
     return place.ended(status)
 
 
-def _round(job: NetworkRestore, place: Workplace, storage: StorageDaemon, receiving: Receiving) -> None:
+def _round(
+    job: NetworkRestore, place: Workplace, storage: StorageDaemon, receiving: Receiving, digests: DigestsOfJobs
+) -> None:
     """All records of one read session."""
     connection = reach(place, storage, job.who)
     read = DaemonReadSession(connection, session_of(job.who))
     try:
-        for batch in gathered(joined(read.records()), receiving.gathering()):
+        for batch in gathered(joined(read.records()), receiving.gathering(), digests.begin):
             receiving.take(batch)
             place.check_canceled()
         read.finish()

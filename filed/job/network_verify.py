@@ -21,6 +21,7 @@ from filed.job.description import NetworkVerify, VerifyLevel
 from filed.job.hardlinks import HardLinks
 from filed.job.keeping import Keepings
 from filed.job.keys import keyring
+from filed.job.known_digests import DigestsOfJobs
 from filed.job.outcome import JobStatus, Outcome
 from filed.job.record_check import RecordCheck
 from filed.job.selection import Everything
@@ -31,7 +32,7 @@ from filed.job.workplace import Workplace
 from filed.pipeline import Decoder, RecordQueue, Workers
 from filed.storage.daemon_read import DaemonReadSession
 from filed.storage.joined import joined
-from filed.volume import Record
+from filed.volume import Record, Session
 from filed.wire.attributes import Attributes, FileType, Stat, decode_stat, encode_stat, parse_attributes
 from filed.wire.stream import ATTRIBUTE_STREAMS, DIGEST_STREAMS, Buffer, Stream, stream_type
 from filed.wire.verify import VOLUME_LETTERS, digest_line, entry_line, letters_of
@@ -170,8 +171,14 @@ def _check_data(job: NetworkVerify, place: Workplace) -> int:
             known = stack.enter_context(base_list(job.accurate, job.who.work))
         differences = _Differences(place, known)
         decoder = Decoder(keyring(job.keys), workers)
+        digests = stack.enter_context(DigestsOfJobs(decoder, job.who.work))
         check = RecordCheck(place, decoder, differences.wrong, differences.entry)
+        now = Session(-1, -1)
         for record in _records(job, place):
+            if record.session != now:
+                check.end()
+                now = record.session
+                digests.begin(now)
             check.record(record.stream, record.file_index, record.data)
             if (kind := stream_type(record.stream)) in DIGEST_STREAMS:
                 differences.digest(kind, bytes(record.data))

@@ -148,8 +148,8 @@ class Receiving:
         missing = self._destination.part.file_indexes
         for file_index in entries.file_indexes:
             missing.discard(file_index)
-        self._decoder.learn(map(Digest, entries.digests))
-        self._decoder.count_content(entries.undigested)
+        self._decoder.digests.saw(map(Digest, entries.digests))
+        self._decoder.digests.count_content(entries.undigested)
         restorer = self._restorer()
         self._give(restorer, entries, 0, len(entries.page))
         self._place.show_progress()

@@ -9,7 +9,7 @@ Chunks are expanded several at a time by the pool, digests fold on a lane; a sma
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from enum import Enum
 from typing import Final, TypeAlias
 
@@ -17,6 +17,7 @@ from filed.errors import StreamError
 from filed.pipeline.compress import CHUNK_BYTES, MAX_CHUNK_BYTES, expand, inflate
 from filed.pipeline.digest import Digest, Hasher
 from filed.pipeline.encrypt import PacketReader, SessionKey, open_session
+from filed.pipeline.in_use import DigestsInUse
 from filed.pipeline.keys import Keyring
 from filed.pipeline.sign import Signed, signature_digests, verify
 from filed.pipeline.sparse import MAX_ADDRESS, split_address
@@ -47,8 +48,6 @@ TASK_CHUNKS: Final = 4
 TASK_BYTES: Final = TASK_CHUNKS * CHUNK_BYTES
 INLINE_FOLD_BYTES: Final = 16384
 REMEMBERED_SESSIONS: Final = 64
-UNKNOWN_FILES: Final = 8
-"""Files without any digest after which a Job is taken to have none."""
 
 _DIGEST_OF: Final = {digest.stream: digest for digest in Digest}
 _DEDUP, _OFFSETS = int(StreamFlag.DEDUP), int(StreamFlag.OFFSETS)  # plain ints: an IntFlag in `&` costs a microsecond
@@ -70,25 +69,22 @@ class Checked(Enum):
 
 
 class Decoder:
-    """Decodes the files of one Job.  Remembers its session keys, and which digests it uses."""
+    """Decodes the files of Jobs.  Remembers their session keys.  digests: of the Job whose files come now."""
 
     def __init__(self, keyring: Keyring | None = None, workers: Workers | None = None) -> None:
         self.keyring = keyring or Keyring()
         self.workers = workers
         self.last_session: bytes | None = None
         self._sessions: dict[bytes, SessionKey] = {}
-        self._digests: set[Digest] = set()
-        self._undigested = 0
+        self.digests = DigestsInUse()
 
     def entry(self, file_index: int, digests: Collection[Digest] | None = None) -> EntryDecoder:
         """A file begins.  digests: those to calculate, where a catalog knows.
 
-        Otherwise it is those the Job was seen to use; all of them, until it is seen: a record says which one only
-        after the content has passed.
+        Otherwise those that the Job is known or seen to use; all, until it is seen.
         """
-        if digests is None:
-            digests = self._digests or (tuple(Digest) if self._undigested < UNKNOWN_FILES else ())
-        return EntryDecoder(self, file_index, tuple(digests))
+        wanted = self.digests.expected() if digests is None else tuple(digests)
+        return EntryDecoder(self, file_index, wanted)
 
     def session_key(self, record: bytes) -> SessionKey:
         """One RSA operation for each different record."""
@@ -99,12 +95,6 @@ class Decoder:
                 self._sessions.clear()
             self._sessions[record] = key
         return key
-
-    def learn(self, digests: Iterable[Digest]) -> None:
-        self._digests.update(digests)
-
-    def count_content(self, files: int = 1) -> None:
-        self._undigested += files
 
 
 class EntryDecoder:
@@ -179,7 +169,7 @@ class EntryDecoder:
         digest = _DIGEST_OF.get(number)
         if digest is None:
             return Checked.UNCHECKED
-        self._decoder.learn((digest,))
+        self._decoder.digests.saw((digest,))
         ours = self._digest(digest)
         if ours is None:
             return Checked.UNCHECKED
@@ -189,7 +179,7 @@ class EntryDecoder:
         """Checks a signature record (stream 19) against the content of this file."""
         try:
             kinds = signature_digests(record)
-            self._decoder.learn(kinds)
+            self._decoder.digests.saw(kinds)
             ours = {kind: digest for kind in kinds if (digest := self._digest(kind)) is not None}
             return verify(record, self._decoder.keyring, ours)
         except StreamError as error:
@@ -228,7 +218,7 @@ class EntryDecoder:
         if number in WIN32_STREAMS:
             self._parts = BackupReadParts()
         self._hashers = {digest: digest.new() for digest in self._digests}
-        self._decoder.count_content()
+        self._decoder.digests.count_content()
 
     def _unpacked(self, packets: Iterator[memoryview]) -> Iterator[Piece]:
         """What was encrypted: chunks as stored, or content, of which only the sequence matters."""

@@ -115,7 +115,7 @@ class Restored:
         self.end = ""
         with new_desk() as desk, Restorers(desk.place, job) as restorers:
             decoder = Decoder()
-            decoder.learn(
+            decoder.digests.saw(
                 Digest
             )  # whole entries are checked by any of them, others only by what the Job was seen to use
             receiving = Receiving(desk.place, decoder, restorers, job)

@@ -7,12 +7,17 @@ import pytest
 
 from filed.job.channel import Event
 from filed.job.description import Replace
+from filed.job.known_digests import KnownDigests
 from filed.job.outcome import JobStatus
+from filed.pipeline import Digest
+from filed.volume import Session
 from filed.wire.restore_object import RestoreObject
+from filed.wire.stream import Stream
 from tests.job.network import backup_of, restore_to, run
 from tests.job.storage import Storage
 
 DONE: Event = {"event": "done"}
+SESSION = Session(1, 17)  # of what the storage is sent
 
 
 def saved(tmp_path: Path, storage: Storage) -> Path:
@@ -90,3 +95,39 @@ def test_objects_of_an_agent_that_is_not_here_are_told_of(tmp_path: Path) -> Non
 @pytest.mark.parametrize("where", [Path("relative"), Path("/a/../b")])
 def test_a_place_that_is_none_fails_the_job(tmp_path: Path, where: Path) -> None:
     assert run(restore_to(where, tmp_path, 1)).outcome.status is JobStatus.FATAL
+
+
+def test_the_first_file_is_checked_against_the_digest_that_its_job_is_known_to_use(tmp_path: Path) -> None:
+    known = KnownDigests(tmp_path)
+    with Storage() as storage:
+        source = tmp_path / "tree"
+        source.mkdir()
+        (source / "large").write_bytes(os.urandom(1 << 20))
+        assert run(backup_of(source, tmp_path, storage.port)).outcome.status is JobStatus.OK
+        assert known.of(SESSION) == {Digest.MD5}
+        good = run(restore_to(tmp_path / "to", tmp_path, storage.port), [DONE])
+        storage.records = [
+            (index, stream, data[::-1] if stream == Stream.MD5_DIGEST else data)
+            for index, stream, data in storage.records
+        ]
+        bad = run(restore_to(tmp_path / "bad", tmp_path, storage.port), [DONE])
+    assert good.outcome.status is JobStatus.OK, good.messages
+    assert bad.outcome.status is JobStatus.ERROR
+    assert any("large" in text and "not what was saved" in text for text in bad.messages)
+
+
+def test_what_is_known_wrong_of_a_job_is_told_and_forgotten(tmp_path: Path) -> None:
+    known = KnownDigests(tmp_path)
+    with Storage() as storage:
+        source = tmp_path / "tree"
+        source.mkdir()
+        for name in ("first", "second"):
+            (source / name).write_bytes(os.urandom(1 << 20))
+        assert run(backup_of(source, tmp_path, storage.port)).outcome.status is JobStatus.OK
+        known.remember(SESSION, [Digest.SHA1])
+        wrong = run(restore_to(tmp_path / "to", tmp_path, storage.port), [DONE])
+        assert known.of(SESSION) is None
+        again = run(restore_to(tmp_path / "again", tmp_path, storage.port), [DONE])
+    assert wrong.outcome.status is JobStatus.WARNINGS
+    assert [text for text in wrong.messages if "digests could not be checked" in text]
+    assert again.outcome.status is JobStatus.OK, again.messages

@@ -57,7 +57,7 @@ def restore(desk: Desk, agents_dir: Path, tmp_path: Path) -> Iterator[Restore]:
     with open_catalog(tmp_path) as catalog, Workers() as workers, Restorers(desk.place, job) as restorers:
         assert isinstance(catalog, Catalog)
         decoder = Decoder(None, workers)
-        decoder.learn([Digest.MD5])
+        decoder.digests.saw([Digest.MD5])
         receiving = Receiving(desk.place, decoder, restorers, job)
         receiving.begin(Wanted(begin(catalog), Session(1, 1), ()))
         yield Restore(desk, receiving, trace)

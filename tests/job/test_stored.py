@@ -33,7 +33,7 @@ def records(workers: Workers, content: bytes, digest: Digest | None) -> list[tup
 def read(workers: Workers, kept: list[tuple[int, bytes]], size: int, kind: FileType = FileType.REGULAR) -> bytes:
     decoder = Decoder(None, workers)
     if any(stream_type(stream) == Stream.MD5_DIGEST for stream, _ in kept):
-        decoder.learn([Digest.MD5])
+        decoder.digests.saw([Digest.MD5])
     file = StoredFile(decoder, Attributes(1, kind, b"/x", encode_stat(Stat(size=size)), b"", b""))
     assert file.size == (size if size >= 0 else None)
     content = bytearray()
@@ -153,7 +153,7 @@ def test_on_a_damaged_volume_only_a_proof_tells_that_all_is_there(workers: Worke
 
 def test_a_digest_that_was_not_calculated_is_said_to_be_unchecked(workers: Workers) -> None:
     decoder = Decoder(None, workers)
-    decoder.learn([Digest.SHA256])  # so far the Job had these alone
+    decoder.digests.saw([Digest.SHA256])  # so far the Job had these alone
     file = StoredFile(decoder, Attributes(1, FileType.REGULAR, b"/x", encode_stat(Stat(size=len(CONTENT))), b"", b""))
     assert feed(file, records(workers, CONTENT, Digest.MD5)) == CONTENT
     assert file.unproved == "digests could not be checked: a digest of this kind was not calculated while reading"

@@ -19,10 +19,11 @@ from filed.pipeline.compress import HEADER, LZO_ALGORITHM, ZSTD_ALGORITHM, Codec
 from filed.pipeline.digest import Digest
 from filed.pipeline.encrypt import LENGTH, PacketCipher, SessionKey
 from filed.pipeline.forward import Encoder
+from filed.pipeline.in_use import UNKNOWN_FILES
 from filed.pipeline.keys import Cipher, Keyring
 from filed.pipeline.plan import Plan
 from filed.pipeline.queue import RecordQueue
-from filed.pipeline.reverse import UNKNOWN_FILES, Checked, Decoder, EntryDecoder
+from filed.pipeline.reverse import Checked, Decoder, EntryDecoder
 from filed.pipeline.sign import Signed
 from filed.pipeline.workers import Workers
 from filed.wire.stream import DATA_STREAMS, DIGEST_STREAMS, StreamFlag

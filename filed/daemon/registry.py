@@ -20,12 +20,15 @@ from typing import Any
 
 from filed.agents.pulse import Pulse
 from filed.config import FileDaemonConf
+from filed.daemon.house import Expected
 from filed.daemon.metrics import Tallies
 from filed.daemon.visit import platform_text
 from filed.director.house import Ending
 from filed.director.status import DaemonStatus, EndedJob, RunningJob
 from filed.errors import printable
+from filed.job.calls import hand_on
 from filed.job.outcome import JobStatus
+from filed.wire.auth import TlsNeed
 from filed.wire.director import JobCommand
 
 KEPT = 10  # Jobs that have ended
@@ -37,13 +40,17 @@ log = logging.getLogger("filed")
 class Visit:
     """One visit's process, seen from the daemon."""
 
-    def __init__(self, pid: int, channel: socket.socket, bell: int, pulse: Pulse, caller: str) -> None:
-        self.pid, self.channel, self.bell, self.pulse, self.caller = pid, channel, bell, pulse, caller
+    def __init__(  # noqa: PLR0917  the ends of what it shares with us
+        self, pid: int, channel: socket.socket, bell: int, calls: socket.socket, pulse: Pulse, caller: str
+    ) -> None:
+        self.pid, self.channel, self.bell, self.calls, self.pulse = pid, channel, bell, calls, pulse
+        self.caller = caller
         self.job: RunningJob | None = None  # known once the Director has said it
         self.trusted = False  # has it proved who it is?
         self.begun = False  # has its Job left the queue?
         self.program = 0  # the process group of a program that its Job runs now
         self.dismissed = False  # killed, and not gone yet
+        self.storage_key = ""  # what a Storage Daemon has to know that is to call for its Job; "" when none is
 
     def ring(self, ending: Ending) -> None:
         """Ask it to end. More than once does no harm."""
@@ -68,6 +75,7 @@ class Visit:
 
     def close(self) -> None:
         self.channel.close()
+        self.calls.close()
         os.close(self.bell)
 
 
@@ -120,8 +128,8 @@ class Registry:
         self._started = time.time()
         self._jobs_run = self._debug = self._trace = self._bandwidth = 0
 
-    def answer(self, visit: Visit, question: dict[str, Any]) -> dict[str, Any] | None:
-        """None where nothing is asked."""
+    def answer(self, visit: Visit, question: dict[str, Any], descriptor: int) -> dict[str, Any] | None:
+        """None where nothing is asked. descriptor: what came along, -1 for nothing; open until this returns."""
         match question["ask"]:
             case "greeted":
                 visit.trusted = True
@@ -142,6 +150,14 @@ class Registry:
                 return None
             case "runs":
                 visit.program = question["group"]
+                return None
+            case "expect storage":
+                visit.storage_key = question["key"]
+                return None
+            case "expected storage":
+                return self._expected_storage(question["job"])._asdict()
+            case "hand storage":
+                self._hand_storage(question["job"], descriptor, TlsNeed(question["tls"]), question["caller"])
                 return None
             case "debug":
                 self._debug, self._trace = question["level"], question["trace"]
@@ -189,6 +205,22 @@ class Registry:
 
     def _of_job(self, job: str) -> list[Visit]:
         return [visit for visit in self.visits.values() if visit.job and visit.job.job_id and visit.job.job == job]
+
+    def _expected_storage(self, job: str) -> Expected:
+        found = self._of_job(job)
+        return Expected(bool(found), next((visit.storage_key for visit in found if visit.storage_key), ""))
+
+    def _hand_storage(self, job: str, descriptor: int, tls: TlsNeed, caller: str) -> None:
+        """Where the Job is gone by now, or was called by another one, the Storage Daemon sees its connection closed."""
+        found = [visit for visit in self._of_job(job) if visit.storage_key]
+        if not found:
+            log.warning("the Storage Daemon at %s called for Job %s, which no longer waits for it", caller, job)
+            return
+        found[0].storage_key = ""
+        try:
+            hand_on(found[0].calls, descriptor, tls, caller)
+        except OSError as error:
+            log.warning("the Storage Daemon at %s cannot be handed to Job %s: %s", caller, job, error.strerror)
 
     def _cancel(self, job: str, ending: Ending) -> bool:
         found = self._of_job(job)

@@ -27,11 +27,12 @@ from filed.agents.scan import examine
 from filed.config import FileDaemonConf, read_filedaemon_conf
 from filed.daemon.attendant import Attendant
 from filed.daemon.certificates import check_certificates
+from filed.daemon.house import Daemon, question_on, send_answer
 from filed.daemon.listener import listen
 from filed.daemon.metrics import check_metrics, serve_metrics
 from filed.daemon.notify import notify
 from filed.daemon.registry import Registry, Visit, tiresome
-from filed.daemon.visit import MAX_MESSAGE, Daemon, leave_after, send_answer, serve_director
+from filed.daemon.visit import leave_after, serve_caller
 from filed.director.house import Ending
 from filed.director.lists import remove_lists
 from filed.director.scripts import end_program
@@ -203,7 +204,7 @@ class Service:
         with sock:
             try:
                 self._begin_visit(
-                    caller, lambda daemon: serve_director(sock, caller, conf, self._registry.agents, daemon)
+                    caller, lambda daemon: serve_caller(sock, caller, conf, self._registry.agents, daemon)
                 )
             except (
                 OSError
@@ -236,6 +237,7 @@ class Service:
     def _begin_visit(self, caller: str, serve: Callable[[Daemon], NoReturn]) -> Visit:
         """Fork a process for it. Raises OSError when there is no room for one."""
         ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+        calls, taken = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
         pulse = Pulse()
         bell, ring = os.pipe()
         try:
@@ -247,12 +249,14 @@ class Service:
         if pid == 0:
             self._become_visit()
             ours.close()
+            calls.close()
             os.close(ring)
-            daemon = Daemon(theirs, bell, pulse, float(self._registry.conf.file_daemon.agent_timeout_s))
+            daemon = Daemon(theirs, bell, taken, pulse, float(self._registry.conf.file_daemon.agent_timeout_s))
             serve(daemon)
         theirs.close()
+        taken.close()
         os.close(bell)
-        visit = self._registry.visits[pid] = Visit(pid, ours, ring, pulse, caller)
+        visit = self._registry.visits[pid] = Visit(pid, ours, ring, calls, pulse, caller)
         self._selector.register(ours, selectors.EVENT_READ, lambda channel: self._asked(pid, channel))
         return visit
 
@@ -290,20 +294,24 @@ class Service:
         """What it said last, before its end was noticed."""
         visit.channel.setblocking(False)
         with contextlib.suppress(OSError, ValueError, TypeError, KeyError):
-            while data := visit.channel.recv(MAX_MESSAGE):
-                self._registry.answer(visit, json.loads(data))
+            while True:
+                with question_on(visit.channel) as (data, descriptor):
+                    if not data:
+                        return
+                    self._registry.answer(visit, json.loads(data), descriptor)
 
     def _asked(self, pid: int, channel: socket.socket) -> None:
         visit = self._registry.visits.get(pid)
+        answer: dict[str, Any] | None = None
         try:
-            data = channel.recv(MAX_MESSAGE)
+            with question_on(channel) as (data, descriptor):
+                if not data or visit is None:
+                    self._selector.unregister(channel)  # it ends; SIGCHLD follows
+                    return
+                answer = self._registry.answer(visit, json.loads(data), descriptor)
         except OSError:
-            data = b""
-        if not data or visit is None:
-            self._selector.unregister(channel)  # it ends; SIGCHLD follows
+            self._selector.unregister(channel)
             return
-        try:
-            answer = self._registry.answer(visit, json.loads(data))
         except (ValueError, TypeError, KeyError):
             log.exception("a visit asked what makes no sense")
             answer = {}

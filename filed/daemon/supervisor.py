@@ -43,6 +43,7 @@ class JobProcess:
 
     agent_timeout_s: an agent's call without any sign of life for so long cancels the Job.  kill_after_s: what has not ended
     so long after a cancel is killed, with every process that agents started.  pulse: a page that others look at, too.
+    calls: where Storage Daemons that called come from (`job.calls`).
     """
 
     def __init__(
@@ -52,6 +53,7 @@ class JobProcess:
         agent_timeout_s: float,
         kill_after_s: float = KILL_AFTER_S,
         pulse: Pulse | None = None,
+        calls: socket.socket | None = None,
     ) -> None:
         self.pulse = pulse or Pulse()
         self.jobid = 0
@@ -75,9 +77,8 @@ class JobProcess:
         bell_read, self._bell = os.pipe()
         self.pid = os.fork()
         if self.pid == 0:
-            serve(
-                description, Ends(theirs, bell_read, self._capture, self._last_words), self.pulse, kill_after_s
-            )  # never returns
+            ends = Ends(theirs, bell_read, self._capture, self._last_words, calls)
+            serve(description, ends, self.pulse, kill_after_s)  # never returns
         with contextlib.suppress(OSError):  # it does so, too; whoever comes first
             os.setpgid(self.pid, self.pid)
         theirs.close()

@@ -1,16 +1,11 @@
-"""One Director's visit in a process of its own, forked for it: talks to the Director, runs the Job, asks the daemon about the rest.
+"""A caller's visit in a process of its own, forked for it: talks to the caller, runs the Job, asks the daemon about the rest.
 
 The process has one thread, so that it can fork job processes safely; and whatever a stranger makes of his conversation, no other feels
-it. With the daemon it shares two descriptors and a page:
-
-    channel   SOCK_SEQPACKET, one JSON object a message: we ask, the daemon answers what has an answer (`send_answer`)
-    bell      a pipe; a byte in it (an Ending), or its end, says that the visit is to end
-    pulse     the page of the Job, which the daemon reads for a status, and writes a bandwidth to
+it. Who calls is a Director, or a Storage Daemon that a Director told to (`storage_call.py`): his Hello says it.
 """
 
 from __future__ import annotations
 
-import json
 import logging
 import os
 import platform
@@ -19,157 +14,34 @@ import signal
 import socket
 import time
 from collections.abc import Callable
-from dataclasses import asdict
 from pathlib import Path
 from types import FrameType
-from typing import Any, NoReturn
+from typing import NoReturn
 
-from filed.agents.pulse import Pulse
 from filed.config import FileDaemonConf
-from filed.daemon.log import bind
+from filed.daemon.house import Daemon
 from filed.daemon.messages import Deliveries
-from filed.daemon.supervisor import JobProcess
+from filed.daemon.storage_call import answer_call
 from filed.director.connection import DirectorConnection, KnownDirector, TlsBegins
 from filed.director.conversation import Facts
-from filed.director.house import Ending, Teller
-from filed.director.line import Line
+from filed.director.house import Ending
+from filed.director.line import GREETING_TIMEOUT_S, Line
 from filed.director.session import Session
-from filed.director.status import DaemonStatus, EndedJob, RunningJob
-from filed.errors import AuthenticationError, ConnectionLost, FiledError, JobError
-from filed.job.bell import readable
-from filed.job.channel import Event
-from filed.job.description import JobDescription, StorageDaemon
-from filed.job.outcome import JobStatus, Outcome
+from filed.errors import AuthenticationError, FiledError
+from filed.job.description import StorageDaemon
 from filed.job.setup import keys_of, setup_of
 from filed.transport import Connection, check_name, server_context, tls_need
 from filed.wire.auth import secret_of
+from filed.wire.frame import Packet
 from filed.wire.reply import VERSION_9
+from filed.wire.storage import StorageCall
 
-MAX_MESSAGE = 1 << 18  # bytes of one message on the channel
 REFUSED_PAUSE_S = 3.0  # who could not prove who it is waits so long for his next try
 
 log = logging.getLogger("filed")
 
 
-class Daemon:
-    """The daemon, as seen from a visit: a `director.house.House`."""
-
-    def __init__(self, channel: socket.socket, bell: int, pulse: Pulse, agent_timeout_s: float) -> None:
-        self.bell = bell
-        self._channel, self._pulse = channel, pulse
-        self._agent_timeout_s = agent_timeout_s
-        self._ending = Ending.NO
-        self._begun = False
-
-    def note(self, job: RunningJob) -> None:
-        bind(director=job.director)
-        if job.job_id:
-            bind(job_id=job.job_id, job=job.job)
-        if job.type and not self._begun:
-            self._begun = True
-            log.info("the Job begins", extra={"type": job.type, "level": job.level})
-        self._send(ask="note", job=asdict(job))
-
-    def ended(self, job: EndedJob) -> None:
-        good = JobStatus(job.status).good
-        facts = {"status": job.status, "files": job.files, "bytes": job.job_bytes, "errors": job.errors}
-        log.log(
-            logging.INFO if good else logging.ERROR,
-            "the Job has ended",
-            extra=facts | ({} if good else {"why": job.text}),
-        )
-        self._send(ask="ended", job=asdict(job))
-
-    def runs(self, group: int) -> None:
-        self._send(ask="runs", group=group)
-
-    def greeted(self) -> None:
-        self._send(ask="greeted")
-
-    def may_begin(self) -> bool:
-        return bool(self._ask(ask="begin")["may"])
-
-    def status(self) -> DaemonStatus:
-        return DaemonStatus.from_dict(self._ask(ask="status"))
-
-    def metrics(self) -> tuple[DaemonStatus, list[list[Any]]]:
-        """The status, and what has ended, as `metrics.Tallies.rows`."""
-        answer = self._ask(ask="metrics")
-        return DaemonStatus.from_dict(answer["status"]), answer["tallies"]
-
-    def cancel(self, job: str, *, stop: bool) -> bool:
-        return bool(self._ask(ask="cancel", job=job, stop=stop)["found"])
-
-    def set_bandwidth(self, bytes_per_second: int, job: str) -> bool:
-        return bool(self._ask(ask="bandwidth", limit=bytes_per_second, job=job)["found"])
-
-    def set_debug(self, level: int, trace: int) -> None:
-        self._send(ask="debug", level=level, trace=trace)
-
-    @property
-    def ending(self) -> Ending:
-        while readable(self.bell, timeout_s=0):
-            word = os.read(self.bell, 1).decode("ascii", "replace")
-            if self._ending is Ending.NO:  # the first reason counts, but each byte is taken: the bell must fall silent
-                self._ending = Ending(word) if word in set(Ending) and word else Ending.DAEMON
-            if not word:
-                self._silence()
-        return self._ending
-
-    def _silence(self) -> None:
-        """The daemon is gone, and its bell would ring for ever: put one in its place that nobody rings."""
-        silent, self._kept = os.pipe()
-        os.dup2(silent, self.bell, inheritable=False)
-        os.close(silent)
-
-    def run(
-        self, description: JobDescription, on_event: Callable[[Event, Teller], None], wanted: Callable[[], bool]
-    ) -> Outcome:
-        try:
-            started = JobProcess(description, agent_timeout_s=self._agent_timeout_s, pulse=self._pulse)
-        except OSError as error:
-            text = f"the Job gets no process: {error.strerror}; look at the memory, and at the daemon's limits of processes and files"
-            raise JobError(text) from error
-        with started as process:
-            return process.run(lambda event: on_event(event, process), lambda: None, wanted)
-
-    def _send(self, **message: object) -> None:
-        try:
-            self._channel.send(json.dumps(message).encode())
-        except OSError as error:
-            raise ConnectionLost("the daemon", "a visit", error.strerror or "gone") from error
-
-    def _ask(self, **message: object) -> dict[str, Any]:
-        self._send(**message)
-        answer = receive_answer(self._channel)
-        if not answer:
-            raise ConnectionLost("the daemon", "a visit", "it is gone")
-        return answer
-
-
-def send_answer(channel: socket.socket, answer: dict[str, Any]) -> None:
-    """In a file in memory: a status of many Jobs is longer than any message may be. Raises OSError."""
-    with os.fdopen(os.memfd_create("answer"), "wb") as file:
-        file.write(json.dumps(answer).encode())
-        file.flush()
-        socket.send_fds(channel, [b"a"], [file.fileno()])
-
-
-def receive_answer(channel: socket.socket) -> dict[str, Any]:
-    """Empty when the daemon is gone, or had no room for one."""
-    try:
-        _, descriptors, _, _ = socket.recv_fds(channel, 1, 1, socket.MSG_CMSG_CLOEXEC)
-    except OSError:
-        return {}
-    if not descriptors:
-        return {}
-    with os.fdopen(descriptors[0], "rb") as file:
-        file.seek(0)
-        answer: dict[str, Any] = json.load(file)
-        return answer
-
-
-def serve_director(
+def serve_caller(
     sock: socket.socket, caller: str, conf: FileDaemonConf, agents: tuple[str, ...], daemon: Daemon
 ) -> NoReturn:
     """Talk to whoever called, and leave. Called in a fresh fork, which this never returns from."""
@@ -202,6 +74,23 @@ def _leave_it_to_the_daemon(_number: int, _frame: FrameType | None) -> None:
 
 
 def _visit(sock: socket.socket, caller: str, conf: FileDaemonConf, agents: tuple[str, ...], daemon: Daemon) -> None:
+    heartbeat_s = conf.file_daemon.heartbeat_interval_s
+    connection = Connection(sock, f"a Director at {caller}", doorbell=daemon.bell, keepalive_s=heartbeat_s)
+    try:
+        connection.limit(GREETING_TIMEOUT_S)
+        hello = connection.receive()
+        call = StorageCall.parse(hello) if isinstance(hello, bytes) else None
+        if call is not None:
+            answer_call(connection, sock, caller, call, conf.file_daemon, daemon)
+        else:
+            _serve_director(connection, hello, conf, agents, daemon)
+    finally:
+        connection.close()
+
+
+def _serve_director(
+    connection: Connection, hello: Packet, conf: FileDaemonConf, agents: tuple[str, ...], daemon: Daemon
+) -> None:
     file_daemon = conf.file_daemon
     tls = {director.name: director.tls for director in conf.directors}
     known = {
@@ -223,7 +112,6 @@ def _visit(sock: socket.socket, caller: str, conf: FileDaemonConf, agents: tuple
 
     heartbeat_s = file_daemon.heartbeat_interval_s
     compress = file_daemon.comm_compression and VERSION_9.protocol.line_compression
-    connection = Connection(sock, f"a Director at {caller}", doorbell=daemon.bell, keepalive_s=heartbeat_s)
     line = Line(
         connection,
         core,
@@ -252,10 +140,8 @@ def _visit(sock: socket.socket, caller: str, conf: FileDaemonConf, agents: tuple
         agents,
         Deliveries(conf),
     )
-    try:
-        Session(line, daemon, facts).serve()
-    finally:
-        line.close(politely=False)
+    line.hear(hello)
+    Session(line, daemon, facts).serve()
 
 
 def platform_text() -> str:

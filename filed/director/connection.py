@@ -14,7 +14,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import Enum, auto
 
-from filed.errors import AuthenticationError, RemoteProtocolError
+from filed.errors import AuthenticationError, RemoteProtocolError, printable
 from filed.wire import reply
 from filed.wire.auth import Challenge, MutualProof, Proof, StartTls, TlsNeed, wants_tls
 from filed.wire.director import (
@@ -187,10 +187,13 @@ class DirectorConnection:
             match = _HELLO.fullmatch(packet)
         if match is None:
             raise RemoteProtocolError("a Director's Hello was expected", b"" if isinstance(packet, Signal) else packet)
-        name = match["name"].replace(b"\x01", b" ").decode("utf-8", "surrogateescape")
+        named = match["name"].replace(b"\x01", b" ")
+        name = named.decode("utf-8", "surrogateescape")
         self._director = self._directors.get(name)
         if self._director is None:
-            raise AuthenticationError(f'a Director named "{name}" called; the conf has no such Director resource')
+            raise AuthenticationError(
+                f'a Director named "{printable(named)}" called; the conf has no such Director resource'
+            )
         self._their_version = int(match["version"] or 0)
         if self._version.protocol.early_tls:
             theirs = StartTls.from_number(int(match["tls"] or 0))

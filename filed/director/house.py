@@ -53,6 +53,9 @@ class House(Protocol):
     def set_bandwidth(self, bytes_per_second: int, job: str) -> bool:
         """Limit a Job, or with "" all that begin from now on. False when that Job does not run."""
 
+    def expect_storage(self, key: str) -> None:
+        """A Storage Daemon that knows this key will call for this session's Job. Each time it is told: one call."""
+
     def set_debug(self, level: int, trace: int) -> None: ...
 
     @property

@@ -16,7 +16,7 @@ from filed.transport import Connection
 from filed.wire.frame import Packet, Signal
 from filed.wire.version import DIRECTOR_EXPANDS_FROM
 
-GREETING_TIMEOUT_S = 60.0  # to say who it is; a stranger gets no more of our time
+GREETING_TIMEOUT_S = 60.0  # in all, to prove who it is; a stranger gets no more of our time
 MAX_WAITING = 100  # events of a Director that talks while its Job runs; it has no business to
 START_TLS = Callable[[Connection, TlsBegins], None]
 
@@ -46,15 +46,23 @@ class Line:
         self._unheard = False  # the bell rang while something was said, and no wait has told it yet
         self.gone = False
 
+    def hear(self, packet: Packet) -> None:
+        """One that was received before this line was made: a Hello. Raises as `greet` does."""
+        self._take(packet)
+
     def greet(self) -> Event:
-        """Until the Director has proved who it is. Raises what `next_event` raises, and AuthenticationError."""
+        """Until the Director has proved who it is. Raises what `next_event` raises, and AuthenticationError.
+
+        The connection has a limit for all that; the limit ends here.
+        """
         self._connection.phase = "the greeting"
-        event = self.next_event(GREETING_TIMEOUT_S)
+        event = self.next_event()
         if isinstance(event, TlsBegins):
             self._start_tls(self._connection, event)
             greeted = self._core.tls_is_up()
             self.flush()
-            event = greeted or self.next_event(GREETING_TIMEOUT_S)
+            event = greeted or self.next_event()
+        self._connection.limit(None)
         self._connection.read_ahead = True
         if isinstance(event, Greeted):
             self._connection.compress = self._compress and event.version >= DIRECTOR_EXPANDS_FROM

@@ -95,7 +95,10 @@ def accurate(visit: Conversation, _command: said.AccurateCommand) -> bool:
 
 
 def storage(visit: Conversation, command: said.StorageCommand) -> bool:
-    """The job process connects when it begins, so that it alone owns the connection from the first byte."""
+    """The job process connects when it begins, so that it alone owns the connection from the first byte.
+
+    Port 0: not it, but the Storage Daemon does; it may have called already.
+    """
     asked = visit.known
     asked.storage = replace(
         visit.facts.storage,
@@ -104,5 +107,5 @@ def storage(visit: Conversation, command: said.StorageCommand) -> bool:
         key=command.key or asked.job.key,
     )
     if not command.port:
-        return visit.refuse("a Storage Daemon that calls us (port 0) is not served", reply.BAD_STORAGE)
+        visit.house.expect_storage(asked.storage.key)
     return visit.answer(reply.OK_STORAGE)

@@ -20,9 +20,10 @@ from typing import TypeVar
 
 from filed.config.resources import Block, Warnings
 from filed.config.syntax import Statement
-from filed.errors import JobError, printable
+from filed.errors import ConfigError, JobError, printable
 from filed.fileset.match import Matcher
 from filed.fileset.model import Compression, CompressionKind, Dedup, FileSet, Include, Options, Replace, Signature
+from filed.fileset.unserved import refuse_unserved
 
 T = TypeVar("T")
 
@@ -91,7 +92,8 @@ def read_fileset(statement: Statement, warnings: list[str] | None = None) -> Fil
     fileset = FileSet(includes, excludes, name=name, vss=vss)
     try:
         Matcher(fileset)
-    except JobError as error:
+        refuse_unserved(fileset)
+    except (JobError, ConfigError) as error:
         raise statement.place.error(str(error)) from error
     if warnings is not None:
         warnings.extend(notes.texts)

@@ -60,6 +60,12 @@ class Ends:
     bell: int
     capture: Capture
     last_words: LastWords
+    calls: socket.socket | None = None  # see job/calls.py
+
+    @property
+    def descriptors(self) -> set[int]:
+        found = {self.sock.fileno(), self.bell, *self.capture.descriptors, self.last_words.descriptor}
+        return found if self.calls is None else found | {self.calls.fileno()}
 
 
 MODULES_OF_NETWORK_JOBS = (
@@ -92,7 +98,7 @@ def serve(description: JobDescription, ends: Ends, pulse: Pulse, kill_after_s: f
     code = BROKEN
     try:
         _settle(ends, kill_after_s, description.agents)
-        place = Workplace(Sender(ends.sock), pulse, ends.bell)
+        place = Workplace(Sender(ends.sock), pulse, ends.bell, ends.calls)
         threading.Thread(target=_watch_doorbell, args=(place,), name="doorbell", daemon=True).start()
         outcome = do(description, place)
         place.close()
@@ -118,7 +124,7 @@ def _settle(ends: Ends, kill_after_s: float, agents: AgentSetup) -> None:
     sys.setswitchinterval(SWITCH_INTERVAL_S)
     _keep_memory()
     ends.capture.redirect()
-    _let_go({1, 2, ends.sock.fileno(), ends.bell, *ends.capture.descriptors, ends.last_words.descriptor})
+    _let_go({1, 2} | ends.descriptors)
     ends.last_words.install()
     bound_process(new_privileges=any(line.fence.new_privileges for line in agents.lines))
     threading.Thread(target=_watch_parent, args=(ends.bell, kill_after_s), name="parent", daemon=True).start()

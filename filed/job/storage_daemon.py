@@ -1,15 +1,17 @@
-"""The way to a Job's Storage Daemon: tried again for as long as the conf says."""
+"""The way to a Job's Storage Daemon, tried again for as long as the conf says; or the wait for its call, for as long."""
 
 from __future__ import annotations
 
 import time
+from dataclasses import replace
 from typing import Final
 
-from filed.errors import ConnectionLost
+from filed.errors import ConnectionLost, JobCanceled, JobError
 from filed.job.bell import readable
+from filed.job.calls import take_call
 from filed.job.description import DirectorJob, StorageDaemon
 from filed.job.workplace import Workplace
-from filed.storage.daemon_session import StorageAddress, open_storage
+from filed.storage.daemon_session import StorageAddress, open_storage, take_over
 from filed.transport import CONNECT_TIMEOUT_S, Bandwidth, Connection
 from filed.volume import Session
 
@@ -17,7 +19,7 @@ AGAIN_AFTER_S: Final = 10.0
 
 
 def reach(place: Workplace, storage: StorageDaemon, who: DirectorJob) -> Connection:
-    """A greeted connection. Raises ConnectionLost when it could not be had in time, AuthenticationError, JobCanceled."""
+    """A greeted connection. Raises ConnectionLost or JobError when it could not be had in time, AuthenticationError, JobCanceled."""
     address = StorageAddress(
         storage.address,
         storage.port,
@@ -31,6 +33,8 @@ def reach(place: Workplace, storage: StorageDaemon, who: DirectorJob) -> Connect
         keepalive_s=storage.keepalive_s,
     )
     bandwidth = Bandwidth(lambda: place.pulse.bandwidth, time.monotonic)
+    if not storage.port:
+        return _called(place, storage, address, bandwidth)
     until = time.monotonic() + storage.connect_timeout_s
     while True:
         try:
@@ -42,6 +46,21 @@ def reach(place: Workplace, storage: StorageDaemon, who: DirectorJob) -> Connect
             place.warn_once(f"{error}; tried again every {AGAIN_AFTER_S:.0f} s")
         readable(place.bell, timeout_s=AGAIN_AFTER_S)
         place.check_canceled()
+
+
+def _called(place: Workplace, storage: StorageDaemon, address: StorageAddress, bandwidth: Bandwidth) -> Connection:
+    """The Director has the Storage Daemon call us (`SD Calls Client`). Strangers do not get as far as here."""
+    assert place.calls is not None  # a Director's Job has it
+    if not readable(place.calls.fileno(), place.bell, timeout_s=storage.connect_timeout_s):
+        raise JobError(
+            f"the Storage Daemon at {storage.address} was to call us (SD Calls Client in the Director's conf), and did not within"
+            f" {storage.connect_timeout_s:.0f} s; can it reach the Address and the FD Port that the Director has for us?"
+        )
+    place.check_canceled()
+    call = take_call(place.calls)
+    if call is None:
+        raise JobCanceled("nobody waits for the Job any more")
+    return take_over(call.sock, replace(address, caller=call.caller), call.tls, place.bell, bandwidth)
 
 
 def count_lines(place: Workplace, connection: Connection) -> None:

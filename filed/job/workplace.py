@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import socket
 from collections import deque
 from collections.abc import Callable
 from typing import Protocol
@@ -23,8 +24,9 @@ class Cancelable(Protocol):
 class Workplace:
     """The job process' link to its parent, and the totals that both look at."""
 
-    def __init__(self, sender: Sender, pulse: Pulse, bell: int) -> None:
+    def __init__(self, sender: Sender, pulse: Pulse, bell: int, calls: socket.socket | None = None) -> None:
         self.sender = sender
+        self.calls = calls  # see job/calls.py
         self.bell = bell  # readable, or at its end: a cancel
         self.pulse = pulse
         self.totals = Totals()

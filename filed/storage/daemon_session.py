@@ -6,8 +6,10 @@ What follows is an append session (`daemon_append.py`) or a read session (`daemo
 from __future__ import annotations
 
 import secrets
+import socket
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Final
 
@@ -48,6 +50,7 @@ class StorageAddress:
 
     job: its unique name. key: as the Director gave it. session: VolSessionId and VolSessionTime of the Job.
     client: our name. compress: what we send, if the Storage Daemon can take it. keepalive_s: see transport.Connection.
+    caller: where a Storage Daemon called from that was told to call us; port is 0 then.
     """
 
     host: str
@@ -61,10 +64,13 @@ class StorageAddress:
     source: str = ""
     compress: bool = False
     keepalive_s: int = 0
+    caller: str = ""
 
     @property
     def peer(self) -> str:
-        return f"Storage Daemon at {self.host}:{self.port}"
+        return (
+            f"Storage Daemon at {self.host}:{self.port}" if self.port else f"Storage Daemon calling from {self.caller}"
+        )
 
 
 def open_storage(
@@ -103,13 +109,51 @@ def open_storage(
 
 def greet(connection: Connection, address: StorageAddress, random: int, now_s: int) -> int:
     """From our Hello to that of the Storage Daemon; returns its version. random: 64 bits that nobody can guess."""
+    with _blaming(connection):
+        return _be_accepted(connection, address, _introduce(connection, address, random, now_s))
+
+
+def introduce(connection: Connection, address: StorageAddress) -> TlsNeed | None:
+    """The greeting of a Storage Daemon that called, up to the proof of both; returns what it wants of TLS.
+
+    Nothing that follows is read. Whoever has the socket then goes on with `take_over`.
+    """
+    assert not address.version.early_tls  # what TLS knows by then could not be handed on
+    with _blaming(connection):
+        return _introduce(connection, address, secrets.randbits(64), int(time.time())).tls
+
+
+def take_over(
+    sock: socket.socket, address: StorageAddress, theirs: TlsNeed | None, doorbell: int, bandwidth: Bandwidth
+) -> Connection:
+    """The same as `open_storage`, on a socket where `introduce` has been done."""
+    connection = Connection(sock, address.peer, doorbell=doorbell, bandwidth=bandwidth, keepalive_s=address.keepalive_s)
     try:
-        return _greet(connection, address, random, now_s)
+        with _blaming(connection):
+            _be_accepted(connection, address, _Introduced(theirs))
+    except BaseException:
+        connection.close()
+        raise
+    return connection
+
+
+@contextmanager
+def _blaming(connection: Connection) -> Iterator[None]:
+    try:
+        yield
     except RemoteProtocolError as error:
         raise connection.blame(error) from error.__cause__
 
 
-def _greet(connection: Connection, address: StorageAddress, random: int, now_s: int) -> int:
+@dataclass(frozen=True, slots=True)
+class _Introduced:
+    """tls: what they want of it. encrypted: it has begun already."""
+
+    tls: TlsNeed | None
+    encrypted: bool = False
+
+
+def _introduce(connection: Connection, address: StorageAddress, random: int, now_s: int) -> _Introduced:
     version, need = address.version, tls_need(address.tls)
     connection.phase = "the greeting"
     tlspsk = StartTls(need).number if version.early_tls else None
@@ -133,7 +177,11 @@ def _greet(connection: Connection, address: StorageAddress, random: int, now_s: 
         encrypted = True
         packet = _first_in_tls(connection)
     theirs = _prove(connection, address, Challenge.fresh(address.client, random, now_s, need), packet)
-    if not encrypted and wants_tls(need, theirs, connection.peer):
+    return _Introduced(theirs, encrypted)
+
+
+def _be_accepted(connection: Connection, address: StorageAddress, introduced: _Introduced) -> int:
+    if not introduced.encrypted and wants_tls(tls_need(address.tls), introduced.tls, connection.peer):
         _start_tls(connection, address)
         packet = _first_in_tls(connection)
     else:
@@ -143,7 +191,8 @@ def _greet(connection: Connection, address: StorageAddress, random: int, now_s: 
     if accepted is None:
         raise RemoteProtocolError(f"{connection.peer} did not accept us", packet)
     connection.read_ahead = True
-    connection.compress = address.compress and version.line_compression and accepted.version >= STORAGE_EXPANDS_FROM
+    compress = address.compress and address.version.line_compression
+    connection.compress = compress and accepted.version >= STORAGE_EXPANDS_FROM
     return accepted.version
 
 
@@ -163,7 +212,7 @@ def _prove(connection: Connection, address: StorageAddress, challenge: Challenge
 
 def _start_tls(connection: Connection, address: StorageAddress) -> None:
     sock = connection.start_tls(client_context(address.tls), server=False)
-    check_name(sock, address.tls, connection.peer, address.host)
+    check_name(sock, address.tls, connection.peer, address.host, *filter(None, [address.caller]))
 
 
 def _first_in_tls(connection: Connection) -> bytes:

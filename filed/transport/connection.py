@@ -70,6 +70,15 @@ class Connection:
         self._waiting = Waiting(sock, peer, doorbell, clock)
         self._bandwidth = bandwidth
         self._clock = clock
+        self._limit: float | None = None
+
+    def rename(self, peer: str) -> None:
+        """For one that said who it is, or who it says it is."""
+        self.peer = self._waiting.peer = peer
+
+    def limit(self, seconds: float | None) -> None:
+        """All that follows has to be done within so many seconds together, however lively the peer is; None: no more."""
+        self._limit = None if seconds is None else self._clock() + seconds
 
     # -- sending --------------------------------------------------------------------------------------------------
 
@@ -251,6 +260,7 @@ class Connection:
 
     def pause(self, seconds: float) -> None:
         """Let time pass. Raises JobCanceled."""
+        self._until(None)
         self._waiting.pause(seconds, self.phase)
 
     # -- TLS ------------------------------------------------------------------------------------------------------
@@ -310,7 +320,12 @@ class Connection:
     # -- small things ---------------------------------------------------------------------------------------------
 
     def _until(self, timeout_s: Timeout) -> float | None:
-        return None if timeout_s is None else self._clock() + timeout_s
+        if self._limit is None:
+            return None if timeout_s is None else self._clock() + timeout_s
+        now = self._clock()
+        if now >= self._limit:
+            raise ConnectionLost(self.peer, self.phase, "it took too long")
+        return self._limit if timeout_s is None else min(now + timeout_s, self._limit)
 
     def _portion(self, most: int) -> int:
         """Wait for the limit, then say how much may be moved now."""

@@ -21,7 +21,7 @@ class Waiting:
 
     def __init__(self, sock: socket.socket, peer: str, doorbell: int | None, clock: Callable[[], float]) -> None:
         self._fd = sock.fileno()
-        self._peer, self._doorbell, self._clock = peer, doorbell, clock
+        self.peer, self._doorbell, self._clock = peer, doorbell, clock
         self._poll = select.poll()
         self._poll.register(self._fd, 0)
         self._pause = select.poll()
@@ -40,7 +40,7 @@ class Waiting:
         if self._doorbell is not None and self._doorbell in ready:
             raise JobCanceled(f"canceled during {phase}")
         if not ready:
-            raise ConnectionLost(self._peer, phase, "it did nothing for too long")
+            raise ConnectionLost(self.peer, phase, "it did nothing for too long")
         return ready[self._fd]
 
     def now(self, events: int, phase: str) -> int:

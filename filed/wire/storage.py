@@ -84,6 +84,25 @@ class Hello:
 
 
 @dataclass(frozen=True, slots=True)
+class StorageCall:
+    """A Storage Daemon that a Director has call us says this first, and then waits for our Hello. job: its unique name."""
+
+    job: bytes
+    version: int
+
+    def format(self) -> bytes:
+        return b"Hello FD: Bacula Storage calling Start Job %b %d\n" % (self.job.replace(_SPACE, _BASHED), self.version)
+
+    @classmethod
+    def parse(cls, packet: bytes) -> StorageCall | None:
+        """None when somebody else says Hello."""
+        match = re.fullmatch(
+            rb"Hello FD: Bacula Storage calling Start Job ([^\s\0]{1,127}) ([0-9]{1,9})", packet.rstrip(b"\n\0")
+        )
+        return cls(match[1].replace(_BASHED, _SPACE), int(match[2])) if match else None
+
+
+@dataclass(frozen=True, slots=True)
 class HelloAccepted(_Line):
     template = b"3000 OK Hello %d\n"
     version: int  # 306 of 9.6.7, 30008 of 15.0.3

@@ -49,7 +49,7 @@ def test_a_file_of_something_else_is_no_reason_not_to_start(tmp_path: Path) -> N
 def test_a_visit_is_seen_with_the_counters_of_now() -> None:
     ours, theirs = socket.socketpair()
     bell, ring = os.pipe()
-    visit = Visit(1, ours, ring, Pulse(), "somewhere")
+    visit = Visit(1, ours, ring, ours, Pulse(), "somewhere")
     assert visit.running() is None
     visit.job = RunningJob(7, "Save.1", "a-dir", 1000)
     visit.pulse.count(Counters(files=3, bytes_read=4, bytes_written=2))
@@ -73,7 +73,7 @@ def visits() -> Iterator[list[Visit]]:
             stack.enter_context(theirs)
             bell, ring = os.pipe()
             stack.callback(os.close, bell)
-            visit = Visit(number, ours, ring, Pulse(), "far" if number % 2 else "near")
+            visit = Visit(number, ours, ring, ours, Pulse(), "far" if number % 2 else "near")
             stack.callback(visit.close)
             made.append(visit)
         yield made

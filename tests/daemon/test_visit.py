@@ -1,10 +1,9 @@
 from __future__ import annotations
 
 import resource
-import socket
 from pathlib import Path
 
-from filed.daemon.visit import platform_text, receive_answer, send_answer
+from filed.daemon.visit import platform_text
 from filed.wire.frame import Signal
 from filed.wire.reply import OK_BACKUP, parse_end_job
 from tests.daemon.calling import Daemon
@@ -60,15 +59,3 @@ def test_an_estimate_needs_no_storage(tmp_path: Path) -> None:
 def test_the_platform_is_three_words() -> None:
     assert len(platform_text().split(",")) == 3
     assert " " not in platform_text()
-
-
-def test_an_answer_may_be_longer_than_any_message() -> None:
-    near, far = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
-    with near, far:
-        answer = {"running": ["x" * 1000] * 5000}
-        send_answer(near, answer)
-        assert receive_answer(far) == answer
-        near.send(b"-")
-        assert receive_answer(far) == {}
-        near.close()
-        assert receive_answer(far) == {}

@@ -52,6 +52,11 @@ def test_a_director_with_another_password_is_told_and_refused() -> None:
     assert ours.to_send()[-1] == reply.AUTH_FAILED
 
 
+def test_the_name_of_an_unknown_director_forges_no_line_of_a_log() -> None:
+    with pytest.raises(AuthenticationError, match=r'named "\\x1b\[2Jno body\\xff" called'):
+        say(connection(), b"Hello Director \x1b[2Jno\x01body\xff calling 103\n")
+
+
 def test_an_unknown_director_is_told_nothing() -> None:
     ours = connection()
     with pytest.raises(AuthenticationError, match="no such Director"):

@@ -90,3 +90,14 @@ def test_a_director_that_leaves_while_its_job_waits_is_not_waited_for(tmp_path: 
         talk.rest()
     assert isinstance(talk.error, ConnectionLost)
     assert "wait for other Jobs" in str(talk.error)
+
+
+def test_the_house_hears_of_a_storage_daemon_that_is_to_call(tmp_path: Path) -> None:
+    with Visiting(tmp_path) as talk:
+        talk.name(7)
+        talk.say(
+            b"storage address=192.0.2.5 port=0 ssl=0\n", b"storage address=192.0.2.5 port=0 ssl=0 Authorization=OTHER\n"
+        )
+        assert [talk.text(), talk.text()] == [reply.OK_STORAGE] * 2
+        assert talk.house.asked == ["KEY", "OTHER"]
+        talk.say(Signal.TERMINATE)

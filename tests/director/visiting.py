@@ -86,6 +86,9 @@ class NotingHouse:
         self.asked.append((bytes_per_second, job))
         return job != "nobody"
 
+    def expect_storage(self, key: str) -> None:
+        self.asked.append(key)
+
     def set_debug(self, level: int, trace: int) -> None:
         self.asked.append((level, trace))
 

@@ -145,3 +145,8 @@ def test_the_manuals_example_is_a_good_conf():
     warnings: list[str] = []
     fileset = read_fileset(read.fileset(read.job("Nightly").fileset), warnings)
     assert (warnings, fileset.includes[0].options[1].compression) == ([], Compression(ZSTD, 3))
+
+
+def test_an_option_plugin_is_refused_where_it_stands() -> None:
+    with pytest.raises(ConfigError, match=r'f:1:.*Plugin = "crypt: x" within Options is not served'):
+        options('Plugin = "crypt: x"')

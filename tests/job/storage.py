@@ -10,8 +10,10 @@ from typing import Self
 
 from filed.wire.auth import AUTH_OK, Challenge, TlsNeed
 from filed.wire.frame import FrameReader, More, Packet, Signal, pack_packet, pack_signal
+from filed.wire.storage import StorageCall
 
 KEY = b"KEY"
+TIMEOUT_S = 30
 Kept = tuple[int, int, bytes]  # FileIndex, stream, data
 
 
@@ -41,6 +43,13 @@ class Storage:
         self._thread.join(20)
         assert not self._thread.is_alive()
 
+    def call(self, port: int, job: bytes, key: bytes = KEY) -> bool:
+        """Call a File Daemon for a Job, and serve it until it goes. False when one of the two does not accept the other."""
+        with socket.create_connection(("127.0.0.1", port)) as sock:
+            sock.settimeout(TIMEOUT_S)
+            sock.sendall(pack_packet(StorageCall(job, 306).format()))
+            return self._talk(sock, key)
+
     def _serve(self) -> None:
         while True:
             try:
@@ -48,15 +57,19 @@ class Storage:
             except OSError:
                 return
             with sock:
-                try:
-                    _Talk(sock, self, self._close_status).serve()
-                except (ConnectionError, AssertionError):
-                    continue
+                self._talk(sock, KEY)
+
+    def _talk(self, sock: socket.socket, key: bytes) -> bool:
+        try:
+            _Talk(sock, self, self._close_status, key).serve()
+        except (ConnectionError, AssertionError):
+            return False
+        return True
 
 
 class _Talk:
-    def __init__(self, sock: socket.socket, storage: Storage, close_status: int) -> None:
-        self._sock, self._storage, self._close_status = sock, storage, close_status
+    def __init__(self, sock: socket.socket, storage: Storage, close_status: int, key: bytes) -> None:
+        self._sock, self._storage, self._close_status, self._key = sock, storage, close_status, key
         self._reader = FrameReader()
 
     def serve(self) -> None:
@@ -64,9 +77,9 @@ class _Talk:
         self._storage.jobs.append(hello.split()[5])
         ours = Challenge.fresh(b"a-sd", 7, 1795428868, TlsNeed.NONE)
         self._say(ours.format())
-        assert ours.accepts(KEY, self._text())
+        assert ours.accepts(self._key, self._text())
         self._say(AUTH_OK)
-        self._say(Challenge.parse(self._text()).response(KEY))
+        self._say(Challenge.parse(self._text()).response(self._key))
         assert self._text() == AUTH_OK
         self._say(b"3000 OK Hello 306\n")
         asked = self._text()

@@ -31,7 +31,6 @@ Job {
   Name = Upon; JobDefs = Common; FileSet = T; Accurate = yes
   Base = Base
 }
-Job { Name = Called; JobDefs = Common; Client = called; FileSet = T }
 """
 
 
@@ -45,11 +44,7 @@ def bacula(tmp_path_factory: pytest.TempPathFactory, tree: Path) -> Iterator[Bac
     """With `filed daemon` for a File Daemon."""
     file_set = f'FileSet {{ Name = T; Include {{ Options {{ signature = MD5 }} File = "{tree}" }} }}'
     with Bacula(tmp_path_factory.mktemp("base")) as made:
-        called = (
-            f"Client {{\n  Name = called\n  Address = 127.0.0.1\n  FDPort = {made.ports['fd']}\n  Catalog = Catalog\n"
-            f'  Password = "{made.password}"\n  SDCallsClient = yes\n}}\n'
-        )
-        made.write_confs(file_sets=file_set, jobs=called + JOBS)
+        made.write_confs(file_sets=file_set, jobs=JOBS)
         made.make_catalog()
         made.start("sd", "dir")
         with FiledDaemon(made):
@@ -150,10 +145,3 @@ def test_a_stopped_full_upon_a_base_job_is_whole_after_its_restart(bacula: Bacul
     job_id = stop(bacula, "Upon level=Full")
     restart(bacula, job_id)
     assert shown(restored(bacula, str(job_id), tree)) == shown(tree)
-
-
-def test_a_storage_daemon_that_would_call_is_refused_with_the_reason(bacula: Bacula, tree: Path) -> None:
-    plant(tree, OLD)
-    (job_id,) = run(bacula, "Called level=Full")
-    assert status_of(bacula, job_id) == "f"
-    assert any("a Storage Daemon that calls us (port 0) is not served" in line for line in report(bacula, job_id))

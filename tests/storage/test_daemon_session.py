@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import os
+import socket
+import time
 from collections.abc import Callable
 
 import pytest
@@ -10,12 +13,14 @@ from hypothesis import strategies as st
 
 from filed.config.keys import Tls
 from filed.errors import AuthenticationError, ConnectionLost, RemoteProtocolError, VolumeError
-from filed.storage.daemon_session import StorageAddress, ask, greet
-from filed.transport import Connection
+from filed.storage.daemon_session import StorageAddress, ask, greet, introduce, take_over
+from filed.transport import Bandwidth, Connection
 from filed.volume import Session
+from filed.wire.auth import TlsNeed
 from filed.wire.frame import Packet, Signal
 from filed.wire.storage import AppendOpen, Hello, Opened
 from filed.wire.version import V9_6_7, V15_0_3
+from tests.job.storage import KEY, Storage
 from tests.storage.player import Line, Player
 from tests.wire.transcripts import Transcript, transcript
 
@@ -54,6 +59,20 @@ def test_our_greeting_is_byte_for_byte_that_of_bacula_fd(name: str) -> None:
     conversation = transcript(name)
     player = meet(conversation.lines[:GREETING], conversation)
     assert player.differences == []
+
+
+def test_the_greeting_of_one_that_called_goes_on_elsewhere() -> None:
+    address = StorageAddress("", 0, b"Save.1", KEY, Session(1, 2), b"t-fd", caller="192.0.2.5")
+    bell, ring = os.pipe()
+    with Storage() as storage, socket.create_connection(("127.0.0.1", storage.port)) as sock:
+        theirs = introduce(Connection(sock, address.peer), address)
+        assert theirs is TlsNeed.NONE
+        connection = take_over(sock.dup(), address, theirs, bell, Bandwidth(lambda: 0, time.monotonic))
+        assert isinstance(ask(connection, AppendOpen(), "the opening"), Opened)
+        assert connection.peer == "Storage Daemon calling from 192.0.2.5"
+        connection.close()
+    os.close(bell)
+    os.close(ring)
 
 
 def changed(number: int, packet: Packet) -> tuple[list[Line], Transcript]:

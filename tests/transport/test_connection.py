@@ -235,3 +235,31 @@ def test_the_system_asks_a_silent_peer_for_a_sign_of_life(asked: int, seconds: i
         with near:
             assert near.getsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE) == 1
             assert near.getsockopt(socket.IPPROTO_TCP, socket.TCP_KEEPIDLE) == seconds
+
+
+def test_a_limit_ends_a_conversation_that_never_stands_still(peer: Peer) -> None:
+    now = [100.0]
+    connection = peer.connection(clock=lambda: now[0])
+    connection.limit(60)
+    for _ in range(6):  # something now and then
+        peer.sock.sendall(pack_signal(Signal.HEARTBEAT))
+        assert connection.look() is None
+        now[0] += 9.0
+    peer.sock.sendall(pack_signal(Signal.HEARTBEAT) * 100)
+    now[0] += 9.0
+    with pytest.raises(ConnectionLost, match="Director d lost during the greeting: it took too long"):
+        connection.receive()
+    with pytest.raises(ConnectionLost):
+        connection.send(b"x" * 1_000_000)
+    with pytest.raises(ConnectionLost):
+        connection.pause(0.0)
+
+
+def test_behind_a_limit_time_is_free_again(peer: Peer) -> None:
+    now = [100.0]
+    connection = peer.connection(clock=lambda: now[0])
+    connection.limit(60)
+    connection.limit(None)
+    now[0] += 100
+    peer.sock.sendall(pack_packet(b"meant"))
+    assert connection.receive() == b"meant"

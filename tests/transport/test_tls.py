@@ -114,7 +114,7 @@ def test_a_called_side_may_have_any_of_its_names(both: Both, authority: Authorit
 
 
 def test_a_called_side_of_another_name_is_refused(both: Both, authority: Authority) -> None:
-    with pytest.raises(AuthenticationError, match=r"was called as 192.0.2.8, and has a certificate of sd, sd.example"):
+    with pytest.raises(AuthenticationError, match=r"should be 192.0.2.8, and has a certificate of sd, sd.example"):
         both.begin(authority.tls("sd", "sd.example"), authority.tls("fd"), "192.0.2.8")
 
 

@@ -30,6 +30,7 @@ from filed.wire.storage import (
     ReadOpen,
     RecordHeader,
     Refusal,
+    StorageCall,
     StorageCapabilities,
     StreamHeader,
     parse_refusal,
@@ -121,6 +122,13 @@ def test_a_name_that_would_change_the_hello_is_our_mistake(job: bytes) -> None:
         Hello(job, 214).format()
 
 
+@given(st.binary(min_size=1, max_size=127).filter(lambda job: not set(job) & set(b"\0\x01\t\n\v\f\r")))
+def test_a_call_names_its_job(job: bytes) -> None:
+    call = StorageCall(job, 306)
+    assert StorageCall.parse(call.format()) == call
+    assert StorageCall.parse(Hello(job, 214).format()) is None
+
+
 def test_capabilities_are_names_and_numbers() -> None:
     packet = b"sdcaps: dedup=0 hash=1 dedup_block=65536 min_dedup_block=1024 max_dedup_block=66556\n"
     caps = StorageCapabilities.parse(packet)
@@ -142,5 +150,5 @@ def test_any_bytes_are_a_reply_a_refusal_or_a_remote_protocol_error(packet: byte
     request = kind(*[1] * len(kind.__dataclass_fields__))
     with contextlib.suppress(RemoteProtocolError):
         assert isinstance(parse_reply(request, packet), (Refusal, *REQUESTS.values()))
-    for name in ("RecordHeader", "Hello", "StorageCapabilities", "StreamHeader"):
+    for name in ("RecordHeader", "Hello", "StorageCall", "StorageCapabilities", "StreamHeader"):
         getattr(storage, name).parse(packet)

@@ -212,7 +212,7 @@ def _prove(connection: Connection, address: StorageAddress, challenge: Challenge
 
 def _start_tls(connection: Connection, address: StorageAddress) -> None:
     sock = connection.start_tls(client_context(address.tls), server=False)
-    check_name(sock, address.tls, connection.peer, address.host, *filter(None, [address.caller]))
+    check_name(sock, address.tls, connection.peer, address.host, address.caller)
 
 
 def _first_in_tls(connection: Connection) -> bytes:

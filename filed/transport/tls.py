@@ -49,14 +49,14 @@ def client_context(tls: Tls) -> ssl.SSLContext:
 def check_name(sock: ssl.SSLSocket, tls: Tls, peer: str, *addresses: str) -> None:
     """Is the certificate, which OpenSSL accepted, that of the one we want? Raises AuthenticationError.
 
-    addresses: what we called, or where he was to be found; none: then any name will do, unless the conf allows only some.
+    addresses: what we called, or where it is to be found; none, or "": then any name will do, unless the conf allows only some.
     """
     certificate: Any = sock.getpeercert() or {}
     names = certificate_names(certificate)
     if tls.allowed_cns:
         if not {name.lower() for name in names} & {name.lower() for name in tls.allowed_cns}:
             raise AuthenticationError(f"{peer} has a certificate of {_list(names)}, which TLS Allowed CN does not list")
-    elif addresses and not any(matches(name, address) for name in names for address in addresses):
+    elif any(addresses) and not any(matches(name, address) for name in names for address in addresses):
         raise AuthenticationError(
             f"{peer} should be {addresses[0]}, and has a certificate of {_list(names)}; "
             f"call it by that name, or list it in TLS Allowed CN"

@@ -63,15 +63,6 @@ class BaseRow(NamedTuple):
     digest_record: bytes
     link: bytes
 
-    @property
-    def digest_stream(self) -> int:
-        """The digest's stream; 0 when the entry has no digest."""
-        return self.digest_record[0] if self.digest_record else 0
-
-    @property
-    def digest(self) -> bytes:
-        return self.digest_record[1:]
-
 
 class BaseList:
     """Entries by path. Made by `empty` or `of_chain`; close it."""

@@ -101,9 +101,7 @@ def parse_options(pairs: tuple[str, ...]) -> tuple[tuple[str, str], ...]:
     "--timeout", "timeout_s", type=float, default=TIMEOUT_S, show_default=True, help="Seconds without a sign of life."
 )
 @click.option("--limit", "limit_s", type=float, default=LIMIT_S, show_default=True, help="Seconds a check may take.")
-@options.as_json
-@options.quiet
-@options.verbose
+@options.told
 def check(  # noqa: PLR0917  one argument for each option
     library: Path,
     pairs: tuple[str, ...],

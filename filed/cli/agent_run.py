@@ -72,9 +72,7 @@ Run = Callable[[JobDescription, Console], Outcome]
 )
 @click.option("--level", type=click.Choice(list(LEVELS)), default="full", show_default=True, help="Of a backup.")
 @click.option("--debug", is_flag=True, help="All in this process, and no watchdog: for gdb, valgrind and sanitizers.")
-@options.as_json
-@options.quiet
-@options.verbose
+@options.told
 def run(  # noqa: PLR0917  one argument for each option
     library: Path,
     pairs: tuple[str, ...],

@@ -50,9 +50,7 @@ Examples:
 @click.option(
     "--max-volume-bytes", type=click.IntRange(0), default=0, metavar="N", help="Begin another Volume at this size."
 )
-@options.as_json
-@options.quiet
-@options.verbose
+@options.told
 @click.argument("paths", nargs=-1, type=click.Path())
 def backup(  # noqa: PLR0917  one argument for each option
     storage: Path | None,

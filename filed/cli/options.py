@@ -63,6 +63,13 @@ def storage(command: F) -> F:
 as_json = click.option("--json", "as_json", is_flag=True, help="Print one JSON document on stdout, for programs.")
 quiet = click.option("-q", "--quiet", is_flag=True, help="Only warnings and errors.")
 verbose = click.option("-v", "--verbose", is_flag=True, help="Debug messages of agents too.")
+
+
+def told(command: F) -> F:
+    """`--json`, `-q` and `-v`, of a command that runs a Job or an agent."""
+    return as_json(quiet(verbose(command)))
+
+
 encrypt = click.option(
     "--encrypt",
     "keys",

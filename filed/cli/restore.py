@@ -42,9 +42,7 @@ Examples:
 )
 @click.option("--dry-run", is_flag=True, help="Only list what would be restored.")
 @options.keys
-@options.as_json
-@options.quiet
-@options.verbose
+@options.told
 @click.argument("words", nargs=-1, metavar="[JOBID|latest] [PATH]...")
 def restore(  # noqa: PLR0917  one argument for each option
     storage: Path | None,

@@ -27,9 +27,7 @@ from filed.job.outcome import JobStatus
 @options.conf_file
 @click.option("--disk", is_flag=True, help="Compare the Job's tree with what is on the disk now.")
 @options.keys
-@options.as_json
-@options.quiet
-@options.verbose
+@options.told
 @click.argument("words", nargs=-1, metavar="[JOBID|latest]")
 def verify(  # noqa: PLR0917  one argument for each option
     storage: Path | None,

@@ -218,8 +218,8 @@ class _Differences:
 
     def digest(self, stream: int, digest: bytes) -> None:
         """Held against the catalog's, if that has one of its kind: a Director does not always send them."""
-        row = self._row
-        if row is not None and row.digest_stream == stream and row.digest != digest:
+        known = self._row.digest_record if self._row is not None else b""
+        if known and known[0] == stream and known[1:] != digest:
             self._differs(f"{printable(self._path)}: the catalog has another digest")
 
     def rest(self) -> None:

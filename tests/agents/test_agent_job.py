@@ -5,6 +5,7 @@ import struct
 import threading
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Self
 
 import pytest
 
@@ -47,7 +48,7 @@ def big(size: int) -> bytes:
 
 
 class Running:
-    """One instance of the good agent and its Job."""
+    """One instance of the good agent and its Job, which ends as failed where the test did not end it."""
 
     def __init__(self, library: Library, kind: Kind = Kind.BACKUP, **options: str) -> None:
         self.services, self.pulse = Recorder(), Pulse()
@@ -55,23 +56,25 @@ class Running:
         self.agent = Agent(library, self.services, self.pulse, settings).__enter__()
         self.job: AgentJob = self.agent.begin(Begin(kind, Level.FULL, job="job.1"))
 
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        if not self.job.ended:
+            self.job.end(Outcome.FAILED)
+        self.agent.__exit__(None, None, None)
+
 
 @pytest.fixture
 def backing_up(good: Library) -> Iterator[Running]:
-    running = Running(good)
-    yield running
-    if not running.job.ended:
-        running.job.end(Outcome.FAILED)
-    running.agent.__exit__(None, None, None)
+    with Running(good) as running:
+        yield running
 
 
 @pytest.fixture
 def restoring(good: Library) -> Iterator[Running]:
-    running = Running(good, Kind.RESTORE)
-    yield running
-    if not running.job.ended:
-        running.job.end(Outcome.FAILED)
-    running.agent.__exit__(None, None, None)
+    with Running(good, Kind.RESTORE) as running:
+        yield running
 
 
 @pytest.mark.parametrize("contents", ["inline", "fetch", "stream"])

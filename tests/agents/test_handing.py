@@ -41,11 +41,8 @@ def add(
 
 @pytest.fixture
 def restoring(good: Library) -> Iterator[Running]:
-    running = Running(good, Kind.RESTORE)
-    yield running
-    if not running.job.ended:
-        running.job.end(Outcome.FAILED)
-    running.agent.__exit__(None, None, None)
+    with Running(good, Kind.RESTORE) as running:
+        yield running
 
 
 def test_the_library_is_there() -> None:

@@ -31,17 +31,20 @@ class Case:
     said: str = ""
 
 
-FROM_DIRECTOR = {
-    "both can": Case("TLS Enable = yes; {dir}", "TLS Enable = yes; {ours}", good=True, encrypted=True),
+def either_way(theirs: str) -> dict[str, Case]:
+    """What one side can, and the other must. theirs: the peer's certificate."""
+    can, must = "TLS Enable = yes; ", "TLS Enable = yes; TLS Require = yes; "
+    return {
+        "both can": Case(can + theirs, can + "{ours}", good=True, encrypted=True),
+        "only they can": Case(can + theirs, "", good=True),
+        "only we can": Case("", can + "{ours}", good=True),
+        "only they must": Case(must + theirs, "", good=False, said="requires TLS, which is not enabled here"),
+        "only we must": Case("", must + "{ours}", good=False, said="does not offer TLS, which is required here"),
+    }
+
+
+FROM_DIRECTOR = either_way("{dir}") | {
     "both must": Case("TLS Require = yes; {dir}", "TLS Require = yes; {ours}", good=True, encrypted=True),
-    "only they can": Case("TLS Enable = yes; {dir}", "", good=True),
-    "only we can": Case("", "TLS Enable = yes; {ours}", good=True),
-    "only they must": Case(
-        "TLS Enable = yes; TLS Require = yes; {dir}", "", good=False, said="requires TLS, which is not enabled here"
-    ),
-    "only we must": Case(
-        "", "TLS Enable = yes; TLS Require = yes; {ours}", good=False, said="does not offer TLS, which is required here"
-    ),
     "they have a certificate of somebody else": Case(
         "TLS Enable = yes; {stranger}", "TLS Enable = yes; {ours}", good=False, said="its certificate is not accepted"
     ),
@@ -68,16 +71,7 @@ FROM_DIRECTOR = {
         said="has a certificate of t-dir, which TLS Allowed CN does not list",
     ),
 }
-TO_STORAGE = {
-    "both can": Case("TLS Enable = yes; {sd}", "TLS Enable = yes; {ours}", good=True, encrypted=True),
-    "only they can": Case("TLS Enable = yes; {sd}", "", good=True),
-    "only we can": Case("", "TLS Enable = yes; {ours}", good=True),
-    "only they must": Case(
-        "TLS Enable = yes; TLS Require = yes; {sd}", "", good=False, said="requires TLS, which is not enabled here"
-    ),
-    "only we must": Case(
-        "", "TLS Enable = yes; TLS Require = yes; {ours}", good=False, said="does not offer TLS, which is required here"
-    ),
+TO_STORAGE = either_way("{sd}") | {
     "we have none, and need none": Case(
         "TLS Enable = yes; TLS Verify Peer = no; {sd}", "TLS Enable = yes; {authority}", good=True, encrypted=True
     ),

@@ -62,14 +62,23 @@ def load_agents(conf: FileDaemonConf) -> tuple[str, ...]:
     return tuple(labels)
 
 
+def look_at(conf: FileDaemonConf) -> tuple[str, ...]:
+    """Is all there that a conf names? Returns what its agents call themselves; raises FiledError for what cannot be used."""
+    daemon = conf.file_daemon
+    if not Path(daemon.working_directory).is_dir():
+        raise daemon.place.error(f'"Working Directory": there is no directory {daemon.working_directory}; make it')
+    check_certificates(conf)
+    load_keys(keys_of(daemon))
+    return load_agents(conf)
+
+
 class Service:
     """See the module. path: of the conf."""
 
     def __init__(self, path: Path) -> None:
         self._path = path
         conf = read_filedaemon_conf(path)
-        agents = load_agents(conf)
-        check_certificates(conf)
+        agents = look_at(conf)
         daemon = conf.file_daemon
         load_ahead(keys=bool(daemon.pki.keypair))
         self._listeners = listen(daemon.addresses)
@@ -163,9 +172,10 @@ class Service:
         notify("RELOADING=1")
         try:
             conf = read_filedaemon_conf(self._path)
-            check_certificates(conf)
-            self._registry.agents = load_agents(conf)
+            self._registry.agents = look_at(conf)
             self._registry.conf = conf
+            for warning in conf.warnings:
+                log.warning("%s", warning)
             log.info("%s was read again", self._path)
         except FiledError as error:
             log.warning("%s is left as it was: %s", self._path, error)
@@ -325,11 +335,9 @@ class Service:
 
 
 def check(path: Path) -> tuple[str, ...]:
-    """What `-t` looks at: the conf, the agents, certificates and keys. Returns warnings; raises FiledError for what is wrong."""
+    """What `-t` does. Returns warnings; raises FiledError for what is wrong."""
     conf = read_filedaemon_conf(path)
-    load_agents(conf)
-    check_certificates(conf)
-    load_keys(keys_of(conf.file_daemon))
+    look_at(conf)
     if conf.file_daemon.metrics is not None:
         check_metrics()
     return conf.warnings

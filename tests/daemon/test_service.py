@@ -10,8 +10,8 @@ from pathlib import Path
 
 import pytest
 
-from filed.daemon.service import MAX_STRANGERS, check
-from filed.errors import AgentLoadError, ConfigError
+from filed.daemon.service import MAX_STRANGERS, Service, check
+from filed.errors import AgentLoadError, ConfigError, FiledError
 from filed.wire import reply
 from filed.wire.auth import Base64, secret_of
 from filed.wire.frame import Signal
@@ -213,6 +213,25 @@ def test_a_conf_is_tested_without_starting_anything(tmp_path: Path) -> None:
     daemon.conf.write_text("nonsense")
     with pytest.raises(ConfigError):
         check(daemon.conf)
+
+
+@pytest.mark.parametrize(
+    ("line", "error"),
+    [("PKI Signatures = yes; PKI Keypair = /nowhere.pem", "/nowhere.pem"), ("plugin nobody", "nobody")],
+)
+def test_a_daemon_does_not_start_with_what_its_test_refuses(tmp_path: Path, line: str, error: str) -> None:
+    daemon = Daemon(tmp_path, file_daemon=line)
+    for start in (check, Service):
+        with pytest.raises(FiledError, match=error):
+            start(daemon.conf)
+
+
+def test_a_working_directory_that_is_not_there_is_told_before_the_first_job(tmp_path: Path) -> None:
+    daemon = Daemon(tmp_path)
+    daemon.conf.write_text(daemon.conf.read_text().replace(f'"{daemon.work}"', f'"{daemon.work}-gone"'))
+    for start in (check, Service):
+        with pytest.raises(ConfigError, match=r"no directory \S+-gone; make it"):
+            start(daemon.conf)
 
 
 def test_who_finds_no_room_is_sent_away_and_the_next_is_served(tmp_path: Path) -> None:

@@ -159,6 +159,7 @@ class Block:
         return self._by_key.get(key, [])
 
     def _one(self, directive: str, *, required: bool = False) -> Statement | None:
+        """Raises ConfigError where it stands twice: Bacula refuses that of names, texts and paths, too."""
         found = self.each(directive)
         if len(found) > 1:
             first, second = found[0].place, found[1].place
@@ -171,9 +172,14 @@ class Block:
         return found[0]
 
     def _converted(self, directive: str, convert: Callable[[str], T], default: T) -> T:
-        found = self._one(directive)
-        if found is None:
+        """Of several lines the last holds, as Bacula has it for numbers and words of a choice."""
+        lines = self.each(directive)
+        if not lines:
             return default
+        found = lines[-1]
+        if len(lines) > 1:
+            text = f'"{directive}" stands {len(lines)} times in {self.title}; this one, the last, holds'
+            self.warnings.add(found.place, text)
         head = self._head(found)
         try:
             return convert(" ".join(piece.text for piece in head))

@@ -254,11 +254,7 @@ def _output(command: str, place: Place) -> str:
 def _decoded(data: bytes, name: str) -> str:
     if len(data) > MAX_BYTES:
         raise ConfigError(f"{name} is larger than {MAX_BYTES} bytes; this cannot be a conf")
-    try:
-        text = data.decode("utf-8")
-    except UnicodeDecodeError as error:
-        line = data.count(b"\n", 0, error.start) + 1
-        raise ConfigError("this is not UTF-8 text; save the file in UTF-8", name, line, 1) from error
+    text = data.decode("utf-8", "surrogateescape")  # Bacula takes any bytes: paths and passwords keep theirs
     if "\0" in text:
         raise ConfigError("this is not text: it has a NUL byte", name, text.count("\n", 0, text.index("\0")) + 1, 1)
     return text

@@ -59,7 +59,7 @@ def test_what_is_missing_has_its_default():
         ("Port = 20x", lambda b: b.integer("Port"), '"20x" is not a whole number'),
         ("On = on", lambda b: b.yes("On"), '"on" is neither yes nor no'),
         ("C = green", lambda b: b.choice("C", Colour, Colour.RED), '"green" is not one of red, Light Blue'),
-        ("X = 1\nX = 2", lambda b: b.integer("X"), 'f:3:1: "X" stands twice in A; the first is in line 2'),
+        ("X = a\nX = b", lambda b: b.string("X"), 'f:3:1: "X" stands twice in A; the first is in line 2'),
         ("X { }", lambda b: b.string("X"), 'f:2:1: "X" needs an "=" and a value'),
         ("X = 1", lambda b: b.blocks("X"), '"X" needs a block in braces'),
         ("X = a = b", lambda b: b.strings("X"), 'an "=" cannot stand in the list'),
@@ -69,6 +69,15 @@ def test_what_is_missing_has_its_default():
 def test_a_bad_value_is_told_with_its_place(text, read, message):
     with pytest.raises(ConfigError, match=re.escape(message)):
         read(block(text))
+
+
+def test_of_numbers_the_last_line_holds_and_a_warning_says_so():
+    one = block("X = 1\nY = no\nX = 2\ny = yes")
+    assert (one.integer("X"), one.yes("Y")) == (2, True)
+    assert one.warnings.texts == [
+        'f:4:1: "X" stands 2 times in A; this one, the last, holds',
+        'f:5:1: "Y" stands 2 times in A; this one, the last, holds',
+    ]
 
 
 def test_a_misspelt_directive_is_told_the_nearest():

@@ -18,7 +18,7 @@ from filed.agents.buffers import Buffer
 from filed.agents.pulse import Call, Slot
 
 LIBRARY = Path(__file__).resolve().parents[1] / "_native" / "handing.so"
-PAGE_BYTES = 256 << 10
+PAGE_BYTES = 1 << 20
 PAGE_ENTRIES = 256
 
 _HEAD = Struct("=4I")

@@ -7,6 +7,8 @@ from typing import NamedTuple, Protocol
 from filed.job.wanted import IndexSet
 from filed.wire.attributes import Attributes, FileType
 
+HARD_LINK = int(FileType.HARD_LINK)
+
 
 class Part(Protocol):
     """What is restored of one Job, or of all that a Storage Daemon sends."""
@@ -36,9 +38,9 @@ class Destination:
 
     def names(self, attributes: Attributes) -> Names:
         """attributes: renamed already."""
-        link = self._where + attributes.link if attributes.type == FileType.HARD_LINK else attributes.link
-        name = attributes.path.rstrip(b"/") or b"/"
-        return Names(name, link, self.final(name))
+        _, kind, path, _, link, _, _ = attributes
+        name = path.rstrip(b"/") or b"/"
+        return Names(name, self._where + link if kind == HARD_LINK else link, self.final(name))
 
     def final(self, name: bytes) -> bytes:
         """The final path; names of an agent's own making may have no slash in front."""

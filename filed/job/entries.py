@@ -169,22 +169,21 @@ def entry_to_restore(attributes: Attributes) -> Entry:
 
 def restored_fields(attributes: Attributes, stat: Stat) -> tuple[int, ...]:
     """The same as the fields of an `Entry` from its cookie on; HOT. stat: the record's."""
-    dev, ino, mode, nlink, uid, gid, rdev, size, _, _, atime, mtime, ctime, *_ = stat
+    dev, ino, mode, nlink, uid, gid, rdev, size, _, _, atime, mtime, ctime, _, _, _ = stat
     atime_ns, mtime_ns, ctime_ns = parse_nanoseconds(attributes.extended) or _NO_NANOSECONDS
-    # cookie, streams, valid, size, blocks, ino, dev, rdev; four times; type, change, flags, mode, nlink, uid, gid; three more
+    valid, size = (HAS_RESTORED | HAS_SIZE, size) if size >= 0 else (HAS_RESTORED, 0)
+    kind = _RESTORED_TYPE.get(attributes.type) or _special_kind(attributes, mode)
+    # fmt: off
     return (
-        *(0, 0, HAS_RESTORED | HAS_SIZE if size >= 0 else HAS_RESTORED, max(size, 0), 0),
-        *(ino & _U64, dev & _U64, rdev & _U64),
-        *(atime, atime_ns, mtime, mtime_ns, ctime, ctime_ns, 0, 0),
-        *(_restored_kind(attributes, mode), 0, 0, mode & 0o7777, nlink & _U32, uid & _U32, gid & _U32),
-        *(0, 0, 0),
+        0, 0, valid, size, 0, ino & _U64, dev & _U64, rdev & _U64,  # cookie, streams, valid, size, blocks, ino, dev, rdev
+        atime, atime_ns, mtime, mtime_ns, ctime, ctime_ns, 0, 0,
+        kind, 0, 0, mode & 0o7777, nlink & _U32, uid & _U32, gid & _U32,  # type, change, flags, mode, nlink, uid, gid
+        0, 0, 0,
     )
+    # fmt: on
 
 
-def _restored_kind(attributes: Attributes, mode: int) -> EntryType:
-    kind = _RESTORED_TYPE.get(attributes.type)
-    if kind is not None:
-        return kind
+def _special_kind(attributes: Attributes, mode: int) -> EntryType:
     if attributes.type in (FileType.SPECIAL, FileType.FIFO_DATA, FileType.RAW_DEVICE):
         special = _KIND_OF_BITS.get(st.S_IFMT(mode & _U32))
         if special in (EntryType.FIFO, EntryType.CHARDEV, EntryType.BLOCKDEV):

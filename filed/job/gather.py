@@ -5,14 +5,14 @@ What is whole when the next entry begins, and small, goes with its like (`whole`
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
-from enum import Enum
-from typing import Final, TypeAlias
+from collections.abc import Iterable, Iterator
+from typing import Final, NamedTuple, TypeAlias
 
+from filed.errors import FiledError
 from filed.job.destination import Destination
 from filed.job.whole import Kept, WholeEntries
 from filed.volume import Record, Session
-from filed.wire.stream import ATTRIBUTE_STREAMS, Buffer, Stream, stream_type
+from filed.wire.stream import ATTRIBUTE_STREAMS, STREAM_TYPE_MASK, Buffer, Stream
 
 SMALL_ENTRY_BYTES: Final = 96 << 10  # of records: content in one record, and what belongs to it
 LOOSE_BYTES: Final = 256 << 10  # of a list of records
@@ -21,33 +21,33 @@ _PLUGIN_NAME: Final = int(Stream.PLUGIN_NAME)
 _BEGINNINGS: Final = ATTRIBUTE_STREAMS | {_PLUGIN_NAME}
 
 
-class Mark(Enum):
-    """What is no record."""
+class Damaged(NamedTuple):
+    """Something of the Volume was passed over."""
 
-    END = "the last record of a Job was given"
-    DAMAGED = "something of the Volume was passed over"
-
-
-Batch: TypeAlias = WholeEntries | list[Kept] | Mark
+    text: str
 
 
-def gathered(
-    records: Iterable[Record], gathering: Gathering, begins: Callable[[Session], None] = lambda _session: None
-) -> Iterator[Batch]:
-    """All batches. The records of several Jobs follow each other. begins: told of each, between its batches and those before."""
+Batch: TypeAlias = WholeEntries | list[Kept] | Damaged | Session
+"""A Session: the records of this Job follow, and none of the one before."""
+
+
+def gathered(records: Iterable[Record], gathering: Gathering) -> Iterator[Batch]:
+    """All batches. The records of several Jobs follow each other. When `records` breaks off, what came comes out ahead of the error."""
     now = Session(-1, -1)
     take, ready = gathering.record, gathering.ready
-    for session, file_index, word, data in records:
-        if session != now:
-            gathering.end()
-            yield from ready
-            ready.clear()
-            begins(session)
-            now = session
-        take(word, file_index, data)
-        if ready:
-            yield from ready
-            ready.clear()
+    try:
+        for session, file_index, word, data in records:
+            if session is not now and session != now:
+                gathering.session(session)
+                now = session
+            take(word, file_index, data)
+            if ready:
+                yield from ready
+                ready.clear()
+    except FiledError:
+        gathering.broken_off()
+        yield from ready
+        raise
     gathering.end()
     yield from ready
 
@@ -71,7 +71,7 @@ class Gathering:
     def record(self, word: int, file_index: int, data: Buffer) -> None:
         """HOT."""
         record = word, file_index, data
-        kind = stream_type(word)
+        kind = word & STREAM_TYPE_MASK
         if kind in _BEGINNINGS:
             if self._entry is not None:
                 self._complete()
@@ -93,17 +93,25 @@ class Gathering:
         if self._entry_bytes > SMALL_ENTRY_BYTES:
             self._spill()
 
-    def damaged(self) -> None:
-        """The entry at hand may lack a part of it."""
+    def broken_off(self) -> None:
+        """No record follows, and nobody knows whether the entry at hand had more."""
         self._spill()
         self._flush()
-        self.ready.append(Mark.DAMAGED)
+
+    def damaged(self, text: str) -> None:
+        """The entry at hand may lack a part of it. text: what is to be told."""
+        self.broken_off()
+        self.ready.append(Damaged(text))
 
     def end(self) -> None:
-        """The last record of a Job was given."""
+        """The last record was given."""
         self._complete()
         self._flush()
-        self.ready.append(Mark.END)
+
+    def session(self, session: Session) -> None:
+        """The records of this Job follow."""
+        self.end()
+        self.ready.append(session)
 
     def _complete(self) -> None:
         """All records of the entry at hand are there."""

@@ -13,6 +13,7 @@ from functools import partial
 from filed.catalog import state_of
 from filed.errors import JobError
 from filed.job.agents import Restorers
+from filed.job.ahead import ReadAhead
 from filed.job.channel import Event
 from filed.job.description import NetworkRestore, StorageDaemon
 from filed.job.gather import gathered
@@ -27,6 +28,7 @@ from filed.job.workplace import Workplace
 from filed.pipeline import Decoder, Workers
 from filed.storage.daemon_read import DaemonReadSession
 from filed.storage.joined import joined
+from filed.volume import Session
 
 
 def network_restore(job: NetworkRestore, place: Workplace) -> Outcome:
@@ -63,9 +65,13 @@ def _round(
     connection = reach(place, storage, job.who)
     read = DaemonReadSession(connection, session_of(job.who))
     try:
-        for batch in gathered(joined(read.records()), receiving.gathering(), digests.begin):
-            receiving.take(batch)
-            place.check_canceled()
+        with ReadAhead(gathered(joined(read.records()), receiving.gathering()), read.interrupt) as batches:
+            for batch in batches:
+                receiving.take(batch)
+                if isinstance(batch, Session):
+                    digests.begin(batch)
+                place.check_canceled()
+        receiving.end()
         read.finish()
         count_lines(place, connection)
     finally:

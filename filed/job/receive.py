@@ -15,12 +15,13 @@ from filed.job.agents import Restorer, Restorers
 from filed.job.description import NetworkRestore, RestoreJob
 from filed.job.destination import Destination, Part
 from filed.job.entries import entry_to_restore
-from filed.job.gather import Batch, Gathering, Mark
+from filed.job.gather import Batch, Damaged, Gathering
 from filed.job.stored import StoredFile
 from filed.job.whole import ACLS, NOT_RESTORED, WholeEntries
 from filed.job.workplace import Workplace
 from filed.pipeline import Decoder, Digest
 from filed.pipeline.reverse import Piece
+from filed.volume import Session
 from filed.wire.acl import parse_acl
 from filed.wire.attributes import Attributes, parse_attributes
 from filed.wire.plugin_name import parse_plugin_name
@@ -80,9 +81,10 @@ class Receiving:
         if isinstance(batch, WholeEntries):
             self._finish()
             self._whole(batch)
-        elif batch is Mark.END:
+        elif isinstance(batch, Session):
             self.end()
-        elif batch is Mark.DAMAGED:
+        elif isinstance(batch, Damaged):
+            self._place.error(batch.text)
             self.damaged()
         else:
             for word, file_index, data in batch:

@@ -13,6 +13,7 @@ from itertools import islice
 from filed.catalog import Catalog, facts_of, state_of
 from filed.errors import CatalogError, JobError, printable
 from filed.job.agents import Restorers
+from filed.job.ahead import ReadAhead
 from filed.job.description import RestoreJob
 from filed.job.gather import gathered
 from filed.job.keys import keyring
@@ -60,15 +61,16 @@ def _restore_part(  # noqa: PLR0917  each is one of the parts that meet here
     """The records wanted of one Job of the chain, in Volume order."""
 
     def damaged(damage: Damage) -> None:
-        place.error(f"{damage}; what lies there is not restored")
-        gathering.damaged()
+        gathering.damaged(f"{damage}; what lies there is not restored")
 
     gathering = receiving.gathering()
     selection = FileIndexes(part.file_indexes.ranges())
     records = directory.read_session(part.media, part.session, selection, on_damage=damaged)
-    for batch in gathered(records, gathering):
-        receiving.take(batch)
-        place.check_canceled()
+    with ReadAhead(gathered(records, gathering)) as batches:
+        for batch in batches:
+            receiving.take(batch)
+            place.check_canceled()
+    receiving.end()
     _tell_missing(place, catalog, job, part)
 
 

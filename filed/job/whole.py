@@ -16,7 +16,7 @@ from filed.job.entries import restored_fields
 from filed.pipeline import proves, small_content
 from filed.wire.acl import parse_acl
 from filed.wire.attributes import FileType, parse_attributes, parse_stat
-from filed.wire.stream import DATA_STREAMS, DIGEST_STREAMS, Buffer, Stream, stream_type
+from filed.wire.stream import DATA_STREAMS, DIGEST_STREAMS, STREAM_TYPE_MASK, Buffer, Stream
 from filed.wire.xattr import parse_xattrs
 
 Kept = tuple[int, int, Buffer]
@@ -62,7 +62,7 @@ class WholeEntries:
         proof = 0
         streams: list[WholeStream] = []
         for word, _, data in records[1:]:
-            kind = stream_type(word)
+            kind = word & STREAM_TYPE_MASK
             if kind in DATA_STREAMS:
                 if content is not None or proof or (content := small_content(word, data)) is None:
                     return False

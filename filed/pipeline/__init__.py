@@ -23,4 +23,6 @@ from filed.pipeline.sign import SignatureDigest as SignatureDigest
 from filed.pipeline.sign import Signed as Signed
 from filed.pipeline.whole import proves as proves
 from filed.pipeline.whole import small_content as small_content
+from filed.pipeline.workers import Lane as Lane
+from filed.pipeline.workers import Slot as Slot
 from filed.pipeline.workers import Workers as Workers

@@ -83,6 +83,10 @@ class DaemonReadSession:
             )
         leave(connection)
 
+    def interrupt(self) -> None:
+        """From another thread: `records`, which waits for the Storage Daemon, raises ConnectionLost. Then `abandon`. Never raises."""
+        self._connection.interrupt()
+
     def abandon(self) -> None:
         """Cut the connection. Never raises."""
         self._connection.close()

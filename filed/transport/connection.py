@@ -296,6 +296,11 @@ class Connection:
 
     # -- the end --------------------------------------------------------------------------------------------------
 
+    def interrupt(self) -> None:
+        """From any thread: whoever waits here gets ConnectionLost. The descriptor stays until `close`. Never raises."""
+        with contextlib.suppress(OSError, ValueError):
+            socket.socket.shutdown(self._sock, socket.SHUT_RDWR)  # not that of TLS, which the other thread may be in
+
     def close(self) -> None:
         """Let it go, whatever state it is in. Never raises, never waits."""
         if self._tls is not None:

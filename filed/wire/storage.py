@@ -30,7 +30,7 @@ GOOD_READ_STATUS: Final = GOOD_STATUS | {"R"}
 _NUMBER: Final = 10
 _RECORD_HEADER: Final = re.compile(
     rb"rechdr ([0-9]{1,10}) ([0-9]{1,10}) (-?[0-9]{1,10}) (-?[0-9]{1,10}) ([0-9]{1,7})[\n\0]*"
-)
+).fullmatch
 _SPACE, _BASHED = b" ", b"\x01"
 
 
@@ -201,7 +201,7 @@ class RecordHeader(NamedTuple):
     @classmethod
     def parse(cls, packet: bytes) -> RecordHeader | None:
         """HOT."""
-        match = _RECORD_HEADER.fullmatch(packet)
+        match = _RECORD_HEADER(packet)
         return tuple.__new__(cls, map(int, match.groups())) if match else None
 
 

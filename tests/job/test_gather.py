@@ -5,17 +5,17 @@ from __future__ import annotations
 import hashlib
 import shutil
 import zlib
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
 import pytest
 
 from filed.cli.agents import shipped_agents
-from filed.errors import FiledError
+from filed.errors import ConnectionLost, FiledError
 from filed.job.agents import Restorers
 from filed.job.description import AgentSetup, RestoreJob
 from filed.job.destination import Destination
-from filed.job.gather import LOOSE_RECORDS, Gathering, Mark, gathered
+from filed.job.gather import LOOSE_RECORDS, Damaged, Gathering, gathered
 from filed.job.receive import Receiving
 from filed.job.renaming import Renaming
 from filed.job.whole import Kept, WholeEntries
@@ -124,6 +124,7 @@ class Restored:
             try:
                 for batch in gathered((Record(EVERYTHING, n, word, data) for word, n, data in records), gathering):
                     receiving.take(batch)
+                receiving.end()
                 restorers.commit()
             except FiledError as error:
                 self.end = str(error)
@@ -158,14 +159,14 @@ def batches_of(records: Sequence[Kept]) -> list[object]:
 @pytest.mark.parametrize("name", list(ENTRIES)[:13])
 def test_what_is_plain_goes_by_the_page(name: str) -> None:
     batches = batches_of(ENTRIES[name](1))
-    assert [type(batch) for batch in batches] == [Mark, WholeEntries, Mark]
+    assert [type(batch) for batch in batches] == [Session, WholeEntries]
 
 
 @pytest.mark.parametrize("name", list(ENTRIES)[13:-3])
 def test_what_is_not_goes_record_by_record(name: str) -> None:
     records = ENTRIES[name](1)
-    begin, *batches, end = batches_of(records)
-    assert (begin, end) == (Mark.END, Mark.END)
+    begin, *batches = batches_of(records)
+    assert begin == EVERYTHING
     if name == "records of another entry":
         return
     assert [record for batch in batches for record in batch] == records  # type: ignore[attr-defined]
@@ -174,20 +175,33 @@ def test_what_is_not_goes_record_by_record(name: str) -> None:
 def test_the_order_is_kept() -> None:
     records = records_of("plain", "big", "plain", "plain", "cut short", "plain")
     kinds = [len(batch.page) if isinstance(batch, WholeEntries) else type(batch) for batch in batches_of(records)]
-    assert kinds == [Mark, list, 1, list, 2, list, 1, list, Mark]
+    assert kinds == [Session, list, 1, list, 2, list, 1, list]
 
 
 def test_damage_parts_the_entry_at_hand_from_its_like() -> None:
     gathering = Gathering(Destination(b"/to", Renaming()), by_page=True)
     for word, index, data in [*ENTRIES["plain"](1), *ENTRIES["plain"](2)[:2]]:
         gathering.record(word, index, data)
-    gathering.damaged()
+    gathering.damaged("it is damaged")
     whole, loose, mark = gathering.ready
     assert isinstance(whole, WholeEntries)
     assert len(whole.page) == 1
     assert isinstance(loose, list)
     assert [index for _, index, _ in loose] == [2, 2]
-    assert mark is Mark.DAMAGED
+    assert mark == Damaged("it is damaged")
+
+
+def test_what_came_before_records_break_off_is_not_lost() -> None:
+    def broken() -> Iterator[Record]:
+        for word, index, data in [*ENTRIES["plain"](1), *ENTRIES["plain"](2)[:2]]:
+            yield Record(EVERYTHING, index, word, data)
+        raise ConnectionLost("the Storage Daemon", "the reading of data", "it is gone")
+
+    batches = gathered(broken(), Gathering(Destination(b"/to", Renaming()), by_page=True))
+    kinds = [type(next(batches)) for _ in range(3)]
+    assert kinds == [Session, WholeEntries, list]
+    with pytest.raises(ConnectionLost):
+        next(batches)
 
 
 def test_neither_pages_nor_lists_grow_for_ever() -> None:

@@ -132,6 +132,25 @@ def test_a_peer_that_closes_is_lost_with_its_name_and_the_phase(peer: Peer) -> N
         connection.send(b"x")
 
 
+def test_another_thread_may_end_a_wait(peer: Peer) -> None:
+    connection = peer.connection()
+    lost: list[ConnectionLost] = []
+
+    def wait() -> None:
+        try:
+            connection.receive()
+        except ConnectionLost as error:
+            lost.append(error)
+
+    waiting = threading.Thread(target=wait)
+    waiting.start()
+    connection.interrupt()
+    waiting.join(20)
+    assert lost
+    connection.close()
+    connection.interrupt()
+
+
 def test_a_silent_peer_is_lost_in_time(peer: Peer) -> None:
     with pytest.raises(ConnectionLost, match="did nothing for too long"):
         peer.connection().receive(timeout_s=0.01)

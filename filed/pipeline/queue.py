@@ -24,31 +24,38 @@ Records: TypeAlias = list[tuple[int, Buffer]]
 Release: TypeAlias = Callable[[], None]
 
 
-class _Item(NamedTuple):
-    file_index: int
-    records: Records | Slot[Records]
-    guards: tuple[Slot[None], ...]  # folds that still read the buffer
+class _Loan(NamedTuple):
+    """What a record was made of, in use until the folds that read it are done."""
+
+    guards: tuple[Slot[None], ...]
     size: int
     release: Release | None
 
 
-class RecordQueue:
-    """Writes records in the order they were put.
+class _Item(NamedTuple):
+    file_index: int
+    records: Records | Slot[Records]
+    loan: _Loan
 
-    An exception of a worker comes out of the `put`, `step` or `flush` that reaches its record, one of `write` likewise.
-    After it the order is broken: `discard`, and end the Job.
+
+class RecordQueue:
+    """Writes records in the order they were put, each as soon as it can be: while its folds still run, if there are any.
+
+    An exception of a worker comes out of the `put`, `step` or `flush` that reaches its record, one of `write` likewise, one of a
+    fold later.  After it the order is broken: `discard`, and end the Job.
     """
 
     def __init__(self, write: Write, limit_bytes: int = WINDOW_BYTES) -> None:
         self._write = write
         self._limit = limit_bytes
-        self._items: deque[_Item] = deque()
+        self._items: deque[_Item] = deque()  # not written
+        self._loans: deque[_Loan] = deque()  # written, and not given back
         self.pending_bytes = 0
 
     def put(self, file_index: int, stream: int, data: Buffer) -> None:
         """One record.  The data is lent: it is written now, or copied."""
         if self._items:
-            self._add(_Item(file_index, [(stream, bytes(data))], (), len(data), None))
+            self._add(_Item(file_index, [(stream, bytes(data))], _Loan((), len(data), None)))
         else:
             self._write(file_index, stream, data)
 
@@ -61,8 +68,16 @@ class RecordQueue:
         release: Release | None = None,
     ) -> None:
         """One record whose data stays good until `release` is called: after it is written and `guards` are done."""
-        if self._items or guards:
-            self._add(_Item(file_index, [(stream, data)], guards, len(data), release))
+        if self._items:
+            self._add(_Item(file_index, [(stream, data)], _Loan(guards, len(data), release)))
+        elif guards:
+            loan = _Loan(guards, len(data), release)
+            self.pending_bytes += loan.size
+            try:
+                self._write(file_index, stream, data)
+            finally:
+                self._loans.append(loan)
+            self._settle()
         else:
             self._write(file_index, stream, data)
             if release is not None:
@@ -77,53 +92,72 @@ class RecordQueue:
         release: Release | None = None,
     ) -> None:
         """The records a worker will make, here in the order.  size_bytes: what they hold in memory meanwhile."""
-        self._add(_Item(file_index, records, guards, size_bytes, release))
+        self._add(_Item(file_index, records, _Loan(guards, size_bytes, release)))
 
     def step(self) -> bool:
-        """Writes the first item, waiting for it; False when there is none.  For a caller short of buffers."""
-        if not self._items:
+        """Writes the first item, or takes back what was lent first, waiting for it; False when there is neither.
+
+        For a caller short of buffers.
+        """
+        if self._items:
+            self._write_first()
+        elif self._loans:
+            self._take_back()
+        else:
             return False
-        item = self._items.popleft()
-        self.pending_bytes -= item.size
-        try:
-            records = item.records.wait() if isinstance(item.records, Slot) else item.records
-            for stream, data in records:
-                self._write(item.file_index, stream, data)
-            for guard in item.guards:
-                guard.wait()
-        finally:
-            _let_go(item)
         return True
 
     def flush(self) -> None:
-        """Writes everything."""
+        """Writes everything, and waits for every fold."""
         while self.step():
             pass
 
     def discard(self) -> None:
         """Drops everything unwritten, once no worker reads it any more, and gives the buffers back."""
         while self._items:
-            _let_go(self._items.popleft())
+            records, loan = self._items.popleft()[1:]
+            if isinstance(records, Slot):
+                records.settle()
+            self._loans.append(loan)
+        while self._loans:
+            _let_go(self._loans.popleft())
         self.pending_bytes = 0
 
     def _add(self, item: _Item) -> None:
         self._items.append(item)
-        self.pending_bytes += item.size
-        while self._items and (self.pending_bytes > self._limit or _ready(self._items[0])):
-            self.step()
+        self.pending_bytes += item.loan.size
+        self._settle()
+
+    def _settle(self) -> None:
+        """Does what can be done without waiting, and waits for what is beyond the limit."""
+        items, loans = self._items, self._loans
+        while items and (self.pending_bytes > self._limit or _ready(items[0].records)):
+            self._write_first()
+        while loans and (self.pending_bytes > self._limit or all(guard.done for guard in loans[0].guards)):
+            self._take_back()
+
+    def _write_first(self) -> None:
+        file_index, records, loan = self._items.popleft()
+        try:
+            for stream, data in records.wait() if isinstance(records, Slot) else records:
+                self._write(file_index, stream, data)
+        finally:
+            self._loans.append(loan)
+
+    def _take_back(self) -> None:
+        loan = self._loans.popleft()
+        self.pending_bytes -= loan.size
+        _let_go(loan)
+        for guard in loan.guards:
+            guard.wait()
 
 
-def _ready(item: _Item) -> bool:
-    records = item.records
-    if isinstance(records, Slot) and not records.done:
-        return False
-    return all(guard.done for guard in item.guards)
+def _ready(records: Records | Slot[Records]) -> bool:
+    return not isinstance(records, Slot) or records.done
 
 
-def _let_go(item: _Item) -> None:
-    if isinstance(item.records, Slot):
-        item.records.settle()
-    for guard in item.guards:
+def _let_go(loan: _Loan) -> None:
+    for guard in loan.guards:
         guard.settle()
-    if item.release is not None:
-        item.release()
+    if loan.release is not None:
+        loan.release()

@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import threading
+
 import pytest
 
 from filed.pipeline.queue import RecordQueue, Records
@@ -57,10 +59,57 @@ def test_a_buffer_is_released_after_its_record_is_written_and_its_folds_are_done
     queue.put_lent(1, 2, b"a", release=lambda: events.append("a"))
     queue.put_lent(1, 2, b"b", (fold,), lambda: events.append("b"))
     queue.put_lent(1, 2, b"c", release=lambda: events.append("c"))
-    assert (events, len(written)) == (["a"], 1)
+    assert (events, len(written)) == (["a", "c"], 3)
+    assert queue.pending_bytes == 1
     fold.fill(None)
     queue.flush()
-    assert (events, len(written)) == (["a", "b", "c"], 3)
+    assert events == ["a", "c", "b"]
+    assert queue.pending_bytes == 0
+
+
+def test_what_was_lent_and_written_is_taken_back_when_something_else_is_put(queue):
+    released: list[int] = []
+    fold: Slot[None] = Slot()
+    queue.put_lent(1, 2, b"first", (fold,), lambda: released.append(1))
+    fold.fill(None)
+    assert released == []
+    queue.put_later(1, ready((2, b"second")), 6)
+    assert released == [1]
+
+
+def test_a_caller_short_of_buffers_waits_for_the_fold_of_what_is_written(queue):
+    released: list[int] = []
+    fold: Slot[None] = Slot()
+    queue.put_lent(1, 2, b"first", (fold,), lambda: released.append(1))
+    filler = threading.Thread(target=fold.fill, args=(None,))
+    filler.start()
+    assert queue.step()
+    filler.join()
+    assert released == [1]
+    assert not queue.step()
+
+
+def test_what_is_written_and_still_read_counts_in_the_window(queue):
+    released: list[int] = []
+    folds: list[Slot[None]] = [Slot(), Slot()]
+    queue.put_lent(1, 2, bytes(60), (folds[0],), lambda: released.append(1))
+    filler = threading.Thread(target=folds[0].fill, args=(None,))
+    filler.start()
+    queue.put_lent(1, 2, bytes(60), (folds[1],), lambda: released.append(2))
+    filler.join()
+    assert released == [1]
+    assert queue.pending_bytes == 60
+    folds[1].fill(None)
+
+
+def test_a_folds_failure_comes_out_and_the_buffer_is_given_back(queue):
+    released: list[int] = []
+    fold: Slot[None] = Slot()
+    queue.put_lent(1, 2, b"x", (fold,), lambda: released.append(1))
+    fold.fail(ZeroDivisionError("fold"))
+    with pytest.raises(ZeroDivisionError):
+        queue.flush()
+    assert released == [1]
 
 
 def test_a_full_window_waits_for_its_first_record(queue, written):
@@ -84,6 +133,7 @@ def test_a_workers_failure_comes_out_where_its_record_stands(queue, written):
     with pytest.raises(ZeroDivisionError):
         queue.put(3, 1, b"never")
     assert written == [(1, 2, b"good")]
+    queue.discard()
     assert released == [2]
 
 
@@ -99,7 +149,6 @@ def test_a_failing_write_comes_out_and_the_rest_can_be_discarded():
     late.fill([(2, b"x")])
     with pytest.raises(OSError, match="No space"):
         queue.flush()
-    assert released == [1]
     queue.discard()
     assert released == [1, 2]
     assert queue.pending_bytes == 0

@@ -58,7 +58,7 @@ def _save(job: NetworkBackup, place: Workplace, catalog: Catalog) -> None:
         written = DaemonAppendSession(connection, session_of(job.who))
         stack.callback(written.abandon)  # does nothing once it is finished
         KnownDigests(job.who.work).remember(session_of(job.who), digests_of(job.fileset, keys))
-        workers = stack.enter_context(Workers())
+        workers = stack.enter_context(Workers(neighbours=int(connection.on_this_machine)))
         links = stack.enter_context(HardLinks(job.who.work))
         sink = JobSink(place, written)
         queue = RecordQueue(sink.write)

@@ -6,7 +6,8 @@ Content is cut into chunks of `Plan.chunk_bytes`, one record each.  Digest and s
 are sent, before compression: the chunks of zeros that `sparse` leaves out are not in them.
 
 A small file is done at once, or as one task of the pool.  Of a larger one the folds run on lanes and the chunks on the
-pool, several at a time, while the caller reads on.
+pool, several at a time, while the caller reads on.  The caller himself encrypts what is not compressed, which takes less time
+than any digest beside it; where no core is left for a lane, he digests, too.
 """
 
 from __future__ import annotations
@@ -51,7 +52,7 @@ class Encoder:
             self._inline_bytes = -1  # a signature alone is 240 us
         elif self.coder:
             self._inline_bytes = INLINE_COMPRESS_BYTES
-        elif plan.digest is None or plan.digest.inline:
+        elif plan.digest is None or plan.digest.inline or workers.alone:
             self._inline_bytes = plan.chunk_bytes
         else:
             self._inline_bytes = INLINE_DIGEST_BYTES
@@ -186,7 +187,7 @@ class EntryEncoder:
         self._digest: _Fold | None = None
         self._signature: _Fold | None = None
         self._cipher: PacketCipher | None = None
-        self._cipher_lane: Lane | None = None
+        self._cipher_lane: Lane | None = None  # None where nothing is compressed before
 
     def data(self, offset: int, view: Buffer, release: Release | None = None) -> None:
         """Content at `offset`, of any length.  A gap since the last call is a hole.
@@ -315,14 +316,13 @@ class EntryEncoder:
             else:
                 queue.put_later(file_index, task, len(part), guards, release)
 
-    def _pack(self, part: memoryview, address: int) -> Slot[Records]:
+    def _pack(self, part: memoryview, address: int) -> Slot[Records] | Records:
         encoder = self._encoder
-        if self._cipher is None or self._cipher_lane is None:
+        if self._cipher is None:
             return encoder.workers.pool.submit(encoder.pack, part, address)
-        if encoder.coder is None:
+        if self._cipher_lane is None:
             step = self._chunk
-            chunks = [part[at : at + step] for at in range(0, len(part), step)]
-            return self._cipher_lane.submit(self._cipher.packets, chunks)
+            return self._cipher.packets([part[at : at + step] for at in range(0, len(part), step)])
         packed = encoder.workers.pool.submit(encoder.pack, part, address)
         return self._cipher_lane.submit(self._cipher.later_packets, packed)
 
@@ -333,18 +333,22 @@ class EntryEncoder:
         crypto = plan.crypto
         if self._digested:
             if plan.digest is not None:
-                self._digest = _Fold(plan.digest.new(), None if plan.digest.inline else workers.lane())
+                here = plan.digest.inline or (
+                    workers.alone and crypto is None
+                )  # beside a signature's, a lane pays anyway
+                self._digest = _Fold(plan.digest.new(), None if here else workers.lane())
             if crypto is not None and crypto.digest.digest is not plan.digest:
                 self._signature = _Fold(crypto.digest.digest.new(), workers.lane())
         if crypto is not None and crypto.encrypt:
             session = SessionKey.fresh(crypto.cipher)
             self._cipher = PacketCipher(session, self._encoder.stream)
-            self._cipher_lane = workers.lane()
+            self._cipher_lane = workers.lane() if self._encoder.coder is not None else None
             self._queue.put_later(self._file_index, workers.pool.submit(_session_record, session, crypto), 0)
 
     def _end_data(self) -> None:
-        if self._cipher is not None and self._cipher_lane is not None:
-            self._queue.put_later(self._file_index, self._cipher_lane.submit(self._cipher.finish), 0)
+        if self._cipher is not None:
+            finish, lane = self._cipher.finish, self._cipher_lane
+            self._queue.put_later(self._file_index, finish() if lane is None else lane.submit(finish), 0)
         for stream, meta in self._metas:
             self._queue.put(self._file_index, stream, meta)
 

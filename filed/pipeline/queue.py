@@ -86,12 +86,12 @@ class RecordQueue:
     def put_later(
         self,
         file_index: int,
-        records: Slot[Records],
+        records: Slot[Records] | Records,
         size_bytes: int,
         guards: tuple[Slot[None], ...] = (),
         release: Release | None = None,
     ) -> None:
-        """The records a worker will make, here in the order.  size_bytes: what they hold in memory meanwhile."""
+        """The records a worker will make, or has made, here in the order.  size_bytes: what they hold in memory meanwhile."""
         self._add(_Item(file_index, records, _Loan(guards, size_bytes, release)))
 
     def step(self) -> bool:

@@ -114,10 +114,15 @@ class Lane:
 
 
 class Workers:
-    """The threads of one Job: a pool of `cores`, and lanes."""
+    """The threads of one Job: a pool of `cores`, and lanes.
 
-    def __init__(self, cores: int | None = None) -> None:
+    neighbours: programs on the same cores that are as busy with the same bytes, as a Storage Daemon is.
+    """
+
+    def __init__(self, cores: int | None = None, *, neighbours: int = 0) -> None:
         count = min(cores or len(os.sched_getaffinity(0)), MAX_THREADS)
+        self.alone = count - neighbours < 2
+        """No core is left for a lane: a fold there would cost the switches and cold caches, and win no time."""
         self.pool = Lane(count, "pool")
         self._lanes = [Lane(1, f"lane{number}") for number in range(max(count, LEAST_LANES))]
         self._next = 0

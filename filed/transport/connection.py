@@ -80,6 +80,15 @@ class Connection:
         """All that follows has to be done within so many seconds together, however lively the peer is; None: no more."""
         self._limit = None if seconds is None else self._clock() + seconds
 
+    @property
+    def on_this_machine(self) -> bool:
+        """Is the peer here, and does it use the same processors?"""
+        with contextlib.suppress(OSError):
+            if self._sock.family in (socket.AF_INET, socket.AF_INET6):
+                return bool(self._sock.getpeername()[0] == self._sock.getsockname()[0])
+            return True
+        return False
+
     # -- sending --------------------------------------------------------------------------------------------------
 
     def send(self, *packets: Packet, timeout_s: Timeout = DIALOGUE_TIMEOUT_S) -> None:

@@ -46,9 +46,9 @@ class Sink:
         self.files.setdefault(file_index, []).append((stream, bytes(data)))
 
 
-@pytest.fixture(scope="module")
-def workers():
-    with Workers(2) as pool:
+@pytest.fixture(scope="module", params=[0, 1], ids=["cores to spare", "alone"])
+def workers(request):
+    with Workers(2, neighbours=request.param) as pool:
         yield pool
 
 
@@ -305,6 +305,21 @@ def test_a_job_of_small_files_starts_no_thread():
         queue.flush()
         assert idle.started == 0
         assert [stream for stream, _ in sink.files[7]] == [2, 1998, 3]
+
+
+def test_digests_are_the_callers_where_no_core_is_left_for_a_lane():
+    for neighbours, threads in ((0, 1), (1, 0)):
+        with Workers(2, neighbours=neighbours) as workers:
+            sink = Sink()
+            queue = RecordQueue(sink)
+            encoder = Encoder(Plan(Digest.MD5), workers, queue)
+            content = text(700_000)
+            entry = encoder.entry(1)
+            entry.data(0, content)
+            entry.finish()
+            queue.flush()
+            assert workers.started == threads
+            check(sink.files[1], content, encoder.plan)
 
 
 def test_data_behind_what_was_given_is_refused(workers):

@@ -33,6 +33,11 @@ def test_a_pool_has_as_many_threads_as_cores_and_no_more():
         assert workers.started == 3
 
 
+def test_who_has_one_core_to_himself_is_alone():
+    assert [Workers(cores, neighbours=1).alone for cores in (1, 2, 3)] == [True, True, False]
+    assert [Workers(cores).alone for cores in (1, 2)] == [True, False]
+
+
 def test_tasks_of_a_lane_end_in_order(workers):
     done: list[int] = []
     lane = workers.lane()

@@ -246,6 +246,16 @@ def test_a_socket_of_the_network_sends_small_packets_at_once() -> None:
         sock.close()
 
 
+def test_a_peer_at_our_own_address_is_on_this_machine() -> None:
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        for source, here in (("127.0.0.1", True), ("127.0.0.2", False)):
+            ours = socket.create_connection(listener.getsockname(), source_address=(source, 0))
+            connection = Connection(ours, "a Storage Daemon")
+            assert connection.on_this_machine is here
+            connection.close()
+            assert not connection.on_this_machine
+
+
 @pytest.mark.parametrize(("asked", "seconds"), [(0, 60), (7, 7), (1_000_000, 32_767)])
 def test_the_system_asks_a_silent_peer_for_a_sign_of_life(asked: int, seconds: int) -> None:
     with socket.create_server(("127.0.0.1", 0)) as server:

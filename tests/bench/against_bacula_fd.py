@@ -26,12 +26,13 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from tests.bench import datasets
-from tests.bench.measure import machine, stored, warm
+from tests.bench.measure import have_memory, machine, stored, warm
 from tests.bench.relay import Relay
 from tests.live.bacula import Bacula
 from tests.live.filed_daemon import FiledDaemon
 
 PATIENCE_S = 600
+MEMORY_BYTES = 4 << 30  # what two Jobs write stays in the page cache at first
 MANY_FILES = 1_000  # are left lying until the end: see "A trap" in docs/benchmarks.md
 TICKS = os.sysconf("SC_CLK_TCK")
 
@@ -101,6 +102,7 @@ class Network:
     def run(self, *commands: str) -> Spent:
         """Give the Director these commands, each of which starts a Job, and wait for the Jobs' end."""
         os.sync()
+        have_memory(MEMORY_BYTES)
         others = [self._bacula.pid("dir"), self._bacula.pid("sd")]
         before, before_others = processor_s(self._client), processor_s(*others)
         said = self._bacula.console(*commands)

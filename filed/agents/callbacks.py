@@ -206,10 +206,6 @@ class Callbacks:
             lost, self._lost_messages = self._lost_messages, 0
             self._services.message(Severity.WARNING, f"{self._agent}: {lost} messages of its threads were dropped")
 
-    @property
-    def has_kept(self) -> bool:
-        return bool(self._kept)
-
     def _not_now(self, what: str) -> Status:
         """Out of order, on the job thread, and without harm: told once, for whoever wrote the agent."""
         if what not in self._told:

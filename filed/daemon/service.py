@@ -216,9 +216,7 @@ class Service:
                 self._begin_visit(
                     caller, lambda daemon: serve_caller(sock, caller, conf, self._registry.agents, daemon)
                 )
-            except (
-                OSError
-            ) as error:  # no descriptors, processes or memory are left: for him, not for those who are here
+            except OSError as error:  # no room: for him, not for those who are here
                 log.warning("%s is sent away: %s", caller, error.strerror)
 
     def _open_metrics(self) -> None:

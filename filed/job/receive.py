@@ -30,9 +30,8 @@ from filed.wire.stream import ATTRIBUTE_STREAMS, Buffer, Stream, stream_type
 from filed.wire.xattr import parse_xattrs
 
 HAS_SIZE = int(Has.SIZE)
-MAX_META_BYTES = (
-    16 << 20
-)  # ACLs and extended attributes of one entry, which wait for its end; kernels allow a few times 64 KiB
+MAX_META_BYTES = 16 << 20
+"""ACLs and extended attributes of one entry, which wait for its end; kernels allow a few times 64 KiB."""
 
 
 class Receiving:

@@ -67,9 +67,8 @@ class Wanted:
     media: Sequence[JobMedia]
     file_indexes: IndexSet = field(default_factory=IndexSet)
     data_bytes: int = 0
-    new_path: dict[int, bytes] = field(
-        default_factory=dict
-    )  # FileIndex of a first name -> path of the link that takes its place
+    # FileIndex of a first name -> path of the link that takes its place
+    new_path: dict[int, bytes] = field(default_factory=dict)
     new_target: dict[int, bytes] = field(default_factory=dict)  # FileIndex of a link -> path of that one
     _links: array[int] = field(default_factory=lambda: array("q"))  # FileIndex of link and of its first name, in turn
 

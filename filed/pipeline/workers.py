@@ -19,9 +19,7 @@ from typing import Any, Final, Generic, Self, TypeVar
 
 T = TypeVar("T")
 MAX_THREADS: Final = 16  # beyond, the one thread that drives the Job is the limit
-LEAST_LANES: Final = (
-    3  # a file's digest, its signature's and its cipher: on one lane the longest would wait for the next
-)
+LEAST_LANES: Final = 3  # a file's digest, its signature's and its cipher: on one, the longest would wait for the next
 
 
 class Slot(Generic[T]):

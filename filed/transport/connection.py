@@ -132,9 +132,8 @@ class Connection:
         until = self._until(timeout_s)
         portion = 0
         while data:
-            portion = portion or self._portion(
-                len(data)
-            )  # OpenSSL wants the same bytes again when it could not send them
+            # OpenSSL wants the same bytes again when it could not send them.
+            portion = portion or self._portion(len(data))
             try:
                 done = self._send_some(data[:portion])
             except (BlockingIOError, ssl.SSLWantWriteError):

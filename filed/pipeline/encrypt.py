@@ -35,7 +35,7 @@ if TYPE_CHECKING:
 
 BLOCK: Final = 16
 LENGTH: Final = struct.Struct(">I")
-MEMORY_BYTES: Final = 512 * 1024  # for a record, a joined one too, and the beginning of a packet
+MEMORY_BYTES: Final = 1280 * 1024  # for a record, a joined one too, and the beginning of a packet
 MAX_PACKET_BYTES: Final = MAX_CHUNK_BYTES + HEADER.size
 RSA_ENCRYPTION: Final = "1.2.840.113549.1.1.1"
 

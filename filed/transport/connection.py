@@ -23,7 +23,7 @@ from filed.wire.stream import Buffer
 DIALOGUE_TIMEOUT_S: Final = 180.0
 """A peer that owes an answer to something simple; the real daemons give a response to a challenge as long."""
 LEAVE_TIMEOUT_S: Final = 2.0
-RECEIVE_BYTES: Final = 262_144
+RECEIVE_BYTES: Final = 1 << 20  # each look at the socket costs as much as 64 KiB of a restore
 KEEPALIVE_S: Final = 60
 MAX_KEEPALIVE_S: Final = 32_767  # of Linux
 KEEPALIVE: Final = {"TCP_KEEPINTVL": 30, "TCP_KEEPCNT": 5}

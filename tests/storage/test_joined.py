@@ -28,10 +28,10 @@ def chunks(count: int) -> list[bytes]:
 
 
 @pytest.mark.parametrize("stream", [DATA, ENCRYPTED])
-def test_long_records_of_a_file_come_four_at_a_time(stream: int) -> None:
-    records = of(stream, *chunks(10), b"tail")
+def test_long_records_of_a_file_come_sixteen_at_a_time(stream: int) -> None:
+    records = of(stream, *chunks(34), b"tail")
     found = list(joined(records))
-    assert [len(record.data) for record in found] == [4 * CHUNK, 4 * CHUNK, 2 * CHUNK, 4]
+    assert [len(record.data) for record in found] == [16 * CHUNK, 16 * CHUNK, 2 * CHUNK, 4]
     assert b"".join(record.data for record in found) == b"".join(record.data for record in records)
     assert {record[:3] for record in found} == {(ONE, 1, stream)}
 

@@ -15,7 +15,7 @@ from filed.fileset.match import Matcher
 from filed.fileset.strip import prefix_of_stripped, stripped
 from filed.job.chosen import FAILED, Chosen, Lister
 from filed.job.entries import encode_entry_nanoseconds, encode_entry_stat, stored_path
-from filed.job.hardlinks import HardLinks, PassedName
+from filed.job.hardlinks import HardLinks, Inode, PassedName
 from filed.job.keeping import Keeping, Keepings
 from filed.job.selection import BaseRow, Selection
 from filed.job.workplace import Workplace
@@ -76,15 +76,34 @@ class Choosing:
                 path = stripped(path, keeping.options.strip_path)  # noqa: PLW2901  the name from here on
                 (row,) = selection.lookup([path])  # noqa: PLW2901
             selection.seen(row)
-            if (
-                entry.flags & SELECTED
-                or selection.wants(entry, row, keeping.options)
-                or (entry.nlink > 1 and self._is_saved_elsewhere(entry, path, keeping))
-            ):
+            if entry.flags & SELECTED or selection.wants(entry, row, keeping.options):
                 chosen.append(Chosen(entry, path, keeping))
-            else:
-                selection.left_out(row)
+            elif (doubt := selection.doubt(entry, row, keeping.options)) is not None:
+                chosen.append(Chosen(entry, path, keeping, row, doubt))
+            elif self._is_sent_all_the_same(entry, path, keeping, row):
+                chosen.append(Chosen(entry, path, keeping))
         return Choice(chosen, deleted)
+
+    def doubted(self, chosen: list[Chosen]) -> list[Chosen]:
+        """Those of a page whose content has to be read before they are sent. Another name of a saved inode has not."""
+        for item in chosen:
+            if (
+                item.doubt is not None
+                and item.entry.nlink > 1
+                and self._is_saved(item.keeping.shared_inode(item.entry))
+            ):
+                item.doubt = None
+        return [item for item in chosen if item.doubt is not None]
+
+    def resolve(self, chosen: list[Chosen], same: set[int]) -> list[Chosen]:
+        """What is left of a page. same: cookies of doubted ones whose content is that of the base."""
+        return [
+            item
+            for item in chosen
+            if item.doubt is None
+            or item.entry.cookie not in same
+            or self._is_sent_all_the_same(item.entry, item.path, item.keeping, item.row)
+        ]
 
     def listed(self, lister: Lister, named: int) -> None:
         """An instance has ended. named: how many entries its pages had."""
@@ -121,6 +140,16 @@ class Choosing:
         else:
             options = matcher.file(path, nodump)
         return None if options is None else self._keepings.of(options)
+
+    def _is_sent_all_the_same(self, entry: Entry, path: bytes, keeping: Keeping, row: BaseRow | None) -> bool:
+        """Whether an entry that is not wanted for itself has to be sent; else it is left out."""
+        if entry.nlink > 1 and self._is_saved_elsewhere(entry, path, keeping):
+            return True
+        self._selection.left_out(row)
+        return False
+
+    def _is_saved(self, inode: Inode | None) -> bool:
+        return inode is not None and self._links.first(inode) is not None
 
     def _is_saved_elsewhere(self, entry: Entry, path: bytes, keeping: Keeping) -> bool:
         """Of an unchanged name: whether another name of its inode was saved. If not, it is remembered as passed over."""

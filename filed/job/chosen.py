@@ -8,6 +8,7 @@ from filed.agents import AgentJob, Entry, Page
 from filed.agents.abi import AgentStream, EntryFlag
 from filed.fileset.match import Matcher
 from filed.job.keeping import Keeping
+from filed.job.selection import BaseRow, Doubt
 from filed.pipeline.workers import Slot
 from filed.wire.stream import Buffer
 
@@ -31,11 +32,13 @@ class Lister:
 
 @dataclass(slots=True)
 class Chosen:
-    """An entry that is to be sent, with its stored path."""
+    """An entry that is to be sent, with its stored path. doubt: only if its content is another one than that of the base's row."""
 
     entry: Entry
     path: bytes
     keeping: Keeping
+    row: BaseRow | None = None
+    doubt: Doubt | None = None
 
 
 class Batch:

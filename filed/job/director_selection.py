@@ -8,14 +8,17 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from filed.agents.abi import Entry, EntryType, Has
+from filed.agents.abi import AgentStream, Entry, EntryFlag, EntryType, Has
 from filed.catalog import BaseList, BaseRow
 from filed.fileset import Options
-from filed.fileset.model import DEFAULT_ACCURATE, DEFAULT_BASEJOB
-from filed.job.selection import HAS_CHTIME, HAS_MTIME, Everything, TakesNothingOver
+from filed.fileset.model import DEFAULT_ACCURATE, DEFAULT_BASEJOB, Signature
+from filed.job.selection import HAS_CHTIME, HAS_MTIME, Doubt, Everything, TakesNothingOver
+from filed.pipeline import Digest
 from filed.wire.attributes import Stat, decode_stat
 
 DIGEST_LETTERS = frozenset("51236789")
+LISTED_FOR = frozenset("51")
+"""A Director of 9.6 lists digests for these letters; for others it does not, and nothing is missing."""
 
 
 class ChangedAfter(TakesNothingOver):
@@ -48,11 +51,22 @@ def is_newer(entry: Entry, since: int, options: Options) -> bool:
     return bool(not options.mtimeonly and entry.valid & HAS_CHTIME and entry.chtime >= since)
 
 
+def _is_made_by(signature: Signature, digest_record: bytes) -> bool:
+    """The kind of a digest in a Director's list shows in its length alone."""
+    digest = Digest.__members__.get(signature.name)
+    return digest is not None and len(digest.new().digest()) == len(digest_record) - 1
+
+
+def _can_be_read_for(digest_record: bytes, entry: Entry) -> bool:
+    return bool(digest_record and entry.flags & EntryFlag.REREAD and entry.streams & 1 << AgentStream.DATA)
+
+
 class DiffersFrom(TakesNothingOver):
     """An Accurate Job of a Director: what differs from the list it sent, by the letters that the FileSet has for the file.
 
-    A digest in the letters is not computed before the file is sent: mtime, ctime and size stand for it, since nobody changes
-    content without a new ctime. That saves too much at worst. What has no content has no digest to differ.
+    A digest in the letters has content read that is as before in all else. Where there is none to compare with, or the agent reads nothing
+    twice, mtime, ctime and size stand for it, since nobody changes content without a new ctime. A file with a signature to
+    make whose digest the catalog lacks, or has of another kind, is sent. What has no content has no digest to differ.
     """
 
     def __init__(self, base: BaseList, since: int) -> None:
@@ -64,7 +78,37 @@ class DiffersFrom(TakesNothingOver):
         if row is None or not entry.valid & HAS_MTIME:
             return True
         was = decode_stat(row.lstat)
-        return any(self._differs(letter, entry, was, options) for letter in self._letters(entry, options))
+        letters = self._letters(entry, options)
+        if any(self._differs(letter, entry, was, options) for letter in letters):
+            return True
+        if not self._is_digested(entry, was, options):
+            return False
+        if options.signature is not None and not _is_made_by(options.signature, row.digest_record):
+            return (
+                bool(row.digest_record)
+                or not LISTED_FOR.isdisjoint(letters)
+                or self._differs_by_times(entry, was, options)
+            )
+        return not _can_be_read_for(row.digest_record, entry) and self._differs_by_times(entry, was, options)
+
+    def doubt(self, entry: Entry, row: BaseRow | None, options: Options) -> Doubt | None:
+        if row is None or not _can_be_read_for(row.digest_record, entry):
+            return None
+        was = decode_stat(row.lstat)
+        if not self._is_digested(entry, was, options):
+            return None
+        stream, digest = row.digest_record[0], row.digest_record[1:]
+        if options.signature is not None:
+            stream = Digest[options.signature.name].stream
+        return Doubt(stream, digest, likely=self._differs_by_times(entry, was, options))
+
+    def _is_digested(self, entry: Entry, was: Stat, options: Options) -> bool:
+        """Whether its digest counts. One that was and is empty has the same."""
+        has_content = entry.type == EntryType.REGULAR and not entry.size == was.size == 0
+        return has_content and not DIGEST_LETTERS.isdisjoint(self._letters(entry, options))
+
+    def _differs_by_times(self, entry: Entry, was: Stat, options: Options) -> bool:
+        return any(self._differs(letter, entry, was, options) for letter in DEFAULT_ACCURATE)
 
     def _letters(self, entry: Entry, options: Options) -> str:  # noqa: ARG002  UponBase asks
         return options.accurate or DEFAULT_ACCURATE
@@ -97,8 +141,7 @@ class DiffersFrom(TakesNothingOver):
                 return True
             case "M":
                 return is_newer(entry, self._since, options)
-        digested = letter in DIGEST_LETTERS and entry.type == EntryType.REGULAR
-        return digested and any(self._differs(other, entry, was, options) for other in DEFAULT_ACCURATE)
+        return False
 
     def failed(self, path: bytes) -> None:
         self._failed.append(path.rstrip(b"/") or b"/")

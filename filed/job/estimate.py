@@ -79,6 +79,8 @@ def estimate(job: EstimateJob, place: Workplace) -> Outcome:
                 choice = choosing.page(lister, page)
                 place.totals.deleted += len(choice.deleted)
                 for chosen in choice.chosen:
+                    if chosen.doubt is not None and not chosen.doubt.likely:
+                        continue  # an estimate reads no content
                     link = page.link(chosen.entry) if chosen.entry.link_len else b""
                     counting.count(chosen, link)
                 place.show_progress()

@@ -55,14 +55,15 @@ class Keepings:
     """The Keeping of each Options object of a Job."""
 
     def __init__(self, keys: PkiKeys | None, workers: Workers, queue: RecordQueue) -> None:
-        self._keys, self._workers, self._queue = keys, workers, queue
+        self.workers, self.encrypting = workers, keys is not None
+        self._keys, self._queue = keys, queue
         self._made: dict[int, Keeping] = {}
 
     def of(self, options: Options) -> Keeping:
         """Options objects live as long as their matcher, so their identity is a key; each Keeping holds its own."""
         found = self._made.get(id(options))
         if found is None:
-            found = self._made[id(options)] = Keeping(options, self._keys, self._workers, self._queue)
+            found = self._made[id(options)] = Keeping(options, self._keys, self.workers, self._queue)
         return found
 
 
@@ -86,6 +87,11 @@ def _plan(options: Options, keys: PkiKeys | None) -> Plan:
         if (codec, level) != (Codec.GZIP, 0):  # GZIP0 is "not compressed", spelled as a level
             compression = Compression(codec, level)
     return Plan(digest=digest, compression=compression, sparse=options.sparse, crypto=keys)
+
+
+def plan_of_digest(stream: int, *, sparse: bool) -> Plan:
+    """Of content that is read for its digest alone. stream: that of the digest's record."""
+    return Plan(digest=Digest(stream), sparse=sparse)
 
 
 def _want_options(options: Options) -> int:

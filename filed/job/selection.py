@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 from typing import Protocol
 
 from filed.agents.abi import Entry, EntryType, Has
@@ -20,7 +21,7 @@ from filed.fileset import Options
 from filed.fileset.fstype import NAMES
 from filed.wire.attributes import FileType, decode_stat, parse_nanoseconds
 
-__all__ = ["BaseRow", "ChangedSince", "Everything", "Selection", "has_fine_ctime"]
+__all__ = ["BaseRow", "ChangedSince", "Doubt", "Everything", "Selection", "has_fine_ctime"]
 
 HAS_MTIME, HAS_CHTIME = int(Has.MTIME), int(Has.CHTIME)  # plain ints: an IntFlag in `&` costs a microsecond an entry
 FINE_CTIME_SINCE = (6, 13)  # Linux; ext4, xfs, btrfs and tmpfs
@@ -31,6 +32,18 @@ INVENTED_INODES = frozenset(number for number, name in NAMES.items() if name in 
 """File systems whose inode numbers may be others after the next mount."""
 
 
+@dataclass(frozen=True, slots=True)
+class Doubt:
+    """Of an entry that is as the base has it but for its content, which has to be read: this is the digest that it had.
+
+    stream: of the digest's record.  likely: whether its times or its size say that it is another one.
+    """
+
+    stream: int
+    digest: bytes
+    likely: bool
+
+
 class Selection(Protocol):
     """What `Choosing` asks about each entry that the FileSet takes."""
 
@@ -39,6 +52,9 @@ class Selection(Protocol):
 
     def wants(self, entry: Entry, row: BaseRow | None, options: Options) -> bool:
         """Whether the entry is to be sent. options: those that the FileSet has for it."""
+
+    def doubt(self, entry: Entry, row: BaseRow | None, options: Options) -> Doubt | None:
+        """Of an entry that is not wanted: whether its content may make it so."""
 
     def seen(self, row: BaseRow | None) -> None:
         """The path is still there."""
@@ -60,7 +76,10 @@ class Selection(Protocol):
 
 
 class TakesNothingOver:
-    """Of a Job that builds upon no Base Job."""
+    """Of a Job that builds upon no Base Job, and reads nothing twice."""
+
+    def doubt(self, entry: Entry, row: BaseRow | None, options: Options) -> Doubt | None:
+        """What is not wanted is left out."""
 
     def left_out(self, row: BaseRow | None) -> None:
         """Nobody asks later."""

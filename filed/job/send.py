@@ -15,6 +15,7 @@ from filed.errors import ItemError
 from filed.fileset import Options
 from filed.job.choosing import Choosing
 from filed.job.chosen import DATA_BIT, FAILED, Batch, Chosen, Lister
+from filed.job.comparing import Comparing
 from filed.job.entries import Meta, encode_entry_nanoseconds, encode_entry_stat, meta_records, wire_type
 from filed.job.hardlinks import First, HardLinks, Inode, PassedName
 from filed.job.keeping import Keeping, Keepings
@@ -52,6 +53,7 @@ class Sending:
         self._choosing = Choosing(place, keepings, selection, links)
         self._links = links
         self._reading = Reading(place, queue)
+        self._comparing = Comparing(place, keepings.workers, encrypting=keepings.encrypting)
         self._next = sent_before + 1
         self._command = b""  # of the instance at work
         self._named = 0  # FileIndex of the plugin-name record that is open
@@ -73,8 +75,12 @@ class Sending:
             choice = self._choosing.page(lister, page)
             for row in choice.deleted:
                 self._deleted(row)
-            if choice.chosen:
-                self._send(lister, page, choice.chosen)
+            chosen = choice.chosen
+            if doubted := self._choosing.doubted(chosen):
+                self._finish_batch()  # its streams must be read before the agent is asked for more
+                chosen = self._choosing.resolve(chosen, self._comparing.same(lister, doubted))
+            if chosen:
+                self._send(lister, page, chosen)
             self._place.show_progress()
             self._place.check_canceled()
         self._finish_batch()

@@ -105,6 +105,8 @@ static bp_status add(backup *b, bp_page *page, dir *at, uint32_t name, bp_entry 
   int32_t status;
   entry->cookie = b->first_cookie + b->n_slots;
   entry->streams = entry->flags & BP_ENTRY_FAILED ? 0 : entry_streams(entry);
+  if (entry->streams & BP_STREAM_BIT(BP_STREAM_DATA) && entry->type == BP_TYPE_REGULAR)
+    entry->flags |= BP_ENTRY_REREAD;
   status = bp_page_add(page, entry, b->path_len ? b->path : "/", b->path_len ? b->path_len : 1, link, link_len);
   if (status != BP_OK) /* has_room() has seen to that */
     return status < 0 ? status : BP_E_FAIL;

@@ -7,11 +7,13 @@ from pathlib import Path
 
 import pytest
 
-from filed.agents.abi import EntryType
+from filed.agents.abi import AgentStream, EntryFlag, EntryType
 from filed.catalog import BaseList
 from filed.fileset import Options
+from filed.fileset.model import Signature
 from filed.job.director_selection import ChangedAfter, DiffersFrom, NotSentBefore, UponBase
 from filed.job.entries import encode_entry_stat
+from filed.job.selection import Doubt
 from tests.job.test_selection import FILE, OPTIONS, START
 
 
@@ -126,3 +128,42 @@ def test_a_base_job_has_letters_of_its_own(
     (found,) = selection.lookup([b"/f"])
     options = Options(basejob=letters, accurate="A")
     assert selection.wants(FILE._replace(**changed), found, options) is wanted
+
+
+MD5_OF_IT = bytes([3]) + b"m" * 16
+AGAIN = FILE._replace(flags=EntryFlag.REREAD, streams=1 << AgentStream.DATA)
+
+
+@pytest.mark.parametrize(
+    ("listed_digest", "options", "changed", "found"),
+    [
+        (MD5_OF_IT, Options(accurate="p5", signature=Signature.MD5), {"mtime": 1}, "doubted"),
+        (MD5_OF_IT, Options(accurate="p5"), {"mtime": 1}, "doubted"),  # bacula-fd compares nothing then
+        (MD5_OF_IT, Options(accurate="p5", signature=Signature.MD5), {"mode": 0o600}, "wanted"),
+        (MD5_OF_IT, Options(accurate="p5", signature=Signature.MD5), {"flags": 0}, "left out"),
+        (MD5_OF_IT, Options(accurate="p5", signature=Signature.MD5), {"flags": 0, "mtime": 1}, "wanted"),
+        (MD5_OF_IT, Options(accurate="p5", signature=Signature.SHA1), {}, "wanted"),
+        (b"", Options(accurate="p5", signature=Signature.MD5), {}, "wanted"),
+        (b"", Options(accurate="p2", signature=Signature.SHA256), {}, "left out"),
+        (b"", Options(accurate="p2", signature=Signature.SHA256), {"mtime": 1}, "wanted"),
+        (b"", Options(accurate="p5"), {}, "left out"),
+        (MD5_OF_IT, Options(accurate="ps", signature=Signature.MD5), {"mtime": 1}, "left out"),
+        (MD5_OF_IT, Options(accurate="p5"), {"type": EntryType.DIRECTORY}, "left out"),
+    ],
+)
+def test_a_digest_letter_has_content_read_that_is_as_before_in_all_else(
+    tmp_path: Path,
+    listed_digest: bytes,
+    options: Options,
+    changed: dict[str, int],
+    found: str,
+) -> None:
+    with BaseList.empty(tmp_path) as base:
+        base.add(b"/f", encode_entry_stat(FILE, 2), listed_digest)
+        selection = DiffersFrom(base, START)
+        (row,) = selection.lookup([b"/f"])
+        entry = AGAIN._replace(**changed)
+        assert selection.wants(entry, row, options) is (found == "wanted")
+        doubt = selection.doubt(entry, row, options)
+        assert found == "wanted" or (doubt is not None) is (found == "doubted")
+        assert found != "doubted" or doubt == Doubt(3, b"m" * 16, likely="mtime" in changed)

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import base64
 import os
 from pathlib import Path
 
@@ -29,11 +30,12 @@ def entries(records: list[Kept]) -> dict[bytes, FileType]:
 
 def as_list(records: list[Kept], path: Path) -> None:
     """What a Director would send of these."""
+    digests = {file_index: base64.b64encode(data).rstrip(b"=") for file_index, stream, data in records if stream == 3}
     with path.open("wb") as file:
-        for _, stream, data in records:
+        for file_index, stream, data in records:
             if stream == 1:
                 saved = parse_attributes(data)
-                append_packet(file, saved.path + b"\0" + saved.lstat + b"\0\x000")
+                append_packet(file, b"%b\0%b\0%b\x000" % (saved.path, saved.lstat, digests.get(file_index, b"")))
 
 
 def test_a_full_sends_everything_with_digests(tmp_path: Path) -> None:

@@ -62,7 +62,7 @@ ONCE = {  # of a Full
     "KeepAtime": [MD5, "keepatime = yes"],
     "NoAtime": [MD5, "noatime = yes"],
 }
-LETTERS = ("m", "c", "s", "p", "n", "u", "i", "d", "A", "M", "sp5")  # of accurate Incrementals
+LETTERS = ("m", "c", "s", "p", "n", "u", "i", "d", "A", "M", "sp5", "p5", "s1")  # of accurate Incrementals
 AGAIN = {  # also an Incremental; name -> (options, whether it is accurate)
     **{f"By{number}": ([MD5, f"accurate = {letters}"], True) for number, letters in enumerate(LETTERS)},
     "Strip1": ([MD5, "strippath = 1"], True),
@@ -71,7 +71,7 @@ AGAIN = {  # also an Incremental; name -> (options, whether it is accurate)
     "ByTime": ([MD5], False),
     "MtimeOnly": ([MD5, "mtimeonly = yes"], False),
 }
-MORE = {f"By{LETTERS.index(letters)}" for letters in ("M", "sp5")}
+MORE = {f"By{LETTERS.index(letters)}" for letters in ("M", "sp5", "p5", "s1")}
 """A digest that is not computed before the file is sent; and a new ctime, which does not make a file newer for bacula-fd."""
 KEEP = {"KeepAtime", "NoAtime"}  # what they read is read by nobody else
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ctypes
 import os
 import stat
 import subprocess
@@ -13,7 +14,7 @@ from pathlib import Path
 
 import pytest
 
-from filed.agents import AgentStream, Change, EntryFlag, EntryType, Kind, Severity, Want, WantOption
+from filed.agents import AgentStream, Change, EntryFlag, EntryType, Kind, Outcome, Severity, Want, WantOption
 from filed.agents import Begin as BeginJob
 from filed.errors import ItemError, JobCanceled
 
@@ -46,6 +47,29 @@ def test_a_file_comes_whole_whatever_its_size(driver: Driver, tmp_path: Path, si
     (tmp_path / "file").write_bytes(data)
     item = named(driver.backup(fileset_of(tmp_path)), tmp_path / "file")
     assert (item.data, item.size, item.inline, item.trouble) == (data, size, size <= SMALL, "")
+
+
+def test_files_may_be_read_again_and_at_any_offset(driver: Driver, tmp_path: Path) -> None:
+    contents = {"small": os.urandom(100), "large": os.urandom(2 * READ_BYTES + 5)}
+    for name, data in contents.items():
+        (tmp_path / name).write_bytes(data)
+    memory = ctypes.create_string_buffer(READ_BYTES)
+    with driver.job(BeginJob(Kind.BACKUP, fileset=fileset_of(tmp_path))) as job:
+        page = job.next_page()
+        assert page is not None
+        files = [entry for entry, _ in page if entry.type == EntryType.REGULAR]
+        assert all(entry.flags & EntryFlag.REREAD for entry in files)
+        assert not any(entry.flags & EntryFlag.REREAD for entry, _ in page if entry.type != EntryType.REGULAR)
+        wants = [Want(entry.cookie, AgentStream.DATA.bit, 0) for entry in files]
+        for _ in range(2):
+            again = list(driver._fetch(job, wants, None))
+            assert {os.path.basename(item.name).decode(): item.data for item in again} == contents
+        (large,) = [entry for entry, name in page if name.endswith(b"/large")]
+        job.open_stream(large.cookie, AgentStream.DATA, 2 * READ_BYTES)
+        chunk = job.read(ctypes.addressof(memory), READ_BYTES)
+        assert (chunk.offset, memory.raw[: chunk.len]) == (2 * READ_BYTES, contents["large"][-5:])
+        job.close_stream()
+        job.end(Outcome.DONE)
 
 
 def test_many_small_files_fill_many_pages(driver: Driver, tmp_path: Path) -> None:

@@ -12,7 +12,6 @@ from functools import partial
 
 from filed.catalog import state_of
 from filed.errors import JobError
-from filed.job.agents import Restorers
 from filed.job.ahead import ReadAhead
 from filed.job.channel import Event
 from filed.job.description import NetworkRestore, StorageDaemon
@@ -22,6 +21,7 @@ from filed.job.known_digests import DigestsOfJobs
 from filed.job.outcome import JobStatus, Outcome
 from filed.job.receive import Receiving
 from filed.job.renaming import Renaming, parse_regexwhere, parse_where
+from filed.job.restorers import Restorers
 from filed.job.states import mark_restored
 from filed.job.storage_daemon import count_lines, reach, session_of
 from filed.job.workplace import Workplace

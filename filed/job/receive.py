@@ -11,11 +11,11 @@ from collections.abc import Iterable, Iterator
 
 from filed.agents import BY_PAGE, Action, AgentStream, Entry, EntryType, Has, Status, join_xattr
 from filed.errors import AgentLoadError, ItemError, StreamError, printable
-from filed.job.agents import Restorer, Restorers
 from filed.job.description import NetworkRestore, RestoreJob
 from filed.job.destination import Destination, Part
 from filed.job.entries import entry_to_restore
 from filed.job.gather import Batch, Damaged, Gathering
+from filed.job.restorers import Restorer, Restorers
 from filed.job.stored import StoredFile
 from filed.job.whole import ACLS, NOT_RESTORED, WholeEntries
 from filed.job.workplace import Workplace

@@ -12,13 +12,13 @@ from itertools import islice
 
 from filed.catalog import Catalog, facts_of, state_of
 from filed.errors import CatalogError, JobError, printable
-from filed.job.agents import Restorers
 from filed.job.ahead import ReadAhead
 from filed.job.description import RestoreJob
 from filed.job.gather import gathered
 from filed.job.keys import keyring
 from filed.job.outcome import JobStatus, Outcome
 from filed.job.receive import Receiving
+from filed.job.restorers import Restorers
 from filed.job.wanted import Wanted, choose
 from filed.job.workplace import Workplace
 from filed.pipeline import Decoder, Workers

@@ -12,12 +12,12 @@ import pytest
 
 from filed.cli.agents import shipped_agents
 from filed.errors import ConnectionLost, FiledError
-from filed.job.agents import Restorers
 from filed.job.description import AgentSetup, RestoreJob
 from filed.job.destination import Destination
 from filed.job.gather import LOOSE_RECORDS, Damaged, Gathering, gathered
 from filed.job.receive import Receiving
 from filed.job.renaming import Renaming
+from filed.job.restorers import Restorers
 from filed.job.whole import Kept, WholeEntries
 from filed.pipeline import Decoder, Digest
 from filed.volume import Record, Session

@@ -9,9 +9,9 @@ from pathlib import Path
 import pytest
 
 from filed.catalog import Catalog
-from filed.job.agents import Restorers
 from filed.job.description import AgentSetup, RestoreJob
 from filed.job.receive import Receiving
+from filed.job.restorers import Restorers
 from filed.job.wanted import Wanted
 from filed.pipeline import Decoder, Digest, Workers
 from filed.volume import Session

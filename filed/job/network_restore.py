@@ -14,7 +14,7 @@ from filed.catalog import state_of
 from filed.errors import JobError
 from filed.job.ahead import ReadAhead
 from filed.job.channel import Event
-from filed.job.description import NetworkRestore, StorageDaemon
+from filed.job.description import NetworkRestore, Replace, StorageDaemon
 from filed.job.gather import gathered
 from filed.job.keys import keyring
 from filed.job.known_digests import DigestsOfJobs
@@ -29,6 +29,14 @@ from filed.pipeline import Decoder, Workers
 from filed.storage.daemon_read import DaemonReadSession
 from filed.storage.joined import joined
 from filed.volume import Session
+
+
+WHY_SKIPPED = {
+    Replace.ALWAYS: "were left out by their agent",
+    Replace.NEVER: "exist already",
+    Replace.IFNEWER: "are not newer than what is there",
+    Replace.IFOLDER: "are not older than what is there",
+}
 
 
 def network_restore(job: NetworkRestore, place: Workplace) -> Outcome:
@@ -54,6 +62,10 @@ def network_restore(job: NetworkRestore, place: Workplace) -> Outcome:
         for restorer in restorers:  # again: the file with the marks may have been restored itself
             mark_restored(place, job.who, restorer.agent.descriptor.id)
     totals = place.totals
+    if totals.skipped:
+        place.info(
+            f"skipped, since they {WHY_SKIPPED[job.replace]} (Replace = {job.replace}): {totals.skipped:,} entries"
+        )
     status = JobStatus.ERROR if totals.errors else JobStatus.WARNINGS if totals.warnings else JobStatus.OK
     return place.ended(status)
 

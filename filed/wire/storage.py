@@ -19,7 +19,7 @@ from filed.errors import LocalProtocolError, RemoteProtocolError
 from filed.wire.frame import Packet, Signal
 
 MAX_DATA_BYTES: Final = 65_536
-"""File data in one packet. The buffers of real File Daemons that will restore it are that long."""
+"""File data in one packet: what bacula-fd sends if its conf does not say otherwise."""
 MAX_RECORD_BYTES: Final = 1_000_000
 """Data of a record, in one packet."""
 GOOD_STATUS: Final = frozenset("TW")

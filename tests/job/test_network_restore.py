@@ -72,7 +72,9 @@ def test_what_is_there_may_stay(tmp_path: Path) -> None:
         (source / "a").write_bytes(b"other")
         done = run(restore_to(Path("/"), tmp_path, storage.port, replace=Replace.NEVER), [DONE])
     assert (source / "a").read_bytes() == b"other"
-    assert done.outcome.totals.skipped
+    skipped = done.outcome.totals.skipped
+    assert skipped
+    assert f"skipped, since they exist already (Replace = never): {skipped} entries" in done.messages
 
 
 def test_a_director_that_breaks_off_fails_the_job(tmp_path: Path) -> None:

@@ -30,7 +30,6 @@ from filed.storage.daemon_read import DaemonReadSession
 from filed.storage.joined import joined
 from filed.volume import Session
 
-
 WHY_SKIPPED = {
     Replace.ALWAYS: "were left out by their agent",
     Replace.NEVER: "exist already",

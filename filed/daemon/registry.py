@@ -229,13 +229,15 @@ class Registry:
         return bool(found)
 
     def _set_bandwidth(self, job: str, limit: int) -> bool:
+        """Of one Job; with "" of all, those that run among them."""
         if not job:
             self._bandwidth = limit
-            return True
-        found = self._of_job(job)
+        found = [
+            visit for visit in self.visits.values() if visit.job and visit.job.job_id and job in ("", visit.job.job)
+        ]
         for visit in found:
             visit.pulse.bandwidth = limit
-        return bool(found)
+        return bool(found) or not job
 
     def _limit(self, visit: Visit) -> None:
         """The least of the limits that hold for a Job that begins."""

@@ -51,7 +51,7 @@ class House(Protocol):
         """Ask a Job, by its unique name, to end. False when it does not run."""
 
     def set_bandwidth(self, bytes_per_second: int, job: str) -> bool:
-        """Limit a Job, or with "" all that begin from now on. False when that Job does not run."""
+        """Limit a Job, or with "" all that run and all that begin. False when that Job does not run."""
 
     def expect_storage(self, key: str) -> None:
         """A Storage Daemon that knows this key will call for this session's Job. Each time it is told: one call."""

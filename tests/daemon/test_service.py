@@ -204,6 +204,17 @@ def test_a_limit_is_kept_for_jobs_that_begin(tmp_path: Path) -> None:
         assert b"bwlimit=5kB/s" in lines
 
 
+def test_a_limit_for_all_holds_for_jobs_that_run(tmp_path: Path) -> None:
+    with Daemon(tmp_path) as daemon, daemon.call() as job, daemon.call() as console:
+        job.name(7)
+        console.name()
+        for limit, shown in ((5000, b"Bwlimit=5,000 "), (0, b"Bwlimit=0 ")):
+            console.say(b"setbandwidth=%d Job=\n" % limit)
+            assert console.text() == reply.OK_BANDWIDTH
+            console.say(b"status")
+            assert shown in b"".join(line for line in console.until(Signal.EOD) if isinstance(line, bytes))
+
+
 def test_a_conf_is_tested_without_starting_anything(tmp_path: Path) -> None:
     daemon = Daemon(tmp_path)
     assert check(daemon.conf) == ()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
@@ -166,6 +167,8 @@ class Conversation:
                 "j": asked.job.job,
                 "l": asked.level_word,
                 "n": asked.job.name,
+                "P": str(os.getpid()),
+                "S": asked.base_job,
                 "s": since,
                 "t": _TYPE_WORDS[self.kind],
                 "v": "",  # a Storage Daemon keeps that to itself

@@ -1,11 +1,13 @@
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 import pytest
 
 from filed.director.house import Ending
 from filed.wire import reply
+from filed.wire.frame import Signal
 from filed.wire.reply import EndJob, parse_end_job
 from tests.director.visiting import Visiting, prepared
 
@@ -72,6 +74,18 @@ def test_one_that_may_fail_is_counted_only(tmp_path: Path) -> None:
         b"Run OnSuccess=1 OnFailure=0 AbortOnError=0 When=1 Command=/no/such\n",
     )
     assert (end.term_code, end.errors) == ("T", 2)
+
+
+def test_codes_name_the_process_and_the_job_built_upon(tmp_path: Path) -> None:
+    with Visiting(tmp_path) as talk:
+        talk.name(7)
+        talk.say(b"level = differential  mtime_only=0 \n", b"level = since_utime 1000 mtime_only=0 prev_job=Save.1\n")
+        while talk.packet() is Signal.BTIME:
+            talk.say(b"btime 0\n")
+        assert talk.text() == reply.OK_LEVEL
+        talk.say(b"RunBeforeJob /bin/echo\x01<%P|%S>\n")
+        text = b"".join(line for line in talk.until(reply.OK_RUN_BEFORE) if isinstance(line, bytes))
+    assert re.search(rb"ClientRunBeforeJob: <\d+\|Save\.1>", text)
 
 
 def test_codes_have_the_words_of_real_daemons(tmp_path: Path) -> None:

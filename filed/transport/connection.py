@@ -317,6 +317,21 @@ class Connection:
         with contextlib.suppress(OSError, ValueError):
             self._sock.close()
 
+    def outwait(self, timeout_s: float) -> None:
+        """In a canceled Job: let the peer, who is told of it as well, be the one who hangs up; what it says goes nowhere. Never raises.
+
+        In one that is not, nothing happens.
+        """
+        until = self._clock() + timeout_s
+        with contextlib.suppress(OSError, ValueError):
+            while self._waiting.rung and self._waiting.for_more(until - self._clock()):
+                try:
+                    if not self._sock.recv(RECEIVE_BYTES):
+                        return
+                except (BlockingIOError, ssl.SSLWantReadError):
+                    if self._clock() >= until:
+                        return
+
     def take_leave(self, last: Signal = Signal.TERMINATE, timeout_s: float = LEAVE_TIMEOUT_S) -> None:
         """TERMINATE, then wait a moment for the peer's `last` word or its closing: one that still writes takes a cut for a fault.
 

@@ -37,13 +37,14 @@ static void close_if_open(int *descriptor)
 void child_init(child *child)
 {
   memset(child, 0, sizeof *child);
-  child->data = child->words = child->wake = -1;
+  child->data = child->words = child->wake = child->lifeline = -1;
 }
 
 /* ---- start ------------------------------------------------------------------------------------------------------- */
 
-/* Between fork and exec: only what is safe there. Nobody's descriptors, handlers or blocked signals go along. */
-static _Noreturn void become(const char *command, int in, int out, int err, pid_t parent)
+/* Between fork and exec: only what is safe there. Nobody's descriptors, handlers or blocked signals go along.
+ * group: to join; 0 for one of its own, which is killed with the parent, and not begun when that is gone. */
+static _Noreturn void become(const char *command, pid_t group, int in, int out, int err, pid_t parent)
 {
   struct sigaction usual;
   sigset_t none;
@@ -53,15 +54,34 @@ static _Noreturn void become(const char *command, int in, int out, int err, pid_
     (void)sigaction(number, &usual, NULL); /* SIGPIPE above all: the host ignores it, and a pipeline needs it */
   sigemptyset(&none);
   (void)sigprocmask(SIG_SETMASK, &none, NULL);
-  (void)setpgid(0, 0);
-  (void)prctl(PR_SET_PDEATHSIG, SIGKILL); /* a Job that is killed leaves nothing running */
-  if (getppid() == parent && dup2(in, 0) == 0 && dup2(out, 1) == 1 && dup2(err, 2) == 2) {
+  (void)setpgid(0, group);
+  if (!group)
+    (void)prctl(PR_SET_PDEATHSIG, SIGKILL); /* at once; the rest of its group is the guard's */
+  if ((group || getppid() == parent) && dup2(in, 0) == 0 && dup2(out, 1) == 1 && dup2(err, 2) == 2) {
     if (syscall(SYS_close_range, FIRST_DESCRIPTOR, ~0u, 0) != 0)
       for (int other = FIRST_DESCRIPTOR; other < (int)sysconf(_SC_OPEN_MAX); other++)
         close(other); /* a kernel before 5.9 */
     execl("/bin/sh", "sh", "-c", command, (char *)NULL);
   }
   _exit(127);
+}
+
+/* A Job that is killed leaves nothing running: what waits in the command's group for the end of a pipe sees that filed is gone. */
+static int start_guard(child *child, int null, pid_t parent)
+{
+  static const char guard[] = "trap '' TERM; read end; kill -9 0";
+  int life[2], failed;
+  if (pipe2(life, O_CLOEXEC) != 0)
+    return errno;
+  child->guard = fork();
+  if (child->guard == 0)
+    become(guard, child->pid, life[0], null, null, parent);
+  failed = child->guard < 0 ? errno : 0;
+  if (failed)
+    child->guard = 0;
+  close(life[0]);
+  child->lifeline = life[1];
+  return failed;
 }
 
 bp_status child_start(child *child, child_way way, const char *command)
@@ -77,8 +97,14 @@ bp_status child_start(child *child, child_way way, const char *command)
     (void)fcntl(data[0], F_SETPIPE_SZ, PIPE_BYTES);
     child->pid = fork();
     if (child->pid == 0)
-      become(command, way == CHILD_READS ? null : data[0], way == CHILD_READS ? data[1] : words[1], words[1], parent);
+      become(command, 0, way == CHILD_READS ? null : data[0], way == CHILD_READS ? data[1] : words[1], words[1], parent);
     failed = child->pid < 0 ? errno : 0;
+  }
+  if (failed)
+    child->pid = 0;
+  else {
+    (void)setpgid(child->pid, child->pid); /* whoever of us is first */
+    failed = start_guard(child, null, parent);
   }
   close_if_open(&null);
   close_if_open(&data[!ours]);
@@ -86,12 +112,11 @@ bp_status child_start(child *child, child_way way, const char *command)
   child->data = data[ours];
   child->words = words[0];
   if (failed) {
-    child->pid = 0;
+    child_stop(child);
     close_if_open(&child->data);
     close_if_open(&child->words);
     return bp_fail_errno(child->host, child->trouble, failed, "%s: its command cannot be started", child->label);
   }
-  (void)setpgid(child->pid, child->pid); /* whoever of us is first */
   (void)fcntl(child->data, F_SETFL, O_NONBLOCK);
   (void)fcntl(child->words, F_SETFL, O_NONBLOCK);
   child->active_ms = now_ms();
@@ -168,10 +193,21 @@ static int has_ended(const child *child, siginfo_t *how)
   return waitid(P_PID, (id_t)child->pid, how, WEXITED | WNOHANG | WNOWAIT) == 0 && how->si_pid == child->pid;
 }
 
+static void wait_for_end(pid_t pid)
+{
+  while (waitpid(pid, NULL, 0) < 0 && errno == EINTR)
+    ;
+}
+
 static void reap(child *child)
 {
-  while (waitpid(child->pid, NULL, 0) < 0 && errno == EINTR)
-    ;
+  if (child->guard) { /* first: the end of its pipe would be the end of what the command left running on purpose */
+    (void)kill(child->guard, SIGKILL);
+    wait_for_end(child->guard);
+    child->guard = 0;
+  }
+  close_if_open(&child->lifeline);
+  wait_for_end(child->pid);
   child->pid = 0;
   close_if_open(&child->data);
   close_if_open(&child->words);

@@ -16,6 +16,8 @@ typedef struct child {
   bp_status   trouble;    /* what its failure is: BP_E_FAIL, which ends the Job, or BP_E_IO, which costs the file */
   unsigned    silence_s;  /* the longest it may do nothing at all; 0: for ever */
   pid_t       pid;        /* leader of its own process group; 0: none runs */
+  pid_t       guard;      /* in that group: kills it when filed is gone; 0: none */
+  int         lifeline;   /* what the guard waits for the end of: filed alone has this end; -1: closed */
   int         data;       /* our end of its output or its input; -1: closed */
   int         words;      /* our end of what it says; -1: at its end */
   int64_t     active_ms;  /* when it last did something */

@@ -98,6 +98,14 @@ def test_a_job_process_that_is_killed_takes_its_command_along(place: Place, tmp_
     wait_until_gone(int(mark.read_text()))
 
 
+def test_a_job_process_that_is_killed_takes_along_what_its_command_had_started(place: Place, tmp_path: Path) -> None:
+    mark = tmp_path / "pid"
+    plugin = f"bpipe:/dump/a:sleep 1000 & echo $! > {mark}; kill -9 $PPID; wait:cat"
+    ran = place.backup(ANY, plugins=[plugin])
+    assert ran.outcome.status is JobStatus.FATAL
+    wait_until_gone(int(mark.read_text()))
+
+
 def test_what_the_conf_does_not_allow_is_told_before_anything_is_saved(place: Place, tmp_path: Path) -> None:
     plugin = f"bpipe:/dump/a:touch {tmp_path}/ran:cat"
     ran = place.backup(line("pipe", allow=["pg_dump *", "mysqldump -- *"]), plugins=[plugin])

@@ -39,8 +39,9 @@ NO_SLOT = Slot(0)
 
 class Cancel(IntEnum):
     NO = 0
-    ASKED = 1  # by a person or the Director
+    ASKED = 1
     FAULT = 2  # our own callback failed: agents are to stop, the Job fails
+    BY_DIRECTOR = 3  # who tells the Storage Daemon as well
 
 
 class Call(IntEnum):
@@ -160,7 +161,7 @@ class Pulse:
 
     def ask_cancel(self, why: Cancel = Cancel.ASKED) -> None:
         """Sets the word that agents poll. A cancel that was asked for is never turned into a fault."""
-        if self.halves[0] != Cancel.ASKED:
+        if self.halves[0] not in (Cancel.ASKED, Cancel.BY_DIRECTOR):
             self.halves[0] = why
 
     @property

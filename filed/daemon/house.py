@@ -19,7 +19,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import asdict
 from typing import Any, NamedTuple
 
-from filed.agents.pulse import Pulse
+from filed.agents.pulse import Cancel, Pulse
 from filed.daemon.log import bind
 from filed.daemon.supervisor import JobProcess
 from filed.director.house import Ending, Teller
@@ -138,7 +138,13 @@ class Daemon:
             text = f"the Job gets no process: {error.strerror}; look at the memory, and at the daemon's limits of processes and files"
             raise JobError(text) from error
         with started as process:
-            return process.run(lambda event: on_event(event, process), lambda: None, wanted)
+
+            def still_wanted() -> bool:
+                if self.ending is Ending.CANCEL:
+                    process.cancel(Cancel.BY_DIRECTOR)
+                return wanted()
+
+            return process.run(lambda event: on_event(event, process), lambda: None, still_wanted)
 
     def _send(self, *descriptors: int, **message: object) -> None:
         try:

@@ -102,11 +102,11 @@ class JobProcess:
             os.close(self._bell)
             self._bell = -1
 
-    def cancel(self) -> None:
+    def cancel(self, why: Cancel = Cancel.ASKED) -> None:
         """Ask the Job to end: the cancel word, then the doorbell; after `kill_after_s` it is killed."""
         if self._cancel_at is None:
             self._cancel_at = time.monotonic()
-            self.pulse.ask_cancel(Cancel.ASKED)
+            self.pulse.ask_cancel(why)
             with contextlib.suppress(BrokenPipeError):  # it has just ended by itself
                 os.write(self._bell, b"c")
 

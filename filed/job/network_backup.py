@@ -9,8 +9,9 @@ from __future__ import annotations
 import time
 from contextlib import ExitStack
 from functools import partial
+from typing import Final
 
-from filed.agents import Begin, BeginFlag, Kind
+from filed.agents import Begin, BeginFlag, Cancel, Kind
 from filed.catalog import Catalog, Level, Seal, state_object
 from filed.fileset import agent_text, expanded
 from filed.job import agents
@@ -31,6 +32,9 @@ from filed.job.workplace import Workplace
 from filed.pipeline import RecordQueue, Workers
 from filed.storage import JobTotals as SessionTotals
 from filed.storage.daemon_append import DaemonAppendSession
+
+CANCELED_S: Final = 0.5
+"""How long to wait for a Storage Daemon that the Director cancels as well: some milliseconds, unless it is stalled."""
 
 
 def network_backup(job: NetworkBackup, place: Workplace) -> Outcome:
@@ -56,7 +60,7 @@ def _save(job: NetworkBackup, place: Workplace, catalog: Catalog) -> None:
         selection = selection_of(job.changes, job.who.work, stack)
         connection = reach(place, job.storage, job.who)
         written = DaemonAppendSession(connection, session_of(job.who))
-        stack.callback(written.abandon)  # does nothing once it is finished
+        stack.callback(lambda: written.abandon(CANCELED_S if place.pulse.cancel == Cancel.BY_DIRECTOR else 0.0))
         KnownDigests(job.who.work).remember(session_of(job.who), digests_of(job.fileset, keys))
         workers = stack.enter_context(Workers(neighbours=int(connection.on_this_machine)))
         links = stack.enter_context(HardLinks(job.who.work))

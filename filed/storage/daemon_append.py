@@ -39,8 +39,6 @@ _pack_length: Final = HEADER.pack
 _EOD: Final = pack_signal(Signal.EOD)
 _COMPRESSED: Final = FrameFlag.COMPRESSED.value
 _FRAMING_BYTES: Final = 32  # about; without them a gathering of tiny records would be long
-CANCELED_S: Final = 0.5
-"""How long to wait for a Storage Daemon that the Director cancels as well: some milliseconds, unless it is stalled."""
 _PHASE: Final = "the sending of data"
 
 
@@ -146,16 +144,17 @@ class DaemonAppendSession:
         leave(connection)
         return []
 
-    def abandon(self) -> None:
+    def abandon(self, patience_s: float = 0.0) -> None:
         """Cut the connection: the Storage Daemon sees that the session has no end, and the Job is told of by the Director.
 
-        In a canceled Job the Director is given a moment to tell it first: otherwise it takes the cut for a fault, calls the Job incomplete,
-        and the Director runs again what somebody has canceled.
+        patience_s: how long to leave that to the Storage Daemon, when the Director tells it of a cancel as well. It takes a cut for a
+        fault, calls the Job incomplete, and the Director runs again what somebody has canceled.
         """
         if not self._done:
             self._done = True
             self._pieces.clear()
-            self._connection.outwait(CANCELED_S)
+            if patience_s:
+                self._connection.outwait(patience_s)
             self._connection.close()
 
     def _write_cut(self, file_index: int, stream: int, data: memoryview) -> None:

@@ -318,13 +318,10 @@ class Connection:
             self._sock.close()
 
     def outwait(self, timeout_s: float) -> None:
-        """In a canceled Job: let the peer, who is told of it as well, be the one who hangs up; what it says goes nowhere. Never raises.
-
-        In one that is not, nothing happens.
-        """
+        """Let the peer be the one who hangs up. What it says goes nowhere, the doorbell is not heard. Never raises."""
         until = self._clock() + timeout_s
         with contextlib.suppress(OSError, ValueError):
-            while self._waiting.rung and self._waiting.for_more(until - self._clock()):
+            while self._waiting.for_more(until - self._clock()):
                 try:
                     if not self._sock.recv(RECEIVE_BYTES):
                         return

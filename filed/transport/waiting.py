@@ -54,13 +54,8 @@ class Waiting:
             raise JobCanceled(f"canceled during {phase}")
         return ready.get(self._fd, 0)
 
-    @property
-    def rung(self) -> bool:
-        """Whether the Job is canceled."""
-        return bool(self._pause.poll(0))
-
     def for_more(self, seconds: float) -> bool:
-        """Whether something comes, or the end, in that time; a doorbell that has rung already is not heard."""
+        """Whether something comes, or the end, in that time; the doorbell is not heard."""
         alone = select.poll()
         alone.register(self._fd, READ)
         return bool(alone.poll(max(seconds, 0.0) * 1000))

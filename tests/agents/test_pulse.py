@@ -53,6 +53,14 @@ def test_a_fault_never_hides_that_a_person_asked() -> None:
     assert pulse.cancel == Cancel.ASKED
 
 
+def test_a_cancel_of_the_director_stays_one() -> None:
+    pulse = Pulse()
+    pulse.ask_cancel(Cancel.BY_DIRECTOR)
+    pulse.ask_cancel(Cancel.ASKED)
+    pulse.ask_cancel(Cancel.FAULT)
+    assert pulse.cancel == Cancel.BY_DIRECTOR
+
+
 def test_an_agent_keeps_its_slot_and_those_past_the_last_share_it() -> None:
     pulse = Pulse()
     assert pulse.register("a 1") == pulse.register("a 1") == 1

@@ -22,7 +22,7 @@ import time
 from pathlib import Path
 from typing import Self
 
-TIMEOUT_S = 60
+TIMEOUT_S = 90  # a Director that loses its File Daemon in a backup takes a minute to end the Job
 CATALOG_SCRIPT = Path("/usr/share/bacula-director/make_sqlite3_tables")
 CATALOG_NAME = "catalog"
 DEVICE = "Files"

@@ -260,6 +260,14 @@ def test_abandoned_the_session_has_no_end() -> None:
     assert player.rest == []
 
 
+def test_abandoned_with_patience_it_lets_the_storage_daemon_hang_up() -> None:
+    with Player(OPENING, ending="hang up") as player:
+        session = session_on(player)
+        begun = time.monotonic()
+        session.abandon(60.0)
+        assert time.monotonic() - begun < 20
+
+
 def test_it_knows_its_session_and_how_far_it_is() -> None:
     with Player(OPENING) as player:
         session = session_on(player)

@@ -1,7 +1,7 @@
 """The inside of a job process: from the fork to the last line on the channel.
 
-One Python thread drives agents, pipeline and storage. Two more sleep on the doorbell: one wakes to cancel, the other when
-our parent is gone, and then makes sure that we do not outlive it for long.
+One Python thread drives agents, pipeline and storage; in a restore another reads ahead (`ahead`). Two more sleep on the doorbell:
+one wakes to cancel, the other when our parent is gone, and then makes sure that we do not outlive it for long.
 """
 
 from __future__ import annotations

@@ -100,7 +100,7 @@ def _save(  # noqa: PLR0917  each is one of the parts that meet here
         links = stack.enter_context(HardLinks(job.directory))
         feed = catalog.feed(row.job_id)
         sink = JobSink(place, written, feed)
-        queue = RecordQueue(sink.write)
+        queue = RecordQueue(sink.write, write_all=sink.write_all)
         stack.callback(queue.discard)
         selection = _selection(catalog, base, job, stack)
         sending = Sending(place, queue, Keepings(keys, workers, queue), selection, links)

@@ -65,7 +65,7 @@ def _save(job: NetworkBackup, place: Workplace, catalog: Catalog) -> None:
         workers = stack.enter_context(Workers(neighbours=int(connection.on_this_machine)))
         links = stack.enter_context(HardLinks(job.who.work))
         sink = JobSink(place, written)
-        queue = RecordQueue(sink.write)
+        queue = RecordQueue(sink.write, write_all=sink.write_all)
         stack.callback(queue.discard)
         place.totals.files = job.changes.sent
         sending = Sending(place, queue, Keepings(keys, workers, queue), selection, links, sent_before=job.changes.sent)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 from filed.catalog import RecordFeed
 from filed.job.workplace import Workplace
@@ -23,7 +23,7 @@ class JobSink:
         self._totals = place.totals
         self._check_canceled, self._show_progress = place.check_canceled, place.show_progress
         self._unchecked = 0
-        self._store = session.write
+        self._store, self._store_all = session.write, session.write_all
         self._catalog = feed.record if feed is not None else None
         self.on_digest: Callable[[int, int, bytes], None] = lambda _index, _stream, _digest: None
 
@@ -33,6 +33,15 @@ class JobSink:
         Raises JobCanceled: the zeros of one large hole are hours of records without a page or a read in between.
         """
         self._store(file_index, stream, data)
+        self._count(file_index, stream, data)
+
+    def write_all(self, file_index: int, records: Sequence[tuple[int, Buffer]]) -> None:
+        """Records of one file that are there together."""
+        self._store_all(file_index, records)
+        for stream, data in records:
+            self._count(file_index, stream, data)
+
+    def _count(self, file_index: int, stream: int, data: Buffer) -> None:
         if stream in DATA_STREAMS:
             self._totals.job_bytes += len(data)
             self._unchecked += 1

@@ -303,10 +303,8 @@ class EntryEncoder:
         encoder, size, step = self._encoder, len(view), self._chunk
         queue, file_index = self._queue, self._file_index
         if encoder.coder is None and self._cipher is None and not self._plan.leaves_holes:
-            last = (size - 1) // step * step
-            for at in range(0, last, step):
-                queue.put_lent(file_index, encoder.stream, view[at : at + step])
-            queue.put_lent(file_index, encoder.stream, view[last:], guards, release)
+            records: Records = [(encoder.stream, view[at : at + step]) for at in range(0, size, step)]
+            queue.put_lent(file_index, records, guards, release)
             return
         for at in range(0, size, step * TASK_CHUNKS):
             part = view[at : at + step * TASK_CHUNKS]

@@ -21,6 +21,9 @@ Write: TypeAlias = Callable[[int, int, Buffer], None]
 Records: TypeAlias = list[tuple[int, Buffer]]
 """(Stream, data) in order."""
 
+WriteAll: TypeAlias = Callable[[int, Records], None]
+"""(FileIndex, records): some that are there together, lent likewise."""
+
 Release: TypeAlias = Callable[[], None]
 
 
@@ -45,8 +48,9 @@ class RecordQueue:
     fold later.  After it the order is broken: `discard`, and end the Job.
     """
 
-    def __init__(self, write: Write, limit_bytes: int = WINDOW_BYTES) -> None:
+    def __init__(self, write: Write, limit_bytes: int = WINDOW_BYTES, *, write_all: WriteAll | None = None) -> None:
         self._write = write
+        self._write_all = write_all or self._one_by_one
         self._limit = limit_bytes
         self._items: deque[_Item] = deque()  # not written
         self._loans: deque[_Loan] = deque()  # written, and not given back
@@ -62,26 +66,12 @@ class RecordQueue:
     def put_lent(
         self,
         file_index: int,
-        stream: int,
-        data: Buffer,
+        records: Records,
         guards: tuple[Slot[None], ...] = (),
         release: Release | None = None,
     ) -> None:
-        """One record whose data stays good until `release` is called: after it is written and `guards` are done."""
-        if self._items:
-            self._add(_Item(file_index, [(stream, data)], _Loan(guards, len(data), release)))
-        elif guards:
-            loan = _Loan(guards, len(data), release)
-            self.pending_bytes += loan.size
-            try:
-                self._write(file_index, stream, data)
-            finally:
-                self._loans.append(loan)
-            self._settle()
-        else:
-            self._write(file_index, stream, data)
-            if release is not None:
-                release()
+        """Records whose data stays good until `release` is called: after they are written and `guards` are done."""
+        self._add(_Item(file_index, records, _Loan(guards, sum(len(data) for _, data in records), release)))
 
     def put_later(
         self,
@@ -139,10 +129,13 @@ class RecordQueue:
     def _write_first(self) -> None:
         file_index, records, loan = self._items.popleft()
         try:
-            for stream, data in records.wait() if isinstance(records, Slot) else records:
-                self._write(file_index, stream, data)
+            self._write_all(file_index, records.wait() if isinstance(records, Slot) else records)
         finally:
             self._loans.append(loan)
+
+    def _one_by_one(self, file_index: int, records: Records) -> None:
+        for stream, data in records:
+            self._write(file_index, stream, data)
 
     def _take_back(self) -> None:
         loan = self._loans.popleft()

@@ -6,7 +6,7 @@ end in the other. Nobody else can append to a Volume that a Job in progress may 
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -16,6 +16,7 @@ from filed.storage.session import JobIdentity, JobTotals
 from filed.storage.volume_file import VolumeFile
 from filed.volume import (
     BlockWriter,
+    Buffer,
     LabelType,
     Session,
     SessionEnd,
@@ -79,6 +80,10 @@ class VolumeAppendSession:
     @property
     def session(self) -> Session:
         return self._session
+
+    def write_all(self, file_index: int, records: Sequence[tuple[int, Buffer]]) -> None:
+        for stream, data in records:
+            self.write(file_index, stream, data)
 
     def position(self) -> tuple[str, int]:
         return self._volume.name, self._volume.offset + self._writer.closed_bytes

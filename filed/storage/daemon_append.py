@@ -6,6 +6,7 @@ when a record of another one comes. Small packets are gathered into one send.
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Sequence
 from typing import Final
 
 from filed.catalog import JobMedia
@@ -40,6 +41,9 @@ _EOD: Final = pack_signal(Signal.EOD)
 _COMPRESSED: Final = FrameFlag.COMPRESSED.value
 _FRAMING_BYTES: Final = 32  # about; without them a gathering of tiny records would be long
 _PHASE: Final = "the sending of data"
+
+MAX_PARTS: Final = 64
+"""Of one send, of the 1,024 that the system takes. Each send wakes the Storage Daemon, on the same processor in our place."""
 
 
 class DaemonAppendSession:
@@ -77,18 +81,38 @@ class DaemonAppendSession:
         File data is cut into packets that every File Daemon can restore. Raises VolumeError, ConnectionLost,
         RemoteProtocolError, JobCanceled; after those only `abandon` is left.
         """
+        if len(data) > MAX_DATA_BYTES and stream & STREAM_TYPE_MASK == Stream.FILE_DATA:
+            self.write_all(file_index, [(stream, data)])
+        elif (direct := self._gather(file_index, stream, data)) is not None:
+            self._send(self._head(), direct)
+        elif self._gathered >= GATHER_BYTES:
+            self._send(self._head())
+
+    def write_all(self, file_index: int, records: Sequence[tuple[int, Buffer]]) -> None:
+        """Records of one file: as `write`, and one send for long ones."""
+        parts: list[Buffer] = []
+        for stream, data in records:
+            for piece in _cut(stream, data):
+                if (direct := self._gather(file_index, stream, piece)) is not None:
+                    parts += (self._head(), direct)
+                    if len(parts) >= MAX_PARTS:
+                        self._send(*parts)
+                        parts.clear()
+        if parts:
+            self._send(*parts)
+        elif self._gathered >= GATHER_BYTES:
+            self._send(self._head())
+
+    def _gather(self, file_index: int, stream: int, data: Buffer) -> Buffer | None:
+        """Add one record to what waits to be sent. Returns its data where that is long, to be sent behind all else; HOT."""
         size = len(data)
-        if size > MAX_DATA_BYTES:
-            if stream & STREAM_TYPE_MASK == Stream.FILE_DATA:
-                self._write_cut(file_index, stream, memoryview(data))
-                return
-            if size > MAX_RECORD_BYTES:
-                raise VolumeError(
-                    f"a record of {size:,} bytes (stream {stream}, FileIndex {file_index}) is too long for a Storage "
-                    f"Daemon, which takes {MAX_RECORD_BYTES:,}"
-                )
-        elif not size:
-            return
+        if size > MAX_RECORD_BYTES:
+            raise VolumeError(
+                f"a record of {size:,} bytes (stream {stream}, FileIndex {file_index}) is too long for a Storage "
+                f"Daemon, which takes {MAX_RECORD_BYTES:,}"
+            )
+        if not size:
+            return None
         if self._broken is not None:
             raise self._broken
         pieces = self._pieces
@@ -107,12 +131,17 @@ class DaemonAppendSession:
             length = size | _COMPRESSED
         pieces.append(_pack_length(length))
         if size >= DIRECT_BYTES:
-            self._send(data)
-            return
+            return data
         pieces.append(data if type(data) is bytes else bytes(data))
         self._gathered += size + _FRAMING_BYTES
-        if self._gathered >= GATHER_BYTES:
-            self._send(b"")
+        return None
+
+    def _head(self) -> bytes:
+        """Takes what was gathered, to be sent now."""
+        head = b"".join(self._pieces)
+        self._pieces.clear()
+        self._gathered = 0
+        return head
 
     def position(self) -> tuple[str, int]:
         """No Volume, since only the Storage Daemon knows which; and how much went to it."""
@@ -128,7 +157,7 @@ class DaemonAppendSession:
         if self._index:
             self._pieces.append(_EOD)
         self._pieces.append(_EOD)
-        self._send(b"")
+        self._send(self._head())
         connection = self._connection
         connection.phase = "the storing of the last data"
         answer(connection, Signal.EOD, self._stall_s)
@@ -157,18 +186,10 @@ class DaemonAppendSession:
                 self._connection.outwait(patience_s)
             self._connection.close()
 
-    def _write_cut(self, file_index: int, stream: int, data: memoryview) -> None:
-        for at in range(0, len(data), MAX_DATA_BYTES):
-            self.write(file_index, stream, data[at : at + MAX_DATA_BYTES])
-
-    def _send(self, tail: Buffer) -> None:
-        """Everything gathered, and `tail` behind it."""
+    def _send(self, *parts: Buffer) -> None:
         connection = self._connection
-        head = b"".join(self._pieces)
-        self._pieces.clear()
-        self._gathered = 0
         try:
-            connection.send_frames(head, tail, self._stall_s)
+            connection.send_frames(*parts, timeout_s=self._stall_s)
             if connection.heard:
                 self._interrupted()
         except ConnectionLost as error:
@@ -194,3 +215,13 @@ class DaemonAppendSession:
         packet = self._connection.last_words()
         refusal = parse_refusal(packet) if isinstance(packet, bytes) else None
         return refused(self._connection, refusal) if refusal else None
+
+
+def _cut(stream: int, data: Buffer) -> Iterator[Buffer]:
+    """File data in pieces that every File Daemon can restore; other data as it is."""
+    if len(data) <= MAX_DATA_BYTES or stream & STREAM_TYPE_MASK != Stream.FILE_DATA:
+        yield data
+        return
+    view = memoryview(data)
+    for at in range(0, len(view), MAX_DATA_BYTES):
+        yield view[at : at + MAX_DATA_BYTES]

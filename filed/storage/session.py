@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -41,6 +42,9 @@ class AppendSession(Protocol):
 
     def write(self, file_index: int, stream: int, data: Buffer) -> None:
         """One record of less than 20,000,000 bytes; `data` is free again on return. FileIndexes do not fall."""
+
+    def write_all(self, file_index: int, records: Sequence[tuple[int, Buffer]]) -> None:
+        """The same for records (stream, data) of one file that are there together, in their order."""
 
     def position(self) -> tuple[str, int]:
         """Volume and offset of the block that the next record goes into, as far as known now."""

@@ -11,7 +11,7 @@ import contextlib
 import socket
 import ssl
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Final, TypeAlias
 
 from filed.errors import AuthenticationError, ConnectionLost, FiledError, RemoteProtocolError
@@ -102,31 +102,35 @@ class Connection:
             self.saved_bytes += plain - sum(map(len, frames))
         self.send_frames(b"".join(frames), timeout_s=timeout_s)
 
-    def send_frames(self, head: Buffer, tail: Buffer = b"", timeout_s: Timeout = DIALOGUE_TIMEOUT_S) -> None:
-        """Bytes that are whole packets already, `tail` right behind `head`. HOT: neither is copied without need.
+    def send_frames(self, *parts: Buffer, timeout_s: Timeout = DIALOGUE_TIMEOUT_S) -> None:
+        """Bytes that are whole packets together, one part right behind the other. HOT: none is copied without need.
 
         A peer that says something meanwhile is listened to, since one that cannot send may stop to receive.
         """
         if self._waiting.now(READ if self._room() else 0, self.phase):
             self._fill()
-        if self._tls is None and (self._bandwidth is None or not self._bandwidth.limited):
-            total = len(head) + len(tail)
-            try:
-                done = self._sock.sendmsg((head, tail))
-            except BlockingIOError:
-                done = 0
-            except OSError as error:
-                raise self._lost(error) from error
-            self.sent_bytes += done
-            if done == total:
-                return
-            if done < len(head):
-                self._push(memoryview(head)[done:], timeout_s)
-                done = len(head)
-            self._push(memoryview(tail)[done - len(head) :], timeout_s)
-        else:
-            self._push(memoryview(head), timeout_s)
-            self._push(memoryview(tail), timeout_s)
+        if self._tls is not None or (self._bandwidth is not None and self._bandwidth.limited):
+            for part in parts:
+                self._push(memoryview(part), timeout_s)
+            return
+        left = _behind(parts, self._send_parts(parts))
+        until = self._until(timeout_s)
+        while left:
+            self._wait_to_send(until)
+            if done := self._send_parts(left):
+                left = _behind(left, done)
+                until = self._until(timeout_s)
+
+    def _send_parts(self, parts: Sequence[Buffer]) -> int:
+        """Returns how many bytes the system took, 0 for none."""
+        try:
+            done = self._sock.sendmsg(parts)
+        except BlockingIOError:
+            return 0
+        except OSError as error:
+            raise self._lost(error) from error
+        self.sent_bytes += done
+        return done
 
     def _push(self, data: memoryview, timeout_s: Timeout) -> None:
         until = self._until(timeout_s)
@@ -137,8 +141,7 @@ class Connection:
             try:
                 done = self._send_some(data[:portion])
             except (BlockingIOError, ssl.SSLWantWriteError):
-                if self._waiting.wait(WRITE | READ if self._room() else WRITE, self.phase, until) & ~WRITE:
-                    self._fill()
+                self._wait_to_send(until)
                 continue
             except ssl.SSLWantReadError:
                 self._waiting.wait(READ, self.phase, until)
@@ -147,6 +150,11 @@ class Connection:
             self._spend(done)
             data, portion = data[done:], 0
             until = self._until(timeout_s)
+
+    def _wait_to_send(self, until: float | None) -> None:
+        """Until the system takes more, or the peer has said something, which is read."""
+        if self._waiting.wait(WRITE | READ if self._room() else WRITE, self.phase, until) & ~WRITE:
+            self._fill()
 
     def _send_some(self, data: memoryview) -> int:
         try:
@@ -369,6 +377,15 @@ class Connection:
             return ConnectionLost(self.peer, self.phase, "it closed the connection in the midst of TLS")
         why = explain_tls(error) if isinstance(error, ssl.SSLError) else error.strerror or type(error).__name__
         return ConnectionLost(self.peer, self.phase, why)
+
+
+def _behind(parts: Sequence[Buffer], done: int) -> Sequence[Buffer]:
+    """What is left of parts when the first `done` bytes of them are gone."""
+    for number, part in enumerate(parts):
+        if done < len(part):
+            return [memoryview(part)[done:], *parts[number + 1 :]]
+        done -= len(part)
+    return ()
 
 
 def prepare(sock: socket.socket, keepalive_s: int = KEEPALIVE_S) -> None:

@@ -56,21 +56,21 @@ def test_data_that_is_only_lent_is_copied_when_it_must_wait(queue, written):
 def test_a_buffer_is_released_after_its_record_is_written_and_its_folds_are_done(queue, written):
     events: list[str] = []
     fold: Slot[None] = Slot()
-    queue.put_lent(1, 2, b"a", release=lambda: events.append("a"))
-    queue.put_lent(1, 2, b"b", (fold,), lambda: events.append("b"))
-    queue.put_lent(1, 2, b"c", release=lambda: events.append("c"))
-    assert (events, len(written)) == (["a", "c"], 3)
-    assert queue.pending_bytes == 1
+    queue.put_lent(1, [(2, b"a")], release=lambda: events.append("a"))
+    queue.put_lent(1, [(2, b"b")], (fold,), lambda: events.append("b"))
+    queue.put_lent(1, [(2, b"c")], release=lambda: events.append("c"))
+    assert (events, len(written)) == (["a"], 3)
+    assert queue.pending_bytes == 2
     fold.fill(None)
     queue.flush()
-    assert events == ["a", "c", "b"]
+    assert events == ["a", "b", "c"]
     assert queue.pending_bytes == 0
 
 
 def test_what_was_lent_and_written_is_taken_back_when_something_else_is_put(queue):
     released: list[int] = []
     fold: Slot[None] = Slot()
-    queue.put_lent(1, 2, b"first", (fold,), lambda: released.append(1))
+    queue.put_lent(1, [(2, b"first")], (fold,), lambda: released.append(1))
     fold.fill(None)
     assert released == []
     queue.put_later(1, ready((2, b"second")), 6)
@@ -80,7 +80,7 @@ def test_what_was_lent_and_written_is_taken_back_when_something_else_is_put(queu
 def test_a_caller_short_of_buffers_waits_for_the_fold_of_what_is_written(queue):
     released: list[int] = []
     fold: Slot[None] = Slot()
-    queue.put_lent(1, 2, b"first", (fold,), lambda: released.append(1))
+    queue.put_lent(1, [(2, b"first")], (fold,), lambda: released.append(1))
     filler = threading.Thread(target=fold.fill, args=(None,))
     filler.start()
     assert queue.step()
@@ -92,10 +92,10 @@ def test_a_caller_short_of_buffers_waits_for_the_fold_of_what_is_written(queue):
 def test_what_is_written_and_still_read_counts_in_the_window(queue):
     released: list[int] = []
     folds: list[Slot[None]] = [Slot(), Slot()]
-    queue.put_lent(1, 2, bytes(60), (folds[0],), lambda: released.append(1))
+    queue.put_lent(1, [(2, bytes(60))], (folds[0],), lambda: released.append(1))
     filler = threading.Thread(target=folds[0].fill, args=(None,))
     filler.start()
-    queue.put_lent(1, 2, bytes(60), (folds[1],), lambda: released.append(2))
+    queue.put_lent(1, [(2, bytes(60))], (folds[1],), lambda: released.append(2))
     filler.join()
     assert released == [1]
     assert queue.pending_bytes == 60
@@ -105,7 +105,7 @@ def test_what_is_written_and_still_read_counts_in_the_window(queue):
 def test_a_folds_failure_comes_out_and_the_buffer_is_given_back(queue):
     released: list[int] = []
     fold: Slot[None] = Slot()
-    queue.put_lent(1, 2, b"x", (fold,), lambda: released.append(1))
+    queue.put_lent(1, [(2, b"x")], (fold,), lambda: released.append(1))
     fold.fail(ZeroDivisionError("fold"))
     with pytest.raises(ZeroDivisionError):
         queue.flush()
@@ -145,7 +145,7 @@ def test_a_failing_write_comes_out_and_the_rest_can_be_discarded():
     released: list[int] = []
     late: Slot[Records] = Slot()
     queue.put_later(1, late, 5, release=lambda: released.append(1))
-    queue.put_lent(1, 2, b"x", (), lambda: released.append(2))
+    queue.put_lent(1, [(2, b"x")], (), lambda: released.append(2))
     late.fill([(2, b"x")])
     with pytest.raises(OSError, match="No space"):
         queue.flush()
@@ -153,3 +153,11 @@ def test_a_failing_write_comes_out_and_the_rest_can_be_discarded():
     assert released == [1, 2]
     assert queue.pending_bytes == 0
     queue.flush()
+
+
+def test_records_that_are_there_together_are_written_together():
+    together: list[tuple[int, Records]] = []
+    queue = RecordQueue(lambda *_: None, write_all=lambda index, records: together.append((index, records)))
+    queue.put_lent(1, [(2, b"a"), (2, b"b")])
+    queue.put_later(2, ready((20, b"c"), (20, b"d")), 2)
+    assert together == [(1, [(2, b"a"), (2, b"b")]), (2, [(20, b"c"), (20, b"d")])]

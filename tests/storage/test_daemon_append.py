@@ -61,7 +61,7 @@ def store(records: list[Record], *, compress: bool = False) -> tuple[list[Record
         for record in records:
             session.write(*record)
         session._pieces += [b"\xff\xff\xff\xff"] * 2
-        session._send(b"")
+        session._send(session._head())
         session._connection.close()
     return records_in(player.rest), player
 
@@ -98,6 +98,23 @@ def test_long_file_data_is_cut_and_other_records_are_not() -> None:
     assert b"".join(piece for _, _, piece in stored[:3]) == data
 
 
+def test_records_that_come_together_are_stored_as_those_that_come_alone() -> None:
+    together = [(2, bytes([size % 251]) * size) for size in [65_536, 20_000, 3, 200_000, 0, 65_536] * 20]
+    with Player(OPENING) as player:
+        session = session_on(player)
+        session.write(1, 1, b"attributes")
+        session.write_all(1, together)
+        session.write_all(1, [(1998, b"list"), (3, b"digest")])
+        session._pieces += [b"\xff\xff\xff\xff"] * 2
+        session._send(session._head())
+        session._connection.close()
+    alone, _ = store(
+        [(1, 1, b"attributes"), *((1, *record) for record in together), (1, 1998, b"list"), (1, 3, b"digest")]
+    )
+    assert records_in(player.rest) == alone
+    assert sum(len(data) for _, stream, data in alone if stream == 2) == sum(len(data) for _, data in together)
+
+
 def test_a_record_too_long_for_a_packet_is_an_error_that_says_so() -> None:
     with Player(OPENING) as player, pytest.raises(VolumeError, match=r"1,000,001 bytes .stream 1998, FileIndex 1"):
         session_on(player).write(1, 1998, bytes(1_000_001))
@@ -110,7 +127,7 @@ def test_what_compression_saves_is_counted() -> None:
             session = session_on(player, compress=compress)
             for _ in range(10):
                 session.write(1, 2, b"the same again and again " * 1000)
-            session._send(b"")
+            session._send(session._head())
             session.abandon()
             counts.append((session._connection.sent_bytes, session._connection.saved_bytes))
     (plain, nothing), (sent, saved) = counts
@@ -129,7 +146,7 @@ def test_lent_data_is_free_again_on_return() -> None:
         session.write(1, 1, memoryview(lent))
         lent[:] = b"wrong"
         session._pieces.append(b"\xff\xff\xff\xff")
-        session._send(b"")
+        session._send(session._head())
         session.abandon()
     assert player.rest[1] == b"first"
 

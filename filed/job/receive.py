@@ -10,7 +10,7 @@ import contextlib
 from collections.abc import Iterable, Iterator
 
 from filed.agents import BY_PAGE, Action, AgentStream, Entry, EntryType, Has, Status, join_xattr
-from filed.errors import AgentLoadError, ItemError, StreamError, printable
+from filed.errors import AgentLoadError, ItemError, JobError, StreamError, printable
 from filed.job.description import NetworkRestore, RestoreJob
 from filed.job.destination import Destination, Part
 from filed.job.entries import entry_to_restore
@@ -129,7 +129,7 @@ class Receiving:
         name, link, dest = self._destination.names(attributes)
         action = restorer.job.restore_entry(entry, name, dest, restorer.replace, link)
         if action == Action.HOST:
-            restorer = self._restorers.of(b"")
+            restorer = self._plain(restorer)
             action = restorer.job.restore_entry(entry, name, dest, restorer.replace, link)
         if action == Action.SKIP:
             self._place.totals.skipped += 1
@@ -143,6 +143,15 @@ class Receiving:
         if self._objects:
             self._hand_over(restorer, self._command)
         return restorer
+
+    def _plain(self, restorer: Restorer) -> Restorer:
+        """Who restores what `restorer` leaves to the host."""
+        plain = self._restorers.of(b"")
+        if plain is restorer:
+            raise JobError(
+                f"agent {restorer.agent.label} leaves a file to the agent of plain files, which it is itself"
+            )
+        return plain
 
     def _whole(self, entries: WholeEntries) -> None:
         assert self._destination is not None
@@ -161,7 +170,7 @@ class Receiving:
         try:
             for number, error in restorer.job.restore_page(entries.page, restorer.replace, first, end):
                 if error is None:
-                    self._give(self._restorers.of(b""), entries, number, number + 1)
+                    self._give(self._plain(restorer), entries, number, number + 1)
                 else:
                     self._place.error(_about(entries.paths[number], error))
         finally:

@@ -26,6 +26,7 @@ from filed.wire.attributes import FileType, Stat, encode_stat, pack_attributes
 from filed.wire.plugin_name import pack_plugin_end, pack_plugin_start
 from filed.wire.stream import Stream
 from filed.wire.xattr import pack_xattrs
+from tests.agents.compile import compile_agent
 from tests.job.conftest import new_desk
 from tests.system_agents.jobs import line
 
@@ -106,10 +107,17 @@ class Restored:
     """What a restore of these records did: calls, messages, totals, and how it ended."""
 
     def __init__(
-        self, agents: Path, work: Path, records: Sequence[Kept], options: dict[str, str], *, by_page: bool
+        self,
+        agents: Path,
+        work: Path,
+        records: Sequence[Kept],
+        options: dict[str, str],
+        *,
+        by_page: bool,
+        agent: str = "trace",
     ) -> None:
         trace = work / f"trace-{by_page}"
-        setup = AgentSetup((line("trace", trace=str(trace), **options),), (agents, shipped_agents()))
+        setup = AgentSetup((line(agent, trace=str(trace), **options),), (agents, shipped_agents()))
         job = RestoreJob(work, 1, work / "to", setup)
         shutil.rmtree(work / "to", ignore_errors=True)
         self.end = ""
@@ -117,7 +125,7 @@ class Restored:
             decoder = Decoder()
             decoder.digests.saw(
                 Digest
-            )  # whole entries are checked by any of them, others only by what the Job was seen to use
+            )  # whole entries are checked by any, others by those that the Job was seen to use
             receiving = Receiving(desk.place, decoder, restorers, job)
             receiving.begin(Renaming())
             gathering = Gathering(Destination(bytes(job.where), Renaming()), by_page=by_page)
@@ -149,6 +157,14 @@ def test_by_the_page_or_record_by_record_is_the_same(agents_dir: Path, tmp_path:
     assert by_page.texts == slowly.texts
     assert by_page.totals == slowly.totals
     assert by_page.end == slowly.end
+
+
+@pytest.mark.parametrize("by_page", [True, False])
+def test_the_agent_of_plain_files_has_nobody_to_leave_a_file_to(tmp_path: Path, by_page: bool) -> None:  # noqa: FBT001
+    compile_agent("trace.c", tmp_path, "plain", ['ID="plain"', 'ALIAS="filesystem"'])
+    done = Restored(tmp_path, tmp_path, ENTRIES["plain"](1), {"answer": "4"}, by_page=by_page, agent="plain")
+    assert "agent plain 3.1 leaves a file to the agent of plain files, which it is itself" in done.end
+    assert [call.split()[0] for call in done.calls].count("restore_entry") == 1
 
 
 def batches_of(records: Sequence[Kept]) -> list[object]:

@@ -21,7 +21,7 @@ from filed.catalog import chain as chains
 from filed.catalog import tree as trees
 from filed.catalog.base_list import BaseList
 from filed.catalog.chain import BaseChoice
-from filed.catalog.database import CATALOG_FILE, Database, translated
+from filed.catalog.database import CATALOG_FILE, Database
 from filed.catalog.feed import RecordFeed
 from filed.catalog.find import Change, diff, find, versions
 from filed.catalog.job import GOOD, Job, JobId, JobMedia, JobTotals, NewJob, Status, Volume, unique_name
@@ -228,11 +228,6 @@ class Catalog:
             )
         ]
         return found
-
-    def compact(self) -> None:
-        """Give the space of removed rows back to the disk; needs as much again while it works, and nobody writing."""
-        with translated(self.path):
-            self.database.connection.execute("VACUUM")
 
     def prune_plan(self, policy: Retention) -> PrunePlan:
         """Which Jobs may go under a policy, and which Volumes then; `remove_jobs` does the first."""

@@ -6,8 +6,6 @@ from filed.pipeline.compress import Compression as Compression
 from filed.pipeline.digest import Digest as Digest
 from filed.pipeline.forward import Encoder as Encoder
 from filed.pipeline.forward import EntryEncoder as EntryEncoder
-from filed.pipeline.forward import Sum as Sum
-from filed.pipeline.forward import digest_bytes as digest_bytes
 from filed.pipeline.in_use import DigestsInUse as DigestsInUse
 from filed.pipeline.keys import Cipher as Cipher
 from filed.pipeline.keys import Keyring as Keyring

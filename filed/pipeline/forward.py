@@ -14,7 +14,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Final, TypeAlias
+from typing import Final
 
 from filed.errors import StreamError
 from filed.pipeline.digest import Hasher
@@ -33,9 +33,6 @@ INLINE_DIGEST_BYTES: Final = 16384
 """Content digested by the caller: 20 us of MD5; a task costs both sides about as much."""
 
 INLINE_COMPRESS_BYTES: Final = 16384
-
-Sum: TypeAlias = bytes | Slot[Records] | None
-"""The digest record of a file, done or to be; None when the plan makes none."""
 
 
 class Encoder:
@@ -78,10 +75,10 @@ class Encoder:
         *,
         digested: bool = True,
         packed: Buffer | None = None,
-    ) -> Sum:
+    ) -> None:
         """A whole file that is in memory, `data` only lent.  metas: ACL and xattr records, (Stream, data).
 
-        packed: the content compressed, from `ahead`.  Returns its digest, for a later hard link.
+        packed: the content compressed, from `ahead`.
         """
         size = len(data)
         if packed is not None:
@@ -89,8 +86,9 @@ class Encoder:
             put(file_index, self.stream, with_address(0, packed) if self.plan.leaves_holes else packed)
             for stream, meta in metas:
                 put(file_index, stream, meta)
-            return self._digest_now(file_index, data) if digested else None
-        if size <= self._inline_bytes:
+            if digested:
+                self._digest_now(file_index, data)
+        elif size <= self._inline_bytes:
             put = self.queue.put
             # What `_whole` does, without its list: a Job of small files spends its time here.
             if self.coder is None and not self.plan.leaves_holes:
@@ -98,34 +96,24 @@ class Encoder:
                     put(file_index, Stream.FILE_DATA, data)
                 for stream, meta in metas:
                     put(file_index, stream, meta)
-                return self._digest_now(file_index, data) if digested else None
-            records = self._whole(data, metas, digested)
-            for stream, record in records:
-                put(file_index, stream, record)
-            return bytes(records[-1][1]) if digested and self._new else None
-        if size > self.plan.chunk_bytes:
+                if digested:
+                    self._digest_now(file_index, data)
+            else:
+                for stream, record in self._whole(data, metas, digested):
+                    put(file_index, stream, record)
+        elif size > self.plan.chunk_bytes:
             entry = self.entry(file_index, digested=digested)
             entry.data(0, bytes(data))
             for stream, meta in metas:
                 entry.meta(stream, meta)
-            return entry.finish(size)
-        task = self.workers.pool.submit(self._whole, bytes(data), metas, digested)
-        self.queue.put_later(file_index, task, size)
-        return task if digested and self._new else None
+            entry.finish(size)
+        else:
+            task = self.workers.pool.submit(self._whole, bytes(data), metas, digested)
+            self.queue.put_later(file_index, task, size)
 
-    def _digest_now(self, file_index: int, data: Buffer) -> bytes | None:
-        if self._new is None:
-            return None
-        total = self._new(data).digest()
-        self.queue.put(file_index, self._digest_stream, total)
-        return total
-
-    def copy_digest(self, file_index: int, total: Sum) -> None:
-        """For a hard link: the digest of the name saved first, which `small` or `finish` returned."""
-        if isinstance(total, bytes):
-            self.queue.put(file_index, self._digest_stream, total)
-        elif total is not None:
-            self.queue.put(file_index, self._digest_stream, digest_bytes(total))
+    def _digest_now(self, file_index: int, data: Buffer) -> None:
+        if self._new is not None:
+            self.queue.put(file_index, self._digest_stream, self._new(data).digest())
 
     def pack(self, data: memoryview, address: int) -> Records:
         """Chunks as records, compressed and with addresses where the plan says so; without encryption."""
@@ -218,21 +206,20 @@ class EntryEncoder:
         """An ACL or xattr record; it leaves after the data."""
         self._metas.append((stream, data))
 
-    def finish(self, length: int = -1) -> Sum:
-        """The end of the content; a `length` beyond the last byte given is a hole at the end.
-
-        Returns the digest, for a later hard link.
-        """
+    def finish(self, length: int = -1) -> None:
+        """The end of the content; a `length` beyond the last byte given is a hole at the end."""
         if length > self._position:
             self._hole(length)
         if not self._started and self._last_hole < 0:
-            return self._encoder.small(self._file_index, self._carry, self._metas, digested=self._digested)
+            self._encoder.small(self._file_index, self._carry, self._metas, digested=self._digested)
+            return
         if self._carry:
             self._run(memoryview(self._carry), self._position - len(self._carry), None)
         elif self._last_hole == self._position - self._chunk:
             self._run(memoryview(ZEROS)[: self._chunk], self._last_hole, None)
         self._end_data()
-        return self._end_digests() if self._digested else None
+        if self._digested:
+            self._end_digests()
 
     def abandon(self) -> None:
         """After a read error: what was given stays, without digest and signature."""
@@ -333,7 +320,7 @@ class EntryEncoder:
             if plan.digest is not None:
                 here = plan.digest.inline or (
                     workers.alone and crypto is None
-                )  # beside a signature's, a lane pays anyway
+                )  # a lane pays beside that of a signature
                 self._digest = _Fold(plan.digest.new(), None if here else workers.lane())
             if crypto is not None and crypto.digest.digest is not plan.digest:
                 self._signature = _Fold(crypto.digest.digest.new(), workers.lane())
@@ -350,7 +337,7 @@ class EntryEncoder:
         for stream, meta in self._metas:
             self._queue.put(self._file_index, stream, meta)
 
-    def _end_digests(self) -> Sum:
+    def _end_digests(self) -> None:
         queue, workers, crypto = self._queue, self._encoder.workers, self._plan.crypto
         if crypto is not None:
             signature: Slot[Records] = Slot()
@@ -360,19 +347,12 @@ class EntryEncoder:
             fold.lane.submit(_sign_later, signature, workers.pool, crypto, fold.hasher)
             queue.put_later(self._file_index, signature, 0)
         if self._digest is None or self._plan.digest is None:
-            return None
-        if self._digest.lane is None:
-            total = self._digest.hasher.digest()
-            queue.put(self._file_index, self._plan.digest.stream, total)
-            return total
-        task = self._digest.lane.submit(_digest_record, self._plan.digest.stream, self._digest.hasher)
-        queue.put_later(self._file_index, task, 0)
-        return task
-
-
-def digest_bytes(total: bytes | Slot[Records]) -> bytes:
-    """The digest itself, waiting for it."""
-    return total if isinstance(total, bytes) else bytes(total.wait()[-1][1])
+            return
+        stream, hasher, lane = self._plan.digest.stream, self._digest.hasher, self._digest.lane
+        if lane is None:
+            queue.put(self._file_index, stream, hasher.digest())
+        else:
+            queue.put_later(self._file_index, lane.submit(_digest_record, stream, hasher), 0)
 
 
 def _update(fold: _Fold, view: memoryview) -> Slot[None] | None:

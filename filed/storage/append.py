@@ -85,9 +85,6 @@ class VolumeAppendSession:
         for stream, data in records:
             self.write(file_index, stream, data)
 
-    def position(self) -> tuple[str, int]:
-        return self._volume.name, self._volume.offset + self._writer.closed_bytes
-
     def finish(self, totals: JobTotals) -> list[JobMedia]:
         writer = self._writer
         end = SessionEnd(totals.files, totals.bytes, totals.errors, totals.status, self._first_offset, 0)

@@ -143,10 +143,6 @@ class DaemonAppendSession:
         self._gathered = 0
         return head
 
-    def position(self) -> tuple[str, int]:
-        """No Volume, since only the Storage Daemon knows which; and how much went to it."""
-        return "", self._connection.sent_bytes
-
     def finish(self, totals: JobTotals) -> list[JobMedia]:  # noqa: ARG002  the Director tells the Storage Daemon
         """End the session. Returns nothing to remember: which Volumes were written, the Director knows.
 

@@ -46,9 +46,6 @@ class AppendSession(Protocol):
     def write_all(self, file_index: int, records: Sequence[tuple[int, Buffer]]) -> None:
         """The same for records (stream, data) of one file that are there together, in their order."""
 
-    def position(self) -> tuple[str, int]:
-        """Volume and offset of the block that the next record goes into, as far as known now."""
-
     def finish(self, totals: JobTotals) -> list[JobMedia]:
         """End the session. On return everything is on stable storage, in Volume order. Once; then nothing more."""
 

@@ -63,7 +63,6 @@ class Connection:
         self.read_ahead = False
         self.sent_bytes = 0  # on the wire, without TLS
         self.saved_bytes = 0  # by compression of what was sent; together with the former: what there was to send
-        self.received_bytes = 0
         self._sock = sock
         self._tls: ssl.SSLSocket | None = None
         self._reader = FrameReader()
@@ -259,7 +258,6 @@ class Connection:
             raise self._lost(error) from error
         if not count:
             raise ConnectionLost(self.peer, self.phase, "it closed the connection")
-        self.received_bytes += count
         self._spend(count)
         self._reader.arrived(count)
         return True

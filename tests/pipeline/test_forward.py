@@ -14,7 +14,7 @@ from filed.errors import StreamError
 from filed.pipeline.compress import Codec, Compression
 from filed.pipeline.der import parse_signatures
 from filed.pipeline.digest import Digest
-from filed.pipeline.forward import Encoder, digest_bytes
+from filed.pipeline.forward import Encoder
 from filed.pipeline.plan import Plan
 from filed.pipeline.queue import RecordQueue
 from filed.pipeline.workers import Workers
@@ -266,33 +266,10 @@ def test_the_data_of_a_fifo_has_no_digest_and_no_signature_but_a_session(workers
     encoder.small(1, b"once", digested=False)
     entry = encoder.entry(2, digested=False)
     entry.data(0, text(CHUNK * 2))
-    assert entry.finish() is None
+    entry.finish()
     queue.flush()
     assert [stream for stream, _ in sink.files[1]] == [22, 20]
     assert [stream for stream, _ in sink.files[2]] == [22, 20, 20, 20]
-
-
-@pytest.mark.parametrize("crypto", [None, SIGNING, ENCRYPTING])
-@pytest.mark.parametrize("size", [0, 500, 20_000, CHUNK, 300_000])
-def test_a_hard_link_repeats_the_digest_of_the_first_name(workers, crypto, size):
-    sink = Sink()
-    queue = RecordQueue(sink)
-    encoder = Encoder(Plan(Digest.MD5, crypto=crypto), workers, queue)
-    total = encoder.small(1, text(size))
-    encoder.copy_digest(2, total)
-    queue.flush()
-    assert sink.files[2] == [(3, hashlib.md5(text(size)).digest())]
-    assert total is not None
-    assert digest_bytes(total) == sink.files[2][0][1]
-
-
-def test_without_a_digest_there_is_nothing_to_repeat(workers):
-    for crypto in (None, SIGNING):
-        sink = Sink()
-        encoder = Encoder(Plan(crypto=crypto), workers, RecordQueue(sink))
-        for size in (5, 40_000, 200_000):
-            assert encoder.small(1, text(size)) is None
-        encoder.copy_digest(2, None)
 
 
 def test_a_job_of_small_files_starts_no_thread():

@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 
 from filed.errors import VolumeError
 from filed.storage import JobTotals
-from filed.volume import Session, VolumeReader, parse_session_label
+from filed.volume import VolumeReader, parse_session_label
 from tests.storage.jobs import NOW, Plain, files, fill, job, load, opened, save, state
 
 BLOCK = 64512
@@ -320,15 +320,3 @@ def test_finished_means_on_the_disk(tmp_path: Path, monkeypatch: pytest.MonkeyPa
     assert dirty
     target.finish(JobTotals(60, 60))
     assert dirty == set()
-
-
-def test_position_tells_where_the_next_record_goes(tmp_path: Path) -> None:
-    directory = opened(tmp_path)
-    target = directory.append_session(job())
-    name, start = target.position()
-    fill(target, files(10))
-    assert target.position()[0] == name == "Vol-0001"
-    assert (target.position()[1] - start) % BLOCK == 0
-    assert target.position()[1] > start
-    assert target.session == Session(1, int(NOW))
-    target.abandon()

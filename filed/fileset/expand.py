@@ -1,4 +1,5 @@
-"""File lines that stand for others: `<list` is a file of names, `|command` a program that prints them; one name a line.
+"""File lines that stand for others: `<list` is a file of names, `|command` a program that prints them; one name a line, blanks at its end
+do not count.
 
 A Director expands its own; those that a conf writes as `\\\\<list` and `\\\\|command` reach the client as they are here.
 """
@@ -54,4 +55,4 @@ def _output(command: bytes) -> bytes:
 
 
 def _lines(text: bytes) -> Iterator[bytes]:
-    return (line for line in (raw.rstrip(b"\r") for raw in text.split(b"\n")) if line.strip())
+    return (line for line in (raw.rstrip() for raw in text.split(b"\n")) if line)

@@ -12,8 +12,8 @@ def files(*items: bytes) -> tuple[bytes, ...]:
 
 
 def test_a_list_stands_for_its_lines(tmp_path):
-    (tmp_path / "list").write_bytes(b"/a\n/b with blank \r\n\n/c\xff")
-    assert files(b"/0", b"<" + bytes(tmp_path / "list"), b"/9") == (b"/0", b"/a", b"/b with blank ", b"/c\xff", b"/9")
+    (tmp_path / "list").write_bytes(b"/a\n/b with blank \r\n\n \t\n/c\xff")
+    assert files(b"/0", b"<" + bytes(tmp_path / "list"), b"/9") == (b"/0", b"/a", b"/b with blank", b"/c\xff", b"/9")
 
 
 def test_a_command_stands_for_what_it_prints():

@@ -19,6 +19,10 @@
 #include "speak.h"
 #include "tally.h"
 
+/* Of a longer write the kernel keeps larger pieces of memory, which a virtual machine may have to fetch from its host again: 1 GB of
+ * a megabyte at a time took 0.7 to 1.3 s of processor time, of 64 KiB 0.2. */
+#define AT_A_TIME (64u << 10)
+
 struct restore {
   const bp_host_api *host;
   place    place;
@@ -335,7 +339,8 @@ static bp_status write_data(restore *r, const uint8_t *bytes, const bp_chunk *ch
   if (end > INT64_MAX || end < chunk->offset)
     return refused(r, "its data ends beyond what a file can hold");
   while (done < chunk->len) {
-    ssize_t n = pwrite(r->file.fd, bytes + done, chunk->len - done, (off_t)(chunk->offset + done));
+    uint64_t left = chunk->len - done;
+    ssize_t n = pwrite(r->file.fd, bytes + done, left < AT_A_TIME ? left : AT_A_TIME, (off_t)(chunk->offset + done));
     if (n < 0 && errno == EINTR)
       continue;
     if (n < 0)

@@ -1,6 +1,6 @@
 """`filed daemon` beside bacula-fd: the same Director, Storage Daemon, confs, data and FileSet, in turn; medians.
 
-Each turn has a new Director, Storage Daemon and catalog. One Job saves a tree, one restores it into an empty directory, then,
+Each turn has a new Director, Storage Daemon and catalog, and every other round the order is turned round. One Job saves a tree, one restores it into an empty directory, then,
 for some works, two save it at once. The time of a Job is that from the Director's call until the File Daemon's "End Job", as a relay
 between them sees it; the processor time is that of the File Daemon with all its processes, user and system.
 
@@ -227,7 +227,7 @@ def main() -> None:
         tree = datasets.make(work.tree, args.directory)
         with tempfile.TemporaryDirectory(dir=args.directory) as scratch:
             for number in range(args.rounds):
-                for contender in args.only:
+                for contender in args.only[:: 1 if number % 2 == 0 else -1]:  # who comes first may pay for the caches
                     root = Path(scratch, f"{contender}-{number}")
                     done = turn(root, work, tree, contender)
                     turns[contender].append(done)

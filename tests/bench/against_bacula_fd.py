@@ -33,7 +33,7 @@ from tests.live.filed_daemon import FiledDaemon
 
 PATIENCE_S = 600
 MEMORY_BYTES = 4 << 30  # what two Jobs write stays in the page cache at first
-MANY_FILES = 1_000  # are left lying until the end: see "A trap" in docs/benchmarks.md
+MANY_FILES = 1_000  # are left lying until the end: see "Two traps" in docs/benchmarks.md
 TICKS = os.sysconf("SC_CLK_TCK")
 
 

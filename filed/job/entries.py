@@ -9,9 +9,9 @@ import stat as st
 
 from filed.agents import Page
 from filed.agents.abi import AgentStream, Entry, EntryType, Has
-from filed.agents.page import split_xattr
+from filed.agents.page import join_xattr, split_xattr
 from filed.errors import StreamError
-from filed.wire.acl import pack_acl
+from filed.wire.acl import pack_acl, parse_acl
 from filed.wire.attributes import (
     Attributes,
     FileType,
@@ -21,8 +21,8 @@ from filed.wire.attributes import (
     pack_nanoseconds,
     parse_nanoseconds,
 )
-from filed.wire.stream import Stream
-from filed.wire.xattr import pack_xattrs
+from filed.wire.stream import Buffer, Stream
+from filed.wire.xattr import pack_xattrs, parse_xattrs
 
 # Plain ints: an IntFlag in `&` costs a microsecond an entry.
 HAS_SIZE = int(Has.SIZE)
@@ -55,6 +55,12 @@ _RESTORED_TYPE: dict[int, EntryType] = {
     FileType.EMPTY: EntryType.REGULAR,
     FileType.PLUGIN_FILE: EntryType.REGULAR,
 }
+_ACLS = {
+    int(Stream.ACL_LINUX_ACCESS): AgentStream.ACL_ACCESS,
+    int(Stream.ACL_LINUX_DEFAULT): AgentStream.ACL_DEFAULT,
+}
+META_STREAMS = frozenset(_ACLS) | {int(Stream.XATTR_LINUX)}
+"""The records of ACLs and extended attributes that agents get in a restore."""
 _NO_PLACES = (0,) * Entry._fields.index("cookie")
 _NO_NANOSECONDS = (0, 0, 0)
 _U32, _U64 = 0xFFFF_FFFF, 0xFFFF_FFFF_FFFF_FFFF
@@ -157,6 +163,13 @@ def meta_records(page: Page, entry: Entry) -> Meta:
     if xattrs:
         found.append((Stream.XATTR_LINUX, pack_xattrs(xattrs)))
     return found
+
+
+def meta_streams(kind: int, record: Buffer) -> list[tuple[AgentStream, bytes]]:
+    """What an agent gets of a record of META_STREAMS. Raises StreamError when it is none."""
+    if kind == Stream.XATTR_LINUX:
+        return [(AgentStream.XATTR, join_xattr(name, value)) for name, value in parse_xattrs(record)]
+    return [(_ACLS[kind], parse_acl(record, kind))]
 
 
 def entry_to_restore(attributes: Attributes) -> Entry:

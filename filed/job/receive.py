@@ -9,25 +9,23 @@ from __future__ import annotations
 import contextlib
 from collections.abc import Iterable, Iterator
 
-from filed.agents import BY_PAGE, Action, AgentStream, Entry, EntryType, Has, Status, join_xattr
+from filed.agents import BY_PAGE, Action, AgentStream, Entry, EntryType, Has, Status
 from filed.errors import AgentLoadError, ItemError, JobError, StreamError, printable
 from filed.job.description import NetworkRestore, RestoreJob
 from filed.job.destination import Destination, Part
-from filed.job.entries import entry_to_restore
+from filed.job.entries import META_STREAMS, entry_to_restore, meta_streams
 from filed.job.gather import Batch, Damaged, Gathering
 from filed.job.restorers import Restorer, Restorers
 from filed.job.stored import StoredFile
-from filed.job.whole import ACLS, NOT_RESTORED, WholeEntries
+from filed.job.whole import NOT_RESTORED, WholeEntries
 from filed.job.workplace import Workplace
 from filed.pipeline import Decoder, Digest
 from filed.pipeline.reverse import Piece
 from filed.volume import Session
-from filed.wire.acl import parse_acl
 from filed.wire.attributes import Attributes, parse_attributes
 from filed.wire.plugin_name import parse_plugin_name
 from filed.wire.restore_object import RestoreObject
 from filed.wire.stream import ATTRIBUTE_STREAMS, Buffer, Stream, stream_type
-from filed.wire.xattr import parse_xattrs
 
 HAS_SIZE = int(Has.SIZE)
 MAX_META_BYTES = 16 << 20
@@ -186,10 +184,8 @@ class Receiving:
             entry = Entry(type=EntryType.OBJECT, valid=HAS_SIZE, size=len(item.content))
             self._place.pulse.set_entry(item.name)
             try:
-                if (
-                    restorer.job.restore_entry(entry, item.name, destination.final(item.name), restorer.replace)
-                    == Action.WANT
-                ):
+                dest = destination.final(item.name)
+                if restorer.job.restore_entry(entry, item.name, dest, restorer.replace) == Action.WANT:
                     restorer.job.restore_stream(AgentStream.OBJECT, len(item.content))
                     restorer.job.write(item.content, 0, last=True)
                     restorer.job.restore_done(Status.OK)
@@ -242,16 +238,13 @@ class _Item:
         self._open = True
 
     def record(self, word: int, kind: int, data: Buffer) -> None:
-        if kind in ACLS or kind == Stream.XATTR_LINUX:
+        if kind in META_STREAMS:
             self._meta_bytes += len(data) + 1
             if self._meta_bytes > MAX_META_BYTES:
                 raise StreamError(
                     f"ACLs and extended attributes of more than {MAX_META_BYTES:,} bytes", kind, self.file_index
                 )
-        if kind in ACLS:
-            self._meta.append((ACLS[kind], parse_acl(data, kind)))
-        elif kind == Stream.XATTR_LINUX:
-            self._meta += ((AgentStream.XATTR, join_xattr(name, value)) for name, value in parse_xattrs(data))
+            self._meta += meta_streams(kind, data)
         elif self._stored is not None:
             self._write(self._stored.record(word, kind, data))
 

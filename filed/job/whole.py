@@ -9,27 +9,20 @@ from __future__ import annotations
 import struct
 from collections.abc import Sequence
 
-from filed.agents import AgentStream, WholePage, WholeStream, join_xattr
+from filed.agents import AgentStream, WholePage, WholeStream
 from filed.errors import FiledError
 from filed.job.destination import Destination
-from filed.job.entries import restored_fields
+from filed.job.entries import META_STREAMS, meta_streams, restored_fields
 from filed.pipeline import proves, small_content
-from filed.wire.acl import parse_acl
 from filed.wire.attributes import FileType, parse_attributes, parse_stat
 from filed.wire.stream import DATA_STREAMS, DIGEST_STREAMS, STREAM_TYPE_MASK, Buffer, Stream
-from filed.wire.xattr import parse_xattrs
 
 Kept = tuple[int, int, Buffer]
 """(Stream word, FileIndex, data) of a record."""
 
 SIZED = frozenset({int(FileType.REGULAR), int(FileType.EMPTY)})  # whose st_size is that of the content
 NOT_RESTORED = frozenset({int(FileType.DELETED), int(FileType.BASE)})
-ACLS = {
-    int(Stream.ACL_LINUX_ACCESS): AgentStream.ACL_ACCESS,
-    int(Stream.ACL_LINUX_DEFAULT): AgentStream.ACL_DEFAULT,
-}
 _SEALED = frozenset({int(Stream.ENCRYPTED_SESSION_DATA), int(Stream.SIGNED_DIGEST)})
-_XATTRS = int(Stream.XATTR_LINUX)
 
 
 class WholeEntries:
@@ -71,12 +64,8 @@ class WholeEntries:
                 if proof or not proves(word, data, content or b""):
                     return False
                 proof = word
-            elif kind in ACLS:
-                text = parse_acl(data, kind)
-                streams.append(WholeStream(ACLS[kind], len(text), text))
-            elif kind == _XATTRS:
-                pairs = [join_xattr(name, value) for name, value in parse_xattrs(data)]
-                streams += [WholeStream(AgentStream.XATTR, len(pair), pair) for pair in pairs]
+            elif kind in META_STREAMS:
+                streams += [WholeStream(stream, len(text), text) for stream, text in meta_streams(kind, data)]
             elif kind in _SEALED:
                 return False
         if not proof and attributes.type in SIZED and len(content or b"") < size:

@@ -90,18 +90,14 @@ def test_a_cancel_ends_the_command_with_the_job(place: Place, tmp_path: Path) ->
     wait_until_gone(int(mark.read_text()))
 
 
-def test_a_job_process_that_is_killed_takes_its_command_along(place: Place, tmp_path: Path) -> None:
+@pytest.mark.parametrize(
+    "command",
+    ["echo $$ > {}; kill -9 $PPID; exec sleep 1000", "sleep 1000 & echo $! > {}; kill -9 $PPID; wait"],
+    ids=["itself", "what it had started"],
+)
+def test_a_job_process_that_is_killed_takes_its_command_along(place: Place, tmp_path: Path, command: str) -> None:
     mark = tmp_path / "pid"
-    plugin = f"bpipe:/dump/a:echo $$ > {mark}; kill -9 $PPID; exec sleep 1000:cat"
-    ran = place.backup(ANY, plugins=[plugin])
-    assert ran.outcome.status is JobStatus.FATAL
-    wait_until_gone(int(mark.read_text()))
-
-
-def test_a_job_process_that_is_killed_takes_along_what_its_command_had_started(place: Place, tmp_path: Path) -> None:
-    mark = tmp_path / "pid"
-    plugin = f"bpipe:/dump/a:sleep 1000 & echo $! > {mark}; kill -9 $PPID; wait:cat"
-    ran = place.backup(ANY, plugins=[plugin])
+    ran = place.backup(ANY, plugins=[f"bpipe:/dump/a:{command.format(mark)}:cat"])
     assert ran.outcome.status is JobStatus.FATAL
     wait_until_gone(int(mark.read_text()))
 

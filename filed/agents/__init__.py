@@ -23,22 +23,22 @@ from filed.agents.abi import (
 )
 from filed.agents.agent_job import AgentJob, Chunk, Want
 from filed.agents.callbacks import HostServices
-from filed.agents.capture import Capture
 from filed.agents.descriptor import Descriptor, OptionSpec
-from filed.agents.handing import BY_PAGE, WholePage, WholeStream
-from filed.agents.identity import Identity, identity_of
 from filed.agents.instance import Agent, Begin
-from filed.agents.limits import Fences, bound_process
 from filed.agents.load import Library, agent_id, find, load
-from filed.agents.memory import GuardedMemory
 from filed.agents.options import Settings, check_options
 from filed.agents.page import Page, join_xattr, split_xattr
 from filed.agents.page_buffer import INLINE_LIMIT
-from filed.agents.process_state import ProcessState
-from filed.agents.pulse import Call, Cancel, Counters, Current, Pulse
-from filed.agents.report import describe_exit, describe_hang
+from filed.agents.restore_loop import BY_PAGE, WholePage, WholeStream
 from filed.agents.scan import Scanned, examine, scan
-from filed.agents.watchdog import Watchdog
+from filed.process.capture import Capture
+from filed.process.exit_report import describe_exit, describe_hang
+from filed.process.identity import Identity, identity_of
+from filed.process.limits import LimitsInForce, bound_process
+from filed.process.memory import GuardedMemory
+from filed.process.state import ProcessState
+from filed.process.status_page import Call, Cancel, Counters, Current, StatusPage
+from filed.process.watchdog import Watchdog
 
 __all__ = [
     "BY_PAGE",
@@ -62,7 +62,6 @@ __all__ = [
     "EntryFlag",
     "EntryType",
     "Feature",
-    "Fences",
     "GuardedMemory",
     "Has",
     "HostServices",
@@ -70,17 +69,18 @@ __all__ = [
     "Kind",
     "Level",
     "Library",
+    "LimitsInForce",
     "OptionSpec",
     "Outcome",
     "Page",
     "ProcessState",
-    "Pulse",
     "Replace",
     "Scanned",
     "Settings",
     "Severity",
     "StateWhy",
     "Status",
+    "StatusPage",
     "Verdict",
     "Want",
     "WantOption",

@@ -37,14 +37,14 @@ from filed.agents.abi import (
 from filed.agents.buffers import Buffer, borrowed
 from filed.agents.callbacks import Callbacks
 from filed.agents.caller import Caller
-from filed.agents.handing import Handed, Handing, WholePage
 from filed.agents.page import MAX_SIZE, Page, PageReader, pack_wants
 from filed.agents.page_buffer import PageBuffer
-from filed.agents.pulse import Call
+from filed.agents.restore_loop import Handed, RestoreLoop, WholePage
 from filed.agents.restore_record import RestoreRecord
 from filed.agents.shape import HostShape
 from filed.agents.waiting import Patience
 from filed.errors import AgentError, ItemError, JobCanceled, LocalProtocolError
+from filed.process.status_page import Call
 
 _CANCEL_PATIENCE_S = 5.0  # `cancel` must not block; `end` waits so long for one that does
 
@@ -113,7 +113,7 @@ class AgentJob:
         self._restoring = False
         self._dropping = False  # the stream at hand is not supported
         self._told_unsupported: set[int] = set()
-        self._handing: Handing | None = None
+        self._restore_loop: RestoreLoop | None = None
 
     @property
     def label(self) -> str:
@@ -333,38 +333,38 @@ class AgentJob:
         """
         if self.kind != Kind.RESTORE or self._restoring:
             self._out_of_order("restore_entry")
-        handing = self._handing = self._handing or self._caller.handing(self._api, self._address)
-        handing.start(page, replace, first, len(page) if end is None else end)
-        while call := self._caller.run(handing):
-            number, self._restoring = handing.number, handing.entered
+        restore_loop = self._restore_loop = self._restore_loop or self._caller.restore_loop(self._api, self._address)
+        restore_loop.start(page, replace, first, len(page) if end is None else end)
+        while call := self._caller.run(restore_loop):
+            number, self._restoring = restore_loop.number, restore_loop.entered
             self._caller.entry = page.dest(number)
             try:
-                self._judge_handed(call, handing)
+                self._judge_handed(call, restore_loop)
             except ItemError as error:
-                if handing.entered:
+                if restore_loop.entered:
                     with suppress(ItemError):  # it is told already
                         self.restore_done(Status.E_CORRUPT)
-                    handing.skip()
+                    restore_loop.skip()
                 yield number, error
             else:
-                if call == Call.restore_entry and handing.action == Action.HOST:
+                if call == Call.restore_entry and restore_loop.action == Action.HOST:
                     yield number, None
         self._restoring = False
 
-    def _judge_handed(self, call: Call, handing: Handing) -> None:
+    def _judge_handed(self, call: Call, restore_loop: RestoreLoop) -> None:
         try:
-            self._caller.judge_handed(call, handing.status)
+            self._caller.judge_handed(call, restore_loop.status)
         except AgentError as error:
             if call != Call.restore_stream:
                 raise
-            self._leave_out(handing.stream, error)
-        if call == Call.restore_entry and not Action.SKIP <= handing.action <= Action.HOST:
-            self._caller.violated(call, f"action {handing.action} is unknown")
+            self._leave_out(restore_loop.stream, error)
+        if call == Call.restore_entry and not Action.SKIP <= restore_loop.action <= Action.HOST:
+            self._caller.violated(call, f"action {restore_loop.action} is unknown")
 
     @property
     def handed(self) -> Handed:
         """What came of all pages so far."""
-        return self._handing.handed if self._handing else Handed(0, 0, 0)
+        return self._restore_loop.handed if self._restore_loop else Handed(0, 0, 0)
 
     # ---- the end -------------------------------------------------------------------------------------------------
 

@@ -41,10 +41,10 @@ from filed.agents.abi import (
     Verdict,
 )
 from filed.agents.page import name_rule
-from filed.agents.pulse import CANCEL_AT, HEARTBEAT_AT, PROGRESS_WORD, Cancel, Pulse
 from filed.agents.secret import Secret
 from filed.agents.shape import SHAPE, HostShape
 from filed.errors import printable
+from filed.process.status_page import CANCEL_AT, HEARTBEAT_AT, PROGRESS_WORD, Cancel, StatusPage
 
 MAX_TEXT_BYTES = 8 << 10  # of a message; more is a dump, not a sentence
 MAX_NAME_BYTES = 64 << 10  # of a path in `match`; PATH_MAX is 4096, an agent's own names may be longer
@@ -108,7 +108,7 @@ class Callbacks:
         self,
         agent: str,
         version: int,
-        pulse: Pulse,
+        status_page: StatusPage,
         services: HostServices,
         *,
         secrets: Mapping[str, Secret],
@@ -116,7 +116,7 @@ class Callbacks:
         as_host: Callable[[], AbstractContextManager[None]] = nullcontext,
         shape: HostShape = SHAPE,
     ) -> None:
-        self._agent, self._pulse, self._services, self._in_job = agent, pulse, services, in_job
+        self._agent, self._status_page, self._services, self._in_job = agent, status_page, services, in_job
         self._secrets, self._as_host = secrets, as_host
         self._thread = threading.get_ident()
         self._kept: deque[tuple[Severity, str]] = deque()
@@ -147,8 +147,8 @@ class Callbacks:
             version,
             shape.features,
             self._context,
-            pulse.address + CANCEL_AT,
-            pulse.address + HEARTBEAT_AT,
+            status_page.address + CANCEL_AT,
+            status_page.address + HEARTBEAT_AT,
             *self._functions,
         )
         self._whole = shape.memory(self.table)
@@ -164,7 +164,7 @@ class Callbacks:
 
     def trampoline(self, name: str, body: Callable[..., Status], *, job_thread: bool = False) -> Callable[..., int]:
         """`body` as C may call it: never raises, always an int."""
-        words, own_thread, get_ident = self._pulse.words, self._thread, threading.get_ident
+        words, own_thread, get_ident = self._status_page.words, self._thread, threading.get_ident
 
         @wraps(body)
         def called_by_c(context: int | None, *arguments: Any) -> int:
@@ -188,7 +188,7 @@ class Callbacks:
         if self.fault is None:
             self.fault = (where, fault)
         self.trouble = True
-        self._pulse.ask_cancel(Cancel.FAULT)
+        self._status_page.ask_cancel(Cancel.FAULT)
 
     def close(self) -> None:
         """The Job of this table has ended: whoever still uses it breaks the contract."""
@@ -292,7 +292,7 @@ class Callbacks:
         return Status.OK
 
     def _defer(self, seconds: int) -> Status:
-        self._pulse.defer(min(seconds, MAX_DEFER_S))
+        self._status_page.defer(min(seconds, MAX_DEFER_S))
         return Status.OK
 
     def _extension(self, _id: int | None, out: int | None) -> Status:

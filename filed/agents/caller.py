@@ -1,4 +1,4 @@
-"""One call into an agent: marked in the pulse, its answer judged."""
+"""One call into an agent: marked in the status page, its answer judged."""
 
 from __future__ import annotations
 
@@ -9,10 +9,10 @@ from typing import Any, NoReturn
 
 from filed.agents.abi import ENTRY_SCOPE, BpAgentApi, Status
 from filed.agents.callbacks import Callbacks
-from filed.agents.handing import Handing
 from filed.agents.load import Library
-from filed.agents.pulse import CALL_WORD, NO_SLOT, PROGRESS_WORD, Call, Cancel, Pulse, Slot
+from filed.agents.restore_loop import RestoreLoop
 from filed.errors import AgentError, FiledError, ItemError, JobCanceled
+from filed.process.status_page import CALL_WORD, NO_SLOT, PROGRESS_WORD, Call, Cancel, Slot, StatusPage
 
 _CALLS_OF_ONE_ENTRY = frozenset(
     {
@@ -37,11 +37,13 @@ class Caller:
     after: what it made must be released.
     """
 
-    def __init__(self, library: Library, pulse: Pulse, callbacks: Callbacks, *, slot: Slot | None = None) -> None:
+    def __init__(
+        self, library: Library, status_page: StatusPage, callbacks: Callbacks, *, slot: Slot | None = None
+    ) -> None:
         self.label = library.descriptor.label
-        self._pulse, self._callbacks = pulse, callbacks
-        self._words, self._halves = pulse.words, pulse.halves
-        self.slot = pulse.register(self.label) if slot is None else slot
+        self._status_page, self._callbacks = status_page, callbacks
+        self._words, self._halves = status_page.words, status_page.halves
+        self.slot = status_page.register(self.label) if slot is None else slot
         self._slot_bits = self.slot << 16
         self._entry = b""
         self._pid = os.getpid()
@@ -57,7 +59,7 @@ class Caller:
     def entry(self, name: bytes) -> None:
         """The entry that the coming calls are about; b"" for none."""
         self._entry = name
-        self._pulse.set_entry(name)
+        self._status_page.set_entry(name)
 
     def call(self, call: Call, function: Callable[..., int], *arguments: Any) -> int:
         """Returns OK or END (only next_entries may say END). Raises what the module says."""
@@ -79,16 +81,16 @@ class Caller:
 
     def cancel(self, function: Callable[..., int], address: int) -> None:
         """The one call that runs on another thread, beside others. Its status is nobody's concern."""
-        self._pulse.mark_cancel(self.slot)
+        self._status_page.mark_cancel(self.slot)
         try:
             self._as_agent(function, (address,))
         finally:
-            self._pulse.mark_cancel(NO_SLOT)
+            self._status_page.mark_cancel(NO_SLOT)
 
     def violated(self, call: Call | str, rule: str) -> NoReturn:
         name = call.name if isinstance(call, Call) else call
         error = AgentError(self.label, name, Status.E_VIOLATION, f"broke the contract: {rule}", self._entry)
-        self._pulse.set_last_words(str(error))  # it may have closed the descriptor by which we would tell it
+        self._status_page.set_reason(str(error))  # it may have closed the descriptor by which we would tell it
         raise error
 
     def _raw(self, call: Call, function: Callable[..., Any], arguments: tuple[Any, ...]) -> Any:
@@ -110,13 +112,15 @@ class Caller:
             return function(*arguments)
 
     @property
-    def handing(self) -> Callable[[BpAgentApi, int], Handing]:
+    def restore_loop(self) -> Callable[[BpAgentApi, int], RestoreLoop]:
         """Makes the loop that hands whole entries over: (the agent's functions, address of its bp_job)."""
-        return partial(Handing, pulse=self._pulse.address, trouble=self._callbacks.trouble_at, slot=self.slot)
+        return partial(
+            RestoreLoop, status_page=self._status_page.address, trouble=self._callbacks.trouble_at, slot=self.slot
+        )
 
-    def run(self, handing: Handing) -> Call:
+    def run(self, restore_loop: RestoreLoop) -> Call:
         """Goes on with a page until a call of it is to be judged: which; Call.none: all of it is done."""
-        return Call(self._as_agent(handing.run, ()))
+        return Call(self._as_agent(restore_loop.run, ()))
 
     def judge_handed(self, call: Call, status: int) -> None:
         """What `call`, or for restore_done `call_to_the_end`, does with an answer."""

@@ -25,11 +25,11 @@ from filed.agents.descriptor import Descriptor
 from filed.agents.load import Library
 from filed.agents.options import Settings
 from filed.agents.page import PageReader
-from filed.agents.process_state import ProcessState
-from filed.agents.pulse import Call, Pulse
 from filed.agents.shape import SHAPE, HostShape
 from filed.agents.waiting import Patience
 from filed.errors import AgentError, ConfigError, FiledError, LocalProtocolError
+from filed.process.state import ProcessState
+from filed.process.status_page import Call, StatusPage
 
 AGENT_TIMEOUT_S = 600.0  # without any sign of life
 
@@ -58,7 +58,7 @@ class Begin:
 class Agent:
     """A context manager: `with Agent(...) as agent:` creates and configures, leaving destroys.
 
-    settings: from `check_options`. doorbell: a descriptor that becomes readable
+    settings: from `check_options`. cancel_pipe: a descriptor that becomes readable
     when a cancel is asked for. clock: monotonic seconds. All on one thread, the job thread.
     shape, callbacks: what `filed agent check` varies: the host's sizes, and who makes its tables.
     """
@@ -67,25 +67,25 @@ class Agent:
         self,
         library: Library,
         services: HostServices,
-        pulse: Pulse,
+        status_page: StatusPage,
         settings: Settings = Settings(),  # noqa: B008  frozen
         *,
-        doorbell: int | None = None,
+        cancel_pipe: int | None = None,
         timeout_s: float = AGENT_TIMEOUT_S,
         clock: Callable[[], float] = time.monotonic,
         shape: HostShape = SHAPE,
         callbacks: Callable[..., Callbacks] = Callbacks,
     ) -> None:
         self.library = library
-        self.pulse = pulse
-        self._services, self._doorbell, self._timeout_s, self._clock = services, doorbell, timeout_s, clock
+        self.status_page = status_page
+        self._services, self._cancel_pipe, self._timeout_s, self._clock = services, cancel_pipe, timeout_s, clock
         self._settings, self._shape, self._make_table = settings, shape, callbacks
         self._address = 0
         self._job: AgentJob | None = None
         self._open = ExitStack()
         self._tables: list[Callbacks] = []
         self._callbacks = self._table(in_job=False)
-        self.caller = self._last_caller = Caller(library, pulse, self._callbacks)
+        self.caller = self._last_caller = Caller(library, status_page, self._callbacks)
         self._process_state = self._look()
 
     @property
@@ -160,7 +160,7 @@ class Agent:
         )
         out = ctypes.c_void_p()
         whole = self._shape.memory(raw)
-        caller = self._last_caller = Caller(self.library, self.pulse, callbacks, slot=self.caller.slot)
+        caller = self._last_caller = Caller(self.library, self.status_page, callbacks, slot=self.caller.slot)
         try:
             caller.call(
                 Call.begin,
@@ -195,13 +195,13 @@ class Agent:
             self.caller.violated(when, f"it changed {changed} of the process")
 
     def _look(self) -> ProcessState:
-        return ProcessState.now() if self._doorbell is None else ProcessState.now((self._doorbell,))
+        return ProcessState.now() if self._cancel_pipe is None else ProcessState.now((self._cancel_pipe,))
 
     def _table(self, *, in_job: bool) -> Callbacks:
         callbacks = self._make_table(
             self.label,
             self.library.version,
-            self.pulse,
+            self.status_page,
             self._services,
             secrets=self._settings.secrets,
             in_job=in_job,
@@ -226,7 +226,7 @@ class Agent:
             api=self.library.api,
             kind=kind,
             address=address,
-            patience=Patience(self.pulse, self._timeout_s, self._doorbell, self._clock),
+            patience=Patience(self.status_page, self._timeout_s, self._cancel_pipe, self._clock),
             reader=PageReader(self.label, absolute=self.descriptor.names_are_absolute),
             check_process_state=self.check_process_state,
             shape=self._shape,

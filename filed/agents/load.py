@@ -17,10 +17,10 @@ from pathlib import Path
 from filed.agents.abi import HOST_MAX, HOST_MIN, QUERY_SYMBOL, BpAgentApi, QueryFn, version_text
 from filed.agents.descriptor import ID, Descriptor, read_descriptor
 from filed.agents.elf import why_not_loadable
-from filed.agents.identity import Identity
-from filed.agents.pulse import Call, Pulse
 from filed.agents.trust import Writers, check_digest, check_path, trusted_writers
 from filed.errors import AgentLoadError
+from filed.process.identity import Identity
+from filed.process.status_page import Call, StatusPage
 
 SUFFIX = ".dll" if sys.platform == "win32" else ".so"
 _ANY_SUFFIX = (".so", ".dll")
@@ -85,13 +85,13 @@ def load(
     *,
     digests: Collection[str] = (),
     writers: Writers | None = None,
-    pulse: Pulse | None = None,
+    status_page: StatusPage | None = None,
     identity: Identity | None = None,
 ) -> Library:
     """Finds, trusts, opens, asks and negotiates. Every refusal is an AgentLoadError with the agent's id.
 
     digests: lower-case SHA-256 of the libraries that may be loaded; empty: any that the path's owners put there.
-    writers: who may write them, default `trusted_writers()`. pulse: where a crash in the library's constructors or in
+    writers: who may write them, default `trusted_writers()`. status_page: where a crash in the library's constructors or in
     the query shows.
     """
     agent = agent_id(name)
@@ -105,14 +105,14 @@ def load(
     flaw = why_not_loadable(path)
     if flaw:
         raise AgentLoadError(agent, "load", 0, f"not loaded: {flaw}")
-    with _marked(pulse, agent, Call.load):
+    with _marked(status_page, agent, Call.load):
         try:
             handle = ctypes.CDLL(str(path), mode=os.RTLD_NOW | os.RTLD_LOCAL)
         except OSError as why:
             raise AgentLoadError(agent, "load", 0, f"not loaded: {why}") from why
     query = query_function(agent, path, handle)
     # Reading the descriptor is part of it: a wild pointer crashes there.
-    with _marked(pulse, agent, Call.query):
+    with _marked(status_page, agent, Call.query):
         address = query(HOST_MIN, HOST_MAX)
         if not address:
             ours = f"{version_text(HOST_MIN)} to {version_text(HOST_MAX)}"
@@ -122,15 +122,15 @@ def load(
 
 
 @contextmanager
-def _marked(pulse: Pulse | None, agent: str, call: Call) -> Iterator[None]:
-    if pulse is None:
+def _marked(status_page: StatusPage | None, agent: str, call: Call) -> Iterator[None]:
+    if status_page is None:
         yield
         return
-    pulse.mark(call, pulse.register(agent))
+    status_page.mark(call, status_page.register(agent))
     try:
         yield
     finally:
-        pulse.unmark()
+        status_page.unmark()
 
 
 class _DlInfo(ctypes.Structure):

@@ -5,9 +5,9 @@ from __future__ import annotations
 import ctypes
 
 from filed.agents.abi import BATCH_COMPLETE, BpBatch
-from filed.agents.memory import GuardedMemory
 from filed.agents.page import Page, PageReader
 from filed.agents.shape import SHAPE, HostShape
+from filed.process.memory import GuardedMemory
 
 INLINE_LIMIT = 64 << 10  # larger files are cheaper through `read`, whose buffers are not copied
 

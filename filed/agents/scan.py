@@ -2,7 +2,7 @@
 
 Opening a library runs its constructors, and the query is the agent's code as well. Neither may happen in the daemon, and
 neither may end the listing of the others: each agent is opened by `python -m filed.agents.scan`, which is asked on its
-standard input and answers on its standard output in JSON, and whose Pulse says where it died when it did not.
+standard input and answers on its standard output in JSON, and whose status page says where it died when it did not.
 """
 
 from __future__ import annotations
@@ -23,11 +23,11 @@ from typing import Any
 import filed
 from filed.agents.abi import Feature, OptionFlag, OptionType
 from filed.agents.descriptor import Descriptor, OptionSpec
-from filed.agents.limits import bound_process
 from filed.agents.load import SUFFIX, find, load
-from filed.agents.pulse import PAGE_BYTES, Pulse
-from filed.agents.report import describe_exit_code, describe_hang
 from filed.errors import AgentLoadError
+from filed.process.exit_report import describe_exit_code, describe_hang
+from filed.process.limits import bound_process
+from filed.process.status_page import PAGE_BYTES, StatusPage
 
 SCAN_TIMEOUT_S = 30.0
 
@@ -59,7 +59,7 @@ def examine(
     # -P: nothing is imported from the directory we happen to stand in, which may be anybody's.
     command = [sys.executable, "-P", "-m", "filed.agents.scan"]
     environment = os.environ | {"PYTHONPATH": str(Path(filed.__file__).parents[1])}
-    with _shared_page() as (page, pulse):
+    with _shared_page() as (page, status_page):
         process = subprocess.Popen(
             [*command, str(page)],
             stdin=subprocess.PIPE,
@@ -72,34 +72,36 @@ def examine(
         try:
             answer, _ = process.communicate(question.encode(), timeout=timeout_s)
         except subprocess.TimeoutExpired:
-            return Scanned(agent, path, None, refused=f"{describe_hang(pulse, timeout_s)}; not loaded")
+            return Scanned(agent, path, None, refused=f"{describe_hang(status_page, timeout_s)}; not loaded")
         finally:
             with contextlib.suppress(ProcessLookupError):
                 os.killpg(process.pid, signal.SIGKILL)  # with whatever it started
             process.communicate()
         if process.returncode:
-            return Scanned(agent, path, None, refused=f"{describe_exit_code(pulse, process.returncode)}; not loaded")
-    return _judge(agent, path, answer, pulse)
+            return Scanned(
+                agent, path, None, refused=f"{describe_exit_code(status_page, process.returncode)}; not loaded"
+            )
+    return _judge(agent, path, answer, status_page)
 
 
 @contextmanager
-def _shared_page() -> Iterator[tuple[int, Pulse]]:
-    page = os.memfd_create("filed-pulse")
+def _shared_page() -> Iterator[tuple[int, StatusPage]]:
+    page = os.memfd_create("filed-status-page")
     try:
         os.ftruncate(page, PAGE_BYTES)
-        yield page, Pulse(page)
+        yield page, StatusPage(page)
     finally:
         os.close(page)
 
 
-def _judge(agent: str, path: Path, answer: bytes, pulse: Pulse) -> Scanned:
+def _judge(agent: str, path: Path, answer: bytes, status_page: StatusPage) -> Scanned:
     try:
         said = json.loads(answer)
         if "refused" in said:
             return Scanned(agent, path, None, refused=said["refused"])
         return Scanned(agent, path, _from_json(said["agent"]), said["version"])
     except (ValueError, TypeError, KeyError):
-        return Scanned(agent, path, None, refused=f"{describe_exit_code(pulse, 0)}; not loaded")
+        return Scanned(agent, path, None, refused=f"{describe_exit_code(status_page, 0)}; not loaded")
 
 
 def _to_json(about: Descriptor) -> dict[str, Any]:
@@ -127,15 +129,15 @@ def _from_json(said: dict[str, Any]) -> Descriptor:
 
 
 def main() -> None:
-    """The throw-away process. Its one argument is the descriptor of the Pulse's page."""
-    pulse = Pulse(int(sys.argv[1]))
+    """The throw-away process. Its one argument is the descriptor of the status page."""
+    status_page = StatusPage(int(sys.argv[1]))
     answer = os.dup(1)
     os.dup2(2, 1)  # what agents' constructors print is not for the answer
     bound_process()
     question = json.load(sys.stdin)
     directories = [Path(directory) for directory in question["directories"]]
     try:
-        library = load(question["name"], directories, digests=question["digests"], pulse=pulse)
+        library = load(question["name"], directories, digests=question["digests"], status_page=status_page)
         said = {"agent": _to_json(library.descriptor), "version": library.version}
     except AgentLoadError as refusal:
         said = {"refused": str(refusal)}

@@ -5,8 +5,8 @@ from __future__ import annotations
 import select
 from collections.abc import Callable
 
-from filed.agents.pulse import Pulse
 from filed.errors import JobCanceled
+from filed.process.status_page import StatusPage
 
 _FIRST_PAUSE_S, _LONGEST_PAUSE_S = 0.01, 0.5
 
@@ -14,12 +14,14 @@ _FIRST_PAUSE_S, _LONGEST_PAUSE_S = 0.01, 0.5
 class Patience:
     """One agent's empty pages in a row. Heartbeats, callbacks and `defer` extend it, as for the watchdog."""
 
-    def __init__(self, pulse: Pulse, timeout_s: float, doorbell: int | None, clock: Callable[[], float]) -> None:
-        self._pulse, self._timeout_s, self._clock = pulse, timeout_s, clock
+    def __init__(
+        self, status_page: StatusPage, timeout_s: float, cancel_pipe: int | None, clock: Callable[[], float]
+    ) -> None:
+        self._status_page, self._timeout_s, self._clock = status_page, timeout_s, clock
         self._poll = select.poll()
-        self._rings = doorbell is not None
-        if doorbell is not None:
-            self._poll.register(doorbell, select.POLLIN)
+        self._rings = cancel_pipe is not None
+        if cancel_pipe is not None:
+            self._poll.register(cancel_pipe, select.POLLIN)
         self._pause_s = 0.0
 
     def renew(self) -> None:
@@ -27,13 +29,13 @@ class Patience:
         self._pause_s = 0.0
 
     def wait(self, callbacks_made: int) -> bool:
-        """Pauses before the next question; False when the agent's time is up. Raises JobCanceled when the bell rings.
+        """Pauses before the next question; False when the agent's time is up. Raises JobCanceled when the cancel pipe rings.
 
         callbacks_made: a number that grows with each callback of the agent.
         """
         now = self._clock()
-        asked, seconds = self._pulse.deferred
-        sign = (self._pulse.progress.heartbeat, callbacks_made, asked)
+        asked, seconds = self._status_page.deferred
+        sign = (self._status_page.progress.heartbeat, callbacks_made, asked)
         if not self._pause_s:
             self._sign, self._until, self._pause_s = sign, now + self._timeout_s, _FIRST_PAUSE_S
         elif sign != self._sign:
@@ -42,7 +44,7 @@ class Patience:
         if now > self._until:
             return False
         ready = self._poll.poll(self._pause_s * 1000)
-        if (ready and self._rings) or self._pulse.cancel:
+        if (ready and self._rings) or self._status_page.cancel:
             raise JobCanceled("canceled while an agent had nothing to list")
         self._pause_s = min(self._pause_s * 2, _LONGEST_PAUSE_S)
         return True

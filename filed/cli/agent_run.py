@@ -11,7 +11,7 @@ from pathlib import Path
 
 import click
 
-from filed.agents import Pulse
+from filed.agents import StatusPage
 from filed.agents.load import agent_id
 from filed.agents.scan import examine
 from filed.catalog import Catalog
@@ -24,7 +24,7 @@ from filed.cli.restore import good_jobs, report_restore
 from filed.conformance import Subject
 from filed.daemon.supervisor import JobProcess
 from filed.fileset import FileSet, Include, Options, Signature
-from filed.job.channel import Event, Sender
+from filed.job.context import Workplace
 from filed.job.description import (
     AgentLine,
     AgentSetup,
@@ -36,10 +36,10 @@ from filed.job.description import (
     Level,
     RestoreJob,
 )
-from filed.job.outcome import Outcome, Severity
 from filed.job.process import do
 from filed.job.setup import shipped_agents
-from filed.job.workplace import Workplace
+from filed.process.channel import Event, Sender
+from filed.process.outcome import Outcome, Severity
 
 _JOB = "Agent"
 EXAMPLES = """
@@ -157,7 +157,7 @@ def _here(description: JobDescription, console: Console) -> Outcome:
     """In this process: what crashes ends it, in the debugger's hands. Ctrl-C kills."""
     signal.signal(signal.SIGINT, signal.SIG_DFL)  # a handler of Python's would run inside an agent's call
     reader, writer = os.pipe()
-    place = Workplace(_Here(lambda event: _hear(event, console)), Pulse(), reader)
+    place = Workplace(_Here(lambda event: _hear(event, console)), StatusPage(), reader)
     try:
         outcome = do(description, place)
         place.close()

@@ -15,7 +15,7 @@ from filed.cli.exit import exit_of
 from filed.cli.run import run_job
 from filed.fileset import FileSet, Include, Options
 from filed.job.description import BackupJob, Level
-from filed.job.outcome import JobStatus, Outcome
+from filed.process.outcome import JobStatus, Outcome
 
 LEVELS = {level.name.lower(): level for level in Level}
 EXAMPLES = """

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Self
 
 import click
 
-from filed.job.outcome import Severity
+from filed.process.outcome import Severity
 
 if TYPE_CHECKING:
     from types import TracebackType

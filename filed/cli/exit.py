@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from enum import IntEnum
 
-from filed.job.outcome import JobStatus
+from filed.process.outcome import JobStatus
 
 
 class Exit(IntEnum):

@@ -19,7 +19,7 @@ from filed.cli.exit import Exit
 from filed.cli.restore import chosen_job, good_job
 from filed.cli.table import print_table
 from filed.errors import printable
-from filed.job.outcome import JobStatus
+from filed.process.outcome import JobStatus
 from filed.wire.attributes import FileType, decode_stat
 
 

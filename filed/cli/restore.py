@@ -16,7 +16,7 @@ from filed.cli.exit import Exit, exit_of
 from filed.cli.run import run_job
 from filed.errors import CatalogError, printable
 from filed.job.description import Replace, RestoreJob
-from filed.job.outcome import Outcome
+from filed.process.outcome import Outcome
 
 EXAMPLES = """
 \b

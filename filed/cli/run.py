@@ -11,10 +11,10 @@ from filed.catalog import Catalog
 from filed.cli.console import Console
 from filed.daemon.supervisor import JobProcess
 from filed.errors import CatalogError
-from filed.job.channel import Event
 from filed.job.description import LocalJob
-from filed.job.outcome import Outcome, Severity
 from filed.job.process import KILL_AFTER_S
+from filed.process.channel import Event
+from filed.process.outcome import Outcome, Severity
 
 
 def run_job(description: LocalJob, console: Console, timeout_s: float, kill_after_s: float = KILL_AFTER_S) -> Outcome:
@@ -27,7 +27,7 @@ def run_job(description: LocalJob, console: Console, timeout_s: float, kill_afte
                 console.message(Severity(str(event["severity"])), str(event["text"]))
 
         def on_tick() -> None:
-            counters = process.pulse.counters
+            counters = process.status_page.counters
             console.progress(counters.files, counters.bytes_read, counters.bytes_expected)
 
         outcome = process.run(on_event, on_tick, wanted=lambda: not stop.asked)

@@ -15,7 +15,7 @@ from filed.cli.exit import exit_of
 from filed.cli.restore import chosen_job, good_jobs
 from filed.cli.run import run_job
 from filed.job.description import VerifyJob
-from filed.job.outcome import JobStatus
+from filed.process.outcome import JobStatus
 
 
 @click.command(

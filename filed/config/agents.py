@@ -14,7 +14,7 @@ import re
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 
-from filed.config.fence import NO_FENCE, Fence, read_fence
+from filed.config.limits import NO_LIMITS, AgentLimits, read_limits
 from filed.config.resources import Block, Warnings
 from filed.config.syntax import Kind, Place, Statement
 
@@ -32,7 +32,7 @@ class AgentConf:
     id: str
     options: tuple[tuple[str, str], ...] = field(default=(), repr=False)
     place: Place = field(default=Place(""), compare=False)
-    fence: Fence = NO_FENCE
+    limits: AgentLimits = NO_LIMITS
 
 
 def is_plugin_line(statement: Statement) -> bool:
@@ -72,12 +72,12 @@ def _read(statement: Statement, warnings: Warnings) -> AgentConf:
         text = f'"{written}" is not the name of an agent: letters, digits and dashes, as in "plugin exchange.dll"'
         raise statement.place.error(text + "; agents are found in the Plugin Directory, never by a path")
     body = statement.body or ()
-    fences = [inner for inner in body if inner.key == "fence" and inner.body is not None]
-    if len(fences) > 1:
-        raise fences[1].place.error(f'agent "{identity}" has two Fence blocks; put all of it into one')
-    options = tuple(_option(inner, identity, warnings) for inner in body if inner not in fences)
-    fence = read_fence(fences[0], identity, warnings) if fences else NO_FENCE
-    return AgentConf(identity, options, statement.place, fence)
+    blocks = [inner for inner in body if inner.key == "fence" and inner.body is not None]
+    if len(blocks) > 1:
+        raise blocks[1].place.error(f'agent "{identity}" has two Fence blocks; put all of it into one')
+    options = tuple(_option(inner, identity, warnings) for inner in body if inner not in blocks)
+    limits = read_limits(blocks[0], identity, warnings) if blocks else NO_LIMITS
+    return AgentConf(identity, options, statement.place, limits)
 
 
 def _option(statement: Statement, agent: str, warnings: Warnings) -> tuple[str, str]:

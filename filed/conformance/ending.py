@@ -8,10 +8,10 @@ from collections.abc import Callable, Iterator
 
 from filed.agents import Agent, AgentJob, AgentStream, EntryFlag, EntryType, GuardedMemory, Kind, Outcome, Status
 from filed.agents.abi import MIN_READ_BYTES
-from filed.agents.pulse import Cancel
 from filed.conformance.room import Room
 from filed.conformance.walk import Reading, walk
 from filed.errors import FiledError, ItemError, JobCanceled
+from filed.process.status_page import Cancel
 
 ANSWER_S = 3.0  # the contract says a second; a busy machine may take its time
 _POLL_S = 0.001
@@ -43,10 +43,10 @@ def given_up(room: Room) -> None:
 def canceled(room: Room) -> None:
     """The cancel word and `cancel`, while listing and while reading: the call comes back, and the Job is closed in order."""
     for where in ("next_entries", "read"):
-        room.pulse.halves[0] = Cancel.NO
+        room.status_page.halves[0] = Cancel.NO
         with room.agent() as (agent, _):
             seconds = _canceled_in(room, agent, where)
-        room.pulse.halves[0] = Cancel.NO
+        room.status_page.halves[0] = Cancel.NO
         if seconds > ANSWER_S:
             room.failed(f"a cancel during {where} was answered after {seconds:.1f} s; a second is allowed", where)
     if not room.library.api.cancel:
@@ -61,11 +61,11 @@ def _canceled_in(room: Room, agent: Agent, where: str) -> float:
     def cancel() -> None:
         until = time.monotonic() + _PATIENCE_S
         while time.monotonic() < until and not done.is_set():
-            current = room.pulse.current()
+            current = room.status_page.current()
             if current is not None and current.call == where:
                 break
             done.wait(_POLL_S)
-        room.pulse.ask_cancel(Cancel.ASKED)
+        room.status_page.ask_cancel(Cancel.ASKED)
         asked.append(time.monotonic())
         job.cancel()
 
@@ -77,7 +77,7 @@ def _canceled_in(room: Room, agent: Agent, where: str) -> float:
     except JobCanceled:
         pass
     except FiledError as error:
-        if not room.pulse.cancel:
+        if not room.status_page.cancel:
             done.set()
             thread.join()
             job.abandon(error)

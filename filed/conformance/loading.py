@@ -7,9 +7,9 @@ import ctypes
 from filed.agents import Agent, ProcessState, Status
 from filed.agents.abi import HOST_MAX, HOST_MIN, OptionFlag, QueryFn, version, version_text
 from filed.agents.load import query_function
-from filed.agents.pulse import Call
 from filed.conformance.room import Room
 from filed.errors import AgentError
+from filed.process.status_page import Call
 
 _UNKNOWN = b"no.such.table/1"
 

@@ -15,12 +15,12 @@ from pathlib import Path
 from typing import Any
 
 from filed.agents import Outcome
-from filed.agents.pulse import Cancel
 from filed.conformance import restoring
 from filed.conformance.loading import unknown_extension
 from filed.conformance.room import Room
 from filed.conformance.saving import resident_bytes
 from filed.conformance.walk import Reading, walk
+from filed.process.status_page import Cancel
 
 _COPY = 71  # what the host's own copy exits with, when an agent's fork came back
 _WARM, _WARM_S, _JOBS = (
@@ -132,10 +132,10 @@ def _a_job(room: Room) -> None:
             job.end(Outcome.DONE)
         with agent.begin(room.why()) as job:
             job.next_page()
-            room.pulse.ask_cancel(Cancel.ASKED)
+            room.status_page.ask_cancel(Cancel.ASKED)
             job.cancel()
             job.end(Outcome.CANCELLED)
-            room.pulse.halves[0] = Cancel.NO
+            room.status_page.halves[0] = Cancel.NO
 
 
 def _allocated() -> int:

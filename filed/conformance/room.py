@@ -28,8 +28,8 @@ from filed.conformance.walk import Reading, Seen, differences, walk
 from filed.conformance.witness import WatchedCallbacks, Witness
 from filed.errors import printable
 from filed.fileset import FileSet, Matcher, agent_text
+from filed.job.context import Workplace
 from filed.job.setup import shipped_agents
-from filed.job.workplace import Workplace
 
 _SHOWN = 5  # of findings that are the same but for the entry
 
@@ -42,7 +42,7 @@ class Room:
     """What checks work with. `room.agent()` makes an instance that is listened to; `room.saved()` walks a whole Job."""
 
     def __init__(self, subject: Subject, place: Workplace, scratch: Path) -> None:
-        self.subject, self.place, self.pulse = subject, place, place.pulse
+        self.subject, self.place, self.status_page = subject, place, place.status_page
         self.scratch = scratch
         self._told: dict[str, int] = {}
 
@@ -50,7 +50,7 @@ class Room:
 
     @cached_property
     def library(self) -> Library:
-        return load(self.subject.about.id, [self.subject.library.parent], pulse=self.pulse)
+        return load(self.subject.about.id, [self.subject.library.parent], status_page=self.status_page)
 
     @cached_property
     def settings(self) -> Settings:
@@ -61,7 +61,7 @@ class Room:
         return self.subject.fileset()
 
     def witness(self, fault: str = "") -> Witness:
-        return Witness(self.pulse, Matcher(self.fileset), fault)
+        return Witness(self.status_page, Matcher(self.fileset), fault)
 
     @contextmanager
     def agent(
@@ -73,9 +73,9 @@ class Room:
             with Agent(
                 self.library,
                 witness,
-                self.pulse,
+                self.status_page,
                 self.settings,
-                doorbell=self.place.bell,
+                cancel_pipe=self.place.cancel_pipe,
                 timeout_s=self.subject.timeout_s,
                 shape=shape,
                 callbacks=WatchedCallbacks,
@@ -89,9 +89,13 @@ class Room:
     @contextmanager
     def plain_files(self) -> Iterator[Agent]:
         """The agent that restores what others leave to the host."""
-        library = load("filesystem", [shipped_agents()], pulse=self.pulse)
+        library = load("filesystem", [shipped_agents()], status_page=self.status_page)
         with Agent(
-            library, Witness(self.pulse, None), self.pulse, doorbell=self.place.bell, callbacks=WatchedCallbacks
+            library,
+            Witness(self.status_page, None),
+            self.status_page,
+            cancel_pipe=self.place.cancel_pipe,
+            callbacks=WatchedCallbacks,
         ) as one:
             yield one
 

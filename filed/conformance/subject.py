@@ -8,7 +8,7 @@ from pathlib import Path
 from filed.agents import Descriptor, Feature, Settings, check_options
 from filed.errors import ConfigError
 from filed.fileset import FileSet, Include, Options
-from filed.job.agents import parse_plugin_line
+from filed.job.agents.lines import parse_plugin_line
 
 TIMEOUT_S = 10.0
 LIMIT_S = 120.0

@@ -21,10 +21,10 @@ from filed.conformance.room import Room, Skipped
 from filed.conformance.subject import Subject
 from filed.daemon.supervisor import JobProcess
 from filed.errors import AgentError, ItemError, printable
-from filed.job.channel import Event
+from filed.job.context import Workplace
 from filed.job.description import OtherWork
-from filed.job.outcome import JobStatus, Outcome
-from filed.job.workplace import Workplace
+from filed.process.channel import Event
+from filed.process.outcome import JobStatus, Outcome
 
 GRACE_S = 2.0  # for what was told to stop, before it is killed
 _PRINTED = "printed in the job process: "
@@ -87,7 +87,7 @@ def run_check(subject: Subject, check: Check) -> Checked:
 
     def wanted() -> bool:
         if not busy and time.monotonic() - begun > subject.limit_s:
-            busy.append(process.pulse.current())
+            busy.append(process.status_page.current())
         return not busy
 
     begun = time.monotonic()

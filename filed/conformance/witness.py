@@ -12,9 +12,9 @@ from typing import Any
 
 from filed.agents import Entry, EntryFlag, Severity, Status, Verdict
 from filed.agents.callbacks import MAX_TEXT_BYTES, Callbacks
-from filed.agents.pulse import Pulse
 from filed.conformance.findings import Finding, Grade
 from filed.fileset import Matcher
+from filed.process.status_page import StatusPage
 
 CALLBACKS = ("message", "fail", "match", "put_state", "secret", "defer", "extension")
 NO_VERDICT = "no verdict"  # a fault of its own: match says OK and leaves *verdict alone
@@ -34,8 +34,8 @@ class Injected(Exception):
 class Witness:
     """What an agent did with its callbacks. fault: the callback that fails from its first call on, or NO_VERDICT."""
 
-    def __init__(self, pulse: Pulse, matcher: Matcher | None, fault: str = "") -> None:
-        self._pulse, self._matcher, self.fault = pulse, matcher, fault
+    def __init__(self, status_page: StatusPage, matcher: Matcher | None, fault: str = "") -> None:
+        self._status_page, self._matcher, self.fault = status_page, matcher, fault
         self.calls: Counter[str] = Counter()
         self.failed_in = ""  # the agent's call in which the fault was made first
         self.states: list[tuple[bytes, int]] = []
@@ -103,7 +103,7 @@ class Witness:
             self.note(Grade.WARNING, "a text with control characters: they are shown escaped, on one line")
 
     def _call(self) -> str:
-        current = self._pulse.current()
+        current = self._status_page.current()
         return current.call if current is not None else ""
 
 

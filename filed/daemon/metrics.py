@@ -15,7 +15,7 @@ from wsgiref.simple_server import WSGIRequestHandler, WSGIServer
 
 from filed.director.status import DaemonStatus, EndedJob
 from filed.errors import ConfigError
-from filed.job.bell import readable
+from filed.process.cancel_pipe import readable
 
 PATIENCE_S = 5.0  # for a scraper that says nothing; others wait
 MAX_KINDS = 200  # of Jobs that are counted apart
@@ -124,8 +124,10 @@ class _Server(WSGIServer):
         """A scraper that leaves is no news either."""
 
 
-def serve_metrics(listener: socket.socket, bell: int, ask: Callable[[], tuple[DaemonStatus, list[list[Any]]]]) -> None:
-    """Until the bell rings. Runs in a process of its own."""
+def serve_metrics(
+    listener: socket.socket, cancel_pipe: int, ask: Callable[[], tuple[DaemonStatus, list[list[Any]]]]
+) -> None:
+    """Until the cancel pipe rings. Runs in a process of its own."""
     from prometheus_client import CollectorRegistry, make_wsgi_app  # noqa: PLC0415
 
     registry = CollectorRegistry(auto_describe=False)
@@ -133,6 +135,6 @@ def serve_metrics(listener: socket.socket, bell: int, ask: Callable[[], tuple[Da
     server = _Server(listener)
     server.set_app(make_wsgi_app(registry))
     while True:
-        if bell in readable(listener.fileno(), bell):
+        if cancel_pipe in readable(listener.fileno(), cancel_pipe):
             return
         server.handle_request()

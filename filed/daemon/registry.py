@@ -18,16 +18,16 @@ from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
-from filed.agents.pulse import Pulse
 from filed.config import FileDaemonConf
-from filed.daemon.house import Expected
+from filed.daemon.api import Expected
+from filed.daemon.client_process import platform_text
 from filed.daemon.metrics import Tallies
-from filed.daemon.visit import platform_text
-from filed.director.house import Ending
+from filed.director.daemon_api import Ending
 from filed.director.status import DaemonStatus, EndedJob, RunningJob
 from filed.errors import printable
-from filed.job.calls import hand_on
-from filed.job.outcome import JobStatus
+from filed.process.handed_socket import hand_on
+from filed.process.outcome import JobStatus
+from filed.process.status_page import StatusPage
 from filed.wire.auth import TlsNeed
 from filed.wire.director import JobCommand
 
@@ -41,9 +41,21 @@ class Visit:
     """One visit's process, seen from the daemon."""
 
     def __init__(  # noqa: PLR0917  the ends of what it shares with us
-        self, pid: int, channel: socket.socket, bell: int, calls: socket.socket, pulse: Pulse, caller: str
+        self,
+        pid: int,
+        channel: socket.socket,
+        cancel_pipe: int,
+        calls: socket.socket,
+        status_page: StatusPage,
+        caller: str,
     ) -> None:
-        self.pid, self.channel, self.bell, self.calls, self.pulse = pid, channel, bell, calls, pulse
+        self.pid, self.channel, self.cancel_pipe, self.calls, self.status_page = (
+            pid,
+            channel,
+            cancel_pipe,
+            calls,
+            status_page,
+        )
         self.caller = caller
         self.job: RunningJob | None = None  # known once the Director has said it
         self.trusted = False  # has it proved who it is?
@@ -55,13 +67,13 @@ class Visit:
     def ring(self, ending: Ending) -> None:
         """Ask it to end. More than once does no harm."""
         with contextlib.suppress(OSError):
-            os.write(self.bell, ending.value.encode())
+            os.write(self.cancel_pipe, ending.value.encode())
 
     def running(self) -> RunningJob | None:
         """What it is about, with the counters of now."""
         if self.job is None:
             return None
-        counters = self.pulse.counters
+        counters = self.status_page.counters
         return replace(
             self.job,
             files=counters.files,
@@ -69,14 +81,14 @@ class Visit:
             job_bytes=counters.bytes_written,
             read_bytes=counters.bytes_read,
             errors=counters.errors,
-            bandwidth=self.pulse.bandwidth,
-            entry=printable(self.pulse.entry),
+            bandwidth=self.status_page.bandwidth,
+            entry=printable(self.status_page.entry),
         )
 
     def close(self) -> None:
         self.channel.close()
         self.calls.close()
-        os.close(self.bell)
+        os.close(self.cancel_pipe)
 
 
 def may_begin(visits: Iterable[Visit], visit: Visit, most: int) -> bool:
@@ -236,7 +248,7 @@ class Registry:
             visit for visit in self.visits.values() if visit.job and visit.job.job_id and job in ("", visit.job.job)
         ]
         for visit in found:
-            visit.pulse.bandwidth = limit
+            visit.status_page.bandwidth = limit
         return bool(found) or not job
 
     def _limit(self, visit: Visit) -> None:
@@ -245,7 +257,7 @@ class Registry:
         directors = [each for each in self.conf.directors if each.name == visit.job.director]
         limits = [self._bandwidth, self.conf.file_daemon.maximum_bandwidth_per_job]
         limits += [each.maximum_bandwidth_per_job for each in directors]
-        visit.pulse.bandwidth = min((limit for limit in limits if limit), default=0)
+        visit.status_page.bandwidth = min((limit for limit in limits if limit), default=0)
 
 
 def state_path(work: Path, name: str) -> Path:

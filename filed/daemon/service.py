@@ -21,25 +21,25 @@ from pathlib import Path
 from types import FrameType
 from typing import Any, NoReturn
 
-from filed.agents.pulse import Pulse
-from filed.agents.report import signal_name
 from filed.agents.scan import examine
 from filed.config import FileDaemonConf, read_filedaemon_conf
+from filed.daemon.api import Daemon, question_on, send_answer
 from filed.daemon.attendant import Attendant
 from filed.daemon.certificates import check_certificates
-from filed.daemon.house import Daemon, question_on, send_answer
+from filed.daemon.client_process import leave_after, serve_caller
 from filed.daemon.listener import listen
 from filed.daemon.metrics import check_metrics, serve_metrics
 from filed.daemon.notify import notify
 from filed.daemon.registry import Registry, Visit, tiresome
-from filed.daemon.visit import leave_after, serve_caller
-from filed.director.house import Ending
+from filed.director.daemon_api import Ending
 from filed.director.lists import remove_lists
 from filed.director.scripts import end_program
 from filed.errors import AgentLoadError, FiledError
 from filed.job.keys import load_keys
 from filed.job.process import KILL_AFTER_S, load_ahead
 from filed.job.setup import keys_of, setup_of
+from filed.process.exit_report import signal_name
+from filed.process.status_page import StatusPage
 
 SPARE_VISITS = 50  # beyond Maximum Concurrent Jobs: consoles, and Jobs that wait for their turn
 MAX_STRANGERS = 20  # visits that have not proved who they are
@@ -237,7 +237,7 @@ class Service:
         with listener.dup() as own:  # the fork closes what is the daemon's
             visit = self._begin_visit(
                 "metrics",
-                lambda daemon: leave_after("metrics", lambda: serve_metrics(own, daemon.bell, daemon.metrics)),
+                lambda daemon: leave_after("metrics", lambda: serve_metrics(own, daemon.cancel_pipe, daemon.metrics)),
             )
         visit.trusted = True  # it is ours
         return visit.pid
@@ -246,12 +246,12 @@ class Service:
         """Fork a process for it. Raises OSError when there is no room for one."""
         ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
         calls, taken = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
-        pulse = Pulse()
-        bell, ring = os.pipe()
+        status_page = StatusPage()
+        cancel_pipe, ring = os.pipe()
         try:
             pid = os.fork()
         except OSError:
-            os.close(bell)
+            os.close(cancel_pipe)
             os.close(ring)
             raise
         if pid == 0:
@@ -259,12 +259,14 @@ class Service:
             ours.close()
             calls.close()
             os.close(ring)
-            daemon = Daemon(theirs, bell, taken, pulse, float(self._registry.conf.file_daemon.agent_timeout_s))
+            daemon = Daemon(
+                theirs, cancel_pipe, taken, status_page, float(self._registry.conf.file_daemon.agent_timeout_s)
+            )
             serve(daemon)
         theirs.close()
         taken.close()
-        os.close(bell)
-        visit = self._registry.visits[pid] = Visit(pid, ours, ring, calls, pulse, caller)
+        os.close(cancel_pipe)
+        visit = self._registry.visits[pid] = Visit(pid, ours, ring, calls, status_page, caller)
         self._selector.register(ours, selectors.EVENT_READ, lambda channel: self._asked(pid, channel))
         return visit
 

@@ -9,9 +9,9 @@ import socket
 from typing import Final
 
 from filed.config.filedaemon import FileDaemon
-from filed.daemon.house import Daemon, Expected
+from filed.daemon.api import Daemon, Expected
 from filed.errors import AuthenticationError, printable
-from filed.storage.daemon_session import StorageAddress, introduce
+from filed.storage.daemon.session import StorageAddress, introduce
 from filed.transport import Connection
 from filed.volume import Session
 from filed.wire.auth import TlsNeed

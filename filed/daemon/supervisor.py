@@ -1,6 +1,6 @@
 """The parent of a job process: starts it, listens to it, ends it, and says truly how it ended.
 
-No agent code ever runs here. What the job process does at the moment is read from the shared page (`Pulse`), so that a
+No agent code ever runs here. What the job process does at the moment is read from the shared page (`StatusPage`), so that a
 crash, a hang or an exit inside an agent is reported with the agent's name, the call and the entry.
 """
 
@@ -19,17 +19,17 @@ from types import TracebackType
 from typing import Self
 
 from filed.agents import agent_id
-from filed.agents.capture import Capture
-from filed.agents.last_words import LastWords
-from filed.agents.pulse import Cancel, Pulse
-from filed.agents.report import describe_exit, describe_hang
-from filed.agents.watchdog import Watchdog
-from filed.daemon.postmortem import write_postmortem
 from filed.errors import RemoteProtocolError
-from filed.job.channel import RECEIVE_BYTES, Event, Receiver, Sender
 from filed.job.description import JobDescription, LocalJob, OtherWork
-from filed.job.outcome import JobStatus, Outcome, Severity, Totals
 from filed.job.process import KILL_AFTER_S, Ends, serve
+from filed.process.backtrace import Backtrace
+from filed.process.capture import Capture
+from filed.process.channel import RECEIVE_BYTES, Event, Receiver, Sender
+from filed.process.exit_report import describe_exit, describe_hang
+from filed.process.outcome import JobStatus, Outcome, Severity, Totals
+from filed.process.postmortem import write_postmortem
+from filed.process.status_page import Cancel, StatusPage
+from filed.process.watchdog import Watchdog
 
 TICK_S = 0.2
 MAX_PRINTED_LINES = 1000  # of a Job; an agent that prints more is chattering
@@ -42,7 +42,7 @@ class JobProcess:
     """One Job in a process of its own. Use as a context manager; `run` returns its Outcome.
 
     agent_timeout_s: an agent's call without any sign of life for so long cancels the Job.  kill_after_s: what has not ended
-    so long after a cancel is killed, with every process that agents started.  pulse: a page that others look at, too.
+    so long after a cancel is killed, with every process that agents started.  status_page: a page that others look at, too.
     calls: where Storage Daemons that called come from (`job.calls`).
     """
 
@@ -52,17 +52,17 @@ class JobProcess:
         *,
         agent_timeout_s: float,
         kill_after_s: float = KILL_AFTER_S,
-        pulse: Pulse | None = None,
+        status_page: StatusPage | None = None,
         calls: socket.socket | None = None,
     ) -> None:
-        self.pulse = pulse or Pulse()
+        self.status_page = status_page or StatusPage()
         self.jobid = 0
         self._kill_after_s = kill_after_s
-        own = {agent_id(line.name): line.fence.timeout_s for line in description.agents.lines if line.fence.timeout_s}
-        self._watchdog = Watchdog(self.pulse, agent_timeout_s, time.monotonic(), own)
+        own = {agent_id(line.name): line.limits.timeout_s for line in description.agents.lines if line.limits.timeout_s}
+        self._watchdog = Watchdog(self.status_page, agent_timeout_s, time.monotonic(), own)
         self._receiver = Receiver()
         self._capture = Capture()
-        self._last_words = LastWords()
+        self._backtrace = Backtrace()
         self._leave_it_in = (
             description.directory if isinstance(description, LocalJob | OtherWork) else description.who.work
         )
@@ -74,15 +74,15 @@ class JobProcess:
         self._killed = ""  # why we killed it
         self._cancel_at: float | None = None
         ours, theirs = socket.socketpair()
-        bell_read, self._bell = os.pipe()
+        cancel_read, self._cancel_pipe = os.pipe()
         self.pid = os.fork()
         if self.pid == 0:
-            ends = Ends(theirs, bell_read, self._capture, self._last_words, calls)
-            serve(description, ends, self.pulse, kill_after_s)  # never returns
+            ends = Ends(theirs, cancel_read, self._capture, self._backtrace, calls)
+            serve(description, ends, self.status_page, kill_after_s)  # never returns
         with contextlib.suppress(OSError):  # it does so, too; whoever comes first
             os.setpgid(self.pid, self.pid)
         theirs.close()
-        os.close(bell_read)
+        os.close(cancel_read)
         self._sock = ours
         self._process = os.pidfd_open(self.pid)  # its end shows here, whoever else still holds the socket open
         self._reaped: int | None = None
@@ -96,19 +96,19 @@ class JobProcess:
             self._wait()
         self._sock.close()
         self._capture.close()
-        self._last_words.close()
+        self._backtrace.close()
         os.close(self._process)
-        if self._bell >= 0:
-            os.close(self._bell)
-            self._bell = -1
+        if self._cancel_pipe >= 0:
+            os.close(self._cancel_pipe)
+            self._cancel_pipe = -1
 
     def cancel(self, why: Cancel = Cancel.ASKED) -> None:
-        """Ask the Job to end: the cancel word, then the doorbell; after `kill_after_s` it is killed."""
+        """Ask the Job to end: the cancel word, then the cancel pipe; after `kill_after_s` it is killed."""
         if self._cancel_at is None:
             self._cancel_at = time.monotonic()
-            self.pulse.ask_cancel(why)
+            self.status_page.ask_cancel(why)
             with contextlib.suppress(BrokenPipeError):  # it has just ended by itself
-                os.write(self._bell, b"c")
+                os.write(self._cancel_pipe, b"c")
 
     def tell(self, event: Event) -> None:
         """Say something to the Job; it reads it when it waits for it. Nothing happens when it has just ended."""
@@ -182,13 +182,13 @@ class JobProcess:
         if self._cancel_at is not None:
             if now - self._cancel_at > self._kill_after_s:
                 if not self._hang:
-                    self._last_words.ask(self.pid)
-                deaf = describe_hang(self.pulse, now - self._cancel_at)
+                    self._backtrace.ask(self.pid)
+                deaf = describe_hang(self.status_page, now - self._cancel_at)
                 self._kill(f"{self._hang}; then it was killed" if self._hang else f"canceled; {deaf} and was killed")
         elif self._watchdog.expired(now):
-            self._hang = describe_hang(self.pulse, self._watchdog.silent_s(now))
-            self._last_words.ask(self.pid)
-            self.pulse.set_last_words(self._hang)  # so that the catalog will have it as the reason
+            self._hang = describe_hang(self.status_page, self._watchdog.silent_s(now))
+            self._backtrace.ask(self.pid)
+            self.status_page.set_reason(self._hang)  # so that the catalog will have it as the reason
             self.cancel()
 
     def _kill(self, why: str) -> None:
@@ -214,7 +214,7 @@ class JobProcess:
         """The Job's own words when it had some and ended well, else what the page and the kernel tell."""
         if self._outcome is not None and status == 0 and not self._killed and not self._hang:
             return self._outcome
-        text = self._killed or self._hang or describe_exit(self.pulse, status)
+        text = self._killed or self._hang or describe_exit(self.status_page, status)
         canceled = self._cancel_at is not None and not self._hang
         if canceled and not self._killed:
             if self._outcome is not None and status == 0:
@@ -222,7 +222,7 @@ class JobProcess:
             text = f"canceled; {text}"
         now = time.monotonic()
         printed = [line for when, line in self._last_printed if now - when < PRINTED_S]
-        found = write_postmortem(self._leave_it_in, self.pid, text, printed, self._last_words.read())
+        found = write_postmortem(self._leave_it_in, self.pid, text, printed, self._backtrace.read())
         if printed and not self._outcome:
             text += f"; its last words: {' | '.join(printed)}"
         if found:
@@ -235,7 +235,7 @@ class JobProcess:
         return self._failed(JobStatus.CANCELED if canceled else JobStatus.FATAL, text)
 
     def _failed(self, status: JobStatus, text: str) -> Outcome:
-        seen = self.pulse.counters
+        seen = self.status_page.counters
         totals = Totals(files=seen.files, read_bytes=seen.bytes_read, errors=seen.errors + 1)
         return Outcome(status=status, totals=totals, jobid=self.jobid, text=text)
 

@@ -10,7 +10,7 @@ from pathlib import Path
 
 from filed.catalog import Level
 from filed.director.connection import EndOfList, Item
-from filed.director.house import Ending, House, Teller
+from filed.director.daemon_api import DaemonApi, Ending, Teller
 from filed.director.line import Line
 from filed.director.lists import AccurateFile
 from filed.director.post import Post, ToTheDirector
@@ -19,9 +19,9 @@ from filed.director.status import RunningJob
 from filed.errors import ConfigError, ConnectionLost, JobError
 from filed.fileset import FileSet
 from filed.fileset.unserved import refuse_unserved
-from filed.job.channel import Event as JobEvent
 from filed.job.description import AgentSetup, Changes, DirectorJob, JobDescription, KeyFiles, ListMeaning, StorageDaemon
-from filed.job.outcome import JobStatus, Outcome, Severity, Totals
+from filed.process.channel import Event as JobEvent
+from filed.process.outcome import JobStatus, Outcome, Severity, Totals
 from filed.wire import director as said
 from filed.wire.frame import Signal
 from filed.wire.reply import JobMessage, MessageType, Version, message_text
@@ -89,7 +89,7 @@ class Conversation:
     kind: the letter of the Job's type, "" until it is known.  failed: why the visit ended before its Job could run.
     """
 
-    def __init__(self, line: Line, house: House, facts: Facts, now: Callable[[], float] = time.time) -> None:
+    def __init__(self, line: Line, house: DaemonApi, facts: Facts, now: Callable[[], float] = time.time) -> None:
         self.line, self.house, self.facts, self.now = line, house, facts, now
         self.director = ""
         self.asked: Asked | None = None

@@ -1,6 +1,6 @@
 """The connection of one session: events in, answers out, and the ear for being asked to end.
 
-The connection's doorbell is the daemon's: it rings once, when this session is to end. That is noted here, and then the conversation can be
+The connection's cancel pipe is the daemon's: it rings once, when this session is to end. That is noted here, and then the conversation can be
 brought to its proper end.
 """
 
@@ -22,7 +22,7 @@ START_TLS = Callable[[Connection, TlsBegins], None]
 
 
 class Line:
-    """One Director's connection. asked_to_end: notes the doorbell and says whether it has rung.
+    """One Director's connection. asked_to_end: notes the cancel pipe and says whether it has rung.
 
     compress: what we say, if the Director can take it.  heartbeat_s: see `beat`; 0 for never.
     """
@@ -43,7 +43,7 @@ class Line:
         self._spoke = clock()
         self._start_tls, self._asked_to_end = start_tls, asked_to_end
         self._events: deque[Event] = deque()
-        self._unheard = False  # the bell rang while something was said, and no wait has told it yet
+        self._unheard = False  # the cancel pipe rang while something was said, and no wait has told it yet
         self.gone = False
 
     def hear(self, packet: Packet) -> None:
@@ -139,7 +139,7 @@ class Line:
         self._connection.close()
 
     def _tell_unheard(self) -> None:
-        """The bell fell silent when it was noted: a wait would not be woken by it again."""
+        """The cancel was read from the pipe: a wait would not be woken by it again."""
         if self._unheard:
             raise JobCanceled(f"canceled during {self._connection.phase}")
 

@@ -11,7 +11,7 @@ from types import TracebackType
 from typing import Self
 
 from filed.errors import JobError
-from filed.job.accurate import append_packet
+from filed.job.select.accurate_list import append_packet
 
 PREFIX = ".filed-accurate-"  # and the number of the process that has it
 BUFFER_BYTES = 1 << 20

@@ -7,7 +7,7 @@ from dataclasses import replace
 
 from filed.director.conversation import Asked, Conversation
 from filed.director.scripts import run_script
-from filed.job.outcome import JobStatus, Outcome
+from filed.process.outcome import JobStatus, Outcome
 from filed.wire import director as said
 from filed.wire import reply
 from filed.wire.reply import MessageType

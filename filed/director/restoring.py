@@ -6,7 +6,7 @@ import zlib
 
 from filed.director.connection import OBJECT_PACKETS
 from filed.director.conversation import Conversation
-from filed.director.house import Teller
+from filed.director.daemon_api import Teller
 from filed.director.preparation import storage
 from filed.errors import ConnectionLost, JobCanceled, JobError, RemoteProtocolError, printable
 from filed.job.description import NetworkRestore, Replace

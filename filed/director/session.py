@@ -12,11 +12,11 @@ from typing import Any
 from filed.director import preparation, programs, questions, restoring, saving, verifying
 from filed.director.connection import Greeted, Left, Refused
 from filed.director.conversation import Asked, Conversation, Facts
-from filed.director.house import Ending, House
+from filed.director.daemon_api import DaemonApi, Ending
 from filed.director.line import Line
 from filed.director.status import EndedJob
 from filed.errors import JobCanceled, JobError, RemoteProtocolError
-from filed.job.outcome import JobStatus, Outcome, Totals
+from filed.process.outcome import JobStatus, Outcome, Totals
 from filed.wire import director as said
 from filed.wire import reply
 from filed.wire.director_parse import shown
@@ -53,7 +53,7 @@ COMMANDS: dict[type, Callable[[Conversation, Any], bool]] = {
 class Session:
     """See the module. now: epoch seconds."""
 
-    def __init__(self, line: Line, house: House, facts: Facts, now: Callable[[], float] = time.time) -> None:
+    def __init__(self, line: Line, house: DaemonApi, facts: Facts, now: Callable[[], float] = time.time) -> None:
         self._visit = Conversation(line, house, facts, now)
 
     def serve(self) -> None:

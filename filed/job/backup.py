@@ -19,20 +19,20 @@ from filed.catalog import Catalog, JobFacts, JobTotals, Level, NewJob, SealedSta
 from filed.catalog import Job as JobRow
 from filed.errors import AgentError, FiledError, ItemError, JobCanceled
 from filed.fileset import agent_text, as_text, expanded
-from filed.job import agents
-from filed.job.chosen import Lister
+from filed.job.agents import lines as agents
+from filed.job.agents.sealed import Found, Sealed
+from filed.job.context import Workplace
 from filed.job.description import BackupJob
-from filed.job.hardlinks import HardLinks
-from filed.job.keeping import Keepings
+from filed.job.encode.options_plan import OptionsPlans
+from filed.job.encode.page_encoder import Sending
+from filed.job.encode.sink import JobSink
 from filed.job.keys import load_keys
-from filed.job.levels import Base, choose_base
-from filed.job.outcome import JobStatus, Outcome
-from filed.job.sealed import Found, Sealed
-from filed.job.selection import ChangedSince, Everything, Selection, has_fine_ctime
-from filed.job.send import Sending
-from filed.job.sink import JobSink
-from filed.job.workplace import Workplace
+from filed.job.select.changed_since import ChangedSince, Everything, Selection, has_fine_ctime
+from filed.job.select.chosen import Lister
+from filed.job.select.hard_links import HardLinks
+from filed.job.select.level import Base, choose_base
 from filed.pipeline import RecordQueue, Workers
+from filed.process.outcome import JobStatus, Outcome
 from filed.storage import AppendSession, JobIdentity, VolumeDirectory
 from filed.storage import JobTotals as SessionTotals
 from filed.volume import Session
@@ -74,8 +74,8 @@ def _failed(place: Workplace, catalog: Catalog, row: JobRow, error: BaseExceptio
     status = JobStatus.FATAL
     words = str(error) if isinstance(error, FiledError) else f"internal error: {error!r}"
     if isinstance(error, JobCanceled):
-        status = JobStatus.FATAL if place.pulse.last_words else JobStatus.CANCELED
-        words = place.pulse.last_words or words
+        status = JobStatus.FATAL if place.status_page.backtrace else JobStatus.CANCELED
+        words = place.status_page.backtrace or words
     catalog.fail_job(row.job_id, time.time(), words, status)
 
 
@@ -103,7 +103,7 @@ def _save(  # noqa: PLR0917  each is one of the parts that meet here
         queue = RecordQueue(sink.write, write_all=sink.write_all)
         stack.callback(queue.discard)
         selection = _selection(catalog, base, job, stack)
-        sending = Sending(place, queue, Keepings(keys, workers, queue), selection, links)
+        sending = Sending(place, queue, OptionsPlans(keys, workers, queue), selection, links)
         sink.on_digest = sending.digest_went_out
         sending.on_incomplete = feed.incomplete
         for instance in instances:

@@ -8,11 +8,11 @@ from enum import StrEnum
 from pathlib import Path
 
 from filed.catalog import Level
-from filed.config.fence import NO_FENCE, Fence
 from filed.config.keys import NO_TLS, Tls
+from filed.config.limits import NO_LIMITS, AgentLimits
 from filed.fileset import FileSet
-from filed.job.outcome import Outcome
-from filed.job.workplace import Workplace
+from filed.job.context import Workplace
+from filed.process.outcome import Outcome
 from filed.wire.restore_object import RestoreObject
 
 
@@ -45,7 +45,7 @@ class AgentLine:
 
     name: str
     options: tuple[tuple[str, str], ...] = ()
-    fence: Fence = NO_FENCE
+    limits: AgentLimits = NO_LIMITS
 
 
 @dataclass(frozen=True, slots=True)

@@ -17,20 +17,20 @@ from filed.agents import Begin, BeginFlag, Entry, EntryType, Kind, Status
 from filed.agents import Outcome as AgentOutcome
 from filed.errors import AgentError
 from filed.fileset import agent_text, expanded
-from filed.job import agents
+from filed.job.agents import lines as agents
+from filed.job.agents.sealed import Sealed
+from filed.job.agents.states import known_states
 from filed.job.backup import AGENT_LEVELS
-from filed.job.choosing import Choosing
-from filed.job.chosen import Chosen, Lister
+from filed.job.context import Workplace
 from filed.job.description import EstimateJob, Level
-from filed.job.entries import encode_entry_stat
-from filed.job.hardlinks import HardLinks
-from filed.job.keeping import Keepings
-from filed.job.outcome import JobStatus, Outcome
-from filed.job.sealed import Sealed
-from filed.job.selection_of import selection_of
-from filed.job.states import known_states
-from filed.job.workplace import Workplace
+from filed.job.encode.attributes import encode_entry_stat
+from filed.job.encode.options_plan import OptionsPlans
+from filed.job.select.chosen import Chosen, Lister
+from filed.job.select.entry_filter import EntryFilter
+from filed.job.select.hard_links import HardLinks
+from filed.job.select.selection import selection_of
 from filed.pipeline import RecordQueue, Workers
+from filed.process.outcome import JobStatus, Outcome
 from filed.wire.attributes import decode_stat
 
 BATCH_LINES = 200
@@ -46,7 +46,7 @@ def estimate(job: EstimateJob, place: Workplace) -> Outcome:
         links = stack.enter_context(HardLinks(job.who.work))
         queue = RecordQueue(lambda _index, _stream, _data: None)  # nothing is put into it
         selection = selection_of(job.changes, job.who.work, stack)
-        choosing = Choosing(place, Keepings(None, workers, queue), selection, links)
+        choosing = EntryFilter(place, OptionsPlans(None, workers, queue), selection, links)
         counting = _Counting(place, job, links)
         states = known_states(place, job.who.work)
         if states is not None:
@@ -117,7 +117,7 @@ class _Counting:
             self._lines = []
 
     def _is_another_name(self, entry: Entry, chosen: Chosen) -> bool:
-        inode = chosen.keeping.shared_inode(entry)
+        inode = chosen.options_plan.shared_inode(entry)
         if inode is None:
             return False
         if self._links.first(inode) is not None:

@@ -14,24 +14,24 @@ from typing import Final
 from filed.agents import Begin, BeginFlag, Cancel, Kind
 from filed.catalog import Catalog, Level, Seal, state_object
 from filed.fileset import agent_text, expanded
-from filed.job import agents
+from filed.job.agents import lines as agents
+from filed.job.agents.sealed import Found, Sealed
+from filed.job.agents.states import open_states
 from filed.job.backup import AGENT_LEVELS, commit_instance, list_instance
+from filed.job.context import Workplace
+from filed.job.decode.known_digests import KnownDigests
 from filed.job.description import NetworkBackup
-from filed.job.hardlinks import HardLinks
-from filed.job.keeping import Keepings, digests_of
+from filed.job.encode.options_plan import OptionsPlans, digests_of
+from filed.job.encode.page_encoder import Sending
+from filed.job.encode.sink import JobSink
 from filed.job.keys import load_keys
-from filed.job.known_digests import KnownDigests
-from filed.job.outcome import JobStatus, Outcome
-from filed.job.sealed import Found, Sealed
-from filed.job.selection_of import selection_of
-from filed.job.send import Sending
-from filed.job.sink import JobSink
-from filed.job.states import open_states
+from filed.job.select.hard_links import HardLinks
+from filed.job.select.selection import selection_of
 from filed.job.storage_daemon import count_lines, reach, session_of
-from filed.job.workplace import Workplace
 from filed.pipeline import RecordQueue, Workers
+from filed.process.outcome import JobStatus, Outcome
 from filed.storage import JobTotals as SessionTotals
-from filed.storage.daemon_append import DaemonAppendSession
+from filed.storage.daemon.append import DaemonAppendSession
 
 CANCELED_S: Final = 0.5
 """How long to wait for a Storage Daemon that the Director cancels as well: some milliseconds, unless it is stalled."""
@@ -60,7 +60,7 @@ def _save(job: NetworkBackup, place: Workplace, catalog: Catalog) -> None:
         selection = selection_of(job.changes, job.who.work, stack)
         connection = reach(place, job.storage, job.who)
         written = DaemonAppendSession(connection, session_of(job.who))
-        stack.callback(lambda: written.abandon(CANCELED_S if place.pulse.cancel == Cancel.BY_DIRECTOR else 0.0))
+        stack.callback(lambda: written.abandon(CANCELED_S if place.status_page.cancel == Cancel.BY_DIRECTOR else 0.0))
         KnownDigests(job.who.work).remember(session_of(job.who), digests_of(job.fileset, keys))
         workers = stack.enter_context(Workers(neighbours=int(connection.on_this_machine)))
         links = stack.enter_context(HardLinks(job.who.work))
@@ -68,7 +68,9 @@ def _save(job: NetworkBackup, place: Workplace, catalog: Catalog) -> None:
         queue = RecordQueue(sink.write, write_all=sink.write_all)
         stack.callback(queue.discard)
         place.totals.files = job.changes.sent
-        sending = Sending(place, queue, Keepings(keys, workers, queue), selection, links, sent_before=job.changes.sent)
+        sending = Sending(
+            place, queue, OptionsPlans(keys, workers, queue), selection, links, sent_before=job.changes.sent
+        )
         sink.on_digest = sending.digest_went_out
         for instance in instances:
             found = sealed.find(instance.agent.descriptor.id, instance.line)

@@ -12,21 +12,21 @@ from functools import partial
 
 from filed.catalog import state_of
 from filed.errors import JobError
-from filed.job.ahead import ReadAhead
-from filed.job.channel import Event
+from filed.job.agents.restorers import Restorers
+from filed.job.agents.states import mark_restored
+from filed.job.context import Workplace
+from filed.job.decode.batches import gathered
+from filed.job.decode.known_digests import DigestsOfJobs
+from filed.job.decode.read_ahead import ReadAhead
+from filed.job.decode.receive import Receiving
+from filed.job.decode.renaming import Renaming, parse_regexwhere, parse_where
 from filed.job.description import NetworkRestore, Replace, StorageDaemon
-from filed.job.gather import gathered
 from filed.job.keys import keyring
-from filed.job.known_digests import DigestsOfJobs
-from filed.job.outcome import JobStatus, Outcome
-from filed.job.receive import Receiving
-from filed.job.renaming import Renaming, parse_regexwhere, parse_where
-from filed.job.restorers import Restorers
-from filed.job.states import mark_restored
 from filed.job.storage_daemon import count_lines, reach, session_of
-from filed.job.workplace import Workplace
 from filed.pipeline import Decoder, Workers
-from filed.storage.daemon_read import DaemonReadSession
+from filed.process.channel import Event
+from filed.process.outcome import JobStatus, Outcome
+from filed.storage.daemon.read import DaemonReadSession
 from filed.storage.joined import joined
 from filed.volume import Session
 

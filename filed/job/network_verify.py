@@ -14,23 +14,23 @@ from filed.agents import Level as AgentLevel
 from filed.catalog import BaseList, BaseRow
 from filed.errors import JobError, StreamError, printable
 from filed.fileset import Options, agent_text, expanded
-from filed.job import agents
-from filed.job.accurate import base_list
-from filed.job.chosen import Lister
+from filed.job.agents import lines as agents
+from filed.job.context import Workplace
+from filed.job.decode.known_digests import DigestsOfJobs
+from filed.job.decode.record_check import RecordCheck
 from filed.job.description import NetworkVerify, VerifyLevel
-from filed.job.hardlinks import HardLinks
-from filed.job.keeping import Keepings
+from filed.job.encode.options_plan import OptionsPlans
+from filed.job.encode.page_encoder import Sending
 from filed.job.keys import keyring
-from filed.job.known_digests import DigestsOfJobs
-from filed.job.outcome import JobStatus, Outcome
-from filed.job.record_check import RecordCheck
-from filed.job.selection import Everything
-from filed.job.send import Sending
+from filed.job.select.accurate_list import base_list
+from filed.job.select.changed_since import Everything
+from filed.job.select.chosen import Lister
+from filed.job.select.hard_links import HardLinks
 from filed.job.storage_daemon import reach, session_of
 from filed.job.verify_disk import for_digests
-from filed.job.workplace import Workplace
 from filed.pipeline import Decoder, RecordQueue, Workers
-from filed.storage.daemon_read import DaemonReadSession
+from filed.process.outcome import JobStatus, Outcome
+from filed.storage.daemon.read import DaemonReadSession
 from filed.storage.joined import joined
 from filed.volume import Record, Session
 from filed.wire.attributes import Attributes, FileType, Stat, decode_stat, encode_stat, parse_attributes
@@ -93,7 +93,7 @@ def _tell_disk(job: NetworkVerify, place: Workplace) -> None:
         disk = _Disk(_Lines(place))
         queue = RecordQueue(disk.write)
         stack.callback(queue.discard)
-        sending = Sending(place, queue, Keepings(None, workers, queue), Everything(), links)
+        sending = Sending(place, queue, OptionsPlans(None, workers, queue), Everything(), links)
         sending.on_entry, disk.on_digest = disk.has, sending.digest_went_out
         for instance in agents.instances(place, job.agents, fileset, stack):
             why = Begin(Kind.VERIFY, AgentLevel.NONE, job=job.who.job, fileset=agent_text(instance.fileset))

@@ -1,6 +1,6 @@
 """The inside of a job process: from the fork to the last line on the channel.
 
-One Python thread drives agents, pipeline and storage; in a restore another reads ahead (`ahead`). Two more sleep on the doorbell:
+One Python thread drives agents, pipeline and storage; in a restore another reads ahead (`ahead`). Two more sleep on the cancel_pipe:
 one wakes to cancel, the other when our parent is gone, and then makes sure that we do not outlive it for long.
 """
 
@@ -23,13 +23,8 @@ from importlib import import_module
 from pathlib import Path
 from typing import NoReturn
 
-from filed.agents.capture import Capture
-from filed.agents.last_words import LastWords
-from filed.agents.limits import bound_process
-from filed.agents.pulse import Pulse
 from filed.errors import FiledError, JobCanceled
-from filed.job.bell import readable
-from filed.job.channel import Sender
+from filed.job.context import Workplace
 from filed.job.description import (
     AgentSetup,
     BackupJob,
@@ -41,8 +36,13 @@ from filed.job.description import (
     OtherWork,
     RestoreJob,
 )
-from filed.job.outcome import JobStatus, Outcome
-from filed.job.workplace import Workplace
+from filed.process.backtrace import Backtrace
+from filed.process.cancel_pipe import readable
+from filed.process.capture import Capture
+from filed.process.channel import Sender
+from filed.process.limits import bound_process
+from filed.process.outcome import JobStatus, Outcome
+from filed.process.status_page import StatusPage
 
 GC_THRESHOLD = 50_000  # pages make and drop thousands of tuples; nothing here forms cycles
 SWITCH_INTERVAL_S = 0.0005  # a worker between two calls of C code waits no longer for the job thread
@@ -54,17 +54,17 @@ BROKEN = 70  # exit code of a job process that could not even say what was wrong
 
 @dataclass(frozen=True, slots=True)
 class Ends:
-    """The job process' ends of what leads to its parent. bell: readable for a cancel, at its end when the parent is gone."""
+    """The job process' ends of what leads to its parent. cancel_pipe: readable for a cancel, at its end when the parent is gone."""
 
     sock: socket.socket
-    bell: int
+    cancel_pipe: int
     capture: Capture
-    last_words: LastWords
-    calls: socket.socket | None = None  # see job/calls.py
+    backtrace: Backtrace
+    calls: socket.socket | None = None  # see process/handed_socket.py
 
     @property
     def descriptors(self) -> set[int]:
-        found = {self.sock.fileno(), self.bell, *self.capture.descriptors, self.last_words.descriptor}
+        found = {self.sock.fileno(), self.cancel_pipe, *self.capture.descriptors, self.backtrace.descriptor}
         return found if self.calls is None else found | {self.calls.fileno()}
 
 
@@ -90,7 +90,9 @@ def load_ahead(*, keys: bool) -> None:
         import_module(name)
 
 
-def serve(description: JobDescription, ends: Ends, pulse: Pulse, kill_after_s: float = KILL_AFTER_S) -> NoReturn:
+def serve(
+    description: JobDescription, ends: Ends, status_page: StatusPage, kill_after_s: float = KILL_AFTER_S
+) -> NoReturn:
     """Do one Job and leave. Reports first, then ends without running anybody's exit handlers.
 
     Agents' exit handlers have crashed many hosts and must not turn a good Job bad.
@@ -98,8 +100,8 @@ def serve(description: JobDescription, ends: Ends, pulse: Pulse, kill_after_s: f
     code = BROKEN
     try:
         _settle(ends, kill_after_s, description.agents)
-        place = Workplace(Sender(ends.sock), pulse, ends.bell, ends.calls)
-        threading.Thread(target=_watch_doorbell, args=(place,), name="doorbell", daemon=True).start()
+        place = Workplace(Sender(ends.sock), status_page, ends.cancel_pipe, ends.calls)
+        threading.Thread(target=_watch_cancel_pipe, args=(place,), name="cancel pipe", daemon=True).start()
         outcome = do(description, place)
         place.close()
         ends.capture.flush()
@@ -109,7 +111,7 @@ def serve(description: JobDescription, ends: Ends, pulse: Pulse, kill_after_s: f
         with contextlib.suppress(OSError):
             os.write(2, traceback.format_exc().encode())
     finally:
-        if _parent_is_gone(ends.bell):
+        if _parent_is_gone(ends.cancel_pipe):
             os.killpg(0, signal.SIGKILL)  # with the commands that agents started: nobody else will see to them
         os._exit(code)
 
@@ -125,9 +127,9 @@ def _settle(ends: Ends, kill_after_s: float, agents: AgentSetup) -> None:
     _keep_memory()
     ends.capture.redirect()
     _let_go({1, 2} | ends.descriptors)
-    ends.last_words.install()
-    bound_process(new_privileges=any(line.fence.new_privileges for line in agents.lines))
-    threading.Thread(target=_watch_parent, args=(ends.bell, kill_after_s), name="parent", daemon=True).start()
+    ends.backtrace.install()
+    bound_process(new_privileges=any(line.limits.new_privileges for line in agents.lines))
+    threading.Thread(target=_watch_parent, args=(ends.cancel_pipe, kill_after_s), name="parent", daemon=True).start()
 
 
 def _keep_memory() -> None:
@@ -142,7 +144,7 @@ def _keep_memory() -> None:
 
 
 def _let_go(kept: Collection[int]) -> None:
-    """Everything else inherited becomes /dev/null: other Jobs' doorbells, above all, must ring when their parent dies.
+    """Everything else inherited becomes /dev/null: other Jobs' cancel pipes, above all, must ring when their parent dies.
 
     Not closed: an object of the parent's that Python drops later would close our file of the same number.
     """
@@ -201,22 +203,22 @@ def do(description: JobDescription, place: Workplace) -> Outcome:
         return place.ended(JobStatus.FATAL, f"internal error: {type(error).__name__}: {error}")
 
 
-def _watch_doorbell(place: Workplace) -> None:
+def _watch_cancel_pipe(place: Workplace) -> None:
     """A byte, or the end of the pipe (our parent is gone), cancels the Job."""
-    readable(place.bell)  # the byte stays: each wait of the job thread sees it, too
+    readable(place.cancel_pipe)  # the byte stays: each wait of the job thread sees it, too
     place.cancel()
 
 
-def _parent_is_gone(bell: int) -> bool:
+def _parent_is_gone(cancel_pipe: int) -> bool:
     end = select.poll()
-    end.register(bell, 0)  # only its end, not the byte of a cancel
+    end.register(cancel_pipe, 0)  # only its end, not the byte of a cancel
     return any(event & select.POLLHUP for _, event in end.poll(0))
 
 
-def _watch_parent(bell: int, kill_after_s: float) -> None:
+def _watch_parent(cancel_pipe: int, kill_after_s: float) -> None:
     """The end of the pipe: nobody is left who could kill us, should an agent be deaf to the cancel."""
     end = select.poll()
-    end.register(bell, 0)
+    end.register(cancel_pipe, 0)
     end.poll()
     time.sleep(kill_after_s)
     os.killpg(0, signal.SIGKILL)

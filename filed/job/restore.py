@@ -12,16 +12,16 @@ from itertools import islice
 
 from filed.catalog import Catalog, facts_of, state_of
 from filed.errors import CatalogError, JobError, printable
-from filed.job.ahead import ReadAhead
+from filed.job.agents.restorers import Restorers
+from filed.job.context import Workplace
+from filed.job.decode.batches import gathered
+from filed.job.decode.read_ahead import ReadAhead
+from filed.job.decode.receive import Receiving
+from filed.job.decode.wanted import Wanted, choose
 from filed.job.description import RestoreJob
-from filed.job.gather import gathered
 from filed.job.keys import keyring
-from filed.job.outcome import JobStatus, Outcome
-from filed.job.receive import Receiving
-from filed.job.restorers import Restorers
-from filed.job.wanted import Wanted, choose
-from filed.job.workplace import Workplace
 from filed.pipeline import Decoder, Workers
+from filed.process.outcome import JobStatus, Outcome
 from filed.storage import VolumeDirectory
 from filed.volume import Damage, FileIndexes
 from filed.wire.restore_object import RestoreObject

@@ -29,7 +29,7 @@ def default_setup(directories: tuple[Path, ...] = (), lines: tuple[AgentLine, ..
 def setup_of(daemon: FileDaemon | None, agents: Iterable[AgentConf] = ()) -> AgentSetup:
     """The agents of a FileDaemon resource. agents: those named outside of it, which come first."""
     lines = tuple(
-        AgentLine(agent.id, agent.options, agent.fence)
+        AgentLine(agent.id, agent.options, agent.limits)
         for agent in (*agents, *(daemon.agents if daemon is not None else ()))
     )
     if daemon is None:

@@ -7,11 +7,11 @@ from dataclasses import replace
 from typing import Final
 
 from filed.errors import ConnectionLost, JobCanceled, JobError
-from filed.job.bell import readable
-from filed.job.calls import take_call
+from filed.job.context import Workplace
 from filed.job.description import DirectorJob, StorageDaemon
-from filed.job.workplace import Workplace
-from filed.storage.daemon_session import StorageAddress, open_storage, take_over
+from filed.process.cancel_pipe import readable
+from filed.process.handed_socket import take_call
+from filed.storage.daemon.session import StorageAddress, open_storage, take_over
 from filed.transport import CONNECT_TIMEOUT_S, Bandwidth, Connection
 from filed.volume import Session
 
@@ -32,26 +32,26 @@ def reach(place: Workplace, storage: StorageDaemon, who: DirectorJob) -> Connect
         compress=storage.compress,
         keepalive_s=storage.keepalive_s,
     )
-    bandwidth = Bandwidth(lambda: place.pulse.bandwidth, time.monotonic)
+    bandwidth = Bandwidth(lambda: place.status_page.bandwidth, time.monotonic)
     if not storage.port:
         return _called(place, storage, address, bandwidth)
     until = time.monotonic() + storage.connect_timeout_s
     while True:
         try:
             patience_s = min(CONNECT_TIMEOUT_S, max(until - time.monotonic(), AGAIN_AFTER_S))
-            return open_storage(address, doorbell=place.bell, bandwidth=bandwidth, timeout_s=patience_s)
+            return open_storage(address, cancel_pipe=place.cancel_pipe, bandwidth=bandwidth, timeout_s=patience_s)
         except ConnectionLost as error:
             if time.monotonic() + AGAIN_AFTER_S > until:
                 raise
             place.warn_once(f"{error}; tried again every {AGAIN_AFTER_S:.0f} s")
-        readable(place.bell, timeout_s=AGAIN_AFTER_S)
+        readable(place.cancel_pipe, timeout_s=AGAIN_AFTER_S)
         place.check_canceled()
 
 
 def _called(place: Workplace, storage: StorageDaemon, address: StorageAddress, bandwidth: Bandwidth) -> Connection:
     """The Director has the Storage Daemon call us (`SD Calls Client`). Strangers do not get as far as here."""
     assert place.calls is not None  # a Director's Job has it
-    if not readable(place.calls.fileno(), place.bell, timeout_s=storage.connect_timeout_s):
+    if not readable(place.calls.fileno(), place.cancel_pipe, timeout_s=storage.connect_timeout_s):
         raise JobError(
             f"the Storage Daemon at {storage.address} was to call us (SD Calls Client in the Director's conf), and did not within"
             f" {storage.connect_timeout_s:.0f} s; can it reach the Address and the FD Port that the Director has for us?"
@@ -60,7 +60,7 @@ def _called(place: Workplace, storage: StorageDaemon, address: StorageAddress, b
     call = take_call(place.calls)
     if call is None:
         raise JobCanceled("nobody waits for the Job any more")
-    return take_over(call.sock, replace(address, caller=call.caller), call.tls, place.bell, bandwidth)
+    return take_over(call.sock, replace(address, caller=call.caller), call.tls, place.cancel_pipe, bandwidth)
 
 
 def count_lines(place: Workplace, connection: Connection) -> None:

@@ -7,13 +7,13 @@ catalog. The disk is in `verify_disk.py`.
 from __future__ import annotations
 
 from filed.catalog import Catalog, Job
+from filed.job.context import Workplace
+from filed.job.decode.record_check import RecordCheck
 from filed.job.description import VerifyJob
 from filed.job.keys import keyring
-from filed.job.outcome import JobStatus, Outcome
-from filed.job.record_check import RecordCheck
 from filed.job.verify_disk import compare_disk
-from filed.job.workplace import Workplace
 from filed.pipeline import Decoder, Workers
+from filed.process.outcome import JobStatus, Outcome
 from filed.storage import VolumeDirectory
 from filed.volume import Session
 

@@ -14,14 +14,14 @@ from filed.agents import Level as AgentLevel
 from filed.catalog import BaseList, Catalog
 from filed.errors import JobError, printable
 from filed.fileset import FileSet, Options, agent_text, expanded, parse_text
-from filed.job import agents
-from filed.job.chosen import Lister
+from filed.job.agents import lines as agents
+from filed.job.context import Workplace
 from filed.job.description import VerifyJob
-from filed.job.hardlinks import HardLinks
-from filed.job.keeping import Keepings
-from filed.job.selection import Everything
-from filed.job.send import Sending
-from filed.job.workplace import Workplace
+from filed.job.encode.options_plan import OptionsPlans
+from filed.job.encode.page_encoder import Sending
+from filed.job.select.changed_since import Everything
+from filed.job.select.chosen import Lister
+from filed.job.select.hard_links import HardLinks
 from filed.pipeline import RecordQueue, Workers
 from filed.wire.attributes import Attributes, FileType, decode_stat, parse_attributes, parse_nanoseconds
 from filed.wire.stream import DIGEST_STREAMS, Buffer, Stream
@@ -44,7 +44,7 @@ def compare_disk(job: VerifyJob, place: Workplace, catalog: Catalog) -> int:
         queue = RecordQueue(compare.write)
         stack.callback(queue.discard)
         selection = _Tolerant(compare)
-        sending = Sending(place, queue, Keepings(None, workers, queue), selection, links)
+        sending = Sending(place, queue, OptionsPlans(None, workers, queue), selection, links)
         compare.on_digest = sending.digest_went_out
         for instance in agents.instances(place, job.agents, fileset, stack):
             why = Begin(Kind.VERIFY, AgentLevel.NONE, job=row.job, fileset=agent_text(instance.fileset))

@@ -1,4 +1,4 @@
-"""Reaching a peer: name to addresses to a connected socket, in bounded time and with an ear for the doorbell."""
+"""Reaching a peer: name to addresses to a connected socket, in bounded time and with an ear for the cancel pipe."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ def connect(
     port: int,
     peer: str,
     *,
-    doorbell: int | None = None,
+    cancel_pipe: int | None = None,
     source: str = "",
     timeout_s: float = CONNECT_TIMEOUT_S,
     clock: Callable[[], float] = time.monotonic,
@@ -39,7 +39,7 @@ def connect(
     why = "its name has no address"
 
     def wait(sock: socket.socket, events: int, phase: str) -> None:
-        Waiting(sock, where, doorbell, clock).wait(events, phase, until)
+        Waiting(sock, where, cancel_pipe, clock).wait(events, phase, until)
 
     for family, address in _resolve(host, port, lambda sock: wait(sock, READ, LOOKING), where):
         sock = socket.socket(family, socket.SOCK_STREAM)
@@ -65,7 +65,7 @@ def connect(
 def _resolve(host: str, port: int, wait: Callable[[socket.socket], object], where: str) -> _Addresses:
     with contextlib.suppress(socket.gaierror, UnicodeError):
         return _look_up(host, port, socket.AI_NUMERICHOST)
-    # The resolver cannot be interrupted, so it gets a thread of its own, and the doorbell is listened to meanwhile.
+    # The resolver cannot be interrupted, so it gets a thread of its own, and the cancel pipe is listened to meanwhile.
     ours, theirs = socket.socketpair()
     found: list[_Addresses] = []
     failed: list[str] = []

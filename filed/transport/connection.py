@@ -1,6 +1,6 @@
-"""A connection: packets over a socket, with deadlines, an ear for the Job's doorbell, and TLS when its moment comes.
+"""A connection: packets over a socket, with deadlines, an ear for the Job's cancel pipe, and TLS when its moment comes.
 
-The socket does not block; each wait is a poll that the doorbell ends at once. What keeps a connection alive (heartbeats,
+The socket does not block; each wait is a poll that the cancel pipe ends at once. What keeps a connection alive (heartbeats,
 polls) is dealt with here and seen by nobody. Only what comes in is ever read ahead, and not before `read_ahead` says that
 no TLS will begin in between.
 """
@@ -36,9 +36,9 @@ Timeout: TypeAlias = float | None
 
 
 class Connection:
-    """One peer. One thread uses it; the doorbell is how others end its waits.
+    """One peer. One thread uses it; the cancel pipe is how others end its waits.
 
-    sock: connected; ours from now on. peer: as messages shall call it. doorbell: see Waiting.
+    sock: connected; ours from now on. peer: as messages shall call it. cancel_pipe: see Waiting.
     bandwidth: limits both directions together. compress: packets that we send, where it saves something.
     keepalive_s: how long nothing may pass before the system asks the peer's for a sign of life; 0 for KEEPALIVE_S.
     Every method may raise JobCanceled, and ConnectionLost naming peer and phase; after those only `close` is left.
@@ -49,7 +49,7 @@ class Connection:
         sock: socket.socket,
         peer: str,
         *,
-        doorbell: int | None = None,
+        cancel_pipe: int | None = None,
         bandwidth: Bandwidth | None = None,
         compress: bool = False,
         keepalive_s: int = 0,
@@ -66,7 +66,7 @@ class Connection:
         self._sock = sock
         self._tls: ssl.SSLSocket | None = None
         self._reader = FrameReader()
-        self._waiting = Waiting(sock, peer, doorbell, clock)
+        self._waiting = Waiting(sock, peer, cancel_pipe, clock)
         self._bandwidth = bandwidth
         self._clock = clock
         self._limit: float | None = None
@@ -227,7 +227,7 @@ class Connection:
             raise RemoteProtocolError(f"{self.peer} sent the signal {packet.name} during {self.phase}")
         return packet
 
-    def last_words(self) -> Packet | None:
+    def backtrace(self) -> Packet | None:
         """After ConnectionLost: what the peer said before it went, and nobody has taken yet. Often that is why."""
         with contextlib.suppress(FiledError):
             while self._fill():
@@ -324,7 +324,7 @@ class Connection:
             self._sock.close()
 
     def outwait(self, timeout_s: float) -> None:
-        """Let the peer be the one who hangs up. What it says goes nowhere, the doorbell is not heard. Never raises."""
+        """Let the peer be the one who hangs up. What it says goes nowhere, the cancel pipe is not heard. Never raises."""
         until = self._clock() + timeout_s
         with contextlib.suppress(OSError, ValueError):
             while self._waiting.for_more(until - self._clock()):

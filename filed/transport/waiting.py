@@ -1,4 +1,4 @@
-"""Waiting for a socket, and for the Job's doorbell at the same time."""
+"""Waiting for a socket, and for the Job's cancel pipe at the same time."""
 
 from __future__ import annotations
 
@@ -14,20 +14,20 @@ WRITE: Final = select.POLLOUT
 
 
 class Waiting:
-    """The waits of one connection. doorbell: a descriptor that is readable, or at its end, when the Job is canceled.
+    """The waits of one connection. cancel_pipe: a descriptor that is readable, or at its end, when the Job is canceled.
 
     peer: for messages. clock: monotonic seconds.
     """
 
-    def __init__(self, sock: socket.socket, peer: str, doorbell: int | None, clock: Callable[[], float]) -> None:
+    def __init__(self, sock: socket.socket, peer: str, cancel_pipe: int | None, clock: Callable[[], float]) -> None:
         self._fd = sock.fileno()
-        self.peer, self._doorbell, self._clock = peer, doorbell, clock
+        self.peer, self._cancel_pipe, self._clock = peer, cancel_pipe, clock
         self._poll = select.poll()
         self._poll.register(self._fd, 0)
         self._pause = select.poll()
-        if doorbell is not None:
-            self._poll.register(doorbell, select.POLLIN)
-            self._pause.register(doorbell, select.POLLIN)
+        if cancel_pipe is not None:
+            self._poll.register(cancel_pipe, select.POLLIN)
+            self._pause.register(cancel_pipe, select.POLLIN)
 
     def wait(self, events: int, phase: str, until: float | None) -> int:
         """Returns those of `events` that are there, with POLLHUP and POLLERR as they come.
@@ -37,7 +37,7 @@ class Waiting:
         self._poll.modify(self._fd, events)
         timeout_ms = None if until is None else max(0.0, until - self._clock()) * 1000
         ready = dict(self._poll.poll(timeout_ms))
-        if self._doorbell is not None and self._doorbell in ready:
+        if self._cancel_pipe is not None and self._cancel_pipe in ready:
             raise JobCanceled(f"canceled during {phase}")
         if not ready:
             raise ConnectionLost(self.peer, phase, "it did nothing for too long")
@@ -50,12 +50,12 @@ class Waiting:
         if not found:
             return 0
         ready = dict(found)
-        if self._doorbell is not None and self._doorbell in ready:
+        if self._cancel_pipe is not None and self._cancel_pipe in ready:
             raise JobCanceled(f"canceled during {phase}")
         return ready.get(self._fd, 0)
 
     def for_more(self, seconds: float) -> bool:
-        """Whether something comes, or the end, in that time; the doorbell is not heard."""
+        """Whether something comes, or the end, in that time; the cancel pipe is not heard."""
         alone = select.poll()
         alone.register(self._fd, READ)
         return bool(alone.poll(max(seconds, 0.0) * 1000))

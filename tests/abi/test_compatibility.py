@@ -19,7 +19,7 @@ import pytest
 from filed.agents.scan import examine
 from filed.catalog import Level
 from filed.conformance import Subject, Verdict, conform
-from filed.job.outcome import JobStatus
+from filed.process.outcome import JobStatus
 from tests.agents import draft
 from tests.agents.compile import ABI, ROOT, SOURCES, compile_agent
 from tests.agents.golden import make

@@ -24,11 +24,11 @@ from filed.agents import (
     Level,
     Library,
     Outcome,
-    Pulse,
     Replace,
     Settings,
     Severity,
     Status,
+    StatusPage,
     Verdict,
     Want,
     Watchdog,
@@ -37,8 +37,8 @@ from filed.agents import (
     describe_exit,
     describe_hang,
 )
-from filed.agents.memory import GuardedMemory
 from filed.errors import FiledError, ItemError
+from filed.process.memory import GuardedMemory
 
 READ_BYTES = 256 << 10
 DEFAULTS = Settings()
@@ -138,11 +138,15 @@ def read_all(job: AgentJob, cookie: int, memory: GuardedMemory, holes: list[tupl
 
 
 def backup(
-    library: Library, services: Recorder, pulse: Pulse, settings: Settings = DEFAULTS, begin: Begin | None = None
+    library: Library,
+    services: Recorder,
+    status_page: StatusPage,
+    settings: Settings = DEFAULTS,
+    begin: Begin | None = None,
 ) -> Saved:
     """A whole backup, from create to destroy."""
-    doorbell, _ = os.pipe()
-    with Agent(library, services, pulse, settings, doorbell=doorbell) as agent:
+    cancel_pipe, _ = os.pipe()
+    with Agent(library, services, status_page, settings, cancel_pipe=cancel_pipe) as agent:
         agent.confirmed("job.0", b"7", 1)
         with agent.begin(begin or Begin(Kind.BACKUP, Level.FULL, job="job.1")) as job:
             saved = take_all(job)
@@ -151,10 +155,12 @@ def backup(
     return saved
 
 
-def restore(library: Library, services: Recorder, pulse: Pulse, settings: Settings = DEFAULTS) -> list[Action]:
+def restore(
+    library: Library, services: Recorder, status_page: StatusPage, settings: Settings = DEFAULTS
+) -> list[Action]:
     """A file of three chunks and a directory, given to the agent."""
     actions = []
-    with Agent(library, services, pulse, settings) as agent, agent.begin(Begin(Kind.RESTORE, where=b"/r")) as job:
+    with Agent(library, services, status_page, settings) as agent, agent.begin(Begin(Kind.RESTORE, where=b"/r")) as job:
         file = Entry(type=EntryType.REGULAR, size=9)
         action = job.restore_entry(file, b"/@BAD/one", b"/r/@BAD/one", Replace.ALWAYS)
         actions.append(action)
@@ -172,7 +178,9 @@ def restore(library: Library, services: Recorder, pulse: Pulse, settings: Settin
     return actions
 
 
-def restore_by_page(library: Library, services: Recorder, pulse: Pulse, settings: Settings = DEFAULTS) -> int:
+def restore_by_page(
+    library: Library, services: Recorder, status_page: StatusPage, settings: Settings = DEFAULTS
+) -> int:
     """The same, whole and in one go. Returns how many were restored."""
     page = WholePage()
     for entry, name, streams in (
@@ -180,7 +188,7 @@ def restore_by_page(library: Library, services: Recorder, pulse: Pulse, settings
         (Entry(type=EntryType.DIRECTORY), b"/@BAD", []),
     ):
         page.add(entry[Entry._fields.index("cookie") :], name, b"", b"/r" + name, streams)
-    with Agent(library, services, pulse, settings) as agent, agent.begin(Begin(Kind.RESTORE, where=b"/r")) as job:
+    with Agent(library, services, status_page, settings) as agent, agent.begin(Begin(Kind.RESTORE, where=b"/r")) as job:
         for _, error in job.restore_page(page, Replace.ALWAYS):
             if error is not None:
                 raise error
@@ -193,7 +201,7 @@ RESTORES = (restore, restore_by_page)
 
 
 def in_child(
-    work: Callable[[Pulse], object],
+    work: Callable[[StatusPage], object],
     *,
     timeout_s: float = 0.5,
     grace_s: float = 0.3,
@@ -203,18 +211,18 @@ def in_child(
 
     "ok: <result>" or "<error class>: <text>" when it ended by itself.
     """
-    pulse = Pulse()
+    status_page = StatusPage()
     reader, writer = os.pipe()
     pid = os.fork()
     if pid == 0:
-        _work_and_leave(work, pulse, writer)
+        _work_and_leave(work, status_page, writer)
     os.close(writer)
     try:
         return _watch(
             pid,
             reader,
-            pulse,
-            Watchdog(pulse, timeout_s, time.monotonic()),
+            status_page,
+            Watchdog(status_page, timeout_s, time.monotonic()),
             grace_s=grace_s,
             cancel_after_s=cancel_after_s,
         )
@@ -222,13 +230,13 @@ def in_child(
         os.close(reader)
 
 
-def _work_and_leave(work: Callable[[Pulse], object], pulse: Pulse, writer: int) -> None:
+def _work_and_leave(work: Callable[[StatusPage], object], status_page: StatusPage, writer: int) -> None:
     faulthandler.disable()
     silence = os.open("/dev/null", os.O_WRONLY)
     os.dup2(silence, 1)
     os.dup2(silence, 2)
     try:
-        text = f"ok: {work(pulse)}"
+        text = f"ok: {work(status_page)}"
     except FiledError as error:
         text = "\n".join([f"{type(error).__name__}: {error}", *getattr(error, "__notes__", ())])
     except BaseException as error:
@@ -239,7 +247,7 @@ def _work_and_leave(work: Callable[[Pulse], object], pulse: Pulse, writer: int) 
 
 
 def _watch(
-    pid: int, reader: int, pulse: Pulse, watchdog: Watchdog, *, grace_s: float, cancel_after_s: float | None
+    pid: int, reader: int, status_page: StatusPage, watchdog: Watchdog, *, grace_s: float, cancel_after_s: float | None
 ) -> str:
     said, begun, canceled_at, hang = b"", time.monotonic(), None, ""
     while True:
@@ -250,16 +258,16 @@ def _watch(
             said += piece
         now = time.monotonic()
         if canceled_at is None and watchdog.expired(now):
-            hang, canceled_at = describe_hang(pulse, watchdog.silent_s(now)), now
-            pulse.ask_cancel()
+            hang, canceled_at = describe_hang(status_page, watchdog.silent_s(now)), now
+            status_page.ask_cancel()
         elif canceled_at is None and cancel_after_s is not None and now - begun > cancel_after_s:
             canceled_at = now
-            pulse.ask_cancel()
+            status_page.ask_cancel()
         elif canceled_at is not None and now - canceled_at > grace_s:
-            hang = hang or f"killed: {describe_hang(pulse, now - canceled_at)}"
+            hang = hang or f"killed: {describe_hang(status_page, now - canceled_at)}"
             os.kill(pid, signal.SIGKILL)
             break
     _, status = os.waitpid(pid, 0)
     if hang:
         return hang
-    return said.decode() or describe_exit(pulse, status)
+    return said.decode() or describe_exit(status_page, status)

@@ -21,15 +21,15 @@ from filed.agents import (
     Level,
     Library,
     Outcome,
-    Pulse,
     Replace,
     Severity,
+    StatusPage,
     Want,
     check_options,
     split_xattr,
 )
-from filed.agents.memory import GuardedMemory
 from filed.errors import AgentError, JobCanceled, LocalProtocolError
+from filed.process.memory import GuardedMemory
 from tests.agents.flows import READ_BYTES, Recorder, Saved, backup, read_all, take_all
 
 FULL = Begin(Kind.BACKUP, Level.FULL, job="job.1")
@@ -51,9 +51,9 @@ class Running:
     """One instance of the good agent and its Job, which ends as failed where the test did not end it."""
 
     def __init__(self, library: Library, kind: Kind = Kind.BACKUP, **options: str) -> None:
-        self.services, self.pulse = Recorder(), Pulse()
+        self.services, self.status_page = Recorder(), StatusPage()
         settings = check_options(library.descriptor, options.items())
-        self.agent = Agent(library, self.services, self.pulse, settings).__enter__()
+        self.agent = Agent(library, self.services, self.status_page, settings).__enter__()
         self.job: AgentJob = self.agent.begin(Begin(kind, Level.FULL, job="job.1"))
 
     def __enter__(self) -> Self:
@@ -80,7 +80,7 @@ def restoring(good: Library) -> Iterator[Running]:
 @pytest.mark.parametrize("contents", ["inline", "fetch", "stream"])
 def test_everything_comes_whole_whichever_way_it_travels(good: Library, contents: str) -> None:
     options = [("files", "120"), ("page", "50"), ("contents", contents)]
-    saved: Saved = backup(good, Recorder(), Pulse(), check_options(good.descriptor, options))
+    saved: Saved = backup(good, Recorder(), StatusPage(), check_options(good.descriptor, options))
     assert saved.complete
     assert saved.pages == [50, 50, 24]
     assert len(saved.entries) == 124
@@ -126,9 +126,9 @@ def test_the_entry_at_hand_is_in_the_pulse(backing_up: Running) -> None:
     assert page is not None
     cookie = next(entry.cookie for entry, name in page if name == b"/@GOOD/big")
     assert backing_up.job.open_stream(cookie, AgentStream.DATA) == BIG
-    backing_up.pulse.mark(1, 1)  # type: ignore[arg-type]
-    assert str(backing_up.pulse.current()) == "load, entry /@GOOD/big"
-    backing_up.pulse.unmark()
+    backing_up.status_page.mark(1, 1)  # type: ignore[arg-type]
+    assert str(backing_up.status_page.current()) == "load, entry /@GOOD/big"
+    backing_up.status_page.unmark()
 
 
 def test_the_host_s_own_order_is_enforced(backing_up: Running) -> None:
@@ -204,8 +204,8 @@ def leave_early(agent: Agent, error: Exception) -> None:
 
 
 def test_leaving_early_closes_and_ends_with_the_reason(good: Library) -> None:
-    services, pulse = Recorder(), Pulse()
-    with Agent(good, services, pulse) as agent:
+    services, status_page = Recorder(), StatusPage()
+    with Agent(good, services, status_page) as agent:
         for error in (ValueError("ours"), JobCanceled("asked")):
             with pytest.raises(type(error)):
                 leave_early(agent, error)
@@ -219,7 +219,7 @@ def test_a_cancel_ends_every_call_but_the_last_ones(good: Library) -> None:
     job, memory = running.job, GuardedMemory(READ_BYTES)
     job.next_page()
     job.open_stream(1, AgentStream.DATA)
-    running.pulse.ask_cancel()
+    running.status_page.ask_cancel()
     with pytest.raises(JobCanceled, match="canceled during read of agent good"):
         job.read(memory.address, memory.size)
     job.close_stream()
@@ -231,7 +231,7 @@ def test_a_cancel_ends_every_call_but_the_last_ones(good: Library) -> None:
 def test_a_stream_that_opens_under_a_cancel_is_closed(backing_up: Running) -> None:
     job = backing_up.job
     job.next_page()
-    backing_up.pulse.ask_cancel()
+    backing_up.status_page.ask_cancel()
     with pytest.raises(JobCanceled):
         job.open_stream(1, AgentStream.DATA)
     assert job.stream_open
@@ -291,6 +291,6 @@ def test_files_links_and_holes_come_back_on_the_disk(good: Library, tmp_path: Pa
 def test_empty_pages_for_ever_end_as_a_violation(bad: Library) -> None:
     ticks = iter(range(10**6))
     settings = check_options(bad.descriptor, [("sin", "page-empty-forever")])
-    agent = Agent(bad, Recorder(), Pulse(), settings, timeout_s=5.0, clock=lambda: float(next(ticks)))
+    agent = Agent(bad, Recorder(), StatusPage(), settings, timeout_s=5.0, clock=lambda: float(next(ticks)))
     with agent, pytest.raises(AgentError, match="only empty pages, and no sign of life"), agent.begin(FULL) as job:
         job.next_page()

@@ -23,8 +23,8 @@ from filed.agents.abi import (
     version,
 )
 from filed.agents.callbacks import MAX_KEPT_MESSAGES, MAX_TEXT_BYTES, Callbacks, Detail, UnraisableHook
-from filed.agents.pulse import Cancel, Pulse
 from filed.agents.secret import Secret
+from filed.process.status_page import Cancel, StatusPage
 from tests.agents.flows import Recorder
 
 JUNK = 0x7F7F_7F7F
@@ -35,11 +35,11 @@ class Host:
 
     def __init__(self, services: Any = None, *, in_job: bool = True, **secrets: str) -> None:
         self.services = services or Recorder(secrets={"password": b"geheim"})
-        self.pulse = Pulse()
+        self.status_page = StatusPage()
         self.callbacks = Callbacks(
             "test 1.0",
             version(1, 0),
-            self.pulse,
+            self.status_page,
             self.services,
             secrets={key: Secret(text) for key, text in secrets.items()},
             in_job=in_job,
@@ -88,10 +88,10 @@ def test_the_table_says_what_it_is() -> None:
     host = Host()
     assert host.table.struct_size == ctypes.sizeof(BpHostApi)
     assert host.table.version == version(1, 0)
-    host.pulse.ask_cancel()
+    host.status_page.ask_cancel()
     assert ctypes.c_uint32.from_address(host.table.cancel).value == 1
     ctypes.c_uint64.from_address(host.table.heartbeat).value = 9
-    assert host.pulse.progress.heartbeat == 9
+    assert host.status_page.progress.heartbeat == 9
 
 
 def test_a_message_arrives_as_one_safe_line() -> None:
@@ -163,7 +163,7 @@ def test_the_instance_s_own_secrets_come_first() -> None:
 def test_defer_reaches_the_parent_and_an_extension_is_null() -> None:
     host = Host()
     assert host.defer(2**32 - 1) == 0
-    assert host.pulse.deferred == (1, 24 * 3600)
+    assert host.status_page.deferred == (1, 24 * 3600)
     assert host.extension() == (Status.E_UNSUPPORTED, None)
     assert host.table.extension(host.table.ctx, b"x", None) == Status.E_INVAL
 
@@ -244,7 +244,7 @@ def test_a_host_that_raises_answers_e_host_and_keeps_the_first_fault(callback: s
     assert calls[callback]() == (Status.E_HOST, JUNK)
     assert host.callbacks.fault == (callback, error)
     assert host.callbacks.trouble
-    assert host.pulse.cancel == Cancel.FAULT
+    assert host.status_page.cancel == Cancel.FAULT
     calls["match"]()
     assert host.callbacks.fault == (callback, error)
 

@@ -6,8 +6,8 @@ from filed.agents.abi import OsDomain, Severity, Status, version
 from filed.agents.callbacks import Callbacks, Detail
 from filed.agents.caller import Caller
 from filed.agents.load import Library
-from filed.agents.pulse import Call, Cancel, Pulse
 from filed.errors import AgentError, CatalogError, ItemError, JobCanceled
+from filed.process.status_page import Call, Cancel, StatusPage
 from tests.agents.flows import Recorder, in_child
 
 
@@ -15,9 +15,9 @@ class Agentlike:
     """A caller of functions that are Python's; its label is the good agent's."""
 
     def __init__(self, library: Library) -> None:
-        self.pulse, self.services = Pulse(), Recorder()
-        self.callbacks = Callbacks("good 1.0", version(1, 0), self.pulse, self.services, secrets={}, in_job=True)
-        self.caller = Caller(library, self.pulse, self.callbacks)
+        self.status_page, self.services = StatusPage(), Recorder()
+        self.callbacks = Callbacks("good 1.0", version(1, 0), self.status_page, self.services, secrets={}, in_job=True)
+        self.caller = Caller(library, self.status_page, self.callbacks)
 
     def returns(self, status: int, call: Call = Call.read) -> int:
         return self.caller.call(call, lambda: status)
@@ -31,10 +31,10 @@ def agent(good: Library) -> Agentlike:
 def test_a_call_is_marked_while_it_lasts(agent: Agentlike) -> None:
     agent.caller.entry = b"/x"
     seen = []
-    agent.caller.call(Call.read, lambda: seen.append(str(agent.pulse.current())) or 0)
+    agent.caller.call(Call.read, lambda: seen.append(str(agent.status_page.current())) or 0)
     assert seen == ["read, entry /x"]
-    assert agent.pulse.current() is None
-    assert agent.pulse.progress.progress == 1
+    assert agent.status_page.current() is None
+    assert agent.status_page.progress.progress == 1
 
 
 def test_only_next_entries_may_say_end(agent: Agentlike) -> None:
@@ -49,7 +49,7 @@ def test_a_positive_status_is_a_violation(agent: Agentlike, status: int) -> None
     with pytest.raises(AgentError) as error:
         agent.returns(status, Call.next_entries)
     assert error.value.code == Status.E_VIOLATION
-    assert agent.pulse.last_words == str(error.value)
+    assert agent.status_page.backtrace == str(error.value)
 
 
 def test_a_status_about_an_entry_skips_it(agent: Agentlike) -> None:
@@ -94,14 +94,14 @@ def test_a_status_has_a_name_and_a_meaning(agent: Agentlike, status: int, text: 
 
 @pytest.mark.parametrize("status", [0, 1, -5, -20, 99])
 def test_whatever_a_call_returns_after_a_cancel_it_is_canceled(agent: Agentlike, status: int) -> None:
-    agent.pulse.ask_cancel()
+    agent.status_page.ask_cancel()
     with pytest.raises(JobCanceled):
         agent.returns(status)
     assert agent.caller.last_status == status
 
 
 def test_what_has_to_be_done_is_done_in_a_canceled_job(agent: Agentlike) -> None:
-    agent.pulse.ask_cancel()
+    agent.status_page.ask_cancel()
     agent.caller.call_to_the_end(Call.end, lambda: 0)
     with pytest.raises(AgentError):
         agent.caller.call_to_the_end(Call.end, lambda: -20)
@@ -114,12 +114,12 @@ def test_a_fault_of_the_host_counts_most_and_is_told_once(agent: Agentlike) -> N
         agent.returns(-60)
     assert error.value.__cause__ is fault
     assert error.value.code == Status.E_HOST
-    assert agent.pulse.cancel == Cancel.FAULT
+    assert agent.status_page.cancel == Cancel.FAULT
     agent.caller.call_to_the_end(Call.end, lambda: 0)
 
 
 def test_a_fault_elsewhere_fails_the_job_and_does_not_cancel_it(agent: Agentlike) -> None:
-    agent.pulse.ask_cancel(Cancel.FAULT)
+    agent.status_page.ask_cancel(Cancel.FAULT)
     with pytest.raises(AgentError, match="a callback of the host failed in another agent"):
         agent.returns(0)
 
@@ -143,7 +143,7 @@ def test_messages_of_threads_come_before_the_error(agent: Agentlike) -> None:
 def test_a_copy_of_the_process_that_comes_back_leaves_at_once(good: Library) -> None:
     import os
 
-    def work(_pulse: Pulse) -> int:
+    def work(_status_page: StatusPage) -> int:
         agent = Agentlike(good)
         child = 0
 

@@ -9,9 +9,9 @@ import pytest
 
 from filed.agents.abi import version
 from filed.agents.load import agent_id, find, load
-from filed.agents.pulse import Pulse
 from filed.agents.trust import Writers
 from filed.errors import AgentLoadError
+from filed.process.status_page import StatusPage
 from tests.agents.refuse import ACCEPTED, REFUSED, compile_dependent, compile_refused
 
 
@@ -113,10 +113,10 @@ def test_a_cut_library_never_reaches_the_dynamic_linker(agents_dir: Path, tmp_pa
 
 
 def test_loading_leaves_no_mark(agents_dir: Path) -> None:
-    pulse = Pulse()
-    load("good", [agents_dir], pulse=pulse)
-    assert pulse.current() is None
-    assert pulse.progress.progress == 2
+    status_page = StatusPage()
+    load("good", [agents_dir], status_page=status_page)
+    assert status_page.current() is None
+    assert status_page.progress.progress == 2
 
 
 @pytest.mark.root

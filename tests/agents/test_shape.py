@@ -6,7 +6,7 @@ import ctypes
 
 import pytest
 
-from filed.agents import Agent, Begin, Kind, Level, Library, Pulse
+from filed.agents import Agent, Begin, Kind, Level, Library, StatusPage
 from filed.agents.abi import BpBatch, BpBegin
 from filed.agents.shape import HostShape
 from tests.agents.flows import Recorder, take_all
@@ -14,7 +14,7 @@ from tests.agents.flows import Recorder, take_all
 
 def names(library: Library, shape: HostShape) -> list[bytes]:
     with (
-        Agent(library, Recorder(), Pulse(), shape=shape) as agent,
+        Agent(library, Recorder(), StatusPage(), shape=shape) as agent,
         agent.begin(Begin(Kind.BACKUP, Level.FULL, job="job.1")) as job,
     ):
         return list(take_all(job).entries)

@@ -7,7 +7,7 @@ from collections.abc import Callable
 
 import pytest
 
-from filed.agents import Library, Pulse, Settings
+from filed.agents import Library, Settings, StatusPage
 from tests.agents.flows import RESTORES, Recorder, backup, in_child
 
 BACKUP_CALLS = (
@@ -147,7 +147,7 @@ def settings(sin: str) -> Settings:
 
 
 def saving(library: Library, sin: str) -> str:
-    return in_child(lambda pulse: backup(library, Recorder(), pulse, settings(sin)).errors)
+    return in_child(lambda status_page: backup(library, Recorder(), status_page, settings(sin)).errors)
 
 
 @pytest.mark.parametrize("sin", VIOLATIONS)
@@ -155,7 +155,7 @@ def test_a_broken_rule_fails_the_job_by_name(bad: Library, tmp_path_factory: pyt
     library = bad
     if sin.startswith(("create-", "return-create")):
         library = _with_sin(sin, tmp_path_factory)
-        report = in_child(lambda pulse: backup(library, Recorder(), pulse))
+        report = in_child(lambda status_page: backup(library, Recorder(), status_page))
     else:
         report = saving(library, sin)
     assert re.match(f"(AgentError: )?agent bad 6.6: {VIOLATIONS[sin]}", report, re.DOTALL), report
@@ -175,9 +175,9 @@ def test_what_is_no_sin_or_answered_at_once_does_no_harm(
     early = sin.startswith("calls-create")
     library = _with_sin(sin, tmp_path_factory) if early else bad
 
-    def work(pulse: Pulse) -> str:
+    def work(status_page: StatusPage) -> str:
         services = Recorder(secrets={"password": b"geheim"})
-        saved = backup(library, services, pulse, Settings() if early else settings(sin))
+        saved = backup(library, services, status_page, Settings() if early else settings(sin))
         assert saved.complete
         assert set(saved.entries) >= {b"/@BAD/two", b"/@BAD"} or sin == "page-name-shared"
         return "\n".join(services.texts)
@@ -191,7 +191,7 @@ def test_what_is_no_sin_or_answered_at_once_does_no_harm(
 def test_a_status_fails_the_job_with_its_name(bad: Library, tmp_path_factory: pytest.TempPathFactory, sin: str) -> None:
     if sin.startswith("return-create"):
         library = _with_sin(sin, tmp_path_factory)
-        report = in_child(lambda pulse: backup(library, Recorder(), pulse))
+        report = in_child(lambda status_page: backup(library, Recorder(), status_page))
     else:
         report = saving(bad, sin)
     assert re.match(f"AgentError: agent bad 6.6: {FAILURES[sin]}", report, re.DOTALL), report
@@ -221,7 +221,7 @@ def test_a_death_in_a_call_is_told_with_the_call(
     sin = f"{verb}-{call}"
     if call == "create":
         library = _with_sin(sin, tmp_path_factory)
-        report = in_child(lambda pulse: backup(library, Recorder(), pulse))
+        report = in_child(lambda status_page: backup(library, Recorder(), status_page))
     else:
         report = saving(bad, sin)
     entry = ", entry /@BAD/one" if call in {"open_stream", "read", "close_stream"} else ""
@@ -231,7 +231,7 @@ def test_a_death_in_a_call_is_told_with_the_call(
 @pytest.mark.parametrize("restore", RESTORES)
 @pytest.mark.parametrize("call", RESTORE_CALLS)
 def test_a_death_in_a_restore_is_told_with_the_call_and_the_entry(bad: Library, call: str, restore: Flow) -> None:
-    report = in_child(lambda pulse: restore(bad, Recorder(), pulse, settings(f"crash-{call}")))
+    report = in_child(lambda status_page: restore(bad, Recorder(), status_page, settings(f"crash-{call}")))
     assert report == f"agent bad 6.6 crashed (SIGSEGV) in {call}, entry /r/@BAD/one"
 
 
@@ -244,14 +244,18 @@ def test_a_call_that_hangs_is_told_and_ends_with_the_cancel_word(bad: Library, c
 @pytest.mark.parametrize("call", ["next_entries", "destroy"])
 def test_a_call_that_is_deaf_to_cancel_is_killed(bad: Library, call: str) -> None:
     report = in_child(
-        lambda pulse: backup(bad, Recorder(), pulse, settings(f"deaf-{call}")), timeout_s=60, cancel_after_s=0.2
+        lambda status_page: backup(bad, Recorder(), status_page, settings(f"deaf-{call}")),
+        timeout_s=60,
+        cancel_after_s=0.2,
     )
     assert re.match(f"killed: agent bad 6.6 made no progress for 0 s in {call}", report)
 
 
 def test_a_heartbeat_is_progress_and_a_cancel_ends_it_as_canceled(bad: Library) -> None:
     report = in_child(
-        lambda pulse: backup(bad, Recorder(), pulse, settings("beat-read")), timeout_s=0.2, cancel_after_s=0.6
+        lambda status_page: backup(bad, Recorder(), status_page, settings("beat-read")),
+        timeout_s=0.2,
+        cancel_after_s=0.6,
     )
     assert report == "JobCanceled: canceled during read of agent bad 6.6"
 
@@ -260,10 +264,10 @@ def test_a_heartbeat_is_progress_and_a_cancel_ends_it_as_canceled(bad: Library) 
 def test_what_never_ends_ends_with_a_cancel(bad: Library, sin: str) -> None:
     """Endless data is data: only a person, or a full disk, can say that it is too much."""
 
-    def work(pulse: Pulse) -> object:
+    def work(status_page: StatusPage) -> object:
         from filed.agents import Agent, Begin, Kind
 
-        with Agent(bad, Recorder(), pulse, settings(sin)) as agent, agent.begin(Begin(Kind.BACKUP)) as job:
+        with Agent(bad, Recorder(), status_page, settings(sin)) as agent, agent.begin(Begin(Kind.BACKUP)) as job:
             while True:
                 page = job.next_page()
                 assert page is not None
@@ -298,14 +302,14 @@ def test_writing_past_the_end_of_a_buffer_crashes_in_the_call_that_did_it(bad: L
     ],
 )
 def test_sins_of_a_restore(bad: Library, sin: str, report: str, restore: Flow) -> None:
-    assert in_child(lambda pulse: restore(bad, Recorder(), pulse, settings(sin))).startswith(report)
+    assert in_child(lambda status_page: restore(bad, Recorder(), status_page, settings(sin))).startswith(report)
 
 
 @pytest.mark.parametrize("restore", RESTORES)
 def test_a_stream_that_is_not_supported_is_told_once_and_dropped(bad: Library, restore: Flow) -> None:
-    def work(pulse: Pulse) -> list[str]:
+    def work(status_page: StatusPage) -> list[str]:
         services = Recorder()
-        restore(bad, services, pulse, settings("return-restore_stream:-43"))
+        restore(bad, services, status_page, settings("return-restore_stream:-43"))
         return services.texts
 
     report = in_child(work)
@@ -322,7 +326,9 @@ def test_an_exception_of_cpp_that_leaves_the_agent_is_an_abort(tmp_path_factory:
     library = load("bad-throw", [directory])
 
     def saving(what: str) -> str:
-        return in_child(lambda pulse: backup(library, Recorder(), pulse, Settings((("throw", what),))).errors)
+        return in_child(
+            lambda status_page: backup(library, Recorder(), status_page, Settings((("throw", what),))).errors
+        )
 
     assert saving("read") == "agent bad-throw 6.6 crashed (SIGABRT) in read, entry /@THROW/one"
     assert saving("guarded:read").startswith("AgentError: agent bad-throw 6.6: read: ")

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from filed.cli import console as module
 from filed.cli.console import Console, duration_words, size_words
-from filed.job.outcome import Severity
+from filed.process.outcome import Severity
 from tests.cli.screen import terminal
 
 

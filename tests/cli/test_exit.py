@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from filed.cli.exit import Exit, exit_of
-from filed.job.outcome import JobStatus
+from filed.process.outcome import JobStatus
 
 
 def test_the_numbers_are_those_of_the_manual() -> None:

@@ -9,13 +9,13 @@ from pathlib import Path
 
 import pytest
 
-from filed.agents import Pulse
+from filed.agents import StatusPage
 from filed.conformance import Grade
 from filed.conformance.findings import Finding
 from filed.conformance.room import Room
 from filed.conformance.walk import Seen
-from filed.job.channel import Receiver, Sender
-from filed.job.workplace import Workplace
+from filed.job.context import Workplace
+from filed.process.channel import Receiver, Sender
 from tests.conformance.conftest import subject
 
 
@@ -24,11 +24,11 @@ class Listened:
 
     def __init__(self, library: Path, scratch: Path) -> None:
         ours, theirs = socket.socketpair()
-        self._bell = os.pipe()
+        self._cancel_pipe = os.pipe()
         self._ours = ours
         ours.setblocking(False)
         self._theirs = theirs
-        self.room = Room(subject(library), Workplace(Sender(theirs), Pulse(), self._bell[0]), scratch)
+        self.room = Room(subject(library), Workplace(Sender(theirs), StatusPage(), self._cancel_pipe[0]), scratch)
 
     def told(self) -> list[Finding]:
         try:
@@ -40,8 +40,8 @@ class Listened:
     def close(self) -> None:
         self._ours.close()
         self._theirs.close()
-        os.close(self._bell[0])
-        os.close(self._bell[1])
+        os.close(self._cancel_pipe[0])
+        os.close(self._cancel_pipe[1])
 
 
 @pytest.fixture

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from filed.agents import Agent, Begin, Entry, EntryType, Kind, Level, Library, Pulse, Settings, load
+from filed.agents import Agent, Begin, Entry, EntryType, Kind, Level, Library, Settings, StatusPage, load
 from filed.conformance.walk import Reading, Seen, differences, walk, wanted_streams
 from tests.agents.flows import Recorder
 
@@ -20,7 +20,7 @@ def good(checked_agents: Path) -> Library:
 def walked(library: Library, reading: Reading, contents: str = "inline") -> dict[bytes, Seen]:
     settings = Settings((("contents", contents),))
     with (
-        Agent(library, Recorder(), Pulse(), settings) as agent,
+        Agent(library, Recorder(), StatusPage(), settings) as agent,
         agent.begin(Begin(Kind.BACKUP, Level.FULL, job="one")) as job,
     ):
         return {one.name: one for one in walk(job, reading)}

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from filed.agents import Begin, Kind, Level, Library, Pulse, Settings, Severity
+from filed.agents import Begin, Kind, Level, Library, Settings, Severity, StatusPage
 from filed.agents.instance import Agent
 from filed.conformance.witness import WatchedCallbacks, Witness
 from tests.agents.flows import take_all
@@ -23,10 +23,10 @@ SINS = {
 
 
 def witnessed(library: Library, sin: str) -> Witness:
-    pulse = Pulse()
-    witness = Witness(pulse, None)
+    status_page = StatusPage()
+    witness = Witness(status_page, None)
     with (
-        Agent(library, witness, pulse, Settings((("sin", sin),)), callbacks=WatchedCallbacks) as agent,
+        Agent(library, witness, status_page, Settings((("sin", sin),)), callbacks=WatchedCallbacks) as agent,
         agent.begin(Begin(Kind.BACKUP, Level.FULL, job="one")) as job,
     ):
         take_all(job)

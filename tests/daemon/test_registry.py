@@ -8,10 +8,10 @@ from pathlib import Path
 
 import pytest
 
-from filed.agents.pulse import Counters, Pulse
 from filed.daemon.registry import KEPT, EndedJobs, Visit, may_begin, state_path, tiresome
-from filed.director.house import Ending
+from filed.director.daemon_api import Ending
 from filed.director.status import EndedJob, RunningJob
+from filed.process.status_page import Counters, StatusPage
 from tests.full_disk import no_file_above
 
 
@@ -48,19 +48,19 @@ def test_a_file_of_something_else_is_no_reason_not_to_start(tmp_path: Path) -> N
 
 def test_a_visit_is_seen_with_the_counters_of_now() -> None:
     ours, theirs = socket.socketpair()
-    bell, ring = os.pipe()
-    visit = Visit(1, ours, ring, ours, Pulse(), "somewhere")
+    cancel_pipe, ring = os.pipe()
+    visit = Visit(1, ours, ring, ours, StatusPage(), "somewhere")
     assert visit.running() is None
     visit.job = RunningJob(7, "Save.1", "a-dir", 1000)
-    visit.pulse.count(Counters(files=3, bytes_read=4, bytes_written=2))
+    visit.status_page.count(Counters(files=3, bytes_read=4, bytes_written=2))
     running = visit.running()
     assert running is not None
     assert (running.files, running.read_bytes, running.job_bytes) == (3, 4, 2)
     visit.ring(Ending.STOP)
-    assert os.read(bell, 10) == b"s"
+    assert os.read(cancel_pipe, 10) == b"s"
     visit.close()
     theirs.close()
-    os.close(bell)
+    os.close(cancel_pipe)
 
 
 @pytest.fixture
@@ -71,9 +71,9 @@ def visits() -> Iterator[list[Visit]]:
         for number in range(10):
             ours, theirs = socket.socketpair()
             stack.enter_context(theirs)
-            bell, ring = os.pipe()
-            stack.callback(os.close, bell)
-            visit = Visit(number, ours, ring, ours, Pulse(), "far" if number % 2 else "near")
+            cancel_pipe, ring = os.pipe()
+            stack.callback(os.close, cancel_pipe)
+            visit = Visit(number, ours, ring, ours, StatusPage(), "far" if number % 2 else "near")
             stack.callback(visit.close)
             made.append(visit)
         yield made

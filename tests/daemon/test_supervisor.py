@@ -11,9 +11,9 @@ import pytest
 from filed.catalog import Level
 from filed.daemon.supervisor import JobProcess
 from filed.fileset import FileSet, Include
-from filed.job.channel import Event
 from filed.job.description import BackupJob
-from filed.job.outcome import JobStatus
+from filed.process.channel import Event
+from filed.process.outcome import JobStatus
 from tests.agents.compile import compile_agent
 from tests.system_agents.conftest import agents_dir, bad_with_fetch, place  # noqa: F401  fixtures
 from tests.system_agents.jobs import Place, line
@@ -36,7 +36,7 @@ def test_events_come_in_order_and_the_outcome_is_the_jobs_own(place: Place) -> N
     events: list[Event] = []
     ticks: list[int] = []
     with JobProcess(job_of(place, "good", b"/@GOOD"), agent_timeout_s=30) as process:
-        outcome = process.run(events.append, lambda: ticks.append(process.pulse.counters.files))
+        outcome = process.run(events.append, lambda: ticks.append(process.status_page.counters.files))
         assert process.jobid == 1
     assert outcome.status is JobStatus.OK
     assert outcome.volumes == ("Vol-0001",)
@@ -112,10 +112,13 @@ def test_many_jobs_one_after_the_other_leave_no_descriptor_open(place: Place) ->
 
 
 def test_two_jobs_at_once_do_not_keep_each_other_alive(place: Place) -> None:  # noqa: F811
-    """The second process is a copy of a parent that holds the first one's doorbell; the first must hear its end."""
+    """The second process is a copy of a parent that holds the first one's cancel pipe; the first must hear its end."""
     with JobProcess(job_of(place, "bad", b"/@BAD", sin="beat-begin"), agent_timeout_s=30) as first:
         with JobProcess(job_of(place, "bad", b"/@BAD", sin="beat-begin"), agent_timeout_s=30) as second:
-            ends = {os.readlink(f"/proc/self/fd/{first._bell}"), os.readlink(f"/proc/self/fd/{first._sock.fileno()}")}
+            ends = {
+                os.readlink(f"/proc/self/fd/{first._cancel_pipe}"),
+                os.readlink(f"/proc/self/fd/{first._sock.fileno()}"),
+            }
             second.cancel()
             held: set[str] = set()
 

@@ -4,7 +4,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from filed.job.description import JobDescription
-from filed.job.outcome import JobStatus, Outcome, Totals
+from filed.process.outcome import JobStatus, Outcome, Totals
 from filed.wire.reply import parse_end_job
 from tests.director.visiting import OnEvent, Told, Visiting, prepared
 

@@ -23,7 +23,7 @@ from tests.director.talk import DIRECTOR
 class Ends:
     line: Line
     director: socket.socket
-    bell: int
+    cancel_pipe: int
     rung: list[bool]
     now: list[float]
 
@@ -31,19 +31,19 @@ class Ends:
 @pytest.fixture
 def ends() -> Iterator[Ends]:
     near, far = socket.socketpair()
-    bell, ring = os.pipe()
+    cancel_pipe, ring = os.pipe()
     rung: list[bool] = []
 
     def note() -> bool:
-        if select.select([bell], [], [], 0)[0]:
+        if select.select([cancel_pipe], [], [], 0)[0]:
             rung.append(True)
-            os.read(bell, 1)
+            os.read(cancel_pipe, 1)
         return bool(rung)
 
     core = DirectorConnection("a-fd", {DIRECTOR.name: DIRECTOR}, VERSION_9, 4711, 1795428868)
     now = [0.0]
     line = Line(
-        Connection(far, "a Director", doorbell=bell),
+        Connection(far, "a Director", cancel_pipe=cancel_pipe),
         core,
         lambda _connection, _begins: None,
         note,
@@ -58,12 +58,12 @@ def ends() -> Iterator[Ends]:
     yield Ends(line, near, ring, rung, now)
     near.close()
     line.close(politely=False)
-    os.close(bell)
+    os.close(cancel_pipe)
     os.close(ring)
 
 
 def test_being_asked_to_end_wakes_a_wait_once(ends: Ends) -> None:
-    os.write(ends.bell, b"c")
+    os.write(ends.cancel_pipe, b"c")
     with pytest.raises(JobCanceled):
         ends.line.next_event()
     ends.line.send(b"the end can still be told")
@@ -73,7 +73,7 @@ def test_being_asked_to_end_wakes_a_wait_once(ends: Ends) -> None:
 
 
 def test_being_asked_to_end_does_not_swallow_an_answer(ends: Ends) -> None:
-    os.write(ends.bell, b"c")
+    os.write(ends.cancel_pipe, b"c")
     ends.line.send(b"answer")
     assert ends.director.recv(100).endswith(b"answer")
     assert ends.rung == [True]
@@ -84,7 +84,7 @@ def test_being_asked_to_end_does_not_swallow_an_answer(ends: Ends) -> None:
 def test_being_asked_to_end_meanwhile_is_told_by_the_next_wait_once(
     ends: Ends, busy: Callable[[Line], object], wait: Callable[[Line], object]
 ) -> None:
-    os.write(ends.bell, b"c")
+    os.write(ends.cancel_pipe, b"c")
     busy(ends.line)
     assert ends.rung == [True]
     with pytest.raises(JobCanceled):

@@ -6,7 +6,7 @@ import pytest
 
 from filed.director.lists import AccurateFile, remove_lists
 from filed.errors import JobError
-from filed.job.accurate import packets
+from filed.job.select.accurate_list import packets
 from tests.full_disk import no_file_above
 
 

@@ -4,9 +4,9 @@ from collections.abc import Callable
 from pathlib import Path
 
 from filed.errors import ConnectionLost
-from filed.job.accurate import packets
 from filed.job.description import JobDescription, NetworkBackup
-from filed.job.outcome import Outcome
+from filed.job.select.accurate_list import packets
+from filed.process.outcome import Outcome
 from filed.wire import reply
 from filed.wire.frame import Signal
 from filed.wire.reply import parse_end_job

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from filed.director.house import Ending
+from filed.director.daemon_api import Ending
 from filed.wire import reply
 from filed.wire.frame import Signal
 from filed.wire.reply import EndJob, parse_end_job

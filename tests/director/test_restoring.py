@@ -9,7 +9,7 @@ import pytest
 from filed.director.restoring import MAX_OBJECTS_BYTES
 from filed.errors import RemoteProtocolError
 from filed.job.description import JobDescription, NetworkRestore, Replace
-from filed.job.outcome import JobStatus, Outcome, Totals
+from filed.process.outcome import JobStatus, Outcome, Totals
 from filed.wire import reply
 from filed.wire.frame import Packet, Signal
 from filed.wire.reply import EndJob

@@ -4,7 +4,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from filed.job.description import EstimateJob, JobDescription, ListMeaning, NetworkBackup
-from filed.job.outcome import JobStatus, Outcome, Totals
+from filed.process.outcome import JobStatus, Outcome, Totals
 from filed.wire import reply
 from filed.wire.frame import Signal
 from filed.wire.reply import EndJob

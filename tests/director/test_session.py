@@ -2,9 +2,9 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from filed.director.house import Ending
+from filed.director.daemon_api import Ending
 from filed.job.description import Level, NetworkBackup
-from filed.job.outcome import JobStatus, Outcome, Totals
+from filed.process.outcome import JobStatus, Outcome, Totals
 from filed.wire import reply
 from filed.wire.reply import EndJob, parse_end_job
 from tests.director.visiting import Visiting, prepared

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from filed.job.description import JobDescription, NetworkVerify, VerifyLevel
-from filed.job.outcome import JobStatus, Outcome, Totals
+from filed.process.outcome import JobStatus, Outcome, Totals
 from filed.wire import reply
 from filed.wire.frame import Signal
 from filed.wire.reply import EndJob, parse_end_job

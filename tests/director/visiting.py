@@ -11,15 +11,15 @@ from typing import Self
 
 from filed.director.connection import DirectorConnection
 from filed.director.conversation import Facts
-from filed.director.house import Ending, Teller
+from filed.director.daemon_api import Ending, Teller
 from filed.director.line import Line
 from filed.director.post import Post, ToTheDirector
 from filed.director.session import Session
 from filed.director.status import DaemonStatus, EndedJob, RunningJob
-from filed.job.channel import Event
 from filed.job.description import JobDescription
-from filed.job.outcome import JobStatus, Outcome, Totals
 from filed.job.setup import default_setup
+from filed.process.channel import Event
+from filed.process.outcome import JobStatus, Outcome, Totals
 from filed.transport import Connection
 from filed.wire import reply
 from filed.wire.frame import Signal

@@ -31,22 +31,22 @@ from filed.errors import (
 from filed.fileset.lines import wire_lines
 from filed.fileset.match import Matcher
 from filed.fileset.parse import parse_lines
-from filed.job.accurate import append_packet, packets, parse_entry
-from filed.job.channel import Receiver
+from filed.job.decode.renaming import parse_regexwhere, parse_where
 from filed.job.description import EstimateJob, JobDescription, NetworkRestore, NetworkVerify, StorageDaemon
-from filed.job.entries import entry_to_restore
-from filed.job.outcome import Outcome
-from filed.job.renaming import parse_regexwhere, parse_where
+from filed.job.encode.attributes import entry_to_restore
+from filed.job.select.accurate_list import append_packet, packets, parse_entry
 from filed.job.setup import default_setup
 from filed.pipeline import Decoder
 from filed.pipeline.compress import MAX_CHUNK_BYTES
 from filed.pipeline.der import pack_session, pack_signatures, parse_session, parse_signatures
 from filed.pipeline.encrypt import open_session
 from filed.pipeline.keys import Keyring, load_key_pair
+from filed.process.channel import Receiver
+from filed.process.outcome import Outcome
 from filed.storage import JobTotals
-from filed.storage.daemon_append import DaemonAppendSession
-from filed.storage.daemon_read import DaemonReadSession
-from filed.storage.daemon_session import StorageAddress, greet
+from filed.storage.daemon.append import DaemonAppendSession
+from filed.storage.daemon.read import DaemonReadSession
+from filed.storage.daemon.session import StorageAddress, greet
 from filed.transport import Connection
 from filed.volume import Session as VolumeSession
 from filed.volume import VolumeReader, survey

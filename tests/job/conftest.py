@@ -11,10 +11,10 @@ from pathlib import Path
 
 import pytest
 
-from filed.agents.pulse import Pulse
 from filed.cli.agents import shipped_agents
-from filed.job.channel import Event, Receiver, Sender
-from filed.job.workplace import Workplace
+from filed.job.context import Workplace
+from filed.process.channel import Event, Receiver, Sender
+from filed.process.status_page import StatusPage
 from tests.system_agents.conftest import agents_dir, bad_with_fetch  # noqa: F401  fixtures
 from tests.system_agents.jobs import Place
 
@@ -45,10 +45,10 @@ class Desk:
 @contextmanager
 def new_desk() -> Iterator[Desk]:
     ours, theirs = socket.socketpair()
-    bell, ring = os.pipe()
+    cancel_pipe, ring = os.pipe()
     with closing(ours), closing(theirs):
-        yield Desk(Workplace(Sender(theirs), Pulse(), bell), ours, ring)
-    os.close(bell)
+        yield Desk(Workplace(Sender(theirs), StatusPage(), cancel_pipe), ours, ring)
+    os.close(cancel_pipe)
     os.close(ring)
 
 

@@ -8,7 +8,6 @@ from pathlib import Path
 
 from filed.daemon.supervisor import JobProcess
 from filed.fileset import FileSet, Include, Options, Signature
-from filed.job.channel import Event
 from filed.job.description import (
     Changes,
     DirectorJob,
@@ -18,8 +17,9 @@ from filed.job.description import (
     NetworkRestore,
     StorageDaemon,
 )
-from filed.job.outcome import Outcome
 from filed.job.setup import default_setup
+from filed.process.channel import Event
+from filed.process.outcome import Outcome
 from tests.job.storage import KEY
 
 

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from filed.catalog import Catalog, Level, NewJob, ProcessMark
-from filed.job.outcome import JobStatus
+from filed.process.outcome import JobStatus
 from filed.storage import VolumeDirectory
 from tests.system_agents.jobs import Place, line
 

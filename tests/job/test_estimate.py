@@ -7,10 +7,10 @@ from filed.agents import Entry, EntryType, Has
 from filed.cli.agents import default_setup
 from filed.daemon.supervisor import JobProcess
 from filed.fileset import FileSet, Include
-from filed.job.channel import Event
 from filed.job.description import Changes, DirectorJob, EstimateJob, Level
 from filed.job.estimate import listing_line
-from filed.job.outcome import JobStatus
+from filed.process.channel import Event
+from filed.process.outcome import JobStatus
 
 KNOWN = int(Has.MODE | Has.OWNER | Has.SIZE | Has.BLOCKS | Has.INO | Has.NLINK | Has.ATIME | Has.MTIME | Has.CHTIME)
 

@@ -9,7 +9,7 @@ import pytest
 
 from filed.cli.agents import shipped_agents
 from filed.job.description import AgentLine, AgentSetup, Replace, RestoreJob, VerifyJob
-from filed.job.outcome import JobStatus, Severity
+from filed.process.outcome import JobStatus, Severity
 from filed.wire.attributes import FileType
 from filed.wire.plugin_name import pack_plugin_end, pack_plugin_start
 from filed.wire.stream import Stream

@@ -4,10 +4,10 @@ import base64
 import os
 from pathlib import Path
 
-from filed.job.accurate import append_packet
+from filed.job.agents.states import states_path
 from filed.job.description import Changes, Level, ListMeaning
-from filed.job.outcome import JobStatus
-from filed.job.states import states_path
+from filed.job.select.accurate_list import append_packet
+from filed.process.outcome import JobStatus
 from filed.wire.attributes import FileType, parse_attributes
 from tests.job.network import backup_of, run
 from tests.job.storage import Kept, Storage

@@ -5,11 +5,11 @@ from pathlib import Path
 
 import pytest
 
-from filed.job.channel import Event
+from filed.job.decode.known_digests import KnownDigests
 from filed.job.description import Replace
-from filed.job.known_digests import KnownDigests
-from filed.job.outcome import JobStatus
 from filed.pipeline import Digest
+from filed.process.channel import Event
+from filed.process.outcome import JobStatus
 from filed.volume import Session
 from filed.wire.restore_object import RestoreObject
 from filed.wire.stream import Stream

@@ -8,13 +8,13 @@ import pytest
 
 from filed.daemon.supervisor import JobProcess
 from filed.fileset import FileSet, Include, Options, Signature
-from filed.job.accurate import append_packet
-from filed.job.channel import Event
 from filed.job.description import NetworkVerify, VerifyLevel
+from filed.job.encode.page_encoder import Sending
 from filed.job.network_verify import network_verify
-from filed.job.outcome import JobStatus, Outcome
-from filed.job.send import Sending
+from filed.job.select.accurate_list import append_packet
 from filed.job.setup import default_setup
+from filed.process.channel import Event
+from filed.process.outcome import JobStatus, Outcome
 from filed.wire.attributes import parse_attributes
 from filed.wire.stream import Stream
 from filed.wire.verify import digest_text

@@ -11,14 +11,14 @@ from pathlib import Path
 
 import pytest
 
-from filed.agents.capture import Capture
-from filed.agents.last_words import LastWords
-from filed.agents.pulse import Pulse
 from filed.catalog import Level
 from filed.fileset import FileSet, Include
-from filed.job.channel import Receiver
 from filed.job.description import BackupJob, RestoreJob
 from filed.job.process import BROKEN, Ends, serve
+from filed.process.backtrace import Backtrace
+from filed.process.capture import Capture
+from filed.process.channel import Receiver
+from filed.process.status_page import StatusPage
 from tests.system_agents.jobs import Place, line
 
 
@@ -27,8 +27,8 @@ class Child:
 
     def __init__(self, description, *, deaf: bool = False, ring: bool = False, gone: bool = False) -> None:
         ours, theirs = socket.socketpair()
-        bell, ring_end = os.pipe()
-        self.capture, last_words = Capture(), LastWords()
+        cancel_pipe, ring_end = os.pipe()
+        self.capture, backtrace = Capture(), Backtrace()
         if deaf:
             ours.close()
         if ring:
@@ -37,9 +37,9 @@ class Child:
             os.close(ring_end)
         self.pid = os.fork()
         if self.pid == 0:
-            serve(description, Ends(theirs, bell, self.capture, last_words), Pulse(), 60)
+            serve(description, Ends(theirs, cancel_pipe, self.capture, backtrace), StatusPage(), 60)
         theirs.close()
-        os.close(bell)
+        os.close(cancel_pipe)
         self.status = os.waitpid(self.pid, 0)[1]
         self.printed = self.capture.lines(final=True)
         self.events = []
@@ -50,7 +50,7 @@ class Child:
         if not gone:
             os.close(ring_end)
         self.capture.close()
-        last_words.close()
+        backtrace.close()
 
     @property
     def code(self) -> int:

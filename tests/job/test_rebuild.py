@@ -5,8 +5,8 @@ from __future__ import annotations
 from filed.catalog import Catalog, Level
 from filed.fileset import FileSet, Include, Options
 from filed.job.description import BackupJob
-from filed.job.outcome import JobStatus
 from filed.job.rebuild import rebuild_catalog
+from filed.process.outcome import JobStatus
 from tests.system_agents.jobs import Place, line
 
 

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from filed.catalog import Catalog, Level
-from filed.job.outcome import JobStatus, Severity
+from filed.process.outcome import JobStatus, Severity
 from tests.system_agents.jobs import Place, line
 
 

@@ -4,7 +4,7 @@ import time
 from dataclasses import replace
 from pathlib import Path
 
-from filed.job.outcome import JobStatus
+from filed.process.outcome import JobStatus
 from tests.job.network import backup_of, restore_to, run, storage_at
 from tests.live.bacula import free_port
 

@@ -9,7 +9,7 @@ import pytest
 
 from filed.catalog import Level
 from filed.job.description import VerifyJob
-from filed.job.outcome import JobStatus, Severity
+from filed.process.outcome import JobStatus, Severity
 from tests.system_agents.jobs import Place, Ran, line
 
 

@@ -13,7 +13,7 @@ from filed.cli.console import Console
 from filed.cli.run import run_job
 from filed.fileset import FileSet, Include, Options, Signature
 from filed.job.description import AgentLine, AgentSetup, BackupJob, JobDescription, RestoreJob, VerifyJob
-from filed.job.outcome import Outcome, Severity
+from filed.process.outcome import Outcome, Severity
 
 TIMEOUT_S = 30.0
 GRACE_S = 0.5

@@ -12,10 +12,10 @@ import pytest
 from filed.catalog import state_of
 from filed.daemon.supervisor import JobProcess
 from filed.fileset import FileSet, Include, Options, Signature
-from filed.job.channel import Event
+from filed.job.agents.states import states_path
 from filed.job.description import AgentSetup, Changes, DirectorJob, EstimateJob, Level, NetworkBackup, NetworkRestore
-from filed.job.outcome import JobStatus
-from filed.job.states import states_path
+from filed.process.channel import Event
+from filed.process.outcome import JobStatus
 from filed.wire.plugin_name import parse_plugin_name
 from filed.wire.restore_object import RestoreObject, parse_restore_object
 from filed.wire.stream import Stream

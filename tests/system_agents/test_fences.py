@@ -8,9 +8,9 @@ from pathlib import Path
 
 import pytest
 
-from filed.config.fence import Fence
+from filed.config.limits import AgentLimits
 from filed.job.description import AgentLine
-from filed.job.outcome import JobStatus, Severity
+from filed.process.outcome import JobStatus, Severity
 from tests.agents.compile import compile_agent
 from tests.system_agents.jobs import Place, Ran
 
@@ -30,8 +30,8 @@ def fenced(tmp_path: Path, fenced_dir: Path, agents_dir: Path) -> Place:
     return Place(tmp_path / "volumes", (fenced_dir, agents_dir))
 
 
-def run(place: Place, fence: Fence, **options: str) -> Ran:
-    return place.backup(AgentLine("fenced", tuple(options.items()), fence), files=[b"/@FENCED"])
+def run(place: Place, limits: AgentLimits, **options: str) -> Ran:
+    return place.backup(AgentLine("fenced", tuple(options.items()), limits), files=[b"/@FENCED"])
 
 
 def said(ran: Ran) -> list[str]:
@@ -39,7 +39,7 @@ def said(ran: Ran) -> list[str]:
 
 
 def test_without_a_fence_an_agent_runs_as_the_daemon_does_but_gains_no_privileges(fenced: Place) -> None:
-    ran = run(fenced, Fence())
+    ran = run(fenced, AgentLimits())
     assert ran.outcome.status is JobStatus.OK, ran.outcome.text
     nice = os.getpriority(os.PRIO_PROCESS, 0)
     assert f"nice {nice}, no new privileges 1" in said(ran)
@@ -48,7 +48,7 @@ def test_without_a_fence_an_agent_runs_as_the_daemon_does_but_gains_no_privilege
 
 
 def test_nice_environment_and_privileges_are_set_before_the_agent_runs(fenced: Place) -> None:
-    ran = run(fenced, Fence(nice=18, environment=(("FENCED", "a b=c"),), new_privileges=True))
+    ran = run(fenced, AgentLimits(nice=18, environment=(("FENCED", "a b=c"),), new_privileges=True))
     assert ran.outcome.status is JobStatus.OK, ran.outcome.text
     assert {"nice 18, no new privileges 0", "FENCED is a b=c"} <= set(said(ran))
     assert os.getpriority(os.PRIO_PROCESS, 0) < 18
@@ -56,15 +56,15 @@ def test_nice_environment_and_privileges_are_set_before_the_agent_runs(fenced: P
 
 
 def test_more_memory_than_allowed_is_refused_and_the_job_says_so(fenced: Place) -> None:
-    assert run(fenced, Fence(memory_bytes=64 << 20), allocate=str(48 << 20)).outcome.status is JobStatus.OK
-    refused = run(fenced, Fence(memory_bytes=64 << 20), allocate=str(512 << 20))
+    assert run(fenced, AgentLimits(memory_bytes=64 << 20), allocate=str(48 << 20)).outcome.status is JobStatus.OK
+    refused = run(fenced, AgentLimits(memory_bytes=64 << 20), allocate=str(512 << 20))
     assert refused.outcome.status is JobStatus.FATAL
     assert refused.outcome.text == "agent fenced 1.0: ready: no memory: Cannot allocate memory (BP_E_NOMEM)"
-    assert run(fenced, Fence(), allocate=str(512 << 20)).outcome.status is JobStatus.OK
+    assert run(fenced, AgentLimits(), allocate=str(512 << 20)).outcome.status is JobStatus.OK
 
 
 def test_an_agents_own_timeout_holds_for_it_alone(fenced: Place) -> None:
-    slow = AgentLine("bad", (("sin", "hang-next_entries"),), Fence(timeout_s=1.0))
+    slow = AgentLine("bad", (("sin", "hang-next_entries"),), AgentLimits(timeout_s=1.0))
     ran = fenced.backup(slow, files=[b"/@BAD"])
     assert ran.outcome.status is JobStatus.FATAL
     assert "agent bad 6.6 made no progress for 1 s in next_entries" in ran.outcome.text
@@ -72,7 +72,7 @@ def test_an_agents_own_timeout_holds_for_it_alone(fenced: Place) -> None:
 
 @only_root
 def test_an_agent_runs_as_its_user_with_that_users_groups_and_comes_back(fenced: Place) -> None:
-    ran = run(fenced, Fence(user="nobody"))
+    ran = run(fenced, AgentLimits(user="nobody"))
     assert ran.outcome.status is JobStatus.OK, ran.outcome.text
     groups = " ".join(map(str, os.getgrouplist("nobody", NOBODY.pw_gid)))
     who = f"user {NOBODY.pw_uid} {NOBODY.pw_uid}, group {NOBODY.pw_gid}, groups {groups}"
@@ -88,22 +88,22 @@ def test_what_its_user_may_not_read_the_agent_does_not_read_and_secrets_still_ar
     for path, text in ((private, "x"), (secret, "hush\n")):
         path.write_text(text)
         path.chmod(0o600)
-    ran = run(fenced, Fence(user="nobody"), file=str(private), password=f"file:{secret}")
+    ran = run(fenced, AgentLimits(user="nobody"), file=str(private), password=f"file:{secret}")
     assert ran.outcome.status is JobStatus.OK, ran.outcome.text
     assert f"{private}: Permission denied" in said(ran)
     assert "the secret has 4 bytes" in said(ran)
-    assert f"{private}: open" in said(run(fenced, Fence(), file=str(private)))
+    assert f"{private}: open" in said(run(fenced, AgentLimits(), file=str(private)))
 
 
 @only_root
 def test_a_program_that_the_agent_starts_is_the_users_for_good(fenced: Place) -> None:
-    ran = run(fenced, Fence(user="nobody"), program="/bin/sh")
+    ran = run(fenced, AgentLimits(user="nobody"), program="/bin/sh")
     printed = [text.rpartition(": ")[2] for text in ran.texts(Severity.INFO) if text.startswith("printed")]
     groups = " ".join(map(str, dict.fromkeys((NOBODY.pw_gid, *os.getgrouplist("nobody", NOBODY.pw_gid)))))
     assert printed == [str(NOBODY.pw_uid), str(NOBODY.pw_uid), groups]
 
 
 def test_a_user_that_is_not_there_fails_the_job_before_the_agent_is_loaded(fenced: Place) -> None:
-    ran = run(fenced, Fence(user="nobody-of-that-name"))
+    ran = run(fenced, AgentLimits(user="nobody-of-that-name"))
     assert ran.outcome.status is JobStatus.FATAL
     assert "user nobody-of-that-name" in ran.outcome.text

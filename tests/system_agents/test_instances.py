@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from filed.catalog import Catalog, Level
-from filed.job.outcome import JobStatus
+from filed.process.outcome import JobStatus
 from filed.storage import VolumeDirectory
 from filed.volume import Session
 from filed.wire.plugin_name import parse_plugin_name

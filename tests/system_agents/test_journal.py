@@ -8,7 +8,7 @@ import pytest
 
 from filed.catalog import Catalog, Level
 from filed.fileset import Options, Signature
-from filed.job.outcome import JobStatus
+from filed.process.outcome import JobStatus
 from filed.wire.attributes import FileType
 from tests.system_agents.jobs import Place, Ran, line
 from tests.system_agents.plan import ROOT, Item, write_plan

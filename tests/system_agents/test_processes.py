@@ -17,7 +17,7 @@ from filed.catalog import Catalog, Level
 from filed.errors import CatalogError
 from filed.fileset import FileSet, Include
 from filed.job.description import BackupJob
-from filed.job.outcome import JobStatus, Severity
+from filed.process.outcome import JobStatus, Severity
 from tests.agents.compile import ROOT as PROJECT
 from tests.agents.compile import compile_agent
 from tests.system_agents.jobs import Place, line
@@ -137,7 +137,7 @@ def test_a_crash_leaves_no_core_file(place: Place, plan: str, tmp_path: Path, mo
 
 
 def test_a_job_process_holds_nothing_of_its_parents(place: Place, tmp_path: Path) -> None:
-    """An inherited descriptor is another Job's doorbell, a Director's connection, a client's file."""
+    """An inherited descriptor is another Job's cancel pipe, a Director's connection, a client's file."""
     with (tmp_path / "secret").open("w") as held:
         os.set_inheritable(held.fileno(), True)
         plan = write_plan(tmp_path / "plan", A, ROOT)

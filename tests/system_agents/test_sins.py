@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from filed.job.outcome import JobStatus, Severity
+from filed.process.outcome import JobStatus, Severity
 from tests.agents.compile import SOURCES, compile_agent
 from tests.agents.test_sins_contract import FAILURES, FETCH_VIOLATIONS, HARMLESS, ONE_ENTRY, VIOLATIONS
 from tests.system_agents.jobs import Place, Ran, line

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from filed.job.outcome import JobStatus
+from filed.process.outcome import JobStatus
 from tests.agents.compile import ROOT as PROJECT
 from tests.system_agents.jobs import Place, Ran, line
 

@@ -45,7 +45,7 @@ def test_a_cancel_ends_the_attempt() -> None:
     os.write(write, b"c")
     try:
         with pytest.raises(JobCanceled):
-            connect("192.0.2.1", 9103, "Storage Daemon", doorbell=read, clock=time.monotonic)
+            connect("192.0.2.1", 9103, "Storage Daemon", cancel_pipe=read, clock=time.monotonic)
     finally:
         os.close(read)
         os.close(write)

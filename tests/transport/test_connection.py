@@ -17,14 +17,14 @@ from filed.wire.frame import FrameReader, More, Packet, Signal, pack_packet, pac
 
 
 class Peer:
-    """The other end, as raw socket, and a bell."""
+    """The other end, as raw socket, and a cancel pipe."""
 
     def __init__(self) -> None:
         self.near, self.sock = socket.socketpair()
-        self.bell, self.ring = os.pipe()
+        self.cancel_pipe, self.ring = os.pipe()
 
     def connection(self, **options: object) -> Connection:
-        return Connection(self.near, "Director d", doorbell=self.bell, **options)  # type: ignore[arg-type]
+        return Connection(self.near, "Director d", cancel_pipe=self.cancel_pipe, **options)  # type: ignore[arg-type]
 
     def packets(self) -> list[Packet]:
         """All that was sent until now."""
@@ -42,7 +42,7 @@ class Peer:
     def close(self) -> None:
         self.near.close()
         self.sock.close()
-        os.close(self.bell)
+        os.close(self.cancel_pipe)
         os.close(self.ring)
 
 
@@ -239,7 +239,7 @@ def test_what_a_peer_said_before_it_went_is_not_lost(peer: Peer) -> None:
     with pytest.raises(ConnectionLost):
         connection.send_frames(bytes(1_000_000), timeout_s=1)
     connection.read_ahead = True
-    assert connection.last_words() == b"3903 Error append data: disk full\n"
+    assert connection.backtrace() == b"3903 Error append data: disk full\n"
 
 
 def test_leave_is_taken_when_both_have_said_so(peer: Peer) -> None:

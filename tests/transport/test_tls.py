@@ -188,14 +188,14 @@ def test_a_cut_in_the_midst_of_tls_is_a_lost_connection(both: Both, authority: A
 
 
 def test_a_cancel_is_obeyed_in_a_handshake(authority: Authority) -> None:
-    bell, ring = os.pipe()
+    cancel_pipe, ring = os.pipe()
     near, far = socket.socketpair()
     os.write(ring, b"c")
-    connection = Connection(near, "x", doorbell=bell)
+    connection = Connection(near, "x", cancel_pipe=cancel_pipe)
     with far, pytest.raises(JobCanceled):
         connection.start_tls(client_context(authority.tls("fd")), server=False)
     connection.close()
-    os.close(bell)
+    os.close(cancel_pipe)
     os.close(ring)
 
 

@@ -1,4 +1,4 @@
-"""A wait ends by the socket, by the bell or by the clock, and says which."""
+"""A wait ends by the socket, by the cancel pipe or by the clock, and says which."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ def pair() -> Iterator[tuple[socket.socket, socket.socket]]:
 
 
 @pytest.fixture
-def bell() -> Iterator[tuple[int, int]]:
+def cancel_pipe() -> Iterator[tuple[int, int]]:
     read, write = os.pipe()
     yield read, write
     os.close(read)
@@ -37,9 +37,9 @@ def test_a_readable_socket_ends_a_wait(pair: tuple[socket.socket, socket.socket]
     assert waiting.now(READ | WRITE, "x") == READ | WRITE
 
 
-def test_the_bell_ends_every_wait(pair: tuple[socket.socket, socket.socket], bell: tuple[int, int]) -> None:
-    waiting = Waiting(pair[0], "peer", bell[0], time.monotonic)
-    os.write(bell[1], b"c")
+def test_the_bell_ends_every_wait(pair: tuple[socket.socket, socket.socket], cancel_pipe: tuple[int, int]) -> None:
+    waiting = Waiting(pair[0], "peer", cancel_pipe[0], time.monotonic)
+    os.write(cancel_pipe[1], b"c")
     for wait in (
         lambda: waiting.wait(READ, "the reading", None),
         lambda: waiting.now(READ, "the reading"),

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 
-from filed.agents import Agent, AgentJob, Begin, Entry, Kind, Level, Pulse, Severity, StateWhy, Verdict, load
+from filed.agents import Agent, AgentJob, Begin, Entry, Kind, Level, Severity, StateWhy, StatusPage, Verdict, load
 from filed.agents.options import check_options
 from tests.native_agents.exchange.jobs import Jobs
 
@@ -37,10 +37,10 @@ class Host:
 @contextmanager
 def begun(jobs: Jobs, why: Begin) -> Iterator[tuple[AgentJob, Host]]:
     host = Host()
-    pulse = Pulse()
-    library = load("exchange", jobs.place.agents, pulse=pulse)
+    status_page = StatusPage()
+    library = load("exchange", jobs.place.agents, status_page=status_page)
     settings = check_options(library.descriptor, jobs.plugin().options)
-    with Agent(library, host, pulse, settings) as agent, agent.begin(why) as job:
+    with Agent(library, host, status_page, settings) as agent, agent.begin(why) as job:
         yield job, host
 
 

@@ -31,15 +31,15 @@ from filed.agents import (
     Level,
     Library,
     Outcome,
-    Pulse,
     Replace,
     Settings,
     StateWhy,
     Status,
+    StatusPage,
     load,
 )
-from filed.agents.memory import GuardedMemory
 from filed.errors import AgentError
+from filed.process.memory import GuardedMemory
 from tests.agents.flows import READ_BYTES, Recorder, read_all
 from tests.esesim.interface import EseError
 from tests.esesim.simulator import GROUP, MAILBOX, PUBLIC, Store
@@ -101,7 +101,7 @@ class History:
         self.director = Director()
         self.sealed: dict[str, tuple[bytes, int]] = {}
         self.tally = Tally()
-        self.pulse = Pulse()
+        self.status_page = StatusPage()
         self.memory = GuardedMemory(READ_BYTES)
         self.library = exchange(agents)
         self.options = {"library": os.fspath(simulator), "truncate": POLICIES[plan.policy], "on-gap": plan.on_gap}
@@ -183,7 +183,7 @@ class History:
 
     def _agent(self, services: Recorder, **options: str) -> Agent:
         settings = Settings(tuple({**self.options, **options}.items()))
-        return Agent(self.library, services, self.pulse, settings)
+        return Agent(self.library, services, self.status_page, settings)
 
     def _begin(self, agent: Agent, job: ModelJob, base: ModelJob | None) -> Begin:
         if base is None or job.level == Level.FULL:

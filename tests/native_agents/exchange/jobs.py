@@ -9,7 +9,7 @@ from pathlib import Path
 
 from filed.catalog import Level
 from filed.job.description import AgentLine
-from filed.job.outcome import JobStatus, Severity
+from filed.process.outcome import JobStatus, Severity
 from tests.esesim.interface import ANNOTATION
 from tests.esesim.simulator import GROUP, PUBLIC, Store
 from tests.system_agents.jobs import Place, Ran, line

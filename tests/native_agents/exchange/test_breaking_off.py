@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from filed.job.outcome import JobStatus, Severity
+from filed.process.outcome import JobStatus, Severity
 from tests.esesim.interface import EseError
 from tests.esesim.simulator import MAILBOX, PUBLIC, Store
 from tests.native_agents.exchange.jobs import Jobs, warnings

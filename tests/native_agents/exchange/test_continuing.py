@@ -9,7 +9,7 @@ import pytest
 from filed.agents import Severity as AgentSeverity
 from filed.agents import StateWhy
 from filed.errors import AgentError
-from filed.job.outcome import JobStatus, Severity
+from filed.process.outcome import JobStatus, Severity
 from tests.esesim.simulator import GROUP, MAILBOX, PUBLIC, Store
 from tests.native_agents.exchange.driving import begun, incremental
 from tests.native_agents.exchange.jobs import DIFFERENTIAL, FULL, INCREMENTAL, Jobs, warnings

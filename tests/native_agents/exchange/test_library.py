@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from filed.job.outcome import JobStatus
+from filed.process.outcome import JobStatus
 from tests.agents.compile import compile_agent
 from tests.native_agents.exchange.jobs import Jobs
 

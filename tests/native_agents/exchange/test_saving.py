@@ -9,7 +9,7 @@ import pytest
 
 from filed.agents import Begin, Kind, Level
 from filed.fileset import Options, Signature
-from filed.job.outcome import JobStatus, Severity
+from filed.process.outcome import JobStatus, Severity
 from tests.esesim.client import open_group
 from tests.esesim.compile import Built
 from tests.esesim.interface import Backup

@@ -17,7 +17,7 @@ from contextlib import closing
 import pytest
 
 from filed.catalog import Level
-from filed.job.outcome import JobStatus, Severity
+from filed.process.outcome import JobStatus, Severity
 from tests.esesim.simulator import GROUP, MAILBOX, PUBLIC, Store
 from tests.native_agents.exchange.jobs import (
     DIFFERENTIAL,

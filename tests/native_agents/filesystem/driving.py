@@ -25,10 +25,10 @@ from filed.agents import (
     Kind,
     Library,
     Outcome,
-    Pulse,
     Replace,
     Severity,
     Status,
+    StatusPage,
     Verdict,
     Want,
     split_xattr,
@@ -111,11 +111,11 @@ class Driver:
 
     def __init__(self, library: Library) -> None:
         self.library = library
-        self.pulse = Pulse()
+        self.status_page = StatusPage()
 
     @contextmanager
     def job(self, why: Begin, host: Host | None = None) -> Iterator[AgentJob]:
-        with Agent(self.library, host or Host(), self.pulse) as agent, agent.begin(why) as job:
+        with Agent(self.library, host or Host(), self.status_page) as agent, agent.begin(why) as job:
             yield job
 
     def listing(self, fileset: bytes, host: Host | None = None) -> list[Item]:

@@ -404,7 +404,7 @@ def test_a_cancel_ends_the_walk(driver: Driver, tmp_path: Path) -> None:
         (tmp_path / str(number)).touch()
     with driver.job(Begin(Kind.BACKUP, fileset=fileset_of(tmp_path))) as job:
         job.next_page()
-        driver.pulse.ask_cancel()
+        driver.status_page.ask_cancel()
         with pytest.raises(JobCanceled):
             job.next_page()
         job.end(Outcome.CANCELLED)

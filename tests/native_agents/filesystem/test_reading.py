@@ -324,7 +324,7 @@ def test_a_fifo_nobody_writes_to_can_be_cancelled(driver: Driver, tmp_path: Path
     os.mkfifo(fifo)
 
     def cancel_soon(_: bytes, __: int) -> None:
-        threading.Timer(0.05, driver.pulse.ask_cancel).start()
+        threading.Timer(0.05, driver.status_page.ask_cancel).start()
 
     start = time.monotonic()
     with pytest.raises(JobCanceled):

@@ -20,11 +20,11 @@ from filed.agents import (
     Kind,
     Library,
     Outcome,
-    Pulse,
     Replace,
     Settings,
     Severity,
     Status,
+    StatusPage,
 )
 
 READ_BYTES = 256 << 10
@@ -55,7 +55,7 @@ class Pipe:
     allow: Sequence[str] = ("**",)
     options: tuple[tuple[str, str], ...] = ()
     host: Host = field(default_factory=Host)
-    pulse: Pulse = field(default_factory=Pulse)
+    status_page: StatusPage = field(default_factory=StatusPage)
 
     @contextmanager
     def job(self, line: str, kind: Kind = Kind.BACKUP, where: bytes = b"") -> Iterator[AgentJob]:
@@ -63,7 +63,7 @@ class Pipe:
         escaped = line.encode().replace(b"\\", b"\\\\").replace(b"\n", b"\\n")
         fileset = b"I\nO Mf\nN\nN\nP " + escaped + b"\nN\n"
         why = Begin(kind, fileset=fileset, where=where)
-        with Agent(self.library, self.host, self.pulse, settings) as agent, agent.begin(why) as job:
+        with Agent(self.library, self.host, self.status_page, settings) as agent, agent.begin(why) as job:
             yield job
 
     def listed(self, line: str, kind: Kind = Kind.BACKUP) -> list[tuple[Entry, bytes]]:

@@ -11,8 +11,8 @@ from pathlib import Path
 import pytest
 
 from filed.agents import Action, AgentJob, EntryFlag, Kind, Library, Replace, Status
-from filed.agents.pulse import Cancel
 from filed.errors import AgentError, ItemError, JobCanceled
+from filed.process.status_page import Cancel
 from tests.native_agents.pipe.driving import Pipe, wait_until_gone
 
 C_LIBRARYS = (
@@ -120,7 +120,7 @@ def test_a_cancel_ends_the_command_and_its_group_within_a_second(pipe: Pipe, com
         while not pids.exists() or len(pids.read_text().split()) < 2:
             time.sleep(0.01)  # it is the command that says when it runs
         took.append(time.monotonic())
-        pipe.pulse.ask_cancel(Cancel.ASKED)
+        pipe.status_page.ask_cancel(Cancel.ASKED)
         job.cancel()
 
     def soon(job: AgentJob) -> None:

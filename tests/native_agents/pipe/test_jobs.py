@@ -8,8 +8,8 @@ import pytest
 
 from filed.catalog import Catalog, Level
 from filed.cli.agents import shipped_agents
-from filed.job.outcome import JobStatus, Severity
 from filed.job.rebuild import rebuild_catalog
+from filed.process.outcome import JobStatus, Severity
 from tests.native_agents.pipe.driving import wait_until_gone
 from tests.system.test_real_volumes import place as place_vector
 from tests.system_agents.jobs import Place, line

@@ -19,7 +19,7 @@ from filed.cli.agents import shipped_agents
 from filed.fileset import Options, Signature
 from filed.job.description import AgentLine, RestoreJob
 from filed.job.description import Replace as Replacing
-from filed.job.outcome import JobStatus, Severity
+from filed.process.outcome import JobStatus, Severity
 from tests.system_agents.jobs import Place, Ran, line
 
 WRITER = """

@@ -1,0 +1,154 @@
+"""A caller's visit in a process of its own, forked for it: talks to the caller, runs the Job, asks the daemon about the rest.
+
+The process has one thread, so that it can fork job processes safely; and whatever a stranger makes of his conversation, no other feels
+it. Who calls is a Director, or a Storage Daemon that a Director told to (`storage_call.py`): his Hello says it.
+"""
+
+from __future__ import annotations
+
+import logging
+import os
+import platform
+import secrets
+import signal
+import socket
+import time
+from collections.abc import Callable
+from pathlib import Path
+from types import FrameType
+from typing import NoReturn
+
+from filed.config import FileDaemonConf
+from filed.daemon.api import Daemon
+from filed.daemon.messages import Deliveries
+from filed.daemon.storage_call import answer_call
+from filed.director.connection import DirectorConnection, KnownDirector, TlsBegins
+from filed.director.conversation import Facts
+from filed.director.daemon_api import Ending
+from filed.director.line import GREETING_TIMEOUT_S, Line
+from filed.director.session import Session
+from filed.errors import AuthenticationError, FiledError
+from filed.job.description import StorageDaemon
+from filed.job.setup import keys_of, setup_of
+from filed.transport import Connection, check_name, server_context, tls_need
+from filed.wire.auth import secret_of
+from filed.wire.frame import Packet
+from filed.wire.reply import VERSION_9
+from filed.wire.storage import StorageCall
+
+REFUSED_PAUSE_S = 3.0  # who could not prove who it is waits so long for his next try
+
+log = logging.getLogger("filed")
+
+
+def serve_caller(
+    sock: socket.socket, caller: str, conf: FileDaemonConf, agents: tuple[str, ...], daemon: Daemon
+) -> NoReturn:
+    """Talk to whoever called, and leave. Called in a fresh fork, which this never returns from."""
+    leave_after(caller, lambda: _visit(sock, caller, conf, agents, daemon))
+
+
+def leave_after(caller: str, work: Callable[[], None]) -> NoReturn:
+    """Do the work of a fresh fork, and leave."""
+    code = 1
+    try:
+        for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
+            signal.signal(number, _leave_it_to_the_daemon)
+        signal.signal(signal.SIGCHLD, signal.SIG_DFL)
+        work()
+        code = 0
+    except AuthenticationError as error:
+        log.warning("%s: %s", caller, error)
+        time.sleep(REFUSED_PAUSE_S)
+    except FiledError as error:
+        log.warning("%s: %s", caller, error)
+    except BaseException:
+        log.exception("%s: internal error", caller)
+    finally:
+        logging.shutdown()
+        os._exit(code)
+
+
+def _leave_it_to_the_daemon(_number: int, _frame: FrameType | None) -> None:
+    """The daemon gets the signal as well, and rings. Not SIG_IGN: the programs of a Job would inherit that."""
+
+
+def _visit(sock: socket.socket, caller: str, conf: FileDaemonConf, agents: tuple[str, ...], daemon: Daemon) -> None:
+    heartbeat_s = conf.file_daemon.heartbeat_interval_s
+    connection = Connection(sock, f"a Director at {caller}", cancel_pipe=daemon.cancel_pipe, keepalive_s=heartbeat_s)
+    try:
+        connection.limit(GREETING_TIMEOUT_S)
+        hello = connection.receive()
+        call = StorageCall.parse(hello) if isinstance(hello, bytes) else None
+        if call is not None:
+            answer_call(connection, sock, caller, call, conf.file_daemon, daemon)
+        else:
+            _serve_director(connection, hello, conf, agents, daemon)
+    finally:
+        connection.close()
+
+
+def _serve_director(
+    connection: Connection, hello: Packet, conf: FileDaemonConf, agents: tuple[str, ...], daemon: Daemon
+) -> None:
+    file_daemon = conf.file_daemon
+    tls = {director.name: director.tls for director in conf.directors}
+    known = {
+        director.name: KnownDirector(
+            director.name,
+            secret_of(director.password.encode("utf-8", "surrogateescape")),
+            director.monitor,
+            tls_need(director.tls),
+        )
+        for director in conf.directors
+    }
+    disabled = {each.name: (*each.disabled_commands, *file_daemon.disabled_commands) for each in conf.directors}
+    core = DirectorConnection(file_daemon.name, known, VERSION_9, secrets.randbits(32), int(time.time()), disabled)
+
+    def start_tls(connection: Connection, begins: TlsBegins) -> None:
+        wanted = tls[begins.director.name]
+        encrypted = connection.start_tls(server_context(wanted), server=True)
+        check_name(encrypted, wanted, f'Director "{begins.director.name}"')
+
+    heartbeat_s = file_daemon.heartbeat_interval_s
+    compress = file_daemon.comm_compression and VERSION_9.protocol.line_compression
+    line = Line(
+        connection,
+        core,
+        start_tls,
+        lambda: daemon.ending is not Ending.NO,
+        compress=compress,
+        heartbeat_s=heartbeat_s,
+    )
+    facts = Facts(
+        file_daemon.name,
+        VERSION_9,
+        platform_text(),
+        Path(file_daemon.working_directory),
+        setup_of(file_daemon),
+        StorageDaemon(
+            "",
+            0,
+            "",
+            file_daemon.tls,
+            file_daemon.source_address,
+            float(file_daemon.sd_connect_timeout_s),
+            compress,
+            heartbeat_s,
+        ),
+        keys_of(file_daemon),
+        agents,
+        Deliveries(conf),
+    )
+    line.hear(hello)
+    Session(line, daemon, facts).serve()
+
+
+def platform_text() -> str:
+    """`host,distribution,version`, as a Director keeps it in its catalog."""
+    try:
+        release = platform.freedesktop_os_release()
+    except OSError:
+        release = {}
+    machine = f"{platform.machine()}-{platform.system().lower()}"
+    return ",".join((machine, release.get("ID", "unknown"), release.get("VERSION_ID", "unknown"))).replace(" ", "_")

@@ -1,0 +1,132 @@
+"""The agents of a restore: which instance brings back the entries saved under a plugin command, each begun at its first entry."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack
+from types import TracebackType
+from typing import Self
+
+from filed.agents import Agent, AgentJob, Begin, Feature, Kind, Library, Outcome, Replace, agent_id
+from filed.agents import Level as AgentLevel
+from filed.agents.abi import OptionFlag
+from filed.agents.options import check_options
+from filed.errors import AgentLoadError
+from filed.fileset import FileSet, Include, agent_text
+from filed.job.agents.lines import Libraries, Services, parse_plugin_line
+from filed.job.context import Workplace
+from filed.job.description import NetworkRestore, RestoreJob
+
+
+class Restorer:
+    """The instance that restores the entries of one plugin command."""
+
+    def __init__(self, agent: Agent, job: AgentJob, replace: Replace) -> None:
+        self.agent, self.job, self.replace = agent, job, replace
+
+
+class Restorers:
+    """The instances of a restore, begun at their first entry. As a context manager it ends what was begun.
+
+    on_begin: told the id of each agent that is about to restore.
+    """
+
+    def __init__(
+        self, place: Workplace, job: RestoreJob | NetworkRestore, on_begin: Callable[[str], None] = lambda _agent: None
+    ) -> None:
+        self._place, self._job, self._on_begin = place, job, on_begin
+        self._libraries = Libraries(place, job.agents)
+        self._open = ExitStack()
+        self._begun: dict[bytes, Restorer] = {}
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, value: BaseException | None, tb: TracebackType | None) -> None:
+        self._open.__exit__(kind, value, tb)
+
+    def __iter__(self) -> Iterator[Restorer]:
+        return iter(self._begun.values())
+
+    def of(self, command: bytes) -> Restorer:
+        """The restorer for entries saved under `command`; b"" is the agent of plain files.
+
+        Raises AgentLoadError when nobody here restores them.
+        """
+        known = self._begun.get(command)
+        return known if known is not None else self._begin(command)
+
+    def commit(self) -> None:
+        """After the last record: directories' attributes, recovery, services."""
+        for restorer in self:
+            restorer.job.commit()
+            restorer.job.end(Outcome.DONE)
+
+    def _begin(self, command: bytes) -> Restorer:
+        library = self._library(command)
+        about = library.descriptor
+        self._check_format(library, command)
+        options = [line.options for line in self._job.agents.lines if agent_id(line.name) == about.id]
+        settings = check_options(about, options[0] if options else (), self._saved_options(library, command))
+        services = Services(self._place, about.id, None)
+        timeout_s = self._libraries.timeout_s(library)
+        agent = self._open.enter_context(
+            Agent(
+                library,
+                services,
+                self._place.status_page,
+                settings,
+                cancel_pipe=self._place.cancel_pipe,
+                timeout_s=timeout_s,
+            )
+        )
+        where = bytes(self._job.where).rstrip(b"/")
+        fileset = b""
+        if about.features & Feature.VERBATIM and command:
+            line = command.decode("utf-8", "surrogateescape")
+            fileset = agent_text(FileSet(includes=(Include(plugins=(line,)),)))
+        self._on_begin(about.id)
+        why = Begin(Kind.RESTORE, AgentLevel.NONE, where=where, fileset=fileset)
+        job = self._open.enter_context(agent.begin(why))
+        self._place.on_cancel(job)
+        restorer = Restorer(agent, job, Replace[self._job.replace.name])
+        self._begun[command] = restorer
+        return restorer
+
+    def _check_format(self, library: Library, command: bytes) -> None:
+        """Raises AgentLoadError when the entries are in a format that this agent does not know yet."""
+        about = library.descriptor
+        number = command.split(b":", 2)[1:2]
+        if about.features & (Feature.VERBATIM | Feature.PLAIN_FILES) or not number or not number[0].isdigit():
+            return
+        if int(number[0]) > about.format:
+            text = f"its entries were saved in format {int(number[0])}, this one reads up to {about.format}: install a newer one"
+            raise AgentLoadError(about.id, "load", 0, text)
+
+    def _saved_options(self, library: Library, command: bytes) -> list[tuple[str, str]]:
+        """Those of the Plugin line that the entries were saved by. What the agent does not take any more is left out."""
+        about = library.descriptor
+        if about.features & (Feature.VERBATIM | Feature.PLAIN_FILES):
+            return []
+        line = b":".join(command.split(b":", 2)[::2]).decode("utf-8", "surrogateescape")
+        known = {spec.key for spec in about.options if spec.flags & OptionFlag.FROM_DIRECTOR}
+        kept = []
+        for key, value in parse_plugin_line(line):
+            if key in known or not about.options:
+                kept.append((key, value))
+            else:
+                self._place.warning(f"agent {about.label} takes no option {key} any more; it restores without")
+        return kept
+
+    def _library(self, command: bytes) -> Library:
+        name = command.partition(b":")[0].decode("utf-8", "replace").strip() if command else "filesystem"
+        for line in self._job.agents.lines:
+            library = self._libraries.of(line.name)
+            about = library.descriptor
+            if name in (about.id, *about.aliases):
+                return library
+        if not command:
+            return self._libraries.of(name)
+        raise AgentLoadError(
+            name, "load", 0, "entries of this agent cannot be restored: the conf has no plugin line for it"
+        )

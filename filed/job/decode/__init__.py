@@ -1,0 +1,1 @@
+"""Records as entries for agents."""

@@ -1,0 +1,295 @@
+"""The main line of a restore: records in, entries out to the agents.
+
+An entry begins with its attributes record and ends where the next one begins. Digest and signature stand behind the data, so the
+agent is told at the end whether what it wrote is right: with a mismatch it must not let the file look good.
+"""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Iterable, Iterator
+
+from filed.agents import BY_PAGE, Action, AgentStream, Entry, EntryType, Has, Status
+from filed.errors import AgentLoadError, ItemError, JobError, StreamError, printable
+from filed.job.agents.restorers import Restorer, Restorers
+from filed.job.context import Workplace
+from filed.job.decode.batches import Batch, Damaged, Gathering
+from filed.job.decode.destination import Destination, Part
+from filed.job.decode.stored_file import StoredFile
+from filed.job.decode.whole_entries import NOT_RESTORED, WholeEntries
+from filed.job.description import NetworkRestore, RestoreJob
+from filed.job.encode.attributes import META_STREAMS, entry_to_restore, meta_streams
+from filed.pipeline import Decoder, Digest
+from filed.pipeline.reverse import Piece
+from filed.volume import Session
+from filed.wire.attributes import Attributes, parse_attributes
+from filed.wire.plugin_name import parse_plugin_name
+from filed.wire.restore_object import RestoreObject
+from filed.wire.stream import ATTRIBUTE_STREAMS, Buffer, Stream, stream_type
+
+HAS_SIZE = int(Has.SIZE)
+MAX_META_BYTES = 16 << 20
+"""ACLs and extended attributes of one entry, which wait for its end; kernels allow a few times 64 KiB."""
+
+
+class Receiving:
+    """Gives the records of one restore to the agents they belong to."""
+
+    def __init__(
+        self, place: Workplace, decoder: Decoder, restorers: Restorers, job: RestoreJob | NetworkRestore
+    ) -> None:
+        self._place = place
+        self._decoder = decoder
+        self._restorers = restorers
+        self._where = bytes(job.where)
+        self._command = b""
+        self._destination: Destination | None = None
+        self._item: _Item | None = None
+        self._objects: dict[bytes, list[RestoreObject]] = {}  # of this Job, by command, not yet handed over
+
+    def begin(self, part: Part, objects: Iterable[RestoreObject] = ()) -> None:
+        """The records that follow are those of this Job.
+
+        objects: of its agents; each gets its own before its first file, also for a few paths alone.
+        """
+        self._destination, self._command = Destination(self._where, part), b""
+        self._objects = {}
+        for item in objects:
+            self._objects.setdefault(item.command, []).append(item)
+
+    def objects(self) -> None:
+        """Hand over all that is left of them: the whole Job is restored, entries or not."""
+        for command in tuple(self._objects):
+            try:
+                restorer = self._restorers.of(command)
+            except AgentLoadError as unknown:
+                self._place.warning(f"restore objects of {printable(command)} are left out: {unknown}")
+                del self._objects[command]
+            else:
+                self._hand_over(restorer, command)
+
+    def gathering(self) -> Gathering:
+        """Of the records that follow."""
+        assert self._destination is not None
+        return Gathering(self._destination, by_page=BY_PAGE)
+
+    def take(self, batch: Batch) -> None:
+        """What `Gathering` made of the records. Raises nothing about one entry: that is told and counted."""
+        if isinstance(batch, WholeEntries):
+            self._finish()
+            self._whole(batch)
+        elif isinstance(batch, Session):
+            self.end()
+        elif isinstance(batch, Damaged):
+            self._place.error(batch.text)
+            self.damaged()
+        else:
+            for word, file_index, data in batch:
+                self.record(word, file_index, data)
+
+    def record(self, word: int, file_index: int, data: Buffer) -> None:
+        """Take one record. Raises nothing about one entry: that is told and counted."""
+        kind = stream_type(word)
+        try:
+            if kind in ATTRIBUTE_STREAMS:
+                self._finish()
+                self._start(file_index, parse_attributes(data))
+            elif kind == Stream.PLUGIN_NAME:
+                self._finish()
+                self._command = parse_plugin_name(data).command
+            elif self._item is not None and self._item.file_index != file_index:
+                self._finish()  # damage took the attributes of another entry: what is left of that one is nobody's
+            elif self._item is not None:
+                self._item.record(word, kind, data)
+        except (ItemError, StreamError) as error:
+            self._give_up(error, file_index)
+
+    def damaged(self) -> None:
+        """Something of the Volume was passed over: the entry at hand may lack a part of it."""
+        if self._item is not None:
+            self._item.damaged()
+
+    def end(self) -> None:
+        """The last record of this Job was given."""
+        self._finish()
+
+    # -- entries --------------------------------------------------------------------------------------------------
+
+    def _start(self, file_index: int, attributes: Attributes) -> None:
+        assert self._destination is not None
+        if attributes.type in NOT_RESTORED:
+            return
+        part = self._destination.part
+        part.file_indexes.discard(attributes.file_index)  # what is left in the end was not on the Volumes
+        attributes = part.renamed(attributes)
+        entry = entry_to_restore(attributes)
+        restorer = self._restorer()
+        name, link, dest = self._destination.names(attributes)
+        action = restorer.job.restore_entry(entry, name, dest, restorer.replace, link)
+        if action == Action.HOST:
+            restorer = self._plain(restorer)
+            action = restorer.job.restore_entry(entry, name, dest, restorer.replace, link)
+        if action == Action.SKIP:
+            self._place.totals.skipped += 1
+            return
+        stored = StoredFile(self._decoder, attributes) if action == Action.WANT else None
+        self._item = _Item(self._place, restorer, stored, file_index, attributes)
+
+    def _restorer(self) -> Restorer:
+        """Of the entry at hand. It has its objects before its first file."""
+        restorer = self._restorers.of(self._command)
+        if self._objects:
+            self._hand_over(restorer, self._command)
+        return restorer
+
+    def _plain(self, restorer: Restorer) -> Restorer:
+        """Who restores what `restorer` leaves to the host."""
+        plain = self._restorers.of(b"")
+        if plain is restorer:
+            raise JobError(
+                f"agent {restorer.agent.label} leaves a file to the agent of plain files, which it is itself"
+            )
+        return plain
+
+    def _whole(self, entries: WholeEntries) -> None:
+        assert self._destination is not None
+        missing = self._destination.part.file_indexes
+        for file_index in entries.file_indexes:
+            missing.discard(file_index)
+        self._decoder.digests.saw(map(Digest, entries.digests))
+        self._decoder.digests.count_content(entries.undigested)
+        restorer = self._restorer()
+        self._give(restorer, entries, 0, len(entries.page))
+        self._place.show_progress()
+
+    def _give(self, restorer: Restorer, entries: WholeEntries, first: int, end: int) -> None:
+        """Some of them, to an agent. Those that are for the host go to the agent of plain files."""
+        before, totals = restorer.job.handed, self._place.totals
+        try:
+            for number, error in restorer.job.restore_page(entries.page, restorer.replace, first, end):
+                if error is None:
+                    self._give(self._plain(restorer), entries, number, number + 1)
+                else:
+                    self._place.error(_about(entries.paths[number], error))
+        finally:
+            after = restorer.job.handed
+            totals.files += after.restored - before.restored
+            totals.skipped += after.skipped - before.skipped
+            totals.read_bytes += after.read - before.read
+
+    def _hand_over(self, restorer: Restorer, command: bytes) -> None:
+        destination = self._destination
+        assert destination is not None
+        for item in self._objects.pop(command, ()):
+            entry = Entry(type=EntryType.OBJECT, valid=HAS_SIZE, size=len(item.content))
+            self._place.status_page.set_entry(item.name)
+            try:
+                dest = destination.final(item.name)
+                if restorer.job.restore_entry(entry, item.name, dest, restorer.replace) == Action.WANT:
+                    restorer.job.restore_stream(AgentStream.OBJECT, len(item.content))
+                    restorer.job.write(item.content, 0, last=True)
+                    restorer.job.restore_done(Status.OK)
+            except ItemError as error:
+                self._place.error(_about(item.name, error))
+
+    def _finish(self) -> None:
+        item, self._item = self._item, None
+        if item is None:
+            return
+        try:
+            item.finish()
+            self._place.totals.files += 1
+        except (ItemError, StreamError) as error:
+            self._place.error(_about(item.attributes.path, error))
+        if self._place.totals.files % 256 == 0:
+            self._place.show_progress()
+
+    def _give_up(self, error: ItemError | StreamError, file_index: int) -> None:
+        """What was begun is told to the agent as corrupt; the records left of this entry are dropped."""
+        item, self._item = self._item, None
+        if item is None:
+            self._place.error(str(error) if isinstance(error, ItemError) else f"FileIndex {file_index}: {error}")
+            return
+        self._place.error(_about(item.attributes.path, error))
+        item.abandon()
+
+
+def _about(path: bytes, error: Exception) -> str:
+    text = str(error)
+    name = printable(path).rstrip("/")  # of a directory, agents say the name without
+    return text if name in text else f"{name}: {text}"
+
+
+class _Item:
+    """One entry on its way to an agent. file_index: that all its records have."""
+
+    def __init__(
+        self, place: Workplace, restorer: Restorer, stored: StoredFile | None, file_index: int, attributes: Attributes
+    ) -> None:
+        self.file_index = file_index
+        self.attributes = attributes
+        self._place = place
+        self._job = restorer.job
+        self._stored = stored  # None: the agent wants no data
+        self._streaming = False
+        self._held: Piece | None = None  # until the next one comes: the last one is to say that it is
+        self._meta: list[tuple[AgentStream, bytes]] = []
+        self._meta_bytes = 0
+        self._open = True
+
+    def record(self, word: int, kind: int, data: Buffer) -> None:
+        if kind in META_STREAMS:
+            self._meta_bytes += len(data) + 1
+            if self._meta_bytes > MAX_META_BYTES:
+                raise StreamError(
+                    f"ACLs and extended attributes of more than {MAX_META_BYTES:,} bytes", kind, self.file_index
+                )
+            self._meta += meta_streams(kind, data)
+        elif self._stored is not None:
+            self._write(self._stored.record(word, kind, data))
+
+    def _write(self, pieces: Iterator[Piece]) -> None:
+        assert self._stored is not None
+        for piece in pieces:
+            self._pass_on(last=False)
+            self._held = piece
+            self._place.totals.read_bytes += len(piece[1])
+
+    def _pass_on(self, *, last: bool) -> None:
+        """Give the agent the piece that is held."""
+        if self._held is None or self._stored is None:
+            return
+        (offset, content), self._held = self._held, None
+        if not self._streaming:
+            self._streaming = True
+            self._job.restore_stream(AgentStream.DATA, self._stored.size)
+        self._job.write(content, offset, last=last)
+
+    def damaged(self) -> None:
+        if self._stored is not None:
+            self._stored.damaged()
+
+    def finish(self) -> None:
+        """Close the entry well; or, when digest, signature or size say otherwise, as corrupt, raising why."""
+        try:
+            if self._stored is not None:
+                self._write(self._stored.finish())
+                self._place.warn_once(self._stored.unproved)
+                self._pass_on(last=True)
+            for stream, data in self._meta:
+                self._job.restore_stream(stream, len(data))
+                self._job.write(data, 0, last=True)
+        except (ItemError, StreamError):
+            self.abandon()
+            raise
+        self._open = False
+        self._job.restore_done(Status.OK)
+
+    def abandon(self) -> None:
+        """Tell the agent that what it has is not the file."""
+        if self._open:
+            self._open = False
+            with contextlib.suppress(ItemError):  # it is told and counted already
+                self._pass_on(last=False)  # what there is may be all that is left
+            with contextlib.suppress(ItemError):
+                self._job.restore_done(Status.E_CORRUPT)

@@ -1,0 +1,75 @@
+"""Checks the records of one Job against what is stored to prove them: decodes all, keeps nothing."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from filed.errors import StreamError, printable
+from filed.job.context import Workplace
+from filed.job.decode.stored_file import StoredFile
+from filed.pipeline import Decoder
+from filed.wire.attributes import Attributes, FileType, parse_attributes
+from filed.wire.stream import ATTRIBUTE_STREAMS, Buffer, Stream, stream_type
+
+_WITH_CONTENT = (FileType.REGULAR, FileType.EMPTY, FileType.RAW_DEVICE, FileType.FIFO_DATA)
+
+
+class RecordCheck:
+    """Give it each record, then `end`. wrong: told of each file that is not what it should be, with a whole sentence.
+
+    on_entry: told of each attributes record.
+    """
+
+    def __init__(
+        self,
+        place: Workplace,
+        decoder: Decoder,
+        wrong: Callable[[StreamError, str], None],
+        on_entry: Callable[[Attributes], None] = lambda _attributes: None,
+    ) -> None:
+        self._place, self._decoder, self._wrong, self._on_entry = place, decoder, wrong, on_entry
+        self._file: StoredFile | None = None
+        self._path = b""
+        self._file_index = 0
+        self.entries = 0
+
+    def record(self, word: int, file_index: int, data: Buffer) -> None:
+        kind = stream_type(word)
+        try:
+            if kind in ATTRIBUTE_STREAMS:
+                self.end()
+                self._begin(parse_attributes(data))
+                self._file_index = file_index
+            elif kind == Stream.PLUGIN_NAME:
+                self.end()
+            elif self._file_index != file_index:
+                self.end()  # damage took the attributes of another entry: what is left of that one is nobody's
+            elif self._file is not None:
+                for _, piece in self._file.record(word, kind, data):
+                    self._place.totals.read_bytes += len(piece)
+        except StreamError as error:
+            self._file = None
+            name = printable(self._path) if self._path else f"FileIndex {file_index}"
+            self._wrong(error, f"{name}: {error}")
+
+    def end(self) -> None:
+        """The records of one entry are complete."""
+        file, self._file = self._file, None
+        if file is None:
+            return
+        try:
+            for _, piece in file.finish():
+                self._place.totals.read_bytes += len(piece)
+            self._place.warn_once(file.unproved)
+        except StreamError as error:
+            self._wrong(error, f"{printable(self._path)}: {error}")
+
+    def _begin(self, attributes: Attributes) -> None:
+        self.entries += 1
+        self._path = attributes.path
+        self._place.totals.files += 1
+        if self._place.totals.files % 256 == 0:
+            self._place.show_progress()
+        self._on_entry(attributes)
+        if attributes.type in _WITH_CONTENT:
+            self._file = StoredFile(self._decoder, attributes)

@@ -1,0 +1,330 @@
+"""The main line of a backup: an instance lists, the host chooses, the chosen go out as records.
+
+    page of entries -> Choosing (choosing.py) -> fetch -> attributes, data, ACL, xattr, digest
+
+FileIndex counts from 1 and rises with each attributes record. A page is asked for only when the last one is done with.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from filed.agents import AgentJob, Entry, Page, Want
+from filed.agents.abi import AgentStream, Change, EntryType, Status
+from filed.errors import ItemError
+from filed.fileset import Options
+from filed.job.context import Workplace
+from filed.job.encode.attributes import Meta, encode_entry_nanoseconds, encode_entry_stat, meta_records, wire_type
+from filed.job.encode.options_plan import OptionsPlan, OptionsPlans
+from filed.job.encode.reader import MAX_OBJECT_BYTES, Reading, object_too_long
+from filed.job.select.changed_since import BaseRow, Selection
+from filed.job.select.chosen import DATA_BIT, FAILED, Batch, Chosen, Lister
+from filed.job.select.content_check import ContentChecks
+from filed.job.select.entry_filter import EntryFilter
+from filed.job.select.hard_links import First, HardLinks, Inode, PassedName
+from filed.pipeline import RecordQueue
+from filed.wire.attributes import FileType, Stat, decode_stat, encode_stat, pack_attributes
+from filed.wire.plugin_name import pack_plugin_end, pack_plugin_start
+from filed.wire.restore_object import RestoreObject, pack_restore_object
+from filed.wire.stream import Buffer, Stream
+
+FILESYSTEM = b"filesystem"  # in the restore objects of agents of plain files
+
+
+class Sending:
+    """What the instances of one Job send, one after the other, into one queue of records.
+
+    sent_before: by an earlier run of the Job; FileIndexes go on behind it.
+    """
+
+    def __init__(
+        self,
+        place: Workplace,
+        queue: RecordQueue,
+        options_plans: OptionsPlans,
+        selection: Selection,
+        links: HardLinks,
+        *,
+        sent_before: int = 0,
+    ) -> None:
+        self._place = place
+        self._queue = queue
+        self._selection = selection
+        self._choosing = EntryFilter(place, options_plans, selection, links)
+        self._links = links
+        self._reading = Reading(place, queue)
+        self._comparing = ContentChecks(place, options_plans.workers, encrypting=options_plans.encrypting)
+        self._next = sent_before + 1
+        self._command = b""  # of the instance at work
+        self._named = 0  # FileIndex of the plugin-name record that is open
+        self._objects = 0
+        self._batch: Batch | None = None
+        self._passed_over: list[PassedName] = []  # other names of the inode at hand, to be sent behind it
+        self.on_incomplete: Callable[[int], None] = lambda _index: None  # told when a file could not be read to its end
+        self.on_entry: Callable[[int, Options], None] | None = None  # told which FileIndex an entry will have
+        self._awaited: dict[int, Inode] = {}  # first names whose digest has not gone out yet
+        self._put = queue.put
+
+    # -- one instance ---------------------------------------------------------------------------------------------
+
+    def instance(self, lister: Lister) -> None:
+        """Send everything one instance lists."""
+        named = 0
+        while (page := lister.job.next_page()) is not None:
+            named += len(page)
+            choice = self._choosing.page(lister, page)
+            for row in choice.deleted:
+                self._deleted(row)
+            chosen = choice.chosen
+            if doubted := self._choosing.doubted(chosen):
+                self._finish_batch()  # its streams must be read before the agent is asked for more
+                chosen = self._choosing.resolve(chosen, self._comparing.same(lister, doubted))
+            if chosen:
+                self._send(lister, page, chosen)
+            self._place.show_progress()
+            self._place.check_canceled()
+        self._finish_batch()
+        self._choosing.listed(lister, named)
+
+    @property
+    def sent(self) -> int:
+        """How many entries have gone out, or will."""
+        return self._next - 1 + (len(self._batch.chosen) if self._batch is not None else 0)
+
+    def deletions(self) -> None:
+        """After the last instance: marks for what the base has and nobody saw."""
+        for row in self._choosing.deletions():
+            self._deleted(row)
+
+    def take_over(self) -> None:
+        """After the last instance: what the Job has of its Base Jobs, as marks for the Director's catalog."""
+        count = size = 0
+        for row in self._selection.taken_over():
+            self._put(
+                self._next, Stream.UNIX_ATTRIBUTES, pack_attributes(self._next, FileType.BASE, row.path, row.lstat)
+            )
+            self._next += 1
+            count += 1
+            size += max(0, decode_stat(row.lstat).size)
+        self._place.totals.files += count
+        if count:
+            self._place.info(f"{count:,} files of {size:,} bytes are as in the Base Jobs, and were not sent")
+
+    def object(self, make: Callable[[int], RestoreObject]) -> None:
+        """One restore object; `make` gets its FileIndex."""
+        self._put(self._next, Stream.RESTORE_OBJECT, pack_restore_object(make(self._next)))
+        self._next += 1
+
+    def digest_went_out(self, file_index: int, stream: int, digest: bytes) -> None:
+        """Called for each digest record as it leaves: hard links carry a copy of it."""
+        inode = self._awaited.pop(file_index, None)
+        if inode is not None:
+            self._links.note_digest(inode, stream, digest)
+
+    def _send(self, lister: Lister, page: Page, chosen: list[Chosen]) -> None:
+        if not lister.job.fetches:
+            for item in chosen:
+                self._item(lister, page, item.entry, item, None)
+            return
+        wants = [Want(c.entry.cookie, self._streams(c), c.options_plan.want_options) for c in chosen]
+        done = 0
+        while done < len(chosen):
+            fetched = lister.job.fetch(wants[done:])
+            batch = Batch(lister, fetched, chosen[done : done + len(fetched)])
+            done += len(fetched)
+            batch.pack_ahead()
+            self._finish_batch()
+            self._batch = batch
+        if self._batch is not None and self._batch.needs_agent:
+            self._finish_batch()  # its streams must be read before the agent is asked for more
+
+    def _streams(self, chosen: Chosen) -> int:
+        """What is wanted of an entry; nothing of a further name of an inode that this Job has saved."""
+        entry, options_plan = chosen.entry, chosen.options_plan
+        inode = options_plan.shared_inode(entry) if entry.nlink > 1 else None
+        if inode is not None and self._links.first(inode) is not None:
+            return 0
+        return options_plan.streams(entry)
+
+    def _finish_batch(self) -> None:
+        """Send the entries fetched last. One batch lags behind: it is compressed while the next is fetched."""
+        batch, self._batch = self._batch, None
+        if batch is None:
+            return
+        packed = batch.packed()
+        for entry, item, content in zip(batch.page.entries, batch.chosen, packed, strict=True):
+            self._item(batch.lister, batch.page, entry, item, content)
+
+    # -- one entry ------------------------------------------------------------------------------------------------
+
+    def _item(self, lister: Lister, page: Page, entry: Entry, chosen: Chosen, packed: Buffer | None) -> None:
+        """Send one entry; what goes wrong with it alone is told and counted."""
+        if entry.flags & FAILED:  # its message is out
+            if entry.change != Change.DELETED:  # it went away since it was listed: the next Job will see that
+                self._place.totals.errors += 1
+            return
+        self._command = lister.command
+        try:
+            if entry.type == EntryType.OBJECT:
+                self._restore_object(lister, page, entry, chosen.path)
+            else:
+                self._entry(lister, page, entry, chosen, packed)
+        except ItemError as error:
+            self._place.error(str(error))
+        if self._named:
+            self._plugin_end()
+
+    def _entry(self, lister: Lister, page: Page, entry: Entry, chosen: Chosen, packed: Buffer | None) -> None:
+        options_plan, path = chosen.options_plan, chosen.path
+        if self.on_entry is not None:
+            self.on_entry(self._next, options_plan.options)
+        inode = options_plan.shared_inode(entry) if entry.nlink > 1 else None
+        if inode is not None:
+            first = self._links.first(inode)
+            if first is not None:
+                lstat = encode_entry_stat(entry, options_plan.data_stream, first.file_index)
+                self._link(inode, first, path, lstat, encode_entry_nanoseconds(entry))
+                return
+        meta = meta_records(page, entry) if entry.tlv_len else []
+        streams = entry.streams & options_plan.streams(entry)
+        link = page.link(entry) if entry.link_len else b""
+        if not streams & DATA_BIT:
+            file_index = self._attributes(entry, path, options_plan, link, with_data=False)
+            self._first_name(inode, file_index, chosen, digested=False)
+            for stream, data in meta:
+                self._put(file_index, stream, data)
+        elif (inline := page.inline(entry)) is not None:
+            entry = entry._replace(size=len(inline)) if entry.size != len(inline) else entry
+            file_index = self._attributes(entry, path, options_plan, link, with_data=True)
+            self._first_name(inode, file_index, chosen, digested=options_plan.digested)
+            options_plan.encoder.small(file_index, inline, meta, packed=packed)
+            self._place.totals.read_bytes += len(inline)
+        else:
+            file_index = self._streamed(lister.job, entry, chosen, link, meta, inode)
+        if inode is not None:
+            for passed in self._passed_over:
+                self._selection.sent_after_all(passed.path)
+                stat = decode_stat(passed.lstat)._replace(link_fi=file_index)
+                self._link(inode, First(file_index, path), passed.path, encode_stat(stat), passed.extended)
+
+    def _attributes(self, entry: Entry, path: bytes, options_plan: OptionsPlan, link: bytes, *, with_data: bool) -> int:
+        file_index = self._next
+        lstat = encode_entry_stat(entry, options_plan.data_stream if with_data else options_plan.plain_stream)
+        kind = wire_type(entry, with_data=with_data)
+        record = pack_attributes(file_index, kind, path, lstat, link, encode_entry_nanoseconds(entry))
+        if self._command:
+            self._plugin_start()
+        self._put(file_index, Stream.UNIX_ATTRIBUTES, record)
+        self._next = file_index + 1
+        self._place.totals.files += 1
+        return file_index
+
+    def _streamed(  # noqa: PLR0917  each is one of the parts that meet here
+        self, job: AgentJob, entry: Entry, chosen: Chosen, link: bytes, meta: Meta, inode: Inode | None
+    ) -> int:
+        """Send an entry whose data is read piece by piece. Returns its FileIndex.
+
+        Raises ItemError before the attributes are out when it cannot be opened. When reading breaks later, the entry
+        stands on the Volume without digest and signature, is told, counted, and saved again by the next Job.
+        """
+        options_plan = chosen.options_plan
+        size = job.open_stream(entry.cookie, AgentStream.DATA)
+        how, length = Status.E_FAIL, 0
+        try:
+            if size is not None and size != entry.size:
+                entry = entry._replace(size=size)
+            file_index = self._attributes(entry, chosen.path, options_plan, link, with_data=True)
+            digested = entry.type != EntryType.FIFO  # as real daemons have it
+            item = options_plan.encoder.entry(file_index, digested=digested)
+            try:
+                length = self._reading.pull(job, item.data)
+                how = Status.OK
+            except ItemError as error:
+                how = Status.E_IO
+                self._place.error(str(error))
+        finally:
+            changed = self._close(job, how)
+        for stream, data in meta:
+            item.meta(stream, data)
+        if how is Status.OK:
+            self._first_name(inode, file_index, chosen, digested=digested and options_plan.digested)
+            item.finish(length)
+        else:
+            self._first_name(inode, file_index, chosen, digested=False)
+            item.abandon()
+            self._queue.flush()
+            self.on_incomplete(file_index)
+        if changed:
+            self._place.error(changed)
+        return file_index
+
+    def _close(self, job: AgentJob, how: Status) -> str:
+        """Close the stream. Returns what to say when the file changed while it was read."""
+        try:
+            job.close_stream(how)
+        except ItemError as changed:
+            return str(changed)
+        return ""
+
+    # -- entries of plugins ---------------------------------------------------------------------------------------
+
+    def _plugin_start(self) -> None:
+        """Ahead of an attributes record: the agent it belongs to."""
+        if self._named:
+            self._plugin_end()
+        self._named = self._next
+        self._put(self._named, Stream.PLUGIN_NAME, pack_plugin_start(self._named, self._command))
+
+    def _plugin_end(self) -> None:
+        named, self._named = self._named, 0
+        self._put(named, Stream.PLUGIN_NAME, pack_plugin_end(named))
+
+    def _restore_object(self, lister: Lister, page: Page, entry: Entry, path: bytes) -> None:
+        """Bytes without a file, which the agent gets back before its files. Never compared with a base."""
+        content = next((data for stream, data in page.tlvs(entry) if stream == AgentStream.OBJECT), None)
+        if content is None:
+            content = self._reading.object(lister.job, entry, path)
+        elif len(content) > MAX_OBJECT_BYTES:
+            raise object_too_long(path)
+        else:
+            self._place.totals.read_bytes += len(content)
+        command = self._command or FILESYSTEM
+        if self._command:
+            self._plugin_start()
+        item = RestoreObject(self._next, FileType.RESTORE_FIRST, self._objects, command, path, content)
+        self._put(self._next, Stream.RESTORE_OBJECT, pack_restore_object(item))
+        self._next += 1
+        self._objects += 1
+
+    # -- hard links -----------------------------------------------------------------------------------------------
+
+    def _link(self, inode: Inode, first: First, path: bytes, lstat: bytes, extended: bytes) -> None:
+        """One more name of an inode that this Job has saved: its link record, and a copy of the digest."""
+        if first.file_index in self._awaited:
+            self._queue.flush()
+        file_index = self._next
+        record = pack_attributes(file_index, FileType.HARD_LINK, path, lstat, first.path, extended)
+        if self._command:
+            self._plugin_start()
+        self._put(file_index, Stream.UNIX_ATTRIBUTES, record)
+        self._next = file_index + 1
+        self._place.totals.files += 1
+        digest = self._links.digest(inode)
+        if digest is not None:
+            self._put(file_index, *digest)
+        self._links.linked(inode)
+
+    def _first_name(self, inode: Inode | None, file_index: int, chosen: Chosen, *, digested: bool) -> None:
+        """Remember under which name an inode is saved. Before its digest goes out, which may be at once."""
+        if inode is not None:
+            self._passed_over = self._links.saved(inode, file_index, chosen.path)
+            if digested:
+                self._awaited[file_index] = inode
+
+    def _deleted(self, row: BaseRow) -> None:
+        was = decode_stat(row.lstat)
+        lstat = encode_stat(Stat(mtime=was.mtime, ctime=was.ctime, data_stream=Stream.FILE_DATA))
+        record = pack_attributes(self._next, FileType.DELETED, row.path, lstat)
+        self._put(self._next, Stream.UNIX_ATTRIBUTES, record)
+        self._next += 1
+        self._place.totals.deleted += 1

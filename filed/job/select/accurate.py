@@ -1,0 +1,187 @@
+"""What a Director's Job sends: by time alone, or by the list that the Director sent of what its catalog holds.
+
+The list has one of three meanings. Of an Incremental or Differential it is the whole tree at the Job built upon. Of a Full it is what
+its Base Jobs hold: what is as there is not sent, but told to the catalog. Of an incomplete Full that is gone on with it is what was sent.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from filed.agents.abi import AgentStream, Entry, EntryFlag, EntryType, Has
+from filed.catalog import BaseList, BaseRow
+from filed.fileset import Options
+from filed.fileset.model import DEFAULT_ACCURATE, DEFAULT_BASEJOB, Signature
+from filed.job.select.changed_since import HAS_CHTIME, HAS_MTIME, Doubt, Everything, TakesNothingOver
+from filed.pipeline import Digest
+from filed.wire.attributes import Stat, decode_stat
+
+DIGEST_LETTERS = frozenset("51236789")
+LISTED_FOR = frozenset("51")
+"""A Director of 9.6 lists digests for these letters; for others it does not, and nothing is missing."""
+
+
+class ChangedAfter(TakesNothingOver):
+    """A Director's Incremental or Differential that is not accurate: by time alone, and nothing is found deleted.
+
+    since: epoch seconds by our clock.  A file moved in with an old mtime shows by its ctime, unless the FileSet says mtimeonly.
+    """
+
+    def __init__(self, since: int) -> None:
+        self._since = since
+        self.lookup = Everything().lookup
+
+    def wants(self, entry: Entry, row: BaseRow | None, options: Options) -> bool:  # noqa: ARG002  the Protocol's signature
+        return is_newer(entry, self._since, options)
+
+    def seen(self, row: BaseRow | None) -> None:
+        """There is no list."""
+
+    def failed(self, path: bytes) -> None:
+        """Nothing is deleted."""
+
+    def deleted(self) -> Iterator[BaseRow]:
+        return iter(())
+
+
+def is_newer(entry: Entry, since: int, options: Options) -> bool:
+    """Whether an entry changed at `since` or later; one without times may have."""
+    if not entry.valid & HAS_MTIME or entry.mtime >= since:
+        return True
+    return bool(not options.mtimeonly and entry.valid & HAS_CHTIME and entry.chtime >= since)
+
+
+def _is_made_by(signature: Signature, digest_record: bytes) -> bool:
+    """The kind of a digest in a Director's list shows in its length alone."""
+    digest = Digest.__members__.get(signature.name)
+    return digest is not None and len(digest.new().digest()) == len(digest_record) - 1
+
+
+def _can_be_read_for(digest_record: bytes, entry: Entry) -> bool:
+    return bool(digest_record and entry.flags & EntryFlag.REREAD and entry.streams & 1 << AgentStream.DATA)
+
+
+class DiffersFrom(TakesNothingOver):
+    """An Accurate Job of a Director: what differs from the list it sent, by the letters that the FileSet has for the file.
+
+    A digest in the letters has content read that is as before in all else. Where there is none to compare with, or the agent reads nothing
+    twice, mtime, ctime and size stand for it, since nobody changes content without a new ctime. A file with a signature to
+    make whose digest the catalog lacks, or has of another kind, is sent. What has no content has no digest to differ.
+    """
+
+    def __init__(self, base: BaseList, since: int) -> None:
+        self._base, self._since = base, since
+        self._failed: list[bytes] = []
+        self.lookup = base.lookup
+
+    def wants(self, entry: Entry, row: BaseRow | None, options: Options) -> bool:
+        if row is None or not entry.valid & HAS_MTIME:
+            return True
+        was = decode_stat(row.lstat)
+        letters = self._letters(entry, options)
+        if any(self._differs(letter, entry, was, options) for letter in letters):
+            return True
+        if not self._is_digested(entry, was, options):
+            return False
+        if options.signature is not None and not _is_made_by(options.signature, row.digest_record):
+            return (
+                bool(row.digest_record)
+                or not LISTED_FOR.isdisjoint(letters)
+                or self._differs_by_times(entry, was, options)
+            )
+        return not _can_be_read_for(row.digest_record, entry) and self._differs_by_times(entry, was, options)
+
+    def doubt(self, entry: Entry, row: BaseRow | None, options: Options) -> Doubt | None:
+        if row is None or not _can_be_read_for(row.digest_record, entry):
+            return None
+        was = decode_stat(row.lstat)
+        if not self._is_digested(entry, was, options):
+            return None
+        stream, digest = row.digest_record[0], row.digest_record[1:]
+        if options.signature is not None:
+            stream = Digest[options.signature.name].stream
+        return Doubt(stream, digest, likely=self._differs_by_times(entry, was, options))
+
+    def _is_digested(self, entry: Entry, was: Stat, options: Options) -> bool:
+        """Whether its digest counts. One that was and is empty has the same."""
+        has_content = entry.type == EntryType.REGULAR and not entry.size == was.size == 0
+        return has_content and not DIGEST_LETTERS.isdisjoint(self._letters(entry, options))
+
+    def _differs_by_times(self, entry: Entry, was: Stat, options: Options) -> bool:
+        return any(self._differs(letter, entry, was, options) for letter in DEFAULT_ACCURATE)
+
+    def _letters(self, entry: Entry, options: Options) -> str:  # noqa: ARG002  UponBase asks
+        return options.accurate or DEFAULT_ACCURATE
+
+    def _differs(self, letter: str, entry: Entry, was: Stat, options: Options) -> bool:
+        size_counts = entry.type in (EntryType.REGULAR, EntryType.SYMLINK)
+        chtime = entry.chtime if entry.valid & HAS_CHTIME else entry.mtime  # as it was stored
+        match letter:
+            case "m":
+                return was.mtime != entry.mtime
+            case "c":
+                return was.ctime != chtime
+            case "s":
+                return size_counts and was.size != entry.size
+            case "d":
+                return size_counts and entry.size < was.size
+            case "i":
+                return bool(entry.valid & Has.INO) and was.ino != entry.ino
+            case "p":
+                return bool(entry.valid & Has.MODE) and was.mode & 0o7777 != entry.mode & 0o7777
+            case "n":
+                return bool(entry.valid & Has.NLINK) and was.nlink != entry.nlink
+            case "u":
+                return bool(entry.valid & Has.OWNER) and was.uid != entry.uid
+            case "g":
+                return bool(entry.valid & Has.OWNER) and was.gid != entry.gid
+            case "a":
+                return bool(entry.valid & Has.ATIME) and was.atime != entry.atime
+            case "A":
+                return True
+            case "M":
+                return is_newer(entry, self._since, options)
+        return False
+
+    def failed(self, path: bytes) -> None:
+        self._failed.append(path.rstrip(b"/") or b"/")
+
+    def seen(self, row: BaseRow | None) -> None:
+        if row is not None:
+            self._base.mark_seen(row.number)
+
+    def deleted(self) -> Iterator[BaseRow]:
+        return self._base.unseen(self._failed)
+
+
+class NotSentBefore(DiffersFrom):
+    """An incomplete Full that is gone on with: what its earlier run sent, and is as it was then, is not sent again."""
+
+    def deleted(self) -> Iterator[BaseRow]:
+        return iter(())
+
+
+class UponBase(DiffersFrom):
+    """A Full upon Base Jobs: what is as in their list, by the letters for that, is not sent; its catalog rows come from the list."""
+
+    def _letters(self, entry: Entry, options: Options) -> str:
+        """What has no digest is small: directories and links are sent for a new time as well, to come back as they are."""
+        letters = options.basejob or DEFAULT_BASEJOB
+        return letters if entry.type == EntryType.REGULAR else letters + DEFAULT_ACCURATE
+
+    def seen(self, row: BaseRow | None) -> None:
+        """What counts is whether it is left out."""
+
+    def left_out(self, row: BaseRow | None) -> None:
+        super().seen(row)
+
+    def sent_after_all(self, path: bytes) -> None:
+        (row,) = self.lookup([path])
+        if row is not None:
+            self._base.unmark(row.number)
+
+    def deleted(self) -> Iterator[BaseRow]:
+        return iter(())
+
+    def taken_over(self) -> Iterator[BaseRow]:
+        return self._base.seen()

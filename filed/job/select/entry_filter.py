@@ -1,0 +1,182 @@
+"""Which entries of an agent's pages a Job wants, and what of its base is gone. A backup sends them, an estimate counts them.
+
+page of entries -> FileSet (file by file) -> Selection (changed?) -> hard links (is another name of the inode saved?)
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+from filed.agents import Entry, Page
+from filed.agents.abi import Attr, Change, EntryFlag, EntryType
+from filed.fileset import Options
+from filed.fileset.match import Matcher
+from filed.fileset.strip import prefix_of_stripped, stripped
+from filed.job.context import Workplace
+from filed.job.encode.attributes import encode_entry_nanoseconds, encode_entry_stat, stored_path
+from filed.job.encode.options_plan import OptionsPlan, OptionsPlans
+from filed.job.select.changed_since import BaseRow, Selection
+from filed.job.select.chosen import FAILED, Chosen, Lister
+from filed.job.select.hard_links import HardLinks, Inode, PassedName
+
+# Plain ints: an IntFlag in `&` costs a microsecond an entry.
+SELECTED, TOP = int(EntryFlag.SELECTED), int(EntryFlag.TOP)
+NODUMP = int(Attr.NODUMP)
+OBJECT_OPTIONS = Options()
+
+
+@dataclass(frozen=True, slots=True)
+class Choice:
+    """Of one page. deleted: what its agent's journal says is gone; told ahead of the chosen, which may have taken the name."""
+
+    chosen: list[Chosen]
+    deleted: list[BaseRow]
+
+
+class EntryFilter:
+    """The choice of one Job, page by page, in the order the instances list; its deletions at the end.
+
+    links: which inodes were saved is for whoever saves them to note there; names that were passed over are noted here.
+    """
+
+    def __init__(self, place: Workplace, options_plans: OptionsPlans, selection: Selection, links: HardLinks) -> None:
+        self._place = place
+        self._keepings = options_plans
+        self._selection = selection
+        self._links = links
+        self._complete: list[bytes] = []
+        self._incomplete: list[bytes] = []
+        self._empty_handed: list[Lister] = []  # said that they had listed all, and named nothing
+
+    def page(self, lister: Lister, page: Page) -> Choice:
+        """Those of a page that the FileSet takes and the Selection wants. What an agent could not look at is counted."""
+        selection, matcher = self._selection, lister.matcher
+        paths = [stored_path(name, entry.type) for entry, name in page]
+        chosen: list[Chosen] = []
+        deleted: list[BaseRow] = []
+        rows = selection.lookup(paths)
+        for entry, path, row in zip(page.entries, paths, rows, strict=True):
+            if entry.flags & FAILED:
+                for count in matcher.strips | {0}:  # whichever name was stored is not deleted
+                    selection.failed(stripped(path, count))
+                self._place.totals.errors += 1
+                continue
+            if entry.change:
+                deleted += self._no_longer(entry, page, path)
+                if entry.change == Change.DELETED:
+                    continue
+            if entry.type == EntryType.OBJECT:
+                chosen.append(Chosen(entry, path, self._keepings.of(OBJECT_OPTIONS)))  # no pattern is about objects
+                continue
+            options_plan = self._keeping(matcher, entry, path)
+            if options_plan is None:
+                continue
+            if options_plan.options.strip_path:
+                path = stripped(path, options_plan.options.strip_path)  # noqa: PLW2901  the name from here on
+                (row,) = selection.lookup([path])  # noqa: PLW2901
+            selection.seen(row)
+            if entry.flags & SELECTED or selection.wants(entry, row, options_plan.options):
+                chosen.append(Chosen(entry, path, options_plan))
+            elif (doubt := selection.doubt(entry, row, options_plan.options)) is not None:
+                chosen.append(Chosen(entry, path, options_plan, row, doubt))
+            elif self._is_sent_all_the_same(entry, path, options_plan, row):
+                chosen.append(Chosen(entry, path, options_plan))
+        return Choice(chosen, deleted)
+
+    def doubted(self, chosen: list[Chosen]) -> list[Chosen]:
+        """Those of a page whose content has to be read before they are sent. Another name of a saved inode has not."""
+        for item in chosen:
+            if (
+                item.doubt is not None
+                and item.entry.nlink > 1
+                and self._is_saved(item.options_plan.shared_inode(item.entry))
+            ):
+                item.doubt = None
+        return [item for item in chosen if item.doubt is not None]
+
+    def resolve(self, chosen: list[Chosen], same: set[int]) -> list[Chosen]:
+        """What is left of a page. same: cookies of doubted ones whose content is that of the base."""
+        return [
+            item
+            for item in chosen
+            if item.doubt is None
+            or item.entry.cookie not in same
+            or self._is_sent_all_the_same(item.entry, item.path, item.options_plan, item.row)
+        ]
+
+    def listed(self, lister: Lister, named: int) -> None:
+        """An instance has ended. named: how many entries its pages had."""
+        listed = self._complete if lister.job.complete else self._incomplete
+        for count in lister.matcher.strips | {0}:
+            listed.extend(prefix_of_stripped(prefix, count) for prefix in lister.prefixes)
+        if lister.job.complete and not named:
+            self._empty_handed.append(lister)
+
+    def deletions(self) -> Iterator[BaseRow]:
+        """After the last instance: what the base has of those that listed all their names, and nobody saw.
+
+        Where an instance that did not list everything may have names too, nothing is taken for deleted.
+        """
+        gone = [0] * len(self._empty_handed)
+        for row in self._selection.deleted():
+            if _is_at_or_below_any(row.path, self._complete) and not _is_at_or_below_any(row.path, self._incomplete):
+                yield row
+                for at, lister in enumerate(self._empty_handed):
+                    gone[at] += _is_at_or_below_any(row.path, lister.prefixes)
+        for lister, count in zip(self._empty_handed, gone, strict=True):
+            if count:  # it may be so; an agent whose service did not answer says the same
+                text = "says that its list is complete, and named nothing"
+                self._place.warning(
+                    f"agent {lister.job.label} {text}: the {count:,} entries of the base are marked deleted"
+                )
+
+    def _keeping(self, matcher: Matcher, entry: Entry, path: bytes) -> OptionsPlan | None:
+        nodump = bool(entry.attrs & NODUMP)
+        if entry.flags & TOP:
+            return self._keepings.of(matcher.top_entry(path.rstrip(b"/") or b"/"))
+        if entry.type == EntryType.DIRECTORY:
+            options = matcher.directory_entry(path.rstrip(b"/") or b"/", nodump)
+        else:
+            options = matcher.file(path, nodump)
+        return None if options is None else self._keepings.of(options)
+
+    def _is_sent_all_the_same(self, entry: Entry, path: bytes, options_plan: OptionsPlan, row: BaseRow | None) -> bool:
+        """Whether an entry that is not wanted for itself has to be sent; else it is left out."""
+        if entry.nlink > 1 and self._is_saved_elsewhere(entry, path, options_plan):
+            return True
+        self._selection.left_out(row)
+        return False
+
+    def _is_saved(self, inode: Inode | None) -> bool:
+        return inode is not None and self._links.first(inode) is not None
+
+    def _is_saved_elsewhere(self, entry: Entry, path: bytes, options_plan: OptionsPlan) -> bool:
+        """Of an unchanged name: whether another name of its inode was saved. If not, it is remembered as passed over."""
+        inode = options_plan.shared_inode(entry)
+        if inode is None:
+            return False
+        if self._links.first(inode) is not None:
+            return True
+        lstat = encode_entry_stat(entry, options_plan.data_stream)
+        self._links.passed(inode, PassedName(path, lstat, encode_entry_nanoseconds(entry)))
+        return False
+
+    def _no_longer(self, entry: Entry, page: Page, path: bytes) -> Iterator[BaseRow]:
+        """What a journal's entry takes away: DELETED its name, RENAMED its old one, as far as the base has it."""
+        old = path if entry.change == Change.DELETED else stored_path(page.old_name(entry), entry.type)
+        # Of what is gone, the kind may be lost.
+        names = [old] if entry.type or old.endswith(b"/") else [old, old + b"/"]
+        for row in self._selection.lookup(names):
+            if row is not None:
+                self._selection.seen(row)
+                yield row
+
+
+def _is_at_or_below(path: bytes, prefix: bytes) -> bool:
+    prefix = prefix.rstrip(b"/")
+    return path.startswith(prefix) and path[len(prefix) : len(prefix) + 1] in (b"", b"/")
+
+
+def _is_at_or_below_any(path: bytes, prefixes: Sequence[bytes]) -> bool:
+    return any(_is_at_or_below(path, prefix) for prefix in prefixes)

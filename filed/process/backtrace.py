@@ -1,0 +1,53 @@
+"""The native backtrace that a job process leaves behind when agent code crashes or hangs.
+
+It is written, by a signal handler in C, into anonymous memory made before the fork, which outlives the process; see
+`native_host/postmortem`. Without that library, on a machine where it was not built, there is no backtrace.
+"""
+
+from __future__ import annotations
+
+import ctypes
+import os
+import signal
+import time
+from pathlib import Path
+
+from filed.errors import printable
+
+LIBRARY = Path(__file__).resolve().parents[1] / "_native" / "postmortem.so"
+MAX_BYTES = 64 << 10
+END = b"end\n"  # of one backtrace
+ANSWER_WITHIN_S = 0.5  # a process asked where it is; it may be stopped, or hold the signal back
+
+
+class Backtrace:
+    """Make it before the fork; `install` in the job process; `ask` and `read` in its parent."""
+
+    def __init__(self) -> None:
+        self.descriptor = os.memfd_create("last words", os.MFD_CLOEXEC)
+
+    def install(self) -> None:
+        """In the job process, on the thread that calls agents."""
+        try:
+            library = ctypes.CDLL(str(LIBRARY), use_errno=True)
+        except OSError:
+            return
+        if library.postmortem_install(self.descriptor):
+            raise OSError(ctypes.get_errno(), "cannot prepare for a crash")
+
+    def ask(self, pid: int) -> None:
+        """Have a process that hangs write where it is."""
+        os.kill(pid, signal.SIGQUIT)
+        end = time.monotonic() + ANSWER_WITHIN_S
+        while not self._written().endswith(END) and time.monotonic() < end:
+            time.sleep(0.01)
+
+    def read(self) -> list[str]:
+        """The lines, safe to show; none when it ended otherwise."""
+        return [printable(line) for line in self._written().removesuffix(END).split(b"\n") if line]
+
+    def _written(self) -> bytes:
+        return os.pread(self.descriptor, MAX_BYTES, 0)
+
+    def close(self) -> None:
+        os.close(self.descriptor)

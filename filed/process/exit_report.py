@@ -1,0 +1,44 @@
+"""What to tell a person when a job process did not end as it should."""
+
+from __future__ import annotations
+
+import os
+import signal
+
+from filed.process.status_page import StatusPage
+
+
+def describe_exit(status_page: StatusPage, wait_status: int) -> str:
+    """One sentence for a job process that died without an outcome. wait_status: as `os.waitpid` gives it."""
+    return describe_exit_code(status_page, os.waitstatus_to_exitcode(wait_status))
+
+
+def describe_exit_code(status_page: StatusPage, exit_code: int) -> str:
+    """The same for an exit code, minus the signal's number for a crash.
+
+    Names agent, version, call and entry when an agent's call was in progress; or the rule that an agent broke, when
+    that is why the process left.
+    """
+    if status_page.backtrace and exit_code >= 0:
+        return status_page.backtrace
+    current = status_page.current()
+    who = f"agent {current.agent}" if current else "the job process"
+    where = f" in {current}" if current else ", outside of any agent"
+    if exit_code < 0:
+        return f"{who} crashed ({signal_name(-exit_code)}){where}"
+    return f"{who} called exit({exit_code}){where}"
+
+
+def describe_hang(status_page: StatusPage, seconds: float) -> str:
+    """One sentence for a job process that had to be killed after `seconds` without progress."""
+    current = status_page.current()
+    if current is None:
+        return f"the job process made no progress for {seconds:.0f} s, outside of any agent"
+    return f"agent {current.agent} made no progress for {seconds:.0f} s in {current}"
+
+
+def signal_name(number: int) -> str:
+    try:
+        return signal.Signals(number).name
+    except ValueError:
+        return f"signal {number}"

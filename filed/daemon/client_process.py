@@ -30,7 +30,7 @@ from filed.director.session import Session
 from filed.errors import AuthenticationError, FiledError
 from filed.job.description import StorageDaemon
 from filed.job.setup import keys_of, setup_of
-from filed.transport import Connection, check_name, server_context, tls_need
+from filed.transport import Connection, TlsChannel, check_names, server_context, tls_need
 from filed.wire.auth import secret_of
 from filed.wire.frame import Packet
 from filed.wire.reply import VERSION_9
@@ -107,8 +107,9 @@ def _serve_director(
 
     def start_tls(connection: Connection, begins: TlsBegins) -> None:
         wanted = tls[begins.director.name]
-        encrypted = connection.start_tls(server_context(wanted), server=True)
-        check_name(encrypted, wanted, f'Director "{begins.director.name}"')
+        context = server_context(wanted)
+        connection.encrypt(lambda sock: TlsChannel(sock, context, server=True))
+        check_names(connection.names, wanted, f'Director "{begins.director.name}"')
 
     heartbeat_s = file_daemon.heartbeat_interval_s
     compress = file_daemon.comm_compression and VERSION_9.protocol.line_compression

@@ -1,6 +1,6 @@
-"""A connection: packets over a socket, with deadlines, an ear for the Job's cancel pipe, and TLS when its moment comes.
+"""A connection: packets over a channel, with deadlines, an ear for the Job's cancel pipe, and encryption when its moment comes.
 
-The socket does not block; each wait is a poll that the cancel pipe ends at once. What keeps a connection alive (heartbeats,
+The channel does not block; each wait is a poll that the cancel pipe ends at once. What keeps a connection alive (heartbeats,
 polls) is dealt with here and seen by nobody. Only what comes in is ever read ahead, and not before `read_ahead` says that
 no TLS will begin in between.
 """
@@ -9,14 +9,14 @@ from __future__ import annotations
 
 import contextlib
 import socket
-import ssl
 import time
 from collections.abc import Callable, Sequence
 from typing import Final, TypeAlias
 
 from filed.errors import AuthenticationError, ConnectionLost, FiledError, RemoteProtocolError
 from filed.transport.bandwidth import Bandwidth
-from filed.transport.waiting import READ, WRITE, Waiting
+from filed.transport.channel import NOTHING, Channel, HandshakeRefused, PlainChannel
+from filed.transport.waiting import READ, Waiting
 from filed.wire.frame import HEADER, POLL_ANSWER, FrameReader, More, Packet, Signal, pack_packet, pack_signal
 from filed.wire.stream import Buffer
 
@@ -24,6 +24,7 @@ DIALOGUE_TIMEOUT_S: Final = 180.0
 """A peer that owes an answer to something simple; the real daemons give a response to a challenge as long."""
 LEAVE_TIMEOUT_S: Final = 2.0
 RECEIVE_BYTES: Final = 1 << 20  # each look at the socket costs as much as 64 KiB of a restore
+LOST_BYTES: Final = 1 << 16  # read at a time, of what nobody wants any more
 KEEPALIVE_S: Final = 60
 MAX_KEEPALIVE_S: Final = 32_767  # of Linux
 KEEPALIVE: Final = {"TCP_KEEPINTVL": 30, "TCP_KEEPCNT": 5}
@@ -63,8 +64,10 @@ class Connection:
         self.read_ahead = False
         self.sent_bytes = 0  # on the wire, without TLS
         self.saved_bytes = 0  # by compression of what was sent; together with the former: what there was to send
+        self.on_this_machine = _on_this_machine(sock)
+        """Is the peer here, and does it use the same processors?"""
         self._sock = sock
-        self._tls: ssl.SSLSocket | None = None
+        self._channel: Channel = PlainChannel(sock)
         self._reader = FrameReader()
         self._waiting = Waiting(sock, peer, cancel_pipe, clock)
         self._bandwidth = bandwidth
@@ -78,15 +81,6 @@ class Connection:
     def limit(self, seconds: float | None) -> None:
         """All that follows has to be done within so many seconds together, however lively the peer is; None: no more."""
         self._limit = None if seconds is None else self._clock() + seconds
-
-    @property
-    def on_this_machine(self) -> bool:
-        """Is the peer here, and does it use the same processors?"""
-        with contextlib.suppress(OSError):
-            if self._sock.family in (socket.AF_INET, socket.AF_INET6):
-                return bool(self._sock.getpeername()[0] == self._sock.getsockname()[0])
-            return True
-        return False
 
     # -- sending --------------------------------------------------------------------------------------------------
 
@@ -108,60 +102,38 @@ class Connection:
         """
         if self._waiting.now(READ if self._room() else 0, self.phase):
             self._fill()
-        if self._tls is not None or (self._bandwidth is not None and self._bandwidth.limited):
-            for part in parts:
-                self._push(memoryview(part), timeout_s)
+        if self._bandwidth is None or not self._bandwidth.limited:
+            self._push(parts, timeout_s)
             return
-        left = _behind(parts, self._send_parts(parts))
-        until = self._until(timeout_s)
+        for part in parts:
+            left = memoryview(part)
+            while left:
+                portion = self._portion(len(left))
+                self._push([left[:portion]], timeout_s)
+                self._spend(portion)
+                left = left[portion:]
+
+    def _push(self, parts: Sequence[Buffer], timeout_s: Timeout) -> None:
+        """All of it, however long the limit is; HOT."""
+        left, waiting, until = _behind(parts, 0), False, None
         while left:
-            self._wait_to_send(until)
-            if done := self._send_parts(left):
-                left = _behind(left, done)
-                until = self._until(timeout_s)
-
-    def _send_parts(self, parts: Sequence[Buffer]) -> int:
-        """Returns how many bytes the system took, 0 for none."""
-        try:
-            done = self._sock.sendmsg(parts)
-        except BlockingIOError:
-            return 0
-        except OSError as error:
-            raise self._lost(error) from error
-        self.sent_bytes += done
-        return done
-
-    def _push(self, data: memoryview, timeout_s: Timeout) -> None:
-        until = self._until(timeout_s)
-        portion = 0
-        while data:
-            # OpenSSL wants the same bytes again when it could not send them.
-            portion = portion or self._portion(len(data))
             try:
-                done = self._send_some(data[:portion])
-            except (BlockingIOError, ssl.SSLWantWriteError):
+                done = self._channel.send(left)
+            except OSError as error:
+                raise self._lost(error) from error
+            if done:
+                self.sent_bytes += done
+                left, waiting = _behind(left, done), False
+            else:
+                if not waiting:  # the time counts from the last progress
+                    waiting, until = True, self._until(timeout_s)
                 self._wait_to_send(until)
-                continue
-            except ssl.SSLWantReadError:
-                self._waiting.wait(READ, self.phase, until)
-                continue
-            self.sent_bytes += done
-            self._spend(done)
-            data, portion = data[done:], 0
-            until = self._until(timeout_s)
 
     def _wait_to_send(self, until: float | None) -> None:
-        """Until the system takes more, or the peer has said something, which is read."""
-        if self._waiting.wait(WRITE | READ if self._room() else WRITE, self.phase, until) & ~WRITE:
+        """Until the channel takes more, or the peer has said something, which is read."""
+        want = self._channel.want
+        if self._waiting.wait(want | READ if self._room() else want, self.phase, until) & ~want:
             self._fill()
-
-    def _send_some(self, data: memoryview) -> int:
-        try:
-            return self._sock.send(data)
-        except (BlockingIOError, ssl.SSLWantWriteError, ssl.SSLWantReadError):
-            raise
-        except OSError as error:
-            raise self._lost(error) from error
 
     # -- receiving ------------------------------------------------------------------------------------------------
 
@@ -227,7 +199,7 @@ class Connection:
             raise RemoteProtocolError(f"{self.peer} sent the signal {packet.name} during {self.phase}")
         return packet
 
-    def backtrace(self) -> Packet | None:
+    def last_words(self) -> Packet | None:
         """After ConnectionLost: what the peer said before it went, and nobody has taken yet. Often that is why."""
         with contextlib.suppress(FiledError):
             while self._fill():
@@ -248,14 +220,13 @@ class Connection:
         if not size:
             return False
         try:
-            count = self._sock.recv_into(self._reader.space(self._portion(size)))
-        except (BlockingIOError, ssl.SSLWantReadError):
-            return False
-        except ssl.SSLWantWriteError:
-            self._waiting.wait(WRITE, self.phase, self._until(DIALOGUE_TIMEOUT_S))
-            return False
+            count = self._channel.recv_into(self._reader.space(self._portion(size)))
         except OSError as error:
             raise self._lost(error) from error
+        if count == NOTHING:
+            if self._channel.want != READ:
+                self._waiting.wait(self._channel.want, self.phase, self._until(DIALOGUE_TIMEOUT_S))
+            return False
         if not count:
             raise ConnectionLost(self.peer, self.phase, "it closed the connection")
         self._spend(count)
@@ -277,63 +248,55 @@ class Connection:
         self._until(None)
         self._waiting.pause(seconds, self.phase)
 
-    # -- TLS ------------------------------------------------------------------------------------------------------
+    # -- encryption -----------------------------------------------------------------------------------------------
 
-    def start_tls(
-        self, context: ssl.SSLContext, *, server: bool, timeout_s: Timeout = DIALOGUE_TIMEOUT_S
-    ) -> ssl.SSLSocket:
-        """The handshake, now. Returns the socket, for a look at the peer's certificate.
+    def encrypt(self, wrap: Callable[[socket.socket], Channel], timeout_s: Timeout = DIALOGUE_TIMEOUT_S) -> None:
+        """The handshake, now. wrap: makes a channel of the plain socket. Then `names` and `cipher` say what came of it.
 
-        Raises AuthenticationError when the peer's certificate or ours is not accepted, or one of us knows no common cipher.
+        Raises AuthenticationError when the peer does not accept us, or we do not accept it.
         """
         if self._reader.held:
             raise RemoteProtocolError(f"{self.peer} sent more in clear where TLS begins")
         self.phase = "the start of TLS"
         until = self._until(timeout_s)
         try:
-            self._tls = self._sock = context.wrap_socket(
-                self._sock, server_side=server, do_handshake_on_connect=False, suppress_ragged_eofs=False
-            )
-            while True:
-                try:
-                    self._tls.do_handshake()
-                except ssl.SSLWantReadError:
-                    self._waiting.wait(READ, self.phase, until)
-                except ssl.SSLWantWriteError:
-                    self._waiting.wait(WRITE, self.phase, until)
-                else:
-                    return self._tls
-        except (ssl.SSLEOFError, ConnectionError) as error:
+            self._channel = wrap(self._sock)
+            while not self._channel.handshake():
+                self._waiting.wait(self._channel.want, self.phase, until)
+        except HandshakeRefused as error:
+            raise AuthenticationError(f"TLS with {self.peer} could not begin: {error.strerror}") from error
+        except OSError as error:
             raise self._lost(error) from error
-        except ssl.SSLError as error:
-            raise AuthenticationError(f"TLS with {self.peer} could not begin: {explain_tls(error)}") from error
+
+    @property
+    def names(self) -> Sequence[str]:
+        """Whom the peer has proved to be by a certificate."""
+        return self._channel.names
+
+    @property
+    def cipher(self) -> str:
+        """How the conversation is encrypted, for a person; "" when it is not."""
+        return self._channel.cipher
 
     # -- the end --------------------------------------------------------------------------------------------------
 
     def interrupt(self) -> None:
         """From any thread: whoever waits here gets ConnectionLost. The descriptor stays until `close`. Never raises."""
-        with contextlib.suppress(OSError, ValueError):
-            socket.socket.shutdown(self._sock, socket.SHUT_RDWR)  # not that of TLS, which the other thread may be in
+        self._channel.interrupt()
 
     def close(self) -> None:
         """Let it go, whatever state it is in. Never raises, never waits."""
-        if self._tls is not None:
-            with contextlib.suppress(OSError, ValueError):  # most of all: the other's half has not ended
-                self._tls.unwrap()  # says the end of ours; a peer takes a bare cut for an attack, and logs it
-        with contextlib.suppress(OSError, ValueError):
-            self._sock.close()
+        self._channel.close()
 
     def outwait(self, timeout_s: float) -> None:
         """Let the peer be the one who hangs up. What it says goes nowhere, the cancel pipe is not heard. Never raises."""
         until = self._clock() + timeout_s
+        lost = memoryview(bytearray(LOST_BYTES))
         with contextlib.suppress(OSError, ValueError):
-            while self._waiting.for_more(until - self._clock()):
-                try:
-                    if not self._sock.recv(RECEIVE_BYTES):
-                        return
-                except (BlockingIOError, ssl.SSLWantReadError):
-                    if self._clock() >= until:
-                        return
+            while self._channel.pending() or self._waiting.for_more(until - self._clock()):
+                count = self._channel.recv_into(lost)
+                if not count or (count == NOTHING and self._clock() >= until):
+                    return
 
     def take_leave(self, last: Signal = Signal.TERMINATE, timeout_s: float = LEAVE_TIMEOUT_S) -> None:
         """TERMINATE, then wait a moment for the peer's `last` word or its closing: one that still writes takes a cut for a fault.
@@ -371,10 +334,7 @@ class Connection:
             self._bandwidth.spend(count)
 
     def _lost(self, error: OSError) -> ConnectionLost:
-        if isinstance(error, ssl.SSLEOFError):
-            return ConnectionLost(self.peer, self.phase, "it closed the connection in the midst of TLS")
-        why = explain_tls(error) if isinstance(error, ssl.SSLError) else error.strerror or type(error).__name__
-        return ConnectionLost(self.peer, self.phase, why)
+        return ConnectionLost(self.peer, self.phase, error.strerror or type(error).__name__)
 
 
 def _behind(parts: Sequence[Buffer], done: int) -> Sequence[Buffer]:
@@ -397,8 +357,9 @@ def prepare(sock: socket.socket, keepalive_s: int = KEEPALIVE_S) -> None:
                 sock.setsockopt(socket.IPPROTO_TCP, option, value)
 
 
-def explain_tls(error: ssl.SSLError) -> str:
-    """OpenSSL's reason without its source lines."""
-    if isinstance(error, ssl.SSLCertVerificationError):
-        return f"its certificate is not accepted: {error.verify_message}"
-    return (error.reason or str(error)).lower().replace("_", " ")
+def _on_this_machine(sock: socket.socket) -> bool:
+    with contextlib.suppress(OSError):
+        if sock.family in (socket.AF_INET, socket.AF_INET6):
+            return bool(sock.getpeername()[0] == sock.getsockname()[0])
+        return True
+    return False

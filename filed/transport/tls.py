@@ -7,6 +7,7 @@ against the address that we called.
 from __future__ import annotations
 
 import ssl
+from collections.abc import Sequence
 from ipaddress import ip_address
 from typing import Any
 
@@ -46,13 +47,11 @@ def client_context(tls: Tls) -> ssl.SSLContext:
     return context
 
 
-def check_name(sock: ssl.SSLSocket, tls: Tls, peer: str, *addresses: str) -> None:
-    """Is the certificate, which OpenSSL accepted, that of the one we want? Raises AuthenticationError.
+def check_names(names: Sequence[str], tls: Tls, peer: str, *addresses: str) -> None:
+    """Is a certificate with these names, which OpenSSL accepted, that of the one we want? Raises AuthenticationError.
 
     addresses: what we called, or where it is to be found; none, or "": then any name will do, unless the conf allows only some.
     """
-    certificate: Any = sock.getpeercert() or {}
-    names = certificate_names(certificate)
     if tls.allowed_cns:
         if not {name.lower() for name in names} & {name.lower() for name in tls.allowed_cns}:
             raise AuthenticationError(f"{peer} has a certificate of {_list(names)}, which TLS Allowed CN does not list")
@@ -113,5 +112,5 @@ def _load(load: Any, what: str, path: str) -> None:
         raise ConfigError(f"{what}: {path} cannot be read: {error.strerror}") from error
 
 
-def _list(names: list[str]) -> str:
+def _list(names: Sequence[str]) -> str:
     return ", ".join(ascii(name)[1:-1] for name in names) or "nobody"

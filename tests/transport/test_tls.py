@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import socket
-import ssl
 import threading
 import time
 from dataclasses import replace
@@ -14,7 +13,7 @@ import pytest
 
 from filed.config.keys import Tls
 from filed.errors import AuthenticationError, ConfigError, ConnectionLost, FiledError, JobCanceled, RemoteProtocolError
-from filed.transport import Bandwidth, Connection, check_name, client_context, server_context, tls_need
+from filed.transport import Bandwidth, Connection, TlsChannel, check_names, client_context, server_context, tls_need
 from filed.transport.tls import matches
 from filed.wire.auth import TlsNeed
 from filed.wire.frame import Signal, pack_packet
@@ -26,22 +25,32 @@ def authority(tmp_path_factory: pytest.TempPathFactory) -> Authority:
     return Authority(tmp_path_factory.mktemp("certificates"))
 
 
+def be_server(connection: Connection, tls: Tls, timeout_s: float = 60.0) -> None:
+    context = server_context(tls)
+    connection.encrypt(lambda sock: TlsChannel(sock, context, server=True), timeout_s)
+
+
+def be_client(connection: Connection, tls: Tls) -> None:
+    context = client_context(tls)
+    connection.encrypt(lambda sock: TlsChannel(sock, context, server=False))
+
+
 class Both:
     """Two sides of one connection: each does its part in a thread of its own."""
 
-    def __init__(self) -> None:
+    def __init__(self, bandwidth: Bandwidth | None = None) -> None:
         near, far = socket.socketpair()
-        self.server, self.client = Connection(near, "the Director"), Connection(far, "the Storage Daemon")
+        self.server = Connection(near, "the Director")
+        self.client = Connection(far, "the Storage Daemon", bandwidth=bandwidth)
         self.failure: FiledError | None = None
 
-    def begin(self, server: Tls, client: Tls, address: str = "") -> tuple[ssl.SSLSocket, ssl.SSLSocket | None]:
+    def begin(self, server: Tls, client: Tls, address: str = "") -> None:
         """TLS on both; `failure` is the server's."""
-        theirs: list[ssl.SSLSocket] = []
 
         def serve() -> None:
             try:
-                theirs.append(self.server.start_tls(server_context(server), server=True))
-                check_name(theirs[0], server, "the Director")
+                be_server(self.server, server)
+                check_names(self.server.names, server, "the Director")
                 self.server.send(b"3000 OK Hello 306\n")
             except FiledError as error:
                 self.failure = error
@@ -50,15 +59,14 @@ class Both:
         thread = threading.Thread(target=serve)
         thread.start()
         try:
-            ours = self.client.start_tls(client_context(client), server=False)
-            check_name(ours, client, "the Storage Daemon", address)
+            be_client(self.client, client)
+            check_names(self.client.names, client, "the Storage Daemon", address)
             assert self.client.receive() == b"3000 OK Hello 306\n"
         except FiledError:
             self.client.close()
             raise
         finally:
             thread.join()
-        return ours, theirs[0] if theirs else None
 
     def close(self) -> None:
         self.server.close()
@@ -95,10 +103,9 @@ def test_packets_of_all_sizes_go_through_both_ways(both: Both, authority: Author
 
 
 def test_head_and_tail_go_through_with_a_limit_and_a_slow_reader(authority: Authority) -> None:
-    both = Both()
+    both = Both(Bandwidth(lambda: 5_000_000, time.monotonic))
     both.begin(authority.tls("sd"), authority.tls("fd"))
     head, tail = pack_packet(os.urandom(300_000)), pack_packet(os.urandom(300_000))
-    both.client._bandwidth = Bandwidth(lambda: 5_000_000, time.monotonic)
     sender = threading.Thread(target=both.client.send_frames, args=(head, tail))
     sender.start()
     both.server.read_ahead = True
@@ -163,11 +170,11 @@ def test_a_peer_that_speaks_no_tls_is_an_error_and_one_that_says_nothing_too(aut
     both = Both()
     both.client.send(b"Hello")
     with pytest.raises(AuthenticationError, match="TLS with the Director could not begin"):
-        both.server.start_tls(server_context(authority.tls("fd")), server=True)
+        be_server(both.server, authority.tls("fd"))
     both.close()
     both = Both()
     with pytest.raises(ConnectionLost, match="during the start of TLS"):
-        both.server.start_tls(server_context(authority.tls("fd")), server=True, timeout_s=0.01)
+        be_server(both.server, authority.tls("fd"), 0.01)
     both.close()
 
 
@@ -176,14 +183,13 @@ def test_what_was_sent_in_clear_is_not_taken_for_encrypted(both: Both, authority
     both.client.send(b"1000 OK auth\n", b"JobId=1")
     assert both.server.receive() == b"1000 OK auth\n"
     with pytest.raises(RemoteProtocolError, match="in clear where TLS begins"):
-        both.server.start_tls(server_context(authority.tls("fd")), server=True)
+        be_server(both.server, authority.tls("fd"))
 
 
 def test_a_cut_in_the_midst_of_tls_is_a_lost_connection(both: Both, authority: Authority) -> None:
-    _, theirs = both.begin(authority.tls("sd"), authority.tls("fd"))
-    assert theirs
-    theirs.shutdown(socket.SHUT_RDWR)
-    with pytest.raises(ConnectionLost):
+    both.begin(authority.tls("sd"), authority.tls("fd"))
+    both.server.interrupt()
+    with pytest.raises(ConnectionLost, match="it closed the connection in the midst of TLS"):
         both.client.receive()
 
 
@@ -193,7 +199,7 @@ def test_a_cancel_is_obeyed_in_a_handshake(authority: Authority) -> None:
     os.write(ring, b"c")
     connection = Connection(near, "x", cancel_pipe=cancel_pipe)
     with far, pytest.raises(JobCanceled):
-        connection.start_tls(client_context(authority.tls("fd")), server=False)
+        be_client(connection, authority.tls("fd"))
     connection.close()
     os.close(cancel_pipe)
     os.close(ring)
@@ -231,9 +237,17 @@ def test_a_wildcard_covers_one_label_of_a_domain(name: str, address: str) -> Non
 
 def test_whoever_closes_says_the_end_of_tls(authority: Authority) -> None:
     both = Both()
-    _, server = both.begin(authority.tls("a-fd"), authority.tls("a-dir"))
-    assert server is not None
+    both.begin(authority.tls("a-fd"), authority.tls("a-dir"))
     both.client.close()
-    server.setblocking(True)
-    assert server.recv(1) == b""  # the end of TLS; a bare cut is an SSLEOFError
+    with pytest.raises(ConnectionLost, match=r"it closed the connection$"):
+        both.server.receive()
     both.server.close()
+
+
+def test_a_connection_says_how_it_is_encrypted(both: Both, authority: Authority) -> None:
+    assert not both.client.cipher
+    assert not both.client.names
+    both.begin(authority.tls("sd", "sd.example"), authority.tls("fd"))
+    assert both.client.cipher.startswith("TLSv1.3 TLS_")
+    assert set(both.client.names) == {"sd", "sd.example"}
+    assert set(both.server.names) == {"fd"}

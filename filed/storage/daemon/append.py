@@ -208,7 +208,7 @@ class DaemonAppendSession:
 
     def _why(self) -> VolumeError | None:
         """What the Storage Daemon said before it went."""
-        packet = self._connection.backtrace()
+        packet = self._connection.last_words()
         refusal = parse_refusal(packet) if isinstance(packet, bytes) else None
         return refused(self._connection, refusal) if refusal else None
 

@@ -20,7 +20,8 @@ from filed.transport import (
     DIALOGUE_TIMEOUT_S,
     Bandwidth,
     Connection,
-    check_name,
+    TlsChannel,
+    check_names,
     client_context,
     connect,
     tls_need,
@@ -213,8 +214,9 @@ def _prove(connection: Connection, address: StorageAddress, challenge: Challenge
 
 
 def _start_tls(connection: Connection, address: StorageAddress) -> None:
-    sock = connection.start_tls(client_context(address.tls), server=False)
-    check_name(sock, address.tls, connection.peer, address.host, address.caller)
+    context = client_context(address.tls)
+    connection.encrypt(lambda sock: TlsChannel(sock, context, server=False))
+    check_names(connection.names, address.tls, connection.peer, address.host, address.caller)
 
 
 def _first_in_tls(connection: Connection) -> bytes:

@@ -1,0 +1,92 @@
+"""TLS by the standard library, as a Channel: whatever an SSLContext was told to use, certificates or a shared key."""
+
+from __future__ import annotations
+
+import contextlib
+import errno
+import socket
+import ssl
+from collections.abc import Callable, Sequence
+
+from filed.transport.channel import NOTHING, HandshakeRefused, shut_down
+from filed.transport.tls import certificate_names
+from filed.transport.waiting import READ, WRITE
+from filed.wire.stream import Buffer
+
+
+class TlsChannel:
+    """sock: plain, connected, not blocking; ours from now on. server: the side that was called."""
+
+    def __init__(self, sock: socket.socket, context: ssl.SSLContext, *, server: bool) -> None:
+        self.want = READ
+        self._tls = context.wrap_socket(
+            sock, server_side=server, do_handshake_on_connect=False, suppress_ragged_eofs=False
+        )
+
+    @property
+    def names(self) -> Sequence[str]:
+        return certificate_names(self._tls.getpeercert() or {})
+
+    @property
+    def cipher(self) -> str:
+        cipher = self._tls.cipher()
+        return f"{self._tls.version()} {cipher[0]}" if cipher else ""
+
+    def send(self, parts: Sequence[Buffer]) -> int:
+        # OpenSSL wants the same bytes again when it could not send them; who calls offers no fewer.
+        return max(self._tried(lambda: self._tls.send(parts[0])), 0)
+
+    def recv_into(self, space: memoryview) -> int:
+        return self._tried(lambda: self._tls.recv_into(space))
+
+    def pending(self) -> int:
+        return self._tls.pending()
+
+    def handshake(self) -> bool:
+        try:
+            self._tls.do_handshake()
+        except ssl.SSLWantReadError:
+            self.want = READ
+        except ssl.SSLWantWriteError:
+            self.want = WRITE
+        except ssl.SSLEOFError as error:
+            raise _cut_off() from error
+        except ssl.SSLError as error:
+            raise HandshakeRefused(errno.EPROTO, explain_tls(error)) from error
+        else:
+            return True
+        return False
+
+    def interrupt(self) -> None:
+        shut_down(self._tls)
+
+    def close(self) -> None:
+        with contextlib.suppress(OSError, ValueError):  # most of all: the other's half has not ended
+            self._tls.unwrap()  # says the end of ours; a peer takes a bare cut for an attack, and logs it
+        with contextlib.suppress(OSError, ValueError):
+            self._tls.close()
+
+    def _tried(self, move: Callable[[], int]) -> int:
+        """What `move` returns, or NOTHING when it has to be repeated."""
+        try:
+            return move()
+        except (BlockingIOError, ssl.SSLWantReadError):
+            self.want = READ
+        except ssl.SSLWantWriteError:
+            self.want = WRITE
+        except ssl.SSLEOFError as error:
+            raise _cut_off() from error
+        except ssl.SSLError as error:
+            raise OSError(errno.EPROTO, explain_tls(error)) from error
+        return NOTHING
+
+
+def _cut_off() -> OSError:
+    return ConnectionAbortedError(errno.ECONNABORTED, "it closed the connection in the midst of TLS")
+
+
+def explain_tls(error: ssl.SSLError) -> str:
+    """OpenSSL's reason without its source lines."""
+    if isinstance(error, ssl.SSLCertVerificationError):
+        return f"its certificate is not accepted: {error.verify_message}"
+    return (error.reason or str(error)).lower().replace("_", " ")

@@ -12,9 +12,7 @@ Nothing outside `root` is read or written, so several may run at once. The singl
 
 from __future__ import annotations
 
-import os
 import secrets
-import shutil
 import signal
 import socket
 import subprocess
@@ -22,8 +20,9 @@ import time
 from pathlib import Path
 from typing import Self
 
+from tests.live.releases import BACULA_9, Release
+
 TIMEOUT_S = 90  # a Director that loses its File Daemon in a backup takes a minute to end the Job
-CATALOG_SCRIPT = Path("/usr/share/bacula-director/make_sqlite3_tables")
 CATALOG_NAME = "catalog"
 DEVICE = "Files"
 MEDIA_TYPE = "File"
@@ -46,13 +45,13 @@ def free_port() -> int:
 class Bacula:
     """A Director, a Storage Daemon, a File Daemon, a console; any of them may be left out.
 
-    volumes: the Archive Device. Name and password of everybody to everybody are in `password` and the names below.
+    volumes: the Archive Device. release: whose programs they are. Name and password of everybody to everybody are in `password` and the names below.
     """
 
     director, storage, client = "t-dir", "t-sd", "t-fd"
 
-    def __init__(self, root: Path, volumes: Path | None = None) -> None:
-        self.root = root / "bacula"
+    def __init__(self, root: Path, volumes: Path | None = None, release: Release = BACULA_9) -> None:
+        self.root, self.release = root / "bacula", release
         self.etc, self.work = self.root / "etc", self.root / "work"
         self.volumes = volumes or self.root / "volumes"
         for directory in (self.etc, self.work, self.volumes):
@@ -186,9 +185,9 @@ class Bacula:
 
     def make_catalog(self) -> Path:
         """An empty SQLite catalog, by the package's own script."""
-        script = CATALOG_SCRIPT.read_text(encoding="latin-1")
+        script = self.release.catalog_script.read_text(encoding="latin-1")
         script = script.replace("XXX_DBNAME_XXX", CATALOG_NAME).replace("/var/lib/bacula", str(self.work))
-        _run(["sh", "-s"], script)
+        self._run("sh", "-s", text=script)
         catalog = self.work / f"{CATALOG_NAME}.db"
         assert catalog.stat().st_size
         return catalog
@@ -197,9 +196,11 @@ class Bacula:
         """Start daemons in the foreground as children of ours, and wait until each listens."""
         for name in names:
             log = (self.root / f"{name}.log").open("ab")
-            command = [_program(self._programs[name]), "-f", "-c", str(self.conf(name))]
+            command = [self.release.program(self._programs[name]), "-f", "-c", str(self.conf(name))]
             with log:
-                self._running[name] = subprocess.Popen(command, stdout=log, stderr=log, stdin=subprocess.DEVNULL)
+                self._running[name] = subprocess.Popen(
+                    command, stdout=log, stderr=log, stdin=subprocess.DEVNULL, env=self.release.environment
+                )
         for name in names:
             self._wait_for(name)
 
@@ -234,7 +235,7 @@ class Bacula:
     def console(self, *commands: str) -> str:
         """What bconsole says to these commands."""
         text = "\n".join([*commands, "quit", ""])
-        return _run([_program("bconsole"), "-n", "-c", str(self.conf("console"))], text, cwd=self.root)
+        return self._run("bconsole", "-n", "-c", str(self.conf("console")), text=text, cwd=self.root)
 
     def messages(self) -> str:
         """The Director's log of all Jobs."""
@@ -252,36 +253,30 @@ class Bacula:
 
     def bls(self, volumes: str, *options: str) -> str:
         """volumes: one name, or several joined by `|`."""
-        return _run([_program("bls"), "-c", str(self.conf("sd")), *options, "-V", volumes, DEVICE], cwd=self.work)
+        return self._run("bls", "-c", str(self.conf("sd")), *options, "-V", volumes, DEVICE, cwd=self.work)
 
     def bextract(self, volumes: str, into: Path, *options: str) -> str:
         into.mkdir(exist_ok=True)
         arguments = ["-c", str(self.conf("sd")), *options, "-V", volumes, DEVICE, str(into)]
-        return _run([_program("bextract"), *arguments], cwd=self.work)
+        return self._run("bextract", *arguments, cwd=self.work)
 
     def bscan(self, volumes: str, *options: str) -> str:
         """With `-s -m` it fills the catalog of `make_catalog`."""
         database = ["-w", str(self.work), "-n", CATALOG_NAME]
         arguments = ["-c", str(self.conf("sd")), *options, *database, "-V", volumes, DEVICE]
-        return _run([_program("bscan"), *arguments], cwd=self.work)
+        return self._run("bscan", *arguments, cwd=self.work)
 
-
-def _program(name: str) -> str:
-    found = shutil.which(name, path=os.environ["PATH"] + ":/usr/sbin:/sbin")
-    assert found, f"{name} is not installed"
-    return found
-
-
-def _run(command: list[str], text: str = "", cwd: Path | None = None) -> str:
-    done = subprocess.run(
-        command,
-        input=text.encode(),
-        cwd=cwd,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
-        timeout=TIMEOUT_S,
-        check=False,
-    )
-    output = done.stdout.decode(errors="replace")
-    assert not done.returncode, f"{command[0]} ended with {done.returncode}: {output}"
-    return output
+    def _run(self, program: str, *arguments: str, text: str = "", cwd: Path | None = None) -> str:
+        done = subprocess.run(
+            [self.release.program(program) if program != "sh" else program, *arguments],
+            input=text.encode(),
+            cwd=cwd,
+            env=self.release.environment,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            timeout=TIMEOUT_S,
+            check=False,
+        )
+        output = done.stdout.decode(errors="replace")
+        assert not done.returncode, f"{program} ended with {done.returncode}: {output}"
+        return output

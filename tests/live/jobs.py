@@ -76,11 +76,8 @@ def rows(bacula: Bacula, query: str) -> list[tuple[object, ...]]:
 
 def files_of(bacula: Bacula, job_id: int) -> set[tuple[object, ...]]:
     """(name, whether it is marked as deleted, digest)"""
-    query = (
-        "SELECT Path.Path || Filename.Name, File.FileIndex <= 0, File.MD5 FROM File JOIN Path USING (PathId)"
-        f" JOIN Filename USING (FilenameId) WHERE JobId = {job_id}"
-    )
-    return set(rows(bacula, query))
+    query = bacula.release.select_files("File.FileIndex <= 0, File.MD5")
+    return set(rows(bacula, f"{query} WHERE JobId = {job_id}"))
 
 
 def restored(bacula: Bacula, job_ids: str, tree: Path, *more: str) -> Path:

@@ -46,11 +46,8 @@ def summary(bacula: Bacula, job_id: int) -> dict[str, str]:
 
 def files(bacula: Bacula, job_id: int) -> dict[str, tuple[object, ...]]:
     """The catalog's rows of a Job: name -> (whether it is marked as deleted, digest, LStat)."""
-    query = (
-        "SELECT Path.Path || Filename.Name, File.FileIndex <= 0, File.MD5, File.LStat FROM File JOIN Path USING (PathId)"
-        f" JOIN Filename USING (FilenameId) WHERE JobId = {job_id} ORDER BY FileId"
-    )
-    return {str(name): rest for name, *rest in rows(bacula, query)}
+    query = bacula.release.select_files("File.FileIndex <= 0, File.MD5, File.LStat")
+    return {str(name): rest for name, *rest in rows(bacula, f"{query} WHERE JobId = {job_id} ORDER BY FileId")}
 
 
 def restored(bacula: Bacula, job_ids: str, tree: Path) -> Path:

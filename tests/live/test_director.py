@@ -14,6 +14,7 @@ import pytest
 from tests.live.bacula import TIMEOUT_S, Bacula
 from tests.live.filed_daemon import FiledDaemon
 from tests.live.jobs import files_of, restored, saved, shown, status_of
+from tests.live.releases import Release
 
 pytestmark = [
     pytest.mark.live,
@@ -44,8 +45,8 @@ def tree(tmp_path: Path) -> Path:
 
 
 @pytest.fixture
-def bacula(tmp_path: Path, tree: Path) -> Iterator[Bacula]:
-    with Bacula(tmp_path) as made:
+def bacula(tmp_path: Path, tree: Path, release: Release) -> Iterator[Bacula]:
+    with Bacula(tmp_path, release=release) as made:
         sets = "".join(
             f'FileSet {{ Name = {name}; Include {{ Options {{ {options} }} File = "{tree}" }} }}\n'
             for name, options in OPTIONS.items()

@@ -20,6 +20,7 @@ from tests.live.bacula import Bacula
 from tests.live.daemons import BOTH
 from tests.live.filed_daemon import FiledDaemon
 from tests.live.jobs import Entry, Shown, shown, status_of
+from tests.live.releases import Release
 from tests.live.reports import expect_report, report, restore, saved, summary
 from tests.live.trees import LONG_AGO, age, plant
 from tests.pipeline.content import KEYS
@@ -109,13 +110,13 @@ def restore_in_all_ways(bacula: Bacula, tree: Path, job_id: int) -> Back:
 
 
 @pytest.fixture(scope="module")
-def scene(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Scene]:
+def scene(tmp_path_factory: pytest.TempPathFactory, release: Release) -> Iterator[Scene]:
     root = tmp_path_factory.mktemp("restore")
     tree = root / "tree"
     file_set = f'FileSet {{ Name = T; Include {{ Options {{ signature = MD5 }} File = "{tree}" }} }}\n'
     file_set += f'FileSet {{ Name = Unsummed; Include {{ File = "{tree}" }} }}\n'
     jobs = "Job { Name = Save; JobDefs = Common; FileSet = T }\nJob { Name = Signed; JobDefs = Common; FileSet = Unsummed }\n"
-    with Bacula(root) as bacula:
+    with Bacula(root, release=release) as bacula:
         bacula.write_confs(file_sets=file_set, jobs=jobs, device="  Block Checksum = no\n")
         second_storage(bacula)
         bacula.make_catalog()

@@ -17,6 +17,7 @@ import pytest
 from tests.live.bacula import Bacula
 from tests.live.daemons import BOTH
 from tests.live.jobs import status_of
+from tests.live.releases import Release
 from tests.live.reports import report, run, saved
 
 pytestmark = [
@@ -97,7 +98,7 @@ def scenario(bacula: Bacula, tree: Path) -> Heard:
 
 
 @pytest.fixture(scope="module")
-def both(tmp_path_factory: pytest.TempPathFactory) -> tuple[Heard, Heard]:
+def both(tmp_path_factory: pytest.TempPathFactory, release: Release) -> tuple[Heard, Heard]:
     """Of `filed`, and of bacula-fd."""
     root = tmp_path_factory.mktemp("verify")
     tree = root / "tree"
@@ -110,7 +111,7 @@ def both(tmp_path_factory: pytest.TempPathFactory) -> tuple[Heard, Heard]:
         for name, level in LEVELS.items()
     )
     heard = []
-    with Bacula(root) as bacula:
+    with Bacula(root, release=release) as bacula:
         bacula.write_confs(file_sets=file_set, jobs=jobs, device="  Block Checksum = no\n")
         bacula.make_catalog()
         bacula.start("sd", "dir")

@@ -20,6 +20,7 @@ from typing import TYPE_CHECKING, Final, TypeAlias
 import deflate
 
 from filed.errors import StreamError
+from filed.pipeline.lzo_size import EXPANSION, lzo_size
 from filed.wire.stream import Buffer
 
 if TYPE_CHECKING:
@@ -151,8 +152,10 @@ def _unlzo(body: bytes, limit: int) -> Buffer:
     if len(body) > MAX_LZO_BYTES:
         raise StreamError(f"an LZO record of {len(body)} bytes is longer than any writer makes")
     try:
+        if len(body) * EXPANSION > MAX_CHUNK_BYTES and lzo_size(body, limit) > limit:
+            raise StreamError("LZO data expands beyond any chunk")
         chunk: bytes = LZOCompressor.decompress(body, CHUNK_BYTES)
-    except LZOError as error:
+    except (LZOError, IndexError) as error:
         raise StreamError(f"LZO data is damaged ({error})") from error
     if len(chunk) > limit:
         raise StreamError("LZO data expands beyond any chunk")

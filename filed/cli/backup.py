@@ -102,7 +102,7 @@ def backup(  # noqa: PLR0917  one argument for each option
             level=LEVELS[level or "full"],
             fileset=_fileset(paths, choice, exclude),
             agents=default_setup(),
-            keys=options.key_files(keys),
+            keys=options.saving_keys(keys),
             max_volume_bytes=max_volume_bytes,
         )
     begun = time.monotonic()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import os
 import socket
 from collections.abc import Callable
@@ -77,7 +78,14 @@ encrypt = click.option(
     help="PEM files: our certificate and private key, then certificates that may read too.",
 )
 keys = click.option(
-    "--keys", metavar="PAIR[,SIGNER...]", help="PEM files: a certificate and private key that opens what is encrypted."
+    "--keys",
+    metavar="PAIR[,SIGNER...]",
+    help="PEM files: a certificate and private key that opens what is encrypted; every file must be signed by one of them.",
+)
+accept_unsigned = click.option(
+    "--accept-unsigned",
+    is_flag=True,
+    help="With keys: take files without a signature of theirs, too. For Jobs older than the keys.",
 )
 
 
@@ -95,22 +103,41 @@ def needed_storage(given: Path | None) -> Path:
     return given.absolute()
 
 
-def setting(storage: Path | None, conf: Path | None, keys: str | None) -> tuple[Path, AgentSetup, KeyFiles | None]:
+def setting(
+    storage: Path | None, conf: Path | None, keys: str | None, *, accept_unsigned: bool
+) -> tuple[Path, AgentSetup, KeyFiles | None]:
     """The directory of Volumes, the agents and the keys: of the options, and where they are silent of the conf."""
+    directory, agents, files = _setting(storage, conf, keys)
+    if accept_unsigned:
+        if files is None:
+            raise click.UsageError("--accept-unsigned needs keys: give --keys PAIR, or a conf that names them")
+        files = dataclasses.replace(files, accept_unsigned=True)
+    return directory, agents, files
+
+
+def _setting(storage: Path | None, conf: Path | None, keys: str | None) -> tuple[Path, AgentSetup, KeyFiles | None]:
     if conf is None:
-        return needed_storage(storage), default_setup(), key_files(keys)
+        return needed_storage(storage), default_setup(), opening_keys(keys)
     from filed.cli.conf_job import conf_setting  # noqa: PLC0415  as above
 
     directory, agents, conf_keys = conf_setting(conf, storage)
-    return directory, agents, key_files(keys) or conf_keys
+    return directory, agents, opening_keys(keys) or conf_keys
 
 
-def key_files(text: str | None, *, encrypt: bool = True) -> KeyFiles | None:
-    """`PAIR,FILE,...` as key files."""
+def saving_keys(text: str | None) -> KeyFiles | None:
+    """`PAIR,MASTER,...` of a backup that encrypts."""
     if not text:
         return None
-    pair, *others = (Path(part).absolute() for part in text.split(","))
-    return KeyFiles(pair=pair, masters=tuple(others), encrypt=encrypt)
+    pair, *masters = (Path(part).absolute() for part in text.split(","))
+    return KeyFiles(pair=pair, masters=tuple(masters))
+
+
+def opening_keys(text: str | None) -> KeyFiles | None:
+    """`PAIR,SIGNER,...` of a restore or a verify: every file must be signed by one of them, encrypted or not."""
+    if not text:
+        return None
+    pair, *signers = (Path(part).absolute() for part in text.split(","))
+    return KeyFiles(pair=pair, signers=tuple(signers), encrypt=False)
 
 
 def parse_compression(text: str) -> Compression | None:

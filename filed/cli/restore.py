@@ -42,6 +42,7 @@ Examples:
 )
 @click.option("--dry-run", is_flag=True, help="Only list what would be restored.")
 @options.keys
+@options.accept_unsigned
 @options.told
 @click.argument("words", nargs=-1, metavar="[JOBID|latest] [PATH]...")
 def restore(  # noqa: PLR0917  one argument for each option
@@ -51,6 +52,7 @@ def restore(  # noqa: PLR0917  one argument for each option
     replace: str,
     dry_run: bool,  # noqa: FBT001
     keys: str | None,
+    accept_unsigned: bool,  # noqa: FBT001
     as_json: bool,  # noqa: FBT001
     quiet: bool,  # noqa: FBT001
     verbose: bool,  # noqa: FBT001
@@ -60,7 +62,7 @@ def restore(  # noqa: PLR0917  one argument for each option
 
     A restore of an Incremental reads the Jobs it builds on, too: the tree is as it was at that Job.
     """
-    directory, agents, key_files = options.setting(storage, conf, keys)
+    directory, agents, key_files = options.setting(storage, conf, keys, accept_unsigned=accept_unsigned)
     with Catalog.read(directory) as catalog:
         job, rest = chosen_job(catalog, words)
         paths = tuple(options.path_bytes(path) for path in rest)

@@ -27,6 +27,7 @@ from filed.process.outcome import JobStatus
 @options.conf_file
 @click.option("--disk", is_flag=True, help="Compare the Job's tree with what is on the disk now.")
 @options.keys
+@options.accept_unsigned
 @options.told
 @click.argument("words", nargs=-1, metavar="[JOBID|latest]")
 def verify(  # noqa: PLR0917  one argument for each option
@@ -34,13 +35,14 @@ def verify(  # noqa: PLR0917  one argument for each option
     conf: Path | None,
     disk: bool,  # noqa: FBT001
     keys: str | None,
+    accept_unsigned: bool,  # noqa: FBT001
     as_json: bool,  # noqa: FBT001
     quiet: bool,  # noqa: FBT001
     verbose: bool,  # noqa: FBT001
     words: tuple[str, ...],
 ) -> int:
     """Read Jobs back from their Volumes and check every record; or compare a Job's tree with the disk."""
-    directory, agents, key_files = options.setting(storage, conf, keys)
+    directory, agents, key_files = options.setting(storage, conf, keys, accept_unsigned=accept_unsigned)
     with Catalog.read(directory) as catalog:
         if disk:
             jobids = [chosen_job(catalog, words)[0].job_id]

@@ -38,7 +38,10 @@ class Tls:
 
 @dataclass(frozen=True, slots=True)
 class Pki:
-    """Encryption and signatures of file data.  keypair, signers, master_keys: PEM files."""
+    """Encryption and signatures of file data.  keypair, signers, master_keys: PEM files.
+
+    accept_unsigned: restores take what carries no signature of a known signer, too.
+    """
 
     signatures: bool = False
     encryption: bool = False
@@ -47,6 +50,7 @@ class Pki:
     master_keys: tuple[str, ...] = ()
     cipher: Cipher = Cipher.AES128
     digest: PkiDigest = PkiDigest.SHA256
+    accept_unsigned: bool = False
 
 
 NO_TLS = Tls()
@@ -62,6 +66,7 @@ def read_pki(block: Block) -> Pki:
         master_keys=block.paths("PKI Master Key"),
         cipher=block.choice("PKI Cipher", Cipher, Cipher.AES128),
         digest=block.choice("PKI Digest", PkiDigest, PkiDigest.SHA256),
+        accept_unsigned=block.yes("PKI Accept Unsigned"),
     )
     if (pki.signatures or pki.encryption) and not pki.keypair:
         wanted = "PKI Signatures" if pki.signatures else "PKI Encryption"

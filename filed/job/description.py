@@ -60,12 +60,17 @@ class AgentSetup:
 
 @dataclass(frozen=True, slots=True)
 class KeyFiles:
-    """PEM files for signatures and encryption: our own pair, further readers, further signers."""
+    """PEM files for signatures and encryption: our own pair, further readers, further signers.
+
+    encrypt: a backup encrypts, and a restore refuses content in the clear.  accept_unsigned: a restore takes content that
+    carries no signature of a known signer, encrypted or not: of Jobs older than the keys.
+    """
 
     pair: Path
     masters: tuple[Path, ...] = ()
     signers: tuple[Path, ...] = ()
     encrypt: bool = True
+    accept_unsigned: bool = False
     cipher: str = "aes128"
     digest: str = "sha256"
 

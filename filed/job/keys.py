@@ -27,8 +27,11 @@ def load_keys(files: KeyFiles | None) -> PkiKeys | None:
 
 
 def keyring(files: KeyFiles | None) -> Keyring:
-    """What a restore opens and checks with; empty without keys."""
-    return Keyring() if files is None else load_keyring((files.pair, *files.masters, *files.signers))
+    """What a restore opens and checks with; empty without keys. A master key reads, but its signature proves nothing."""
+    if files is None:
+        return Keyring()
+    demanded = not files.accept_unsigned
+    return load_keyring((files.pair, *files.signers), signed=demanded, encrypted=demanded and files.encrypt)
 
 
 def _named(kind: type[E], name: str, directive: str) -> E:

@@ -52,4 +52,5 @@ def keys_of(daemon: FileDaemon | None) -> KeyFiles | None:
         encrypt=pki.encryption,
         cipher=pki.cipher.value,
         digest=pki.digest.value,
+        accept_unsigned=pki.accept_unsigned,
     )

@@ -61,10 +61,15 @@ class KeyPair:
 
 @dataclass(frozen=True, slots=True)
 class Keyring:
-    """What a restore may use: key pairs open sessions; signatures of the pairs and of `signers` can be checked."""
+    """What a restore may use: key pairs open sessions; signatures of the pairs and of `signers` can be checked.
+
+    signed: content without a valid signature of one of them is refused.  encrypted: so is content stored in the clear.
+    """
 
     pairs: tuple[KeyPair, ...] = ()
     signers: tuple[Certificate, ...] = ()
+    signed: bool = False
+    encrypted: bool = False
 
     def pair(self, key_id: bytes) -> KeyPair | None:
         return next((pair for pair in self.pairs if pair.certificate.key_id == key_id), None)
@@ -102,7 +107,7 @@ def load_certificate(path: Path) -> Certificate:
     return _certificate(_read(path), path)
 
 
-def load_keyring(paths: Sequence[Path]) -> Keyring:
+def load_keyring(paths: Sequence[Path], *, signed: bool = False, encrypted: bool = False) -> Keyring:
     """Files that hold a private key become pairs, the others signers."""
     pairs, signers = [], []
     for path in paths:
@@ -110,7 +115,7 @@ def load_keyring(paths: Sequence[Path]) -> Keyring:
             pairs.append(load_key_pair(path))
         else:
             signers.append(load_certificate(path))
-    return Keyring(tuple(pairs), tuple(signers))
+    return Keyring(tuple(pairs), tuple(signers), signed, encrypted)
 
 
 def _read(path: Path) -> bytes:

@@ -30,10 +30,14 @@ class SignatureDigest(Enum):
         return self._value_[2]
 
 
+_WEAK = frozenset({SignatureDigest.SHA1, SignatureDigest.MD5})
+
+
 class Signed(Enum):
     """What a signature record turned out to be."""
 
     VALID = "valid"
+    WEAK = "its digest, MD5 or SHA-1, no longer proves who made it"
     INVALID = "the content or the signature was changed"
     UNKNOWN_SIGNER = "nobody whose certificate was given signed it"
     UNCHECKED = "its digest was not calculated while reading"
@@ -79,7 +83,7 @@ def verify(record: Buffer, keyring: Keyring, digests: dict[Digest, bytes]) -> Si
             certificate.public_key.verify(signer.signature, digest, PKCS1v15(), _prehashed(kind))
         except InvalidSignature:
             return Signed.INVALID
-        return Signed.VALID
+        return Signed.WEAK if kind in _WEAK else Signed.VALID
     return Signed.UNKNOWN_SIGNER
 
 

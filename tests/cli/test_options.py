@@ -15,14 +15,16 @@ from hypothesis import strategies as st
 
 from filed.cli.options import (
     host_name,
-    key_files,
     needed_storage,
+    opening_keys,
     parse_compression,
     parse_digest,
     path_bytes,
+    saving_keys,
 )
 from filed.errors import ConfigError
 from filed.fileset import Compression, CompressionKind, Signature
+from filed.job.description import KeyFiles
 from tests.cli.conftest import Filed, Saved
 
 
@@ -61,13 +63,12 @@ def test_what_is_no_digest_is_refused_with_those_that_are(text: str) -> None:
         parse_digest(text)
 
 
-def test_key_files_are_the_pair_and_then_others_all_absolute(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_keys_are_the_pair_and_then_others_all_absolute(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
-    keys = key_files("pair.pem,/etc/master.pem", encrypt=False)
-    assert keys is not None
-    assert (keys.pair, keys.masters, keys.encrypt) == (tmp_path / "pair.pem", (Path("/etc/master.pem"),), False)
-    assert key_files("") is None
-    assert key_files(None) is None
+    other = (Path("/etc/other.pem"),)
+    assert saving_keys("pair.pem,/etc/other.pem") == KeyFiles(tmp_path / "pair.pem", masters=other)
+    assert opening_keys("pair.pem,/etc/other.pem") == KeyFiles(tmp_path / "pair.pem", signers=other, encrypt=False)
+    assert [saving_keys(""), saving_keys(None), opening_keys(""), opening_keys(None)] == [None] * 4
 
 
 def test_a_path_is_absolute_without_dots_and_links_are_not_followed(

@@ -42,6 +42,7 @@ DIRECTIVES: dict[str, dict[str, str]] = {
         "PKI Master Key": "/master",
         "PKI Cipher": "aes256",
         "PKI Digest": "sha1",
+        "PKI Accept Unsigned": "yes",
         "Ver Id": "text",
         **TLS,
     },

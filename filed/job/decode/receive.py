@@ -69,9 +69,9 @@ class Receiving:
                 self._hand_over(restorer, command)
 
     def gathering(self) -> Gathering:
-        """Of the records that follow."""
+        """Of the records that follow. Where content must be signed, each entry is looked at by itself."""
         assert self._destination is not None
-        return Gathering(self._destination, by_page=BY_PAGE)
+        return Gathering(self._destination, by_page=BY_PAGE and not self._decoder.keyring.signed)
 
     def take(self, batch: Batch) -> None:
         """What `Gathering` made of the records. Raises nothing about one entry: that is told and counted."""

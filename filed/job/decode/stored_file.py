@@ -13,8 +13,9 @@ from filed.errors import StreamError
 from filed.pipeline import Checked, Decoder, Signed
 from filed.pipeline.reverse import Piece
 from filed.wire.attributes import Attributes, FileType, decode_stat
-from filed.wire.stream import DATA_STREAMS, DIGEST_STREAMS, Buffer, Stream
+from filed.wire.stream import DATA_STREAMS, DIGEST_STREAMS, ENCRYPTED_STREAMS, Buffer, Stream
 
+_BY_A_KNOWN_SIGNER = (Signed.VALID, Signed.WEAK)
 _SIZED = (FileType.REGULAR, FileType.EMPTY)
 
 
@@ -26,6 +27,9 @@ class StoredFile:
         self._attributes = attributes
         size = decode_stat(attributes.lstat).size
         self.size = size if size >= 0 else None
+        self._known = decoder.keyring
+        self._signed: Signed | None = None
+        self._has_data = self._in_clear = False
         self._proved = False
         self._damaged = False
         self.unproved = ""  # what is stored to prove the content, and could not be looked at
@@ -45,6 +49,8 @@ class StoredFile:
         Raises StreamError when the stored data is not what it claims to be.
         """
         if kind in DATA_STREAMS:
+            self._has_data = True
+            self._in_clear |= kind not in ENCRYPTED_STREAMS
             yield from self._content.feed(word, data)
         elif kind == Stream.ENCRYPTED_SESSION_DATA:
             self._content.session(data)
@@ -58,16 +64,19 @@ class StoredFile:
                 self.unproved = f"digests could not be checked: {checked.value}"
         elif kind == Stream.SIGNED_DIGEST:
             yield from self._content.finish()
-            signed = self._content.verify(data)
+            signed = self._signed = self._content.verify(data)
             if signed is Signed.INVALID:
                 raise StreamError(Signed.INVALID.value, kind, self._attributes.file_index)
-            self._proved |= signed is Signed.VALID
-            if signed is not Signed.VALID:
+            self._proved |= signed in _BY_A_KNOWN_SIGNER
+            if signed is Signed.WEAK:
+                self.unproved = f"signatures prove little: {signed.value}"
+            elif signed is not Signed.VALID:
                 self.unproved = f"signatures could not be checked: {signed.value}"
 
     def finish(self) -> Iterator[Piece]:
         """The last content. Then the size is checked: without a digest it is all there is to tell a file cut short."""
         yield from self._content.finish()
+        self._refuse_unauthentic()
         if self._proved or self.size is None or self._attributes.type not in _SIZED:
             return
         if self._damaged:
@@ -76,3 +85,18 @@ class StoredFile:
         if self._content.length < self.size:
             text = f"{self._content.length:,} bytes are stored of {self.size:,}"
             raise StreamError(text, Stream.FILE_DATA, self._attributes.file_index)
+
+    def _refuse_unauthentic(self) -> None:
+        """Where keys were given: whoever can write a Volume can take signature and encryption off a file."""
+        if not self._has_data and self._attributes.type not in _SIZED:
+            return
+        if self._known.signed and self._signed not in _BY_A_KNOWN_SIGNER:
+            why = "it has no signature" if self._signed is None else self._signed.value
+            text = f"nothing proves who saved it: {why}"
+        elif self._known.encrypted and self._in_clear:
+            text = "it is stored in the clear, where only encrypted content is accepted"
+        else:
+            if self._signed is None and (self._known.pairs or self._known.signers):
+                self.unproved = "files without a signature are taken as they are: nothing proves who saved them"
+            return
+        raise StreamError(text, Stream.SIGNED_DIGEST, self._attributes.file_index)

@@ -1,0 +1,113 @@
+"""Volumes that somebody changed: what was signed is still proved, or it is an error. See docs/security.md."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from filed.volume import Record
+from filed.wire.stream import DATA_STREAMS, Stream, stream_type
+from tests.system.conftest import KEYS, Store, restored, some_files
+from tests.system.program import Ran
+from tests.system.tampering import Entry, record, tamper
+
+PAIR, OTHER = KEYS / "TEST-ONLY-client.pem", KEYS / "TEST-ONLY-master.pem"
+FORGED = b"what the attacker wants\n"
+PROOFS = {Stream.ENCRYPTED_SESSION_DATA, Stream.SIGNED_DIGEST}
+
+
+@pytest.fixture
+def tree(memory: Path) -> Path:
+    return some_files(memory, 3, 10_000)
+
+
+@pytest.fixture
+def store(memory: Path, tree: Path) -> Store:
+    store = Store(memory / "volumes")
+    store.backup("full", tree, "--encrypt", PAIR)
+    return store
+
+
+def stripped(entry: Entry) -> Iterator[Record]:
+    """Plain content with a fresh digest in place of session, cipher text, signature and digest."""
+    session, file_index = entry[0].session, entry[0].file_index
+    forged = False
+    for one in entry:
+        kind = stream_type(one.stream)
+        if kind in DATA_STREAMS:
+            if not forged:
+                yield record(session, file_index, Stream.FILE_DATA, FORGED)
+            forged = True
+        elif kind == Stream.SHA256_DIGEST:
+            yield record(session, file_index, kind, hashlib.sha256(FORGED if forged else b"").digest())
+        elif kind not in PROOFS:
+            yield one
+
+
+def unsigned(entry: Entry) -> Iterator[Record]:
+    """The signatures are gone, the cipher text is as it was."""
+    return (one for one in entry if stream_type(one.stream) != Stream.SIGNED_DIGEST)
+
+
+def emptied(entry: Entry) -> Iterator[Record]:
+    """Neither content nor proofs: files that were always empty, as far as anybody can see."""
+    for one in entry:
+        kind = stream_type(one.stream)
+        if kind == Stream.SHA256_DIGEST:
+            yield record(one.session, one.file_index, kind, hashlib.sha256(b"").digest())
+        elif kind not in DATA_STREAMS | PROOFS:
+            yield one
+
+
+@pytest.mark.parametrize("change", [stripped, unsigned, emptied])
+def test_content_without_its_signature_is_an_error_of_restore_and_verify(
+    memory: Path, tree: Path, store: Store, change
+) -> None:
+    tamper(store.path / "Vol-0001", change)
+    store("catalog", "rebuild")
+    found, ran = restored(store, tree, memory / "r", "--keys", PAIR, code=2)
+    assert "nothing proves who saved it: it has no signature" in ran.err
+    named = {path for path, known in found.items() if known.kind == "file" and not path.endswith(b".corrupt")}
+    assert not named
+    verified: Ran = store("verify", "--keys", PAIR, code=2)
+    assert "nothing proves who saved it" in verified.err
+
+
+def test_a_key_that_signed_nothing_here_proves_nothing(memory: Path, tree: Path, store: Store) -> None:
+    store.backup("full", tree, "--encrypt", f"{PAIR},{KEYS / 'TEST-ONLY-master.crt'}")
+    _, ran = restored(store, tree, memory / "r", "--keys", OTHER, code=2)
+    assert "nobody whose certificate was given signed it" in ran.err
+
+
+def test_jobs_older_than_the_keys_come_back_when_that_is_said(memory: Path, tree: Path) -> None:
+    store = Store(memory / "volumes")
+    store.backup("full", tree)
+    _, ran = restored(store, tree, memory / "refused", "--keys", PAIR, code=2)
+    assert "nothing proves who saved it" in ran.err
+    _, ran = restored(store, tree, memory / "r", "--keys", PAIR, "--accept-unsigned", code=3)
+    assert "files without a signature are taken as they are" in ran.err
+    assert "--accept-unsigned needs keys" in store("restore", "--where", memory / "x", "--accept-unsigned", code=1).err
+
+
+def test_a_conf_that_encrypts_refuses_signed_content_in_the_clear(memory: Path, tree: Path) -> None:
+    store = Store(memory / "volumes")
+
+    def conf(encryption: str, name: str, more: str = "") -> Path:
+        path = memory / name
+        path.write_text(
+            f"FileDaemon {{ Name = fd; PKI Signatures = yes; PKI Encryption = {encryption}; PKI Keypair = {PAIR}; {more} }}\n"
+            f"Storage {{ Name = Disk; Archive Device = {store.path} }}\n"
+            "Job { Name = All; FileSet = All; Storage = Disk; Level = Full }\n"
+            f"FileSet {{ Name = All; Include {{ File = {tree} }} }}\n"
+        )
+        path.chmod(0o600)
+        return path
+
+    store("backup", "-c", conf("no", "signs.conf"), "--job", "All")
+    restored(store, tree, memory / "r", "-c", conf("no", "signs.conf"))
+    _, ran = restored(store, tree, memory / "refused", "-c", conf("yes", "encrypts.conf"), code=2)
+    assert "stored in the clear" in ran.err
+    restored(store, tree, memory / "taken", "-c", conf("yes", "takes.conf", "PKI Accept Unsigned = yes"))

@@ -8,6 +8,7 @@ An agent is a directory native_agents/<name>/, and native_host/<name>/ is a libr
 
     sources = ["*.c", "*.cc"]       # globs below the directory; this is the default
     libs = []                       # linked with -l on this machine
+    program = false                 # true, below native_host/ only: a program instead of a library
     windows = false                 # true: also cross-compile <name>.dll, when the compiler for that is here
     windows_libs = []               # linked with -l on Windows
 
@@ -53,6 +54,7 @@ class Agent:
     libs: tuple[str, ...]
     windows: bool
     windows_libs: tuple[str, ...]
+    program: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,6 +79,13 @@ def native(*, sanitize: bool = False) -> Target:
     )
 
 
+def native_program(*, sanitize: bool = False) -> Target:
+    """As `native`, but what comes out is run, not loaded."""
+    library = native(sanitize=sanitize)
+    flags = tuple(flag for flag in library.compile_flags if flag != "-fPIC")
+    return Target("", library.compiler, (*flags, "-fPIE"), ("-pie", "-Wl,--build-id=none", "-Wl,-z,relro,-z,now"))
+
+
 def windows() -> Target | None:
     """64-bit Windows, when Debian's gcc-mingw-w64-x86-64 is installed; else None."""
     compiler = "x86_64-w64-mingw32-gcc"
@@ -97,7 +106,7 @@ def read_agent(directory: Path) -> Agent:
     """Raises BuildError for a key that is not known, or when there is no source."""
     settings = directory / "agent.toml"
     said = tomllib.loads(settings.read_text(encoding="utf-8")) if settings.exists() else {}
-    unknown = said.keys() - {"sources", "libs", "windows", "windows_libs"}
+    unknown = said.keys() - {"sources", "libs", "windows", "windows_libs", "program"}
     if unknown:
         raise BuildError(f"{settings}: unknown: {', '.join(sorted(unknown))}")
     globs = said.get("sources", ["*.c", "*.cc"])
@@ -111,6 +120,7 @@ def read_agent(directory: Path) -> Agent:
         libs=tuple(said.get("libs", ())),
         windows=bool(said.get("windows", False)),
         windows_libs=tuple(said.get("windows_libs", ())),
+        program=bool(said.get("program", False)),
     )
 
 
@@ -158,7 +168,7 @@ def compile_agent(root: Path, agent: Agent, target: Target, output: Path) -> boo
         )
         if run.returncode:
             raise BuildError(f"{agent.name}: {shlex.join(command)}\n{run.stderr}")
-        made.chmod(0o644)
+        made.chmod(0o755 if agent.program else 0o644)
         made.replace(library)  # a process that has the old one loaded keeps it
     stamp.parent.mkdir(parents=True, exist_ok=True)
     stamp.write_text(digest)
@@ -169,8 +179,10 @@ def _digest(root: Path, agent: Agent, command: Sequence[str]) -> str:
     """Of all that decides the result: the command, the compiler, the agent's files and the headers."""
     version = subprocess.run([*command[:1], "--version"], capture_output=True, check=True).stdout
     sum_ = hashlib.sha256(repr(command).encode() + version)
+    shared = {source.parent for source in agent.sources} - {agent.directory}
     files = [*agent.directory.rglob("*"), *(root / "abi").glob("*.h")]
-    for path in sorted(path for path in files if path.is_file()):
+    files += [*agent.sources, *(header for directory in shared for header in directory.glob("*.h"))]
+    for path in sorted({path for path in files if path.is_file()}):
         sum_.update(f"{path.relative_to(root)} {path.stat().st_size}\n".encode())
         sum_.update(path.read_bytes())
     return sum_.hexdigest()
@@ -210,7 +222,8 @@ def build(root: Path = ROOT, only: Sequence[str] = (), *, sanitize: bool = False
     keep_others_out(output)
     if not sanitize:
         for library in agents(root, below="native_host"):
-            compile_agent(root, library, native(), root / "filed" / "_native")
+            target = native_program() if library.program else native()
+            compile_agent(root, library, target, root / "filed" / "_native")
         copy_headers(root, root / "filed" / "_sdk")
     return libraries
 

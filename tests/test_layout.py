@@ -17,6 +17,7 @@ ACROSS = {
     "install",
     "live",
     "native_agents",
+    "native_host",
     "system",
     "system_agents",
 }

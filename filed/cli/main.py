@@ -24,6 +24,7 @@ COMMANDS = {
     "catalog": "filed.cli.catalog:catalog",
     "agent": "filed.cli.agent:agent",
     "daemon": "filed.cli.daemon:daemon",
+    "journal": "filed.cli.journal:journal",
     "config": "filed.cli.config:config",
     "completion": "filed.cli.completion:completion",
 }

@@ -13,7 +13,12 @@ _SPECIAL = set(" \t\n\"'\\$%;")  # systemd would read them as something else; no
 def unit_text(program: Path, conf: Path) -> str:
     """program, conf: absolute. Raises ConfigError for a path that cannot stand in a unit."""
     for path in (program, conf):
-        if not path.is_absolute() or _SPECIAL & set(str(path)):
-            raise ConfigError(f"{path} cannot stand in a unit: give an absolute path without blanks, quotes, $ and %")
+        check_unit_path(path)
     text = files("filed.daemon").joinpath("filed.service").read_text(encoding="utf-8")
     return text.replace("@program@", str(program)).replace("@conf@", str(conf))
+
+
+def check_unit_path(path: Path) -> None:
+    """Raises ConfigError for a path that cannot stand in a unit."""
+    if not path.is_absolute() or _SPECIAL & set(str(path)):
+        raise ConfigError(f"{path} cannot stand in a unit: give an absolute path without blanks, quotes, $ and %")

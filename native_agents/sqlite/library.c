@@ -23,14 +23,23 @@ const char *sqlite_load(sqlite_library *library)
   SYMBOL(prepare_v2);
   SYMBOL(step);
   SYMBOL(finalize);
+  SYMBOL(reset);
+  SYMBOL(bind_int64);
+  SYMBOL(bind_text);
+  SYMBOL(bind_blob);
+  SYMBOL(column_int64);
+  SYMBOL(column_blob);
+  SYMBOL(column_bytes);
   SYMBOL(column_text);
   SYMBOL(backup_init);
   SYMBOL(backup_step);
   SYMBOL(backup_remaining);
   SYMBOL(backup_finish);
   SYMBOL(errmsg);
+  SYMBOL(errcode);
   SYMBOL(errstr);
   SYMBOL(busy_handler);
+  SYMBOL(busy_timeout);
   SYMBOL(progress_handler);
 #undef SYMBOL
   return NULL;

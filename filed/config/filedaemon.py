@@ -25,9 +25,9 @@ NETWORK_BUFFER_BYTES = 65_536
 DISABLEABLE = (
     *("backup", "cancel", "setdebug=", "setbandwidth=", "estimate", "fileset", "JobId=", "level =", "restore"),
     *("endrestore", "session", "status", ".status", "storage", "verify", "RunBeforeNow", "RunBeforeJob", "RunAfterJob"),
-    *("Run", "accurate"),
+    *("Run", "accurate", "FileSetPrograms", "FileSetLists"),
 )
-"""The commands a `Disable Command` may name, as the manual lists them."""
+"""The commands a `Disable Command` may name: those of the manual, and two of our own for what a FileSet may name."""
 
 
 @dataclass(frozen=True, slots=True)

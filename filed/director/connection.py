@@ -293,6 +293,9 @@ class DirectorConnection:
         events.append(Refused(packet, ends))
 
     def _is_disabled(self, packet: bytes) -> bool:
+        return self.disables(re.split(rb"[\s=]", packet, maxsplit=1)[0].decode("ascii", "replace"))
+
+    def disables(self, *words: str) -> bool:
+        """Whether the conf forbids this Director one of these commands."""
         assert self._director is not None
-        word = re.split(rb"[\s=]", packet, maxsplit=1)[0].decode("ascii", "replace")
-        return word in self._disabled.get(self._director.name, ())
+        return not set(words).isdisjoint(self._disabled.get(self._director.name, ()))

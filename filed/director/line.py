@@ -50,6 +50,10 @@ class Line:
         """One that was received before this line was made: a Hello. Raises as `greet` does."""
         self._take(packet)
 
+    def disables(self, *words: str) -> bool:
+        """Whether our conf forbids this Director one of these commands."""
+        return self._core.disables(*words)
+
     def greet(self) -> Event:
         """Until the Director has proved who it is. Raises what `next_event` raises, and AuthenticationError.
 

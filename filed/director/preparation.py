@@ -8,7 +8,9 @@ from filed.catalog import Level
 from filed.director.connection import ClockSample
 from filed.director.conversation import Asked, Conversation
 from filed.director.lists import AccurateFile
-from filed.errors import JobError, RemoteProtocolError
+from filed.errors import JobError, RemoteProtocolError, printable
+from filed.fileset import FileSet
+from filed.fileset.expand import stands_for_others
 from filed.fileset.parse import parse_lines
 from filed.fileset.unserved import without_effect
 from filed.wire import director as said
@@ -16,6 +18,7 @@ from filed.wire import reply
 from filed.wire.frame import Signal
 from filed.wire.reply import MessageType
 
+RUN_COMMANDS = ("Run", "RunBeforeNow", "RunBeforeJob", "RunAfterJob")
 CLOCK_SAMPLES = 3  # polls of the Director's clock
 CLOCK_INFO_S, CLOCK_WARNING_S = 3, 600  # differences that are told
 
@@ -79,10 +82,22 @@ def fileset(visit: Conversation, command: said.FileSetCommand) -> bool:
         parsed = parse_lines(lines, command.text)
     except RemoteProtocolError as error:
         raise JobError(f"the FileSet cannot be used: {error}") from error
+    _refuse_disabled(visit, parsed.fileset)
     visit.known.fileset = parsed.fileset
     for complaint in (*parsed.complaints, *without_effect(parsed.fileset)):
         visit.say(MessageType.WARNING, complaint)
     return visit.answer(reply.OK_FILESET)
+
+
+def _refuse_disabled(visit: Conversation, fileset: FileSet) -> None:
+    """A Director that may run nothing here may not do so by a FileSet, nor read files by its lists. Raises JobError."""
+    lines = [line for include in fileset.includes for line in include.files] + list(fileset.excludes)
+    for line in filter(stands_for_others, lines):
+        word = "FileSetPrograms" if line.startswith(b"|") else "FileSetLists"
+        if visit.line.disables(word, *RUN_COMMANDS):
+            raise JobError(
+                f'the FileSet names a list or a program of this machine, "{printable(line)}": Disable Command of the conf forbids it'
+            )
 
 
 def accurate(visit: Conversation, _command: said.AccurateCommand) -> bool:

@@ -86,7 +86,7 @@ def _save(  # noqa: PLR0917  each is one of the parts that meet here
     keys = load_keys(job.keys)
     sealed = Sealed(catalog, base.base.job if base.base is not None else None, row.fileset_digest)
     with ExitStack() as stack:
-        instances = agents.instances(place, job.agents, expanded(job.fileset), stack)
+        instances = agents.instances(place, job.agents, expanded(job.fileset, place.cancel_pipe, place.warning), stack)
         identity = JobIdentity(row.job_id, row.job, row.name, row.client, row.fileset_name, level=row.level)
         written = directory.append_session(
             identity,

@@ -41,7 +41,7 @@ def estimate(job: EstimateJob, place: Workplace) -> Outcome:
     """Count into the totals: files, and the sizes of regular files as `job_bytes`."""
     with ExitStack() as stack:
         place.started(job.who.job_id, job.level)
-        instances = agents.instances(place, job.agents, expanded(job.fileset), stack)
+        instances = agents.instances(place, job.agents, expanded(job.fileset, place.cancel_pipe, place.warning), stack)
         workers = stack.enter_context(Workers())
         links = stack.enter_context(HardLinks(job.who.work))
         queue = RecordQueue(lambda _index, _stream, _data: None)  # nothing is put into it

@@ -56,7 +56,7 @@ def _save(job: NetworkBackup, place: Workplace, catalog: Catalog) -> None:
     digest = job.fileset.digest()
     sealed = Sealed(catalog, None if job.level is Level.FULL else job.changes.base_job, digest, job.who.director)
     with ExitStack() as stack:
-        instances = agents.instances(place, job.agents, expanded(job.fileset), stack)
+        instances = agents.instances(place, job.agents, expanded(job.fileset, place.cancel_pipe, place.warning), stack)
         selection = selection_of(job.changes, job.who.work, stack)
         connection = reach(place, job.storage, job.who)
         written = DaemonAppendSession(connection, session_of(job.who))

@@ -86,7 +86,7 @@ class _Lines:
 def _tell_disk(job: NetworkVerify, place: Workplace) -> None:
     if job.fileset is None:
         raise JobError("the Director wants the disk verified without having sent a FileSet")
-    fileset = for_digests(expanded(job.fileset), keys=job.keys is not None)
+    fileset = for_digests(expanded(job.fileset, place.cancel_pipe, place.warning), keys=job.keys is not None)
     with ExitStack() as stack:
         workers = stack.enter_context(Workers())
         links = stack.enter_context(HardLinks(job.who.work))

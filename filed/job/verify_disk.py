@@ -35,7 +35,9 @@ def compare_disk(job: VerifyJob, place: Workplace, catalog: Catalog) -> int:
             f"JobId {row.job_id} came from another File Daemon: its FileSet is not known; verify its Volumes only"
         )
     place.expected = row.read_bytes
-    fileset = for_digests(expanded(parse_text(row.fileset_text)), keys=job.keys is not None)
+    fileset = for_digests(
+        expanded(parse_text(row.fileset_text), place.cancel_pipe, place.warning), keys=job.keys is not None
+    )
     with ExitStack() as stack:
         base = stack.enter_context(catalog.base_list(row.job_id))
         workers = stack.enter_context(Workers())

@@ -3,6 +3,8 @@ from __future__ import annotations
 from collections.abc import Callable
 from pathlib import Path
 
+import pytest
+
 from filed.errors import ConnectionLost
 from filed.job.description import JobDescription, NetworkBackup
 from filed.job.select.accurate_list import packets
@@ -63,6 +65,27 @@ def test_a_fileset_of_nonsense_fails_the_job(tmp_path: Path) -> None:
         fatal, end = talk.rest()
     assert isinstance(fatal, bytes)
     assert b"FileSet" in fatal
+    assert isinstance(end, bytes)
+    assert parse_end_job(end).term_code == "f"
+
+
+@pytest.mark.parametrize(
+    "word", ["Run", "RunBeforeJob", "RunBeforeNow", "RunAfterJob", "FileSetPrograms", "FileSetLists"]
+)
+@pytest.mark.parametrize("line", [b"F |id", b"F </etc/hostname"])
+@pytest.mark.parametrize("where", [b"I\n", b"E\n"])
+def test_a_fileset_runs_and_reads_nothing_that_the_conf_forbids(
+    tmp_path: Path, word: str, line: bytes, where: bytes
+) -> None:
+    with Visiting(tmp_path, disabled=(word,)) as talk:
+        talk.name(7)
+        talk.say(b"fileset\n", where, line + b"\n", b"N\n", Signal.EOD)
+        if word.startswith("FileSet") and (b"|" in line) is (word == "FileSetLists"):
+            assert talk.text() == reply.OK_FILESET
+            return
+        fatal, end = talk.rest()
+    assert isinstance(fatal, bytes)
+    assert b"Disable Command of the conf forbids it" in fatal
     assert isinstance(end, bytes)
     assert parse_end_job(end).term_code == "f"
 

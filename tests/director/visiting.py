@@ -107,11 +107,14 @@ class Visiting(Dialogue):
         work_directory: Path,
         work: Working = lambda _job, _on_event, _wanted: GOOD,
         post: Post = ToTheDirector(),  # noqa: B008  it keeps nothing
+        disabled: tuple[str, ...] = (),
     ) -> None:
         near, far = socket.socketpair()
         super().__init__(near)
         self.house = NotingHouse(work)
-        core = DirectorConnection("a-fd", {DIRECTOR.name: DIRECTOR}, VERSION_9, 4711, 1795428868)
+        core = DirectorConnection(
+            "a-fd", {DIRECTOR.name: DIRECTOR}, VERSION_9, 4711, 1795428868, {DIRECTOR.name: disabled}
+        )
         line = Line(Connection(far, "a Director"), core, lambda _connection, _begins: None, lambda: False)
         facts = Facts("a-fd", VERSION_9, "h,d,1", work_directory, default_setup(), storage_at(1), post=post)
         self._thread = threading.Thread(target=self._serve, args=(Session(line, self.house, facts), line), daemon=True)

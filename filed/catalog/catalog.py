@@ -13,6 +13,7 @@ import re
 import sqlite3
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import replace
 from pathlib import Path
 from types import TracebackType
 from typing import Final, Self
@@ -36,7 +37,7 @@ SWEEP_ROWS: Final = 5000
 """File rows removed in one transaction: some 20 ms, then another Job gets its turn."""
 
 MAX_JOBS_A_SECOND: Final = 999
-VANISHED: Final = "its process ended without a word"
+VANISHED: Final = "its process is gone"
 
 
 class Catalog:
@@ -74,12 +75,15 @@ class Catalog:
     # Jobs
 
     def jobs(self) -> list[Job]:
-        """All, the oldest first."""
-        return chains.jobs(self.database)
+        """All, the oldest first. One that runs, and whose process is gone, comes as failed: see `reconcile`."""
+        found = chains.jobs(self.database)
+        dead = self._dead() if any(job.running for job in found) else set()
+        return [_vanished(job) if job.job_id in dead else job for job in found]
 
     def job(self, job_id: int) -> Job:
-        """CatalogError when there is none."""
-        return chains.job(self.database, job_id)
+        """CatalogError when there is none. As with `jobs`, it is failed when its process is gone."""
+        found = chains.job(self.database, job_id)
+        return _vanished(found) if found.running and job_id in self._dead() else found
 
     def begin_job(self, new: NewJob, now: float, process: ProcessMark | None = None) -> Job:
         """A new running Job with its JobId, unique name and session. process: who runs it; None is this one."""
@@ -150,7 +154,7 @@ class Catalog:
 
     def fail_job(self, job_id: int, now: float, failure: str, status: str = Status.FATAL) -> bool:
         """For whoever survives a Job's process: the Job ends, its rows go. False when it has ended already."""
-        if self.job(job_id).status != Status.RUNNING:
+        if not chains.job(self.database, job_id).running:
             return False
         self._sweep(job_id)
         with self.database.durable() as connection:
@@ -164,12 +168,14 @@ class Catalog:
 
     def reconcile(self, now: float) -> list[Job]:
         """Jobs whose process is gone end as failed; they are returned. Also sweeps what an earlier crash left."""
-        running = self.database.all("SELECT job_id, pid, pid_start, machine FROM job WHERE status = 'R'")
-        dead = [job_id for job_id, *mark in running if not ProcessMark(*mark).alive()]
-        ended = [self.job(job_id) for job_id in dead if self.fail_job(job_id, now, VANISHED)]
+        ended = [self.job(job_id) for job_id in sorted(self._dead()) if self.fail_job(job_id, now, VANISHED)]
         for job_id in self._orphans():
             self._sweep(job_id)
         return ended
+
+    def _dead(self) -> set[int]:
+        running = self.database.all("SELECT job_id, pid, pid_start, machine FROM job WHERE status = 'R'")
+        return {job_id for job_id, *mark in running if not ProcessMark(*mark).alive()}
 
     def dead_sessions(self) -> set[tuple[int, int]]:
         """VolSessionId and VolSessionTime of Jobs that failed under this catalog's eyes: nothing on a Volume is theirs.
@@ -352,6 +358,10 @@ class Catalog:
             (job_id,),
         ):
             yield RestoreObject(*row)
+
+
+def _vanished(job: Job) -> Job:
+    return replace(job, status=Status.FATAL, failure=VANISHED)
 
 
 def insert_job(connection: sqlite3.Connection, job: Job, mark: ProcessMark) -> None:

@@ -18,6 +18,7 @@ from filed.cli.agent_run import run
 from filed.cli.agents import shipped_agents
 from filed.cli.exit import Exit
 from filed.cli.options import as_json
+from filed.cli.output import answer, message
 from filed.cli.table import print_table
 
 directory = click.option(
@@ -49,7 +50,7 @@ def list_(directories: tuple[Path, ...], as_json: bool) -> int:  # noqa: FBT001
     """List every agent, also those that are refused, with the reason."""
     found = scan([*directories, shipped_agents()])
     if as_json:
-        click.echo(json.dumps([_scanned_json(one) for one in found]))
+        answer(json.dumps([_scanned_json(one) for one in found]))
     else:
         rows = [
             (
@@ -65,7 +66,7 @@ def list_(directories: tuple[Path, ...], as_json: bool) -> int:  # noqa: FBT001
         print_table(("Agent", "Version", "API", "Vendor", "Library"), rows)
         for one in found:
             if one.about is None:
-                click.echo(f"refused: {one.refused}", err=True)
+                message(f"refused: {one.refused}")
     return Exit.GOOD if all(one.about is not None for one in found) else Exit.WARNINGS
 
 
@@ -77,7 +78,7 @@ def info(directories: tuple[Path, ...], as_json: bool, name: str) -> int:  # noq
     """Show what one agent says about itself."""
     one = _examined(name, directories)
     if as_json:
-        click.echo(json.dumps(_scanned_json(one)))
+        answer(json.dumps(_scanned_json(one)))
         return Exit.GOOD
     about = one.about
     assert about is not None
@@ -95,7 +96,7 @@ def info(directories: tuple[Path, ...], as_json: bool, name: str) -> int:  # noq
         ("Format", str(about.format)),
     )
     for head, text in rows:
-        click.echo(f"{head + ':':<15}{text}")
+        answer(f"{head + ':':<15}{text}")
     return Exit.GOOD
 
 
@@ -108,23 +109,23 @@ def options(directories: tuple[Path, ...], as_json: bool, name: str) -> int:  # 
     one = _examined(name, directories)
     assert one.about is not None
     if as_json:
-        click.echo(json.dumps([dataclasses.asdict(spec) for spec in one.about.options]))
+        answer(json.dumps([dataclasses.asdict(spec) for spec in one.about.options]))
         return Exit.GOOD
     if not one.about.options:
-        click.echo(f"{one.about.id} takes no options")
+        answer(f"{one.about.id} takes no options")
     for spec in one.about.options:
         marks = [flag.name.lower().replace("_", " ") for flag in OptionFlag if spec.flags & flag and flag.name]
         kind = "|".join(spec.choices) or spec.type.name.lower()
         initial = "" if spec.initial is None else f", else {spec.initial}"
-        click.echo(f"{spec.key} = {kind}{initial}" + (f" ({', '.join(marks)})" if marks else ""))
-        click.echo(f"    {spec.help}")
+        answer(f"{spec.key} = {kind}{initial}" + (f" ({', '.join(marks)})" if marks else ""))
+        answer(f"    {spec.help}")
     return Exit.GOOD
 
 
 @agent.command(epilog="\b\nExample:\n  cc $(filed agent cflags) -o mine.so mine.c")
 def cflags() -> int:
     """Print the compiler's flag that finds bplugin.h and bplugin_sdk.h."""
-    click.echo(f"-I{shipped_agents().with_name('_sdk')}")
+    answer(f"-I{shipped_agents().with_name('_sdk')}")
     return Exit.GOOD
 
 

@@ -14,6 +14,7 @@ from filed.agents.load import agent_id
 from filed.agents.scan import examine
 from filed.cli import options
 from filed.cli.exit import Exit
+from filed.cli.output import report as write_report
 from filed.conformance import (
     CHECKS,
     LIMIT_S,
@@ -146,7 +147,7 @@ def check(  # noqa: PLR0917  one argument for each option
         chosen = only or (("load", "instance", "memory") if entries else ())
         report = conform(subject, chosen, show)
     if as_json:
-        click.echo(json.dumps(report.as_json()))
+        write_report(json.dumps(report.as_json()))
     else:
         _sum_up(report)
     return _EXITS.get(report.verdict, Exit.GOOD)
@@ -186,7 +187,7 @@ def finding_words(finding: Finding) -> str:
 def _writer() -> Callable[[str, str], None]:
     """Lines with colours on a terminal, plain elsewhere. rich is imported here: only a terminal pays for it."""
     if not sys.stdout.isatty():
-        return lambda line, _style: click.echo(line)
+        return lambda line, _style: write_report(line)
     from rich.console import Console  # noqa: PLC0415
 
     terminal = Console()
@@ -197,4 +198,4 @@ def _sum_up(report: Report) -> None:
     counted = [(report.count(verdict), verdict.value) for verdict in Verdict]
     words = ", ".join(f"{number} {word}" for number, word in counted if number)
     keeps = "keeps the contract" if report.verdict is not Verdict.FAILED else "breaks the contract"
-    click.echo(f"agent {report.agent} {keeps}: {words}")
+    write_report(f"agent {report.agent} {keeps}: {words}")

@@ -9,6 +9,7 @@ import click
 
 from filed.agents.descriptor import ID
 from filed.cli.exit import Exit
+from filed.cli.output import report
 
 TEMPLATES = Path(__file__).with_name("agent_templates")
 NEEDS = {"c": "gcc, make", "c++": "g++ (C++20), make", "rust": "rustc 1.63 or newer, make"}
@@ -44,8 +45,8 @@ def new(lang: str, directory: Path, name: str) -> int:
         whole.write_text(text, encoding="utf-8")
         whole.chmod(0o644)
     target.chmod(0o755)  # whatever the umask: filed refuses libraries that others could write
-    click.echo(f"{target}: {', '.join(sorted(path.name for path in target.iterdir()))}")
-    click.echo(f"try it: cd {target} && make check")
+    report(f"{target}: {', '.join(sorted(path.name for path in target.iterdir()))}")
+    report(f"try it: cd {target} && make check")
     return Exit.GOOD
 
 

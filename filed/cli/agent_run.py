@@ -20,9 +20,11 @@ from filed.cli.agent_check import agent_options, parse_options
 from filed.cli.backup import LEVELS, report_backup
 from filed.cli.console import Console
 from filed.cli.exit import exit_of
+from filed.cli.output import answer, message
 from filed.cli.restore import good_jobs, report_restore
 from filed.conformance import Subject
 from filed.daemon.supervisor import JobProcess
+from filed.errors import printable
 from filed.fileset import FileSet, Include, Options, Signature
 from filed.job.context import Workplace
 from filed.job.description import (
@@ -115,7 +117,7 @@ def run(  # noqa: PLR0917  one argument for each option
             who = DirectorJob(0, _JOB, _JOB, "", options.host_name(), Path(work))
             outcome = do_it(EstimateJob(who, Level.FULL, fileset, setup, Changes(), listing=True), console)
         if not outcome.status.good:
-            click.echo(f"filed: {outcome.text}", err=True)
+            message(f"filed: {outcome.text}")
         return exit_of(outcome.status)
 
 
@@ -184,4 +186,4 @@ def _hear(event: Event, console: Console) -> None:
         lines = event["lines"]
         assert isinstance(lines, list)
         for line in lines:
-            click.echo(str(line).encode("utf-8", "surrogateescape"))
+            answer(printable(str(line).encode("utf-8", "surrogateescape")))

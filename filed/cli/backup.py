@@ -12,6 +12,7 @@ from filed.cli import options
 from filed.cli.agents import default_setup
 from filed.cli.console import Console, duration_words, size_words
 from filed.cli.exit import exit_of
+from filed.cli.output import message, report
 from filed.cli.run import run_job
 from filed.fileset import FileSet, Include, Options
 from filed.job.description import BackupJob, Level
@@ -128,7 +129,7 @@ def _saved(read: int, stored: int) -> str:
 def report_backup(outcome: Outcome, seconds: float, *, as_json: bool) -> None:
     totals = outcome.totals
     if as_json:
-        click.echo(
+        report(
             json.dumps(
                 {
                     "jobid": outcome.jobid,
@@ -151,7 +152,7 @@ def report_backup(outcome: Outcome, seconds: float, *, as_json: bool) -> None:
     if not outcome.status.good:
         what = "was canceled" if outcome.status is JobStatus.CANCELED else "failed"
         number = f" (JobId {outcome.jobid})" if outcome.jobid else ""
-        click.echo(f"filed: the Job {what}{number}: {outcome.text}", err=True)
+        message(f"filed: the Job {what}{number}: {outcome.text}")
         return
     saved = _saved(totals.read_bytes, totals.job_bytes)
     lines = [
@@ -164,4 +165,4 @@ def report_backup(outcome: Outcome, seconds: float, *, as_json: bool) -> None:
         lines.insert(2, f"  {totals.deleted:,} deleted since the last backup")
     if totals.errors:
         lines.append(f"  {totals.errors:,} errors: some entries could not be saved, see the messages above")
-    click.echo("\n".join(lines))
+    report("\n".join(lines))

@@ -9,6 +9,7 @@ import click
 from filed.catalog import Catalog
 from filed.cli import options
 from filed.cli.exit import Exit
+from filed.cli.output import answer, message, report
 from filed.job.rebuild import rebuild_catalog
 
 
@@ -22,11 +23,11 @@ def catalog() -> None:
 def rebuild(storage: Path | None) -> int:
     """Make the catalog anew from the Volumes alone. The old one stays until the new one is whole."""
     problems: list[str] = []
-    report = rebuild_catalog(options.needed_storage(storage), problems.append)
-    for problem in (*problems, *report.problems):
-        click.echo(f"Warning: {problem}", err=True)
-    click.echo(f"{report.jobs} Jobs with {report.files:,} entries; {report.unfinished} of them never ended")
-    return Exit.WARNINGS if problems or report.problems else Exit.GOOD
+    made = rebuild_catalog(options.needed_storage(storage), problems.append)
+    for problem in (*problems, *made.problems):
+        message(f"Warning: {problem}")
+    report(f"{made.jobs} Jobs with {made.files:,} entries; {made.unfinished} of them never ended")
+    return Exit.WARNINGS if problems or made.problems else Exit.GOOD
 
 
 @catalog.command(epilog="\b\nExample:\n  filed catalog check -s /mnt/disk || filed catalog rebuild -s /mnt/disk")
@@ -36,6 +37,6 @@ def check(storage: Path | None) -> int:
     with Catalog.read(options.needed_storage(storage)) as opened:
         problems = opened.check()
     for problem in problems:
-        click.echo(problem, err=True)
-    click.echo("the catalog is sound" if not problems else "make it anew with: filed catalog rebuild -s DIR")
+        message(problem)
+    answer("the catalog is sound" if not problems else "make it anew with: filed catalog rebuild -s DIR")
     return Exit.DIFFERENCES if problems else Exit.GOOD

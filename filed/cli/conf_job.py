@@ -7,6 +7,7 @@ from pathlib import Path
 import click
 
 from filed.cli.options import host_name
+from filed.cli.output import message
 from filed.config import StandaloneConf, read_standalone_conf
 from filed.errors import ConfigError
 from filed.fileset.conf import read_fileset
@@ -53,5 +54,5 @@ def conf_setting(path: Path, storage: Path | None) -> tuple[Path, AgentSetup, Ke
 def _read(path: Path) -> StandaloneConf:
     conf = read_standalone_conf(path)
     for warning in conf.warnings:
-        click.echo(f"Warning: {warning}", err=True)
+        message(f"Warning: {warning}")
     return conf

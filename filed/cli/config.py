@@ -7,6 +7,7 @@ from pathlib import Path
 import click
 
 from filed.cli.exit import Exit
+from filed.cli.output import answer, message
 from filed.config.check import check as check_conf
 from filed.fileset.conf import read_fileset
 
@@ -22,9 +23,9 @@ def check(conf: Path) -> int:
     """Read CONF as its users will, and say everything that is wrong with it."""
     report = check_conf(conf, read_fileset)
     for warning in report.warnings:
-        click.echo(f"Warning: {warning}", err=True)
+        message(f"Warning: {warning}")
     for error in report.errors:
-        click.echo(f"Error: {error}", err=True)
+        message(f"Error: {error}")
     if not report.usable:
         return Exit.USAGE
     parts = []
@@ -32,5 +33,5 @@ def check(conf: Path) -> int:
         parts.append(f"{len(report.standalone.jobs)} Jobs for `filed backup`")
     if report.daemon is not None:
         parts.append(f"{len(report.daemon.directors)} Directors for the daemon")
-    click.echo(f"{conf} is right: {', '.join(parts)}")
+    answer(f"{conf} is right: {', '.join(parts)}")
     return Exit.GOOD

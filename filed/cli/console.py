@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
+import contextlib
 import sys
 import time
 from typing import TYPE_CHECKING, Self
 
-import click
-
+from filed.cli.output import message
 from filed.process.outcome import Severity
 
 if TYPE_CHECKING:
@@ -74,9 +74,10 @@ class Console:
             return
         line = _PREFIX[severity] + text
         if self._bar is not None:
-            self._bar.console.print(line, markup=False, highlight=False, soft_wrap=True)
+            with contextlib.suppress(OSError):  # the terminal is gone
+                self._bar.console.print(line, markup=False, highlight=False, soft_wrap=True)
         else:
-            click.echo(line, err=True)
+            message(line)
 
     def progress(self, files: int, read_bytes: int, expected_bytes: int) -> None:
         """Called about five times a second with the Job's counters. expected_bytes: 0 when nobody knows."""
@@ -91,7 +92,7 @@ class Console:
             left = ""
             if expected_bytes > read_bytes and rate > 0:
                 left = f", about {duration_words((expected_bytes - read_bytes) / rate)} left"
-            click.echo(f"{self._what}: {files:,} files, {size_words(read_bytes)}, {size_words(rate)}/s{left}", err=True)
+            message(f"{self._what}: {files:,} files, {size_words(read_bytes)}, {size_words(rate)}/s{left}")
 
 
 def _progress_bar(what: str) -> tuple[Progress, TaskID]:

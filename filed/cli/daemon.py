@@ -8,6 +8,7 @@ from pathlib import Path
 import click
 
 from filed.cli.exit import Exit
+from filed.cli.output import answer, message
 from filed.daemon.log import LogFormat, configure
 from filed.daemon.service import Service, check
 from filed.daemon.unit import unit_text
@@ -39,11 +40,11 @@ from filed.daemon.unit import unit_text
 def daemon(conf: Path, foreground: bool, test: bool, unit: bool, log_format: LogFormat, debug: int) -> int:  # noqa: ARG001, FBT001, PLR0917  click's options
     """Wait for Directors, and do their Jobs, until SIGTERM. SIGHUP has the conf read again. The log goes to stderr."""
     if unit:
-        click.echo(unit_text(Path(sys.argv[0]).absolute(), conf.absolute()), nl=False)
+        answer(unit_text(Path(sys.argv[0]).absolute(), conf.absolute()), end="")
         return Exit.GOOD
     if test:
         for warning in check(conf):
-            click.echo(f"Warning: {warning}", err=True)
+            message(f"Warning: {warning}")
         return Exit.GOOD
     configure(LogFormat(log_format), sys.stderr, debug=bool(debug))
     service = Service(conf.absolute())

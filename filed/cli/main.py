@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import errno
 import importlib
+import io
 import sys
 from typing import Any, NoReturn
 
@@ -10,7 +12,10 @@ import click
 
 import filed
 from filed.cli.exit import Exit
+from filed.cli.output import ReaderGone, message, open_standard_streams
 from filed.errors import FiledError
+
+UNWRITABLE = (errno.ENOSPC, errno.EPIPE, errno.EIO, errno.EBADF)  # of what click itself writes: --help, --version
 
 COMMANDS = {
     "backup": "filed.cli.backup:backup",
@@ -58,31 +63,35 @@ def cli() -> None:
 
 def main(arguments: list[str] | None = None) -> NoReturn:
     """Run one command and leave with its exit code."""
+    open_standard_streams()
     sys.exit(run(arguments))
 
 
 def run(arguments: list[str] | None = None) -> int:
     """Run one command. Every error a person can cause becomes one line on stderr."""
-    stdout = sys.stdout
     try:
         code: Any = cli.main(args=arguments, prog_name="filed", standalone_mode=False)
     except click.exceptions.Abort:
         return Exit.CANCELED
     except click.ClickException as wrong:
-        wrong.show()
+        _show(wrong)
         return Exit.USAGE
+    except ReaderGone:
+        return Exit.GOOD
     except FiledError as error:
-        click.echo(f"filed: {error}", err=True)
+        message(f"filed: {error}")
         return Exit.USAGE
     except OSError as error:  # a name that is too long, a directory that may not be looked into
-        if error.filename is None:
+        if error.filename is None and error.errno not in UNWRITABLE:
             raise
-        click.echo(f"filed: {error.filename}: {error.strerror}", err=True)
+        message(f"filed: {error.filename or 'standard output'}: {error.strerror}")
         return Exit.USAGE
-    except SystemExit:
-        if sys.stdout is not stdout:  # click has silenced it: the reader went away
-            return Exit.GOOD  # `filed ls | head` is no error
-        raise
     except KeyboardInterrupt:
         return Exit.CANCELED
     return int(code) if isinstance(code, int) else Exit.GOOD
+
+
+def _show(wrong: click.ClickException) -> None:
+    text = io.StringIO()
+    wrong.show(text)
+    message(text.getvalue().rstrip("\n"))

@@ -11,6 +11,7 @@ import click
 from filed.catalog import Catalog, Level, PrunePlan, Retention
 from filed.cli import options
 from filed.cli.exit import Exit
+from filed.cli.output import message, report
 from filed.config.units import duration_s
 from filed.errors import VolumeError
 from filed.storage import VolumeDirectory
@@ -75,13 +76,13 @@ def _report(plan: PrunePlan, problems: list[str], *, dry_run: bool, as_json: boo
     if as_json:
         removed = [job.job_id for job in plan.remove]
         document = {"removed": removed, "volumes": plan.volumes, "kept": plan.kept, "problems": problems}
-        click.echo(json.dumps(document | {"dry_run": dry_run}))
+        report(json.dumps(document | {"dry_run": dry_run}))
         return
     would = "would remove" if dry_run else "removed"
     for job in plan.remove:
-        click.echo(f"{would} JobId {job.job_id}, {Level(job.level).name.capitalize()} {job.job}")
+        report(f"{would} JobId {job.job_id}, {Level(job.level).name.capitalize()} {job.job}")
     for name in plan.volumes:
-        click.echo(f"{would} Volume {name}")
+        report(f"{would} Volume {name}")
     for problem in problems:
-        click.echo(f"filed: {problem}", err=True)
-    click.echo(f"{len(plan.remove)} Jobs {'to go' if dry_run else 'removed'}, {plan.kept} kept")
+        message(f"filed: {problem}")
+    report(f"{len(plan.remove)} Jobs {'to go' if dry_run else 'removed'}, {plan.kept} kept")

@@ -16,6 +16,7 @@ from filed.catalog import Catalog, Change, FileRow, Job, Level, glob_pattern
 from filed.cli import options
 from filed.cli.console import size_words
 from filed.cli.exit import Exit
+from filed.cli.output import answer
 from filed.cli.restore import chosen_job, good_job
 from filed.cli.table import print_table
 from filed.errors import printable
@@ -31,7 +32,7 @@ def jobs(storage: Path | None, as_json: bool) -> int:  # noqa: FBT001
     with Catalog.read(options.needed_storage(storage)) as catalog:
         found = catalog.jobs()
         if as_json:
-            click.echo(json.dumps([_job_json(job) for job in found]))
+            answer(json.dumps([_job_json(job) for job in found]))
             return Exit.GOOD
         rows = [
             (
@@ -101,13 +102,13 @@ def diff(storage: Path | None, as_json: bool, before: int, after: int, paths: tu
         changes = catalog.diff(old, new, [options.path_bytes(path) for path in paths])
         if as_json:
             listed = [_change_json(change) for change in changes]
-            click.echo(json.dumps(listed))
+            answer(json.dumps(listed))
             found = bool(listed)
         else:
             for change in changes:
                 found = True
                 what = f" ({', '.join(change.what)})" if change.what else ""
-                click.echo(f"{change.kind.value} {printable(change.path)}{what}")
+                answer(f"{change.kind.value} {printable(change.path)}{what}")
     return Exit.DIFFERENCES if found else Exit.GOOD
 
 
@@ -120,15 +121,15 @@ def _print_rows(rows: Iterator[FileRow], *, as_json: bool, long_form: bool, with
         if row.link and row.type in (FileType.SYMLINK, FileType.HARD_LINK):
             name += f" -> {printable(row.link)}"
         if not long_form:
-            click.echo(name)
+            answer(name)
             continue
         stat = decode_stat(row.lstat)
         job = f"{row.job_id:>6} " if with_job else ""
         if row.type == FileType.DELETED:
-            click.echo(f"{job}{'(deleted)':>39} {name}")
+            answer(f"{job}{'(deleted)':>39} {name}")
             continue
         mode = st.filemode(stat.mode & 0xFFFF_FFFF)
-        click.echo(f"{job}{mode} {stat.uid:>5} {stat.gid:>5} {max(stat.size, 0):>13,} {_when(stat.mtime)} {name}")
+        answer(f"{job}{mode} {stat.uid:>5} {stat.gid:>5} {max(stat.size, 0):>13,} {_when(stat.mtime)} {name}")
     return Exit.GOOD
 
 
@@ -136,9 +137,9 @@ def _print_json_array(items: Iterable[dict[str, Any]]) -> None:
     """An array, written item by item: a million of them need no memory."""
     separator = "["
     for item in items:
-        click.echo(separator + json.dumps(item), nl=False)
+        answer(separator + json.dumps(item), end="")
         separator = ",\n"
-    click.echo("[]" if separator == "[" else "]")
+    answer("[]" if separator == "[" else "]")
 
 
 def _job_json(job: Job) -> dict[str, Any]:

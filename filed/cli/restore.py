@@ -13,6 +13,7 @@ from filed.catalog import Catalog, Job
 from filed.cli import options
 from filed.cli.console import Console, duration_words, size_words
 from filed.cli.exit import Exit, exit_of
+from filed.cli.output import answer, message, report
 from filed.cli.run import run_job
 from filed.errors import CatalogError, printable
 from filed.job.description import Replace, RestoreJob
@@ -114,17 +115,17 @@ def good_jobs(catalog: Catalog) -> list[Job]:
 def _dry_run(catalog: Catalog, job: Job, paths: tuple[bytes, ...], *, as_json: bool) -> int:
     names = (row.path for row in catalog.tree(job.job_id, paths))
     if as_json:
-        click.echo(json.dumps({"jobid": job.job_id, "paths": [os.fsdecode(name) for name in names]}))
+        answer(json.dumps({"jobid": job.job_id, "paths": [os.fsdecode(name) for name in names]}))
     else:
         for name in names:
-            click.echo(printable(name))
+            answer(printable(name))
     return Exit.GOOD
 
 
 def report_restore(outcome: Outcome, job: Job, where: Path, seconds: float, *, as_json: bool) -> None:
     totals = outcome.totals
     if as_json:
-        click.echo(
+        report(
             json.dumps(
                 {
                     "jobid": job.job_id,
@@ -141,11 +142,11 @@ def report_restore(outcome: Outcome, job: Job, where: Path, seconds: float, *, a
         )
         return
     rate = size_words(totals.read_bytes / max(seconds, 0.001))
-    click.echo(f"Restore of JobId {job.job_id} to {where}: {outcome.status.words}")
-    click.echo(f"  {totals.files:,} files, {size_words(totals.read_bytes)} in {duration_words(seconds)}, {rate}/s")
+    report(f"Restore of JobId {job.job_id} to {where}: {outcome.status.words}")
+    report(f"  {totals.files:,} files, {size_words(totals.read_bytes)} in {duration_words(seconds)}, {rate}/s")
     if totals.skipped:
-        click.echo(f"  {totals.skipped:,} left as they were (--replace)")
+        report(f"  {totals.skipped:,} left as they were (--replace)")
     if totals.errors or totals.warnings:
-        click.echo(f"  {totals.errors:,} errors, {totals.warnings:,} warnings: see the messages above")
+        report(f"  {totals.errors:,} errors, {totals.warnings:,} warnings: see the messages above")
     if outcome.text:
-        click.echo(f"filed: {outcome.text}", err=True)
+        message(f"filed: {outcome.text}")

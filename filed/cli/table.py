@@ -5,7 +5,7 @@ from __future__ import annotations
 import sys
 from collections.abc import Sequence
 
-import click
+from filed.cli.output import answer
 
 
 def print_table(heads: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
@@ -20,7 +20,7 @@ def print_table(heads: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
             cell.rjust(width) if to_right else cell.ljust(width)
             for cell, width, to_right in zip(row, widths, right, strict=True)
         )
-        click.echo("  ".join(cells).rstrip())
+        answer("  ".join(cells).rstrip())
 
 
 def _rich_table(heads: Sequence[str], rows: Sequence[Sequence[str]], right: Sequence[bool]) -> None:

@@ -12,6 +12,7 @@ from filed.catalog import Catalog
 from filed.cli import options
 from filed.cli.console import Console, duration_words, size_words
 from filed.cli.exit import exit_of
+from filed.cli.output import report
 from filed.cli.restore import chosen_job, good_jobs
 from filed.cli.run import run_job
 from filed.job.description import VerifyJob
@@ -56,7 +57,7 @@ def verify(  # noqa: PLR0917  one argument for each option
         outcome = run_job(description, console, description.agents.timeout_s)
     totals, seconds = outcome.totals, time.monotonic() - begun
     if as_json:
-        click.echo(
+        report(
             json.dumps(
                 {
                     "jobids": jobids,
@@ -73,8 +74,8 @@ def verify(  # noqa: PLR0917  one argument for each option
         what = "the disk against " if disk else ""
         words_of = {JobStatus.OK: "no difference" if disk else "all is well", JobStatus.DIFFERENCES: "it differs"}
         verdict = words_of.get(outcome.status, outcome.status.words)
-        click.echo(f"Verified {what}JobId {', '.join(map(str, jobids))}: {verdict}")
-        click.echo(f"  {totals.files:,} entries, {size_words(totals.read_bytes)} in {duration_words(seconds)}")
+        report(f"Verified {what}JobId {', '.join(map(str, jobids))}: {verdict}")
+        report(f"  {totals.files:,} entries, {size_words(totals.read_bytes)} in {duration_words(seconds)}")
         if totals.errors or outcome.text:
-            click.echo(f"  {totals.errors:,} errors {outcome.text}".rstrip())
+            report(f"  {totals.errors:,} errors {outcome.text}".rstrip())
     return exit_of(outcome.status)

@@ -124,10 +124,11 @@ def test_reconcile_ends_jobs_of_dead_processes_only(tmp_path: Path) -> None:
     with open_catalog(tmp_path) as catalog:
         alive = begin(catalog)
         dead = catalog.begin_job(NewJob("etc", "here", "F", "fs"), START, DEAD)
+        assert [job.status for job in catalog.jobs()] == ["R", "f"]  # before anything is written, too
         assert [job.job_id for job in catalog.reconcile(START + 5)] == [dead.job_id]
         ended = catalog.job(dead.job_id)
         assert (ended.status, ended.end_time) == ("f", START + 5)
-        assert "without a word" in ended.failure
+        assert ended.failure == "its process is gone"
         assert catalog.job(alive.job_id).running
         assert catalog.reconcile(START + 6) == []
 

@@ -70,7 +70,7 @@ def run(catalog: Catalog, level: str, status: str, changes: dict[bytes, Item | N
     end = job.start_time + 60
     if not status:
         catalog.add_media(job.job_id, media)
-        catalog.fail_job(job.job_id, end, "its process ended without a word")
+        catalog.fail_job(job.job_id, end, "its process is gone")
         return events
     totals = JobTotals(feed.files, 100, 5000 if facts else 0, 0, feed.deleted)
     catalog.finish_job(job.job_id, status, end, totals, media, states=[STATE])

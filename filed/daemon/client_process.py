@@ -103,7 +103,7 @@ def _serve_director(
         for director in conf.directors
     }
     disabled = {each.name: (*each.disabled_commands, *file_daemon.disabled_commands) for each in conf.directors}
-    core = DirectorConnection(file_daemon.name, known, VERSION_9, secrets.randbits(32), int(time.time()), disabled)
+    core = DirectorConnection(file_daemon.name, known, VERSION_9, secrets.randbits(64), int(time.time()), disabled)
 
     def start_tls(connection: Connection, begins: TlsBegins) -> None:
         wanted = tls[begins.director.name]

@@ -16,6 +16,9 @@
 /* A longer path is left out and told: 16 times what one call of the kernel takes. */
 #define PATH_BYTES_MAX (64u * 1024)
 
+/* Files that fetch leaves open for their data, at most; an eighth of what the process may have open. */
+#define HELD_MOST 64u
+
 /* The kernel's longest list of attribute names, and its longest value. */
 #define BACKUP_SCRATCH_BYTES (2u * 64 * 1024)
 
@@ -24,7 +27,10 @@ typedef struct slot {
   uint64_t path;        /* offset into slots_text, NUL at the end */
   uint32_t path_len, name; /* name: offset into the path of the last component; at the path's end: `at` itself */
   uint32_t mode, nlink, flags;
+  uint32_t uid, gid;
   int      ahead;       /* opened before its turn, while the disk reads it; -1: not */
+  int      held;        /* a file whose attributes fetch gave and whose data is still to be read: opened then; -1: not */
+  uint64_t turn;        /* in which it was held last; opened.c */
   uint64_t dev, ino, size, options;
   bp_time  atime, mtime, chtime;
 } slot;
@@ -62,6 +68,8 @@ typedef struct backup {
 
   uint32_t ahead_most;       /* files open before their turn */
   uint32_t ahead_credit;     /* how many more are opened so; fetch.c */
+  uint32_t holding[HELD_MOST], held_most; /* which slot was held in a turn: held_most turns later it gives way */
+  uint64_t turn;
   stream   stream;
   uint8_t *scratch;          /* BACKUP_SCRATCH_BYTES: names and values of extended attributes */
 } backup;

@@ -86,6 +86,8 @@ void slot_remember(slot *s, const bp_entry *entry)
 {
   s->mode = entry->mode;
   s->nlink = entry->nlink;
+  s->uid = entry->uid;
+  s->gid = entry->gid;
   s->flags = entry->flags;
   s->dev = entry->dev;
   s->ino = entry->ino;

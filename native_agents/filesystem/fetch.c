@@ -121,9 +121,11 @@ static int64_t microseconds(void)
 
 /*
  * The whole of a small file, when it is the same before and after. Anything else (it grows, it shrinks, the read fails) is
- * left to open_stream, which can say so. alone: not opened before its turn. BP_PAGE_FULL: no room on this page.
+ * left to open_stream, which can say so. alone: not opened before its turn. *complete: all of it is in the page. BP_PAGE_FULL: no
+ * room on this page.
  */
-static page_status add_contents(backup *b, bp_page *page, const slot *s, bool alone, const handle *h, const bp_entry *entry)
+static page_status add_contents(backup *b, bp_page *page, const slot *s, bool alone, const handle *h, const bp_entry *entry,
+                                bool *complete)
 {
   uint32_t cap = (uint32_t)entry->size + 1;
   uint8_t *room = bp_page_inline_begin(page, cap);
@@ -153,6 +155,7 @@ static page_status add_contents(backup *b, bp_page *page, const slot *s, bool al
     }
   }
   bp_page_inline_done(page, (uint32_t)n);
+  *complete = true;
   if (s->options & BP_OPT_KEEPATIME)
     keep_atime(h, &s->atime);
   return BP_OK;
@@ -160,12 +163,10 @@ static page_status add_contents(backup *b, bp_page *page, const slot *s, bool al
 
 /* ---- one entry --------------------------------------------------------------------------------------------------------- */
 
-static page_status add_link(backup *b, bp_page *page, const slot *s, const bp_entry *entry, const char *path,
-                            uint32_t path_len)
+static page_status add_link(bp_page *page, const handle *h, const bp_entry *entry, const char *path, uint32_t path_len)
 {
   char link[PATH_MAX];
-  int fd = dirs_fd(&b->dirs, s->at);
-  ssize_t n = fd < 0 ? -1 : readlinkat(fd, slot_name(b, s), link, sizeof link);
+  ssize_t n = readlinkat(h->fd, "", link, sizeof link);
   return n < 0 ? BP_E_ENTRY : bp_page_add(page, entry, path, path_len, link, (uint32_t)n);
 }
 
@@ -191,13 +192,16 @@ static page_status add_failed(backup *b, bp_page *page, const slot *s, uint64_t 
   return status;
 }
 
-/* BP_OK, BP_PAGE_FULL (nothing was added), BP_E_TOO_BIG (not even on an empty page). */
-static page_status fetch_one(backup *b, bp_page *page, slot *s, const bp_want *want)
+/*
+ * A file whose data is to be streamed stays open, and *held counts it: what is read then is what had these attributes, whatever
+ * has its name by that time. BP_OK, BP_PAGE_FULL (nothing was added), BP_E_TOO_BIG (not even on an empty page).
+ */
+static page_status fetch_one(backup *b, bp_page *page, slot *s, const bp_want *want, uint32_t *held)
 {
   const char *path = s->path_len ? slot_path(b, s) : "/";
   uint32_t path_len = s->path_len ? s->path_len : 1;
   uint64_t data = want->streams & BP_STREAM_BIT(BP_STREAM_DATA);
-  bool empty = bp_page_count(page) == 0, alone = s->ahead < 0, small;
+  bool empty = bp_page_count(page) == 0, alone = s->ahead < 0, streamed;
   page_status status;
   bp_entry entry;
   handle h;
@@ -210,24 +214,31 @@ static page_status fetch_one(backup *b, bp_page *page, slot *s, const bp_want *w
   entry.flags = s->flags;
   entry.streams = entry_streams(&entry);
   slot_remember(s, &entry);
-  status = entry.type == BP_TYPE_SYMLINK ? add_link(b, page, s, &entry, path, path_len)
+  status = entry.type == BP_TYPE_SYMLINK ? add_link(page, &h, &entry, path, path_len)
                                          : bp_page_add(page, &entry, path, path_len, NULL, 0);
   if (status != BP_OK) {
     handle_close(&h);
     return status == BP_E_ENTRY ? add_failed(b, page, s, want->cookie, ESTALE) : status;
   }
-  small = data && entry.type == BP_TYPE_REGULAR && entry.size <= INLINE_MAX;
-  if (small)
-    status = add_contents(b, page, s, alone, &h, &entry);
+  streamed = data && entry.type == BP_TYPE_REGULAR;
+  if (streamed && entry.size <= INLINE_MAX) {
+    bool complete = false;
+    status = add_contents(b, page, s, alone, &h, &entry, &complete);
+    streamed = !complete;
+  }
   if (status == BP_OK)
     status = add_all_named(b, page, s, &h, want->streams);
-  handle_close(&h);
   if (status == BP_PAGE_FULL && empty) {
     shown text;
     bp_logf(b->host, BP_MSG_WARNING, "Not all attributes of %s are saved: they are larger than a page",
             show(&text, path, path_len));
-    return BP_OK;
+    status = BP_OK;
   }
+  if (status == BP_OK && streamed) {
+    hold(b, s, &h);
+    ++*held;
+  }
+  handle_close(&h);
   if (status == BP_PAGE_FULL)
     bp_page_undo(page);
   return status;
@@ -254,8 +265,8 @@ bp_status backup_fetch(backup *b, const bp_want *wants, uint32_t count, bp_batch
 {
   bp_page page;
   page_status status = bp_page_init(&page, batch);
-  uint32_t reached = 0;
-  for (uint32_t i = 0; status == BP_OK && i < count; i++) {
+  uint32_t reached = 0, held = 0;
+  for (uint32_t i = 0; status == BP_OK && i < count && held < b->held_most / 2; i++) { /* the host may be a page behind */
     slot *s = backup_slot(b, wants[i].cookie);
     if (bp_cancelled(b->host))
       return BP_E_CANCELLED;
@@ -263,7 +274,7 @@ bp_status backup_fetch(backup *b, const bp_want *wants, uint32_t count, bp_batch
       return bp_failf(b->host, BP_E_INVAL, BP_OS_NONE, 0, "fetch: no entry %llu in the last page",
                       (unsigned long long)wants[i].cookie);
     look_ahead(b, wants, count, i, &reached);
-    status = fetch_one(b, &page, s, &wants[i]);
+    status = fetch_one(b, &page, s, &wants[i], &held);
   }
   bp_beat(b->host);
   return status == BP_PAGE_FULL ? BP_OK : status;

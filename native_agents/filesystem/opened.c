@@ -42,6 +42,22 @@ void open_ahead(backup *b, slot *s, uint64_t options)
     (void)posix_fadvise(s->ahead, 0, (off_t)s->size, POSIX_FADV_WILLNEED);
 }
 
+void hold(backup *b, slot *s, handle *h)
+{
+  uint32_t *holding = &b->holding[++b->turn % b->held_most];
+  slot *oldest = *holding < b->n_slots ? &b->slots[*holding] : NULL;
+  if (oldest && oldest->held >= 0 && oldest->turn + b->held_most == b->turn) {
+    close(oldest->held);
+    oldest->held = -1;
+  }
+  if (s->held >= 0)
+    close(s->held);
+  *holding = (uint32_t)(s - b->slots);
+  s->held = h->fd;
+  s->turn = b->turn;
+  h->fd = -1;
+}
+
 bool open_slot(backup *b, slot *s, bool reading, handle *h, bp_entry *entry)
 {
   const char *name = slot_name(b, s);
@@ -76,11 +92,12 @@ bool open_slot(backup *b, slot *s, bool reading, handle *h, bp_entry *entry)
   }
   entry_from_stat(entry, &st);
   /*
-   * An editor that saves by renaming puts another file there: the name's content is that one, by now. Not so when the host
-   * may have taken the listed one for the first name of a file with several.
+   * An editor that saves by renaming puts another file there, and `ln -sf` another link: the name's content is that one, by now.
+   * Not so when the host may have taken the listed one for the first name of a file with several.
    */
   if ((entry->mode & S_IFMT) != (s->mode & S_IFMT) || entry->dev != s->dev
-      || (entry->ino != s->ino && (entry->type != BP_TYPE_REGULAR || s->nlink > 1))) {
+      || (entry->ino != s->ino
+          && ((entry->type != BP_TYPE_REGULAR && entry->type != BP_TYPE_SYMLINK) || s->nlink > 1))) {
     handle_close(h);
     errno = ESTALE;
     return false;
@@ -91,6 +108,37 @@ bool open_slot(backup *b, slot *s, bool reading, handle *h, bp_entry *entry)
 static bool same_time(const bp_time *a, const bp_time *b)
 {
   return a->sec == b->sec && a->nsec == b->nsec;
+}
+
+/* Writing to a FIFO moves its times; of anything else they tell a new file with the number of an old one apart. */
+static bool is_same(const slot *s, const bp_entry *now)
+{
+  return now->dev == s->dev && now->ino == s->ino && now->mode == s->mode && now->uid == s->uid && now->gid == s->gid
+         && (now->type == BP_TYPE_FIFO || same_time(&now->chtime, &s->chtime));
+}
+
+bool open_same(backup *b, slot *s, handle *h, bp_entry *entry)
+{
+  struct statx st;
+  if (s->held < 0) {
+    if (!open_slot(b, s, true, h, entry))
+      return false;
+    if (is_same(s, entry))
+      return true;
+    handle_close(h);
+    errno = ESTALE;
+    return false;
+  }
+  *h = (handle){ .fd = s->held };
+  s->held = -1;
+  if (statx(h->fd, "", AT_EMPTY_PATH, STAT_MASK, &st)) {
+    int number = errno;
+    handle_close(h);
+    errno = number;
+    return false;
+  }
+  entry_from_stat(entry, &st);
+  return true;
 }
 
 bool entry_changed(const bp_entry *before, const bp_entry *after)

@@ -12,6 +12,15 @@
 bool open_slot(backup *b, slot *s, bool reading, handle *h, bp_entry *entry);
 
 /*
+ * The same for the data of an entry whose attributes are stored or about to be: what hold() kept, or the name again, if the
+ * very same thing stands there, with the same owner and permissions. Else ESTALE.
+ */
+bool open_same(backup *b, slot *s, handle *h, bp_entry *entry);
+
+/* Keeps a file open for open_same(); the one that was held longest is closed for it. Takes the descriptor. */
+void hold(backup *b, slot *s, handle *h);
+
+/*
  * Opens a regular file before its turn and asks for its data, so that the disk is at work on several at once: a Full of
  * small files is read four to six times as fast from a cold disk. Does nothing when it cannot be opened: its turn will tell.
  */

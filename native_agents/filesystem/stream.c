@@ -58,8 +58,13 @@ bp_status backup_open(backup *b, uint64_t cookie, uint32_t number, uint64_t offs
     return bp_failf(b->host, BP_E_UNSUPPORTED, BP_OS_NONE, 0, "open_stream: stream %u comes with fetch only", number);
   if (!S_ISREG(s->mode) && !(s->flags & BP_ENTRY_TOP && (S_ISFIFO(s->mode) || S_ISBLK(s->mode))))
     return bp_failf(b->host, BP_E_INVAL, BP_OS_NONE, 0, "open_stream: this entry has no data");
-  if (!open_slot(b, s, true, &h, &entry))
-    return refuse(b, s, errno == ENOENT || errno == ESTALE ? BP_E_NOTFOUND : bp_status_of_errno(errno), errno, "open");
+  if (!open_same(b, s, &h, &entry) && errno == ESTALE) {
+    shown text;
+    return bp_failf(b->host, BP_E_NOTFOUND, BP_OS_ERRNO, ESTALE, "open %s: it was replaced, or its owner or permissions were changed, after its attributes were read",
+                    show(&text, slot_path(b, s), s->path_len));
+  }
+  if (h.fd < 0)
+    return refuse(b, s, errno == ENOENT ? BP_E_NOTFOUND : bp_status_of_errno(errno), errno, "open");
   *st = (stream){ .of = s, .fd = h.fd, .at = offset, .data_end = offset, .fifo = S_ISFIFO(s->mode) };
   if (st->fifo)
     return BP_OK;

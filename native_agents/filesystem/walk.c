@@ -56,6 +56,8 @@ static void forget_page(backup *b)
   for (uint32_t i = 0; i < b->n_slots; i++) {
     if (b->slots[i].ahead >= 0)
       close(b->slots[i].ahead);
+    if (b->slots[i].held >= 0)
+      close(b->slots[i].held);
     dirs_drop(&b->dirs, b->slots[i].at);
   }
   b->first_cookie += b->n_slots;
@@ -90,7 +92,7 @@ static bp_status remember(backup *b, dir *at, uint32_t name, const bp_entry *ent
     b->text_cap = cap;
   }
   s = &b->slots[b->n_slots++];
-  *s = (slot){ .at = dirs_keep(at), .ahead = -1, .path = b->text_used, .path_len = b->path_len, .name = name };
+  *s = (slot){ .at = dirs_keep(at), .ahead = -1, .held = -1, .path = b->text_used, .path_len = b->path_len, .name = name };
   slot_remember(s, entry);
   memcpy(b->slots_text + b->text_used, b->path, b->path_len);
   b->slots_text[b->text_used + b->path_len] = 0;
@@ -528,6 +530,7 @@ bp_status backup_begin(backup **out, const bp_host_api *host, int wake, const ch
   files = files < 0 || files > FILES_MOST ? FILES_MOST : files;
   dirs_init(&b->dirs, (uint32_t)files / 4);
   b->ahead_most = (uint32_t)files / 8;
+  b->held_most = files / 16 < HELD_MOST ? (uint32_t)files / 16 + 2 : HELD_MOST;
   b->path = malloc(PATH_BYTES_MAX + NAME_MAX + 2);
   b->scratch = malloc(BACKUP_SCRATCH_BYTES);
   status = b->path && b->scratch ? fileset_read(&b->set, host, fileset) : BP_E_NOMEM;

@@ -167,12 +167,12 @@ class Driver:
                 elif inline is not None:
                     item.pieces, item.size, item.inline = [(0, bytes(inline))], len(inline), True
                 elif want.streams & AgentStream.DATA.bit:
-                    self._read(job, item, reading)
+                    self.read(job, item, reading)
                 items.append(item)
             yield from items
             wanted = wanted[len(page) :]
 
-    def _read(self, job: AgentJob, item: Item, reading: Callable[[bytes, int], None] | None) -> None:
+    def read(self, job: AgentJob, item: Item, reading: Callable[[bytes, int], None] | None = None) -> None:
         memory = ctypes.create_string_buffer(READ_BYTES)
         try:
             job.open_stream(item.entry.cookie, AgentStream.DATA)

@@ -249,13 +249,17 @@ def test_what_is_swapped_for_something_else_is_not_read(driver: Driver, tmp_path
     assert named(saved, tmp_path / "top" / "file").trouble == "failed"
 
 
-def test_a_file_that_vanishes_before_its_stream_is_opened(driver: Driver, tmp_path: Path) -> None:
+def test_a_file_that_vanishes_before_its_stream_is_opened_is_saved(driver: Driver, tmp_path: Path) -> None:
+    """It stays open with its attributes. Opened once more, by its name, it is not there."""
     (tmp_path / "file").write_bytes(b"x" * (2 * SMALL))
     with driver.job(BeginJob(Kind.BACKUP, fileset=fileset_of(tmp_path))) as job:
         page = job.next_page()
         assert page is not None
         (fetched,) = job.fetch([Want(page.entries[0].cookie, AgentStream.DATA.bit)]).entries
         (tmp_path / "file").unlink()
+        item = Item(fetched, b"")
+        driver.read(job, item)
+        assert item.data == b"x" * (2 * SMALL)
         with pytest.raises(ItemError, match="No such file"):
             job.open_stream(fetched.cookie, AgentStream.DATA)
 

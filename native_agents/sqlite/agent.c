@@ -80,6 +80,7 @@ static bp_status BPLUGIN_CALL end(bp_job *job, uint32_t outcome)
   if (job->stream >= 0)
     close(job->stream);
   place_leave(&job->place);
+  found_forget(&job->found);
   free(job);
   return BP_OK;
 }
@@ -107,7 +108,7 @@ static bp_status BPLUGIN_CALL begin(bp_agent *agent, const bp_host_api *host, co
   if (!job)
     return BP_E_NOMEM;
   job->host = job->walk.host = host;
-  job->stream = -1;
+  job->stream = job->found.object = -1;
   job->all = (databases){ .sqlite = &agent->sqlite, .host = host, .scratch = agent->scratch, .wait_s = agent->wait_s };
   place_init(&job->place, host, why->where);
   bp_status status = why->kind == BP_KIND_RESTORE ? BP_OK : read_roots(job, agent, why->fileset);
@@ -145,7 +146,10 @@ static bp_status BPLUGIN_CALL open_stream(bp_job *job, uint64_t cookie, uint32_t
   struct stat about;
   if (cookie != COOKIE || stream != BP_STREAM_DATA || offset || job->stream >= 0)
     return BP_E_SEQUENCE;
-  job->stream = database_copy(&job->all, job->found.path, why);
+  if (fstat(job->found.object, &about) != 0 || (about.st_mode & 07777u) != job->found.entry.mode
+      || about.st_uid != job->found.entry.uid || about.st_gid != job->found.entry.gid)
+    return bp_fail(job->host, BP_E_ENTRY, BP_OS_NONE, 0, "not saved: its owner or permissions were changed since it was listed");
+  job->stream = database_copy(&job->all, job->found.path, job->found.object, why);
   job->position = 0;
   if (job->stream < 0)
     return bp_cancelled(job->host) ? BP_E_CANCELLED : bp_failf(job->host, BP_E_ENTRY, BP_OS_NONE, 0, "not saved: %s", why);

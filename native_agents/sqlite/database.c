@@ -11,6 +11,8 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "guard.h"
+
 enum { PAGES_A_STEP = 256, MAX_RESTARTS = 3, OPCODES_A_LOOK = 20000, JUST_MADE_S = 60 };
 
 #define COPY_NAME "/filed-sqlite-"
@@ -73,20 +75,33 @@ static sqlite3 *connect(databases *all, const char *path, int flags, char *why)
   return NULL;
 }
 
-/* For reading. Whoever owns its directory owns what stands beside it: opening a FIFO for a journal would wait for ever. */
-static sqlite3 *connect_source(databases *all, const char *path, char *why)
+/* For reading, with the guard up until leave_source(). SQLite follows a link that stands for a journal, or takes it for none. */
+static sqlite3 *connect_source(databases *all, guard *guard, char *why)
 {
   static const char *const files[] = { "", "-journal", "-wal", "-shm" };
   char name[PATH_MAX + sizeof "-journal"];
   struct stat about;
   for (unsigned i = 0; i < sizeof files / sizeof files[0]; i++) {
-    (void)snprintf(name, sizeof name, "%s%s", path, files[i]);
+    (void)snprintf(name, sizeof name, "%s%s", guard->path, files[i]);
     if (lstat(name, &about) == 0 && !S_ISREG(about.st_mode)) {
       (void)snprintf(why, BP_TEXT_MAX, "%s is no ordinary file", strrchr(name, '/') + 1);
       return NULL;
     }
   }
-  return connect(all, path, SQLITE_OPEN_READONLY | SQLITE_OPEN_NOFOLLOW, why);
+  guard_raise(all->sqlite, guard);
+  sqlite3 *db = connect(all, guard->path, SQLITE_OPEN_READONLY | SQLITE_OPEN_NOFOLLOW, why);
+  if (db && !guard->opened)
+    guard->refused = "this process has it open already";
+  return db;
+}
+
+/* What the guard has refused is the reason, whatever SQLite made of it. */
+static void leave_source(databases *all, const guard *guard, sqlite3 *db, char *why)
+{
+  (void)all->sqlite->close_v2(db);
+  guard_lower(all->sqlite);
+  if (guard->refused)
+    (void)snprintf(why, BP_TEXT_MAX, "%s", guard->refused);
 }
 
 /* The first value of a statement's first row; False with the reason. */
@@ -106,20 +121,19 @@ static int ask(databases *all, sqlite3 *db, const char *sql, char *answer, size_
   return found;
 }
 
-uint64_t database_size(databases *all, const char *path, char *why)
+uint64_t database_size(databases *all, const char *path, int object, char *why)
 {
   char pages[32] = "0", bytes[32] = "0";
+  guard guard = { .path = path, .object = object };
   int code;
-  sqlite3 *db = connect_source(all, path, why);
-  if (!db)
-    return 0;
-  int good = ask(all, db, "PRAGMA page_count", pages, sizeof pages, why, &code)
+  sqlite3 *db = connect_source(all, &guard, why);
+  int good = db && ask(all, db, "PRAGMA page_count", pages, sizeof pages, why, &code)
              && ask(all, db, "PRAGMA page_size", bytes, sizeof bytes, why, &code);
   uint64_t size = good ? strtoull(pages, NULL, 10) * strtoull(bytes, NULL, 10) : 0;
   if (good && !size)
     (void)snprintf(why, BP_TEXT_MAX, "it is empty");
-  (void)all->sqlite->close_v2(db);
-  return size;
+  leave_source(all, &guard, db, why);
+  return guard.refused ? 0 : size;
 }
 
 /* ---- copy and check ---------------------------------------------------------------------------------------------- */
@@ -175,9 +189,10 @@ static int copy_pages(databases *all, sqlite3 *from, sqlite3 *to, char *why)
   return code == SQLITE_DONE ? 1 : failed(all, NULL, code, why);
 }
 
-int database_copy(databases *all, const char *path, char *why)
+int database_copy(databases *all, const char *path, int object, char *why)
 {
   char name[PATH_MAX];
+  guard guard = { .path = path, .object = object };
   int good = 0;
   (void)snprintf(name, sizeof name, "%s" COPY_NAME "XXXXXX", all->scratch);
   int copy = mkostemp(name, O_CLOEXEC);
@@ -186,15 +201,15 @@ int database_copy(databases *all, const char *path, char *why)
     return -1;
   }
   (void)flock(copy, LOCK_EX | LOCK_NB); /* in use: database_sweep looks for it */
-  sqlite3 *from = connect_source(all, path, why);
+  sqlite3 *from = connect_source(all, &guard, why);
   sqlite3 *to = from ? connect(all, name, SQLITE_OPEN_READWRITE, why) : NULL;
   if (to) {
     (void)all->sqlite->exec(to, "PRAGMA journal_mode = OFF; PRAGMA synchronous = OFF", NULL, NULL, NULL);
     good = copy_pages(all, from, to, why);
   }
   (void)all->sqlite->close_v2(to);
-  (void)all->sqlite->close_v2(from);
-  good = good && database_check(all, copy, 1, why);
+  leave_source(all, &guard, from, why);
+  good = good && !guard.refused && database_check(all, copy, 1, why);
   (void)unlink(name);
   if (good)
     return copy;

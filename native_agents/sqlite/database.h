@@ -14,11 +14,13 @@ typedef struct databases {
   int64_t  waited_from_ms;
 } databases;
 
+/* object: the database that `path` named when it was listed, an O_PATH descriptor. Whatever else has that name now is refused. */
+
 /* Bytes of the database, its log included; 0 with the reason in why[BP_TEXT_MAX]. */
-uint64_t database_size(databases *all, const char *path, char *why);
+uint64_t database_size(databases *all, const char *path, int object, char *why);
 
 /* A copy of `path`, as of one moment, checked, in a file without a name: its descriptor. -1 with the reason in why. */
-int database_copy(databases *all, const char *path, char *why);
+int database_copy(databases *all, const char *path, int object, char *why);
 
 /* Is it sound? PRAGMA integrity_check, or its quick form. False with the reason in why. */
 int database_check(databases *all, int descriptor, int quick, char *why);

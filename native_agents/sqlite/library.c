@@ -41,6 +41,8 @@ const char *sqlite_load(sqlite_library *library)
   SYMBOL(busy_handler);
   SYMBOL(busy_timeout);
   SYMBOL(progress_handler);
+  SYMBOL(vfs_find);
 #undef SYMBOL
-  return NULL;
+  sqlite3_vfs *files = library->vfs_find(NULL);
+  return files && files->version >= 3 && files->xSetSystemCall ? NULL : "it cannot be told how to open files: it is too old";
 }

@@ -9,6 +9,18 @@ typedef struct sqlite3 sqlite3;
 typedef struct sqlite3_stmt sqlite3_stmt;
 typedef struct sqlite3_backup sqlite3_backup;
 
+/* How SQLite reaches files. Of version 3 and later, the calls of the system that it makes can be replaced; NULL: its own again. */
+typedef struct sqlite3_vfs sqlite3_vfs;
+struct sqlite3_vfs {
+  int version;
+  int file_size, longest_path;
+  sqlite3_vfs *next;
+  const char *name;
+  void *data;
+  void (*of_files[13])(void);
+  int (*xSetSystemCall)(sqlite3_vfs *, const char *name, void (*)(void));
+};
+
 enum {
   SQLITE_OK = 0, SQLITE_ERROR = 1, SQLITE_NOTADB = 26, SQLITE_ROW = 100, SQLITE_DONE = 101,
   SQLITE_OPEN_READONLY = 0x1, SQLITE_OPEN_READWRITE = 0x2, SQLITE_OPEN_CREATE = 0x4, SQLITE_OPEN_URI = 0x40, SQLITE_OPEN_NOMUTEX = 0x8000, SQLITE_OPEN_NOFOLLOW = 0x1000000
@@ -40,6 +52,7 @@ typedef struct sqlite_library {
   int (*busy_handler)(sqlite3 *, int (*)(void *, int), void *);
   int (*busy_timeout)(sqlite3 *, int);
   void (*progress_handler)(sqlite3 *, int, int (*)(void *), void *);
+  sqlite3_vfs *(*vfs_find)(const char *);
 } sqlite_library;
 
 /* NULL when all is there, else what is wrong. */

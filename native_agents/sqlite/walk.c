@@ -63,29 +63,42 @@ static int ends_in(const char *name, const char *ending)
   return len > tail && !strcmp(name + len - tail, ending);
 }
 
-/* Does it look like a database: by what it holds, or, encrypted as it may be, by what it is called or has beside it? */
-static int is_database(const FTSENT *file)
+void found_forget(found *found)
+{
+  if (found->object >= 0)
+    close(found->object);
+  found->object = -1;
+}
+
+/*
+ * Does it look like a database: by what it holds, or, encrypted as it may be, by what it is called or has beside it? Then it is
+ * kept in out->object, and `about` becomes what that one is. (Closing an O_PATH descriptor gives no locks up.)
+ */
+static int is_database(const FTSENT *file, found *out, struct stat *about)
 {
   static const char magic[16] = "SQLite format 3";
-  char head[sizeof magic], log[PATH_MAX];
+  char head[sizeof magic], log[PATH_MAX], self[32];
   int descriptor = open(file->fts_path, O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK);
   ssize_t got = descriptor >= 0 ? pread(descriptor, head, sizeof head, 0) : -1;
+  (void)snprintf(log, sizeof log, "%s-wal", file->fts_path);
+  (void)snprintf(self, sizeof self, "/proc/self/fd/%d", descriptor);
+  int likely = (got == (ssize_t)sizeof head && !memcmp(head, magic, sizeof magic))
+               || (file->fts_statp->st_size > 0
+                   && (ends_in(file->fts_name, ".sqlite") || ends_in(file->fts_name, ".sqlite3") || access(log, F_OK) == 0));
+  if (likely)
+    out->object = descriptor < 0 ? open(file->fts_path, O_PATH | O_CLOEXEC | O_NOFOLLOW) : open(self, O_PATH | O_CLOEXEC);
   if (descriptor >= 0)
     close(descriptor);
-  if (got == (ssize_t)sizeof head && !memcmp(head, magic, sizeof magic))
-    return 1;
-  (void)snprintf(log, sizeof log, "%s-wal", file->fts_path);
-  return file->fts_statp->st_size > 0
-         && (ends_in(file->fts_name, ".sqlite") || ends_in(file->fts_name, ".sqlite3") || access(log, F_OK) == 0);
+  return likely && fstat(out->object, about) == 0 && S_ISREG(about->st_mode);
 }
 
 /* The time of the database or of its log: a commit touches one of them. */
-static bp_time changed(const FTSENT *file)
+static bp_time changed(const char *path, const struct stat *about)
 {
-  char log[PATH_MAX];
+  char log[PATH_MAX + sizeof "-wal"];
   struct stat other;
-  struct timespec newest = file->fts_statp->st_mtim;
-  (void)snprintf(log, sizeof log, "%s-wal", file->fts_path);
+  struct timespec newest = about->st_mtim;
+  (void)snprintf(log, sizeof log, "%s-wal", path);
   if (lstat(log, &other) == 0 && other.st_size /* SQLite makes an empty one for whoever reads */
       && (other.st_mtim.tv_sec > newest.tv_sec
           || (other.st_mtim.tv_sec == newest.tv_sec && other.st_mtim.tv_nsec > newest.tv_nsec)))
@@ -114,18 +127,17 @@ static bp_status ask_about(walk *walk, FTSENT *directory, const found *at)
   return status;
 }
 
-static void describe(const walk *walk, databases *all, const FTSENT *file, found *out)
+static void describe(const walk *walk, databases *all, const struct stat *about, found *out)
 {
   char why[BP_TEXT_MAX];
-  const struct stat *about = file->fts_statp;
   out->entry.type = BP_TYPE_REGULAR;
   out->entry.streams = BP_STREAM_BIT(BP_STREAM_DATA);
   out->entry.valid = BP_HAS_MODE | BP_HAS_OWNER | BP_HAS_SIZE | BP_HAS_MTIME;
   out->entry.mode = about->st_mode & 07777u;
   out->entry.uid = about->st_uid;
   out->entry.gid = about->st_gid;
-  out->entry.mtime = changed(file);
-  out->entry.size = database_size(all, out->path, why);
+  out->entry.mtime = changed(out->path, about);
+  out->entry.size = database_size(all, out->path, out->object, why);
   if (!out->entry.size)
     fail(walk, out, why);
 }
@@ -134,6 +146,8 @@ static void describe(const walk *walk, databases *all, const FTSENT *file, found
 static bp_status look_at(walk *walk, databases *all, FTSENT *file, found *out, int *listed)
 {
   int broken = file->fts_info == FTS_DNR || file->fts_info == FTS_ERR || file->fts_info == FTS_NS;
+  struct stat about;
+  found_forget(out);
   memset(&out->entry, 0, sizeof out->entry);
   out->entry.flags = file->fts_level == FTS_ROOTLEVEL ? BP_ENTRY_TOP : 0;
   *listed = 0;
@@ -146,8 +160,8 @@ static bp_status look_at(walk *walk, databases *all, FTSENT *file, found *out, i
   if (broken) {
     out->entry.type = BP_TYPE_DIRECTORY; /* it and what is below it counts as still there */
     fail(walk, out, strerror(file->fts_errno));
-  } else if (file->fts_info == FTS_F && is_database(file))
-    describe(walk, all, file, out);
+  } else if (file->fts_info == FTS_F && is_database(file, out, &about))
+    describe(walk, all, &about, out);
   else
     return BP_OK;
   *listed = 1;

@@ -23,12 +23,15 @@ typedef struct found {
   bp_entry entry;            /* FAILED when it cannot be saved; the reason is told */
   char     name[PATH_MAX], path[PATH_MAX]; /* on the Volume; to be opened */
   uint32_t len;              /* of the name */
+  int      object;           /* the database itself, an O_PATH descriptor; -1: none */
 } found;
+
+void found_forget(found *found);
 
 /* One more directory, or one database. BP_E_INVAL: not an absolute, plain path; or too many. */
 bp_status walk_add(walk *walk, const char *root);
 
-/* BP_OK: the next one. BP_END: that was all. BP_E_CANCELLED, BP_E_NOMEM, BP_E_HOST. */
+/* BP_OK: the next one, in place of the one in *found. BP_END: that was all. BP_E_CANCELLED, BP_E_NOMEM, BP_E_HOST. */
 bp_status walk_next(walk *walk, databases *all, found *found);
 
 void walk_end(walk *walk);

@@ -6,7 +6,7 @@ from collections import defaultdict
 from pathlib import Path
 
 from filed.cli.agents import shipped_agents
-from filed.job.outcome import JobStatus
+from filed.process.outcome import JobStatus
 from filed.wire.attributes import decode_stat, parse_attributes
 from filed.wire.stream import Stream
 from tests.exchange_names import PAIRS, PRIVATE, PUBLIC, SIZE, being_exchanged, make_pairs

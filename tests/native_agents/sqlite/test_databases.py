@@ -37,6 +37,16 @@ while True:
 """
 
 
+ONCE = """
+import sqlite3, sys
+db = sqlite3.connect(sys.argv[1], isolation_level=None)
+db.execute("PRAGMA wal_autocheckpoint = 0")
+db.execute(sys.argv[2])
+print("ready", flush=True)
+sys.stdin.read()
+"""
+
+
 @pytest.fixture
 def place(tmp_path: Path) -> Place:
     return Place(
@@ -95,6 +105,16 @@ def restored(place: Place, ran: Ran, where: Path, home: Path, **more: object) ->
 
 
 @contextmanager
+def having_run(path: Path, sql: str) -> Iterator[None]:
+    """A program that has written this to its log, and has the database open."""
+    program = [sys.executable, "-c", ONCE, path, sql]
+    with subprocess.Popen(program, stdin=subprocess.PIPE, stdout=subprocess.PIPE) as running:
+        assert running.stdout is not None
+        assert running.stdout.readline() == b"ready\n"
+        yield
+
+
+@contextmanager
 def being_written(path: Path) -> Iterator[None]:
     with subprocess.Popen([sys.executable, "-c", WRITER, path], stdout=subprocess.PIPE) as writer:
         assert writer.stdout is not None
@@ -122,9 +142,7 @@ def test_a_database_that_is_being_written_is_saved_as_of_one_moment(
 
 def test_what_stands_in_the_log_alone_is_saved(place: Place, home: Path, tmp_path: Path) -> None:
     make(home / "a.db", "wal")
-    with closing(sqlite3.connect(home / "a.db", isolation_level=None)) as db:
-        db.execute("PRAGMA wal_autocheckpoint = 0")
-        db.execute("INSERT INTO account VALUES (1000, 77, 'in the log')")
+    with having_run(home / "a.db", "INSERT INTO account VALUES (1000, 77, 'in the log')"):
         before = (home / "a.db").read_bytes()
         ran = save(place, home)
         assert (home / "a.db").read_bytes() == before  # a backup moves nothing from there
@@ -209,9 +227,7 @@ def test_an_incremental_has_what_was_committed_since_and_what_is_gone(place: Pla
         os.utime(home / name, (1_600_000_000, 1_600_000_000))
     save(place, home)
     assert save(place, home, Level.INCREMENTAL).outcome.totals.files == 0
-    with closing(sqlite3.connect(home / "b.db", isolation_level=None)) as db:
-        db.execute("PRAGMA wal_autocheckpoint = 0")
-        db.execute("UPDATE account SET balance = 1 WHERE id = 5")
+    with having_run(home / "b.db", "UPDATE account SET balance = 1 WHERE id = 5"):
         os.utime(home / "b.db", (1_600_000_000, 1_600_000_000))  # it is the log that changed
         (home / "d.db").unlink()
         ran = save(place, home, Level.INCREMENTAL)

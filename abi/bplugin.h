@@ -13,10 +13,10 @@
  * THE ORDER OF CALLS
  *
  *   bplugin_query_v1                     may be asked at any time, also by `filed agent info`: no effects
- *   create  option*  ready               one instance for an agent's File lines, one for each Plugin line
+ *   create  extension*  option*  ready   one instance for an agent's File lines, one for each Plugin line
  *   confirmed?                           an earlier Job turned out to count
  *   begin(BACKUP)                        also ESTIMATE and VERIFY, with the differences told at bp_begin.kind
- *     ( next_entries                     a page: what exists
+ *     ( next_entries                     a page: what exists. After its last entry was read, put_state, then END
  *       fetch*                           small files, ACLs, attributes of those wanted, as pages
  *       ( open_stream read* close_stream )* )*      the rest, one stream at a time
  *   commit?                              the Storage side has everything
@@ -26,8 +26,9 @@
  *   commit?  end
  *   destroy
  *
- * A call out of this order is answered BP_E_SEQUENCE, by either side. A process that dies makes no further calls: do
- * not keep in memory what has to outlive it.
+ * A call out of this order is answered BP_E_SEQUENCE, by either side. A call that ends the Job (an error of the Job, a
+ * cancel) is followed by close_stream, if a stream is open, and `end`: neither restore_done nor commit. A process that
+ * dies makes no further calls: do not keep in memory what has to outlive it.
  *
  *
  * RULES FOR EVERYTHING BELOW
@@ -36,9 +37,10 @@
  *             [any]  any thread, also beside a [job] call.
  *             The host never calls an agent from inside a callback. An agent may start threads from `ready` on; they
  *             use [any] callbacks only, sparingly (a callback from a foreign thread costs 8 us), and are gone when
- *             `end`, or for those of an instance `destroy`, returns. cancel and heartbeat below are memory and cost
- * nothing. Memory      Who allocates frees; neither side ever frees the other's. A pointer given to a call is valid
- *             until that call returns, unless its comment says longer. Copy what you keep.
+ *             `end`, or for those of an instance `destroy`, returns. The words cancel and heartbeat are memory and
+ *             cost nothing.
+ * Memory      Who allocates frees; neither side ever frees the other's. A pointer given to a call is valid until that
+ *             call returns, unless its comment says longer. Copy what you keep.
  * Text        Host to agent: bytes ended by NUL. Agent to host: bytes with a length, no NUL needed. For people: UTF-8.
  * Names       Bytes, as the system has them: raw on POSIX, on Windows UTF-8 (a lone surrogate encoded the same way).
  *             They begin with `/` or, on Windows, `X:/`; relative ones are for agents that take no File lines. Parts
@@ -48,13 +50,21 @@
  * Numbers     Never reused. Writers set `reserved` and undefined bits to 0. Of what the agent writes the host refuses
  *             unknown numbers and bits, except where "ignored" is said; readers ignore `reserved`.
  * Sizes       Each struct that may grow begins with struct_size, or travels with a stride: its writer's size. What
- *             lies beyond it does not exist; check before reading a field or calling a slot newer than 1.0.
+ *             lies beyond it does not exist; check before reading a field or calling a slot newer than 1.0. A struct
+ *             that comes without a size (the bp_entry of `match` and `restore_entry`, the bp_want of `fetch`) has no
+ *             field that is newer than host->version.
+ * Layout      Pointers have 64 bits; other targets are refused at compile time. Flat structs have no pointers.
  * Absence     A NULL slot means "not supported". It is never called to find out.
  * Checks      The host checks all that an agent writes as if it came from the network. What breaks a rule here is
  *             BP_E_VIOLATION: the Job fails, and its message names agent, call, entry and rule.
  * Manners     The process belongs to the host. Do not exit or abort, fork without exec, change working directory,
  *             umask, locale, user or signal handlers, touch descriptors 0 to 2 or any you did not open, or let a C++
  *             exception or longjmp cross the border. Open with O_CLOEXEC. A library, once loaded, is never unloaded.
+ * Children    A program that an agent starts inherits what exec does not reset. SIGINT, SIGPIPE and SIGXFSZ are
+ *             ignored: set them to SIG_DFL between fork and exec, or a pipeline never ends. It runs as the user that
+ *             the agent runs as (`User` in the conf), gains no rights by set-uid or file capabilities (unless the conf
+ *             has New Privileges), writes no core file, opens at most 4096 descriptors, and is in the Job's process
+ *             group, which is killed with the Job. Wait for it before `end` returns.
  *
  *
  * VERSIONS
@@ -67,6 +77,10 @@
 #ifndef BPLUGIN_H
 #define BPLUGIN_H
 #include <stdint.h>
+
+#if UINTPTR_MAX != UINT64_MAX
+# error "bplugin.h: its layouts are for 64-bit pointers"
+#endif
 
 /* Fits #if and has type unsigned: major << 16 | minor. */
 #define BP_VERSION(major, minor) ((major) * 65536u + (minor))
@@ -111,7 +125,7 @@ typedef int32_t bp_status;
 #define BP_E_ENTRY        (-1)  /* any other reason */
 #define BP_E_NOTFOUND     (-2)  /* it is gone */
 #define BP_E_ACCESS       (-3)  /* not permitted */
-#define BP_E_CHANGED      (-4)  /* close_stream: it changed while it was read; the data is kept */
+#define BP_E_CHANGED      (-4)  /* close_stream: it changed while it was read; the data is kept, and counted as above */
 #define BP_E_IO           (-5)  /* a read or write error */
 
 /* About the Job: it is cancelled and ended with BP_OUTCOME_FAILED. */
@@ -119,7 +133,7 @@ typedef int32_t bp_status;
 #define BP_E_NOMEM       (-21)
 #define BP_E_NOSPACE     (-22)
 #define BP_E_CORRUPT     (-23)  /* to restore_done: the stored digest does not match what was written */
-#define BP_E_CANCELLED   (-24)  /* the cancel word was seen; ends the Job as cancelled */
+#define BP_E_CANCELLED   (-24)  /* the cancel word was seen; ends the Job as cancelled (nobody cancelled: BP_E_FAIL) */
 
 /* About the call; the Job fails unless the call's comment says otherwise. */
 #define BP_E_BASE        (-40)  /* begin, next_entries: cannot continue from the base given */
@@ -139,7 +153,8 @@ typedef int32_t bp_status;
 /* bp_begin.kind */
 #define BP_KIND_BACKUP   1
 #define BP_KIND_RESTORE  2
-#define BP_KIND_ESTIMATE 3      /* next_entries only; no state, no snapshot, no command started; cheap, or refuse it */
+#define BP_KIND_ESTIMATE 3      /* next_entries only, from the base's state; puts none, no snapshot, no command started;
+                                   cheap, or refuse it (BP_E_UNSUPPORTED) */
 #define BP_KIND_VERIFY   4      /* as a backup, but the host compares: no base, no state, no commit */
 
 /* bp_begin.level */
@@ -197,13 +212,16 @@ typedef int32_t bp_status;
 #define BP_TYPE_BLOCKDEV  7     /* has data only when named by a File line itself */
 #define BP_TYPE_OBJECT    8     /* a restore object: bytes without a file, in stream OBJECT */
 
-/* bp_entry.change, for agents that know their changes from a journal */
+/* bp_entry.change, for agents that know their changes from a journal. What is gone is gone with all that the base has
+ * below it, but for names that this Job lists as well; so a directory needs one entry. What a renamed directory brought
+ * along is at new names, and those are listed one by one: a move changes none of the times that the host compares, so
+ * flag them SELECTED. A host without the base's list (no BP_BEGIN_ACCURATE) cannot mark anything as deleted. */
 #define BP_CHANGE_NONE    0
 #define BP_CHANGE_DELETED 1     /* the base has it, it is gone: no data; only the name and this count */
 #define BP_CHANGE_RENAMED 2     /* old_name is gone and this is it; the data must be readable, it may be asked for */
 
 /* bp_entry.flags */
-#define BP_ENTRY_SELECTED 1u    /* the agent's own sequence chose it: do not filter it by time */
+#define BP_ENTRY_SELECTED 1u    /* the agent's own sequence chose it: it is not compared with the base */
 #define BP_ENTRY_REREAD   2u    /* may be opened again, and at any offset */
 #define BP_ENTRY_FAILED   4u    /* could not be read, the message is out: counted; it and all below it still exist */
 #define BP_ENTRY_TOP      8u    /* named by a File line itself */
@@ -246,8 +264,9 @@ typedef int32_t bp_status;
 #define BP_OPT_SPARSE        (1ull << 4)   /* holes are of use: report them where it is cheap */
 
 /* bp_batch.flags */
-#define BP_BATCH_COMPLETE 1u    /* with BP_END: every name below this agent's claims or lines was listed (or lies below
-                                   a FAILED entry), so what only the base has is deleted. Without it, only DELETED
+#define BP_BATCH_COMPLETE 1u    /* with BP_END: every name that this instance has below its claims or lines was
+                                   listed, new or not (or lies below a FAILED entry), so what only the base has there is
+                                   deleted. Never after a list of news alone. Without it, only DELETED and RENAMED
                                    entries delete. When in doubt, leave it out */
 /* bp_chunk.flags */
 #define BP_CHUNK_LAST     1u    /* the stream ends at offset + len */
@@ -265,10 +284,15 @@ typedef int32_t bp_status;
 #define BP_ACTION_SKIP    1     /* left alone (replace); no streams, no restore_done */
 #define BP_ACTION_CREATED 2     /* made; do not send DATA. Other streams and restore_done follow */
 #define BP_ACTION_WANT    3     /* made; send DATA and the rest, then restore_done */
-#define BP_ACTION_HOST    4     /* plain file: the host's file system agent shall restore it to dest; nothing follows */
+#define BP_ACTION_HOST    4     /* plain file, never a restore object: the agent `filesystem` restores it to dest, with
+                                   its parents, under the same `replace`; nothing follows here. What goes wrong there is
+                                   an error of this file in the Job's report; this agent does not learn of it */
 
 /* bp_descriptor.features: an unknown bit is ignored */
-#define BP_FEATURE_PLAIN_FILES (1ull << 0) /* its entries are files of this machine, which any such agent restores */
+#define BP_FEATURE_PLAIN_FILES (1ull << 0) /* its entries are files of this machine. They are stored without a word of
+                                              this agent (no id, no options, no `format`), and the agent `filesystem`
+                                              restores them: restore_entry of any other is never called for them. All
+                                              names begin with `/` */
 #define BP_FEATURE_VERBATIM    (1ull << 1) /* its Plugin line is not parsed into options: it comes whole, in fileset */
 /* bp_host_api.features, bp_descriptor.needs: none are defined in 1.0; an unknown bit in needs refuses the agent */
 
@@ -404,18 +428,21 @@ typedef struct bp_host_api {
   uint64_t features;
   bp_ctx  *ctx;                         /* first argument of every callback */
 
-  /* [any] Non-zero: stop and return BP_E_CANCELLED. Poll it at least every second. Never NULL. */
+  /* [any] Non-zero: stop and return BP_E_CANCELLED. Poll it at least every second. Never NULL. Read it with one aligned
+   * relaxed load of 32 bits (bp_cancelled of the SDK): another process sets it while the agent runs. */
   const volatile uint32_t *cancel;
 
   /* [any] Add 1 in any loop that makes no callback: an agent that shows no life for the configured time (10 minutes) is
-   * cancelled, and 30 seconds later killed. Callbacks and returns show life too. Never NULL. */
+   * cancelled, and 30 seconds later killed. Callbacks and returns show life too. Never NULL. Use one aligned relaxed
+   * load and one such store, of 64 bits (bp_beat of the SDK): where two threads beat at once, one beat counts. */
   volatile uint64_t *heartbeat;
 
   /* [any] Text for the Job's report, or the log outside a Job. Copied. No format strings: the SDK formats. */
   BP_FN(bp_status, message)(bp_ctx *, int32_t severity, const char *utf8, uint32_t len);
 
-  /* [any] Detail of the error that is about to be returned; the last one before the return counts. errno is not read by
-   * the host: hand it over here. Copied. */
+  /* [any] Detail of the error that is about to be returned; the last one before the return counts.
+   * Followed by BP_OK or BP_END, it is a warning of the Job. errno is not read by the host: hand it
+   * over here. Copied. */
   BP_FN(bp_status, fail)(bp_ctx *, bp_status, int32_t os_domain, int64_t os_error,
                          const char *utf8, uint32_t len);
 
@@ -427,7 +454,9 @@ typedef struct bp_host_api {
 
   /* [job] In a backup, until END: the state to find again when this Job is the base of another. Replaces the one
    * before; copied; at most BP_MAX_STATE bytes, else BP_E_TOO_BIG. Nothing is kept unless the Job ends well. format:
-   * the agent's own version number of it. BP_E_SEQUENCE in other kinds of Job and after END. */
+   * the agent's own version number of it. BP_E_SEQUENCE in other kinds of Job and after END.
+   * A state says that everything up to it is saved; so it is put when that is known: in the call of next_entries that
+   * returns BP_END with an empty page, after the entries of the pages before were read. It leaves out what failed. */
   BP_FN(bp_status, put_state)(bp_ctx *, const void *, uint64_t len, uint32_t format);
 
   /* [job] Copies the secret of this name (an option's key) into buf and its length to *len. BP_E_TOO_BIG: *len is what
@@ -465,7 +494,8 @@ typedef struct bp_agent_api {
   /* [job] All options are set: check them together, reach the service. The last place to fail cleanly. */
   BP_FN(bp_status, ready)(bp_agent *);
 
-  /* [job] A further table of the agent by name; NULL has to be written to *out when there is none. */
+  /* [job] A further table of the agent by name; NULL has to be written to *out when there is none. Asked for between
+   * `create` and the first `option`, if at all: 1.0 defines none, and asks for none. */
   BP_FN(bp_status, extension)(bp_agent *, const char *id, const void **out);
 
   /* ---- a Job ---- */
@@ -478,7 +508,8 @@ typedef struct bp_agent_api {
 
   /* [job] Fills a page with names and attributes; data only if it is in memory already, since most of it may not be
    * wanted. Asked again only when each entry of the last page was read or dropped: an agent may open its next phase
-   *   then. BP_OK, count > 0    a page
+   * then, and knows what became of that page.
+   *   BP_OK, count > 0    a page
    *   BP_OK, count 0      nothing yet, ask again (soon; the host sees to the rate)
    *   BP_END              that was all; count may be > 0. See BP_BATCH_COMPLETE
    *   BP_E_BASE           as in begin; works only while nothing has been sent
@@ -493,7 +524,8 @@ typedef struct bp_agent_api {
   BP_FN(bp_status, fetch)(bp_job *, const bp_want *, uint32_t count, bp_batch *);
 
   /* [job] Opens one stream of an entry of the last page. One is open at a time; each is opened once and at offset 0,
-   * unless the entry is REREAD. *size: what is expected, or BP_SIZE_UNKNOWN. An error about the entry skips it. */
+   * unless the entry is REREAD. *size: what is expected, or BP_SIZE_UNKNOWN, which it is preset to. An error about the
+   * entry skips it. */
   BP_FN(bp_status, open_stream)(bp_job *, uint64_t cookie, uint32_t stream, uint64_t offset,
                                 uint64_t *size);
 
@@ -502,13 +534,18 @@ typedef struct bp_agent_api {
    * (len 0 after a hole at the end, or in an empty stream). No bytes and no LAST is a violation, and so is BP_END. */
   BP_FN(bp_status, read)(bp_job *, void *buf, uint64_t cap, bp_chunk *);
 
-  /* [job] After each open_stream that returned BP_OK. how: BP_OK, BP_E_CANCELLED, or the error that ended the reading.
-   * BP_E_CHANGED: told as "changed while read". */
+  /* [job] After each open_stream that returned BP_OK. how: BP_OK, it was read to its end; BP_E_CANCELLED; else an error
+   * ended it: BP_E_IO of this entry, BP_E_FAIL of the Job. BP_E_CHANGED: told as "changed while read". */
   BP_FN(bp_status, close_stream)(bp_job *, bp_status how);
 
   /* [job] Prepare this file. dest: its final path, renames applied; the entry's name is the one it had, its link is
    * final; offsets count from base. The agent makes missing parents, obeys `replace`, and never follows a symbolic link
-   * below `where` on the way. *action: BP_ACTION_*. An error about the entry skips it. */
+   * below `where` on the way. *action: BP_ACTION_*. An error about the entry skips it.
+   * Order: a restore of several Jobs (a Full and what was saved since) comes Job by Job, the oldest first, each in the
+   * order in which it was stored; of each name only what the last Job that has it saved. So a directory comes after
+   * what its own Job saved in it, but before or after what other Jobs did, or not at all. All names of a hard link are
+   * of one Job, the first name first. The restore objects of a Job come before its first entry, also when only some of
+   * its entries are restored. */
   BP_FN(bp_status, restore_entry)(bp_job *, const bp_entry *, const void *base,
                                   const char *dest, uint32_t replace, uint32_t *action);
 
@@ -519,9 +556,10 @@ typedef struct bp_agent_api {
   /* [job] Writes all of it or fails. Offsets ascend, gaps are holes, BP_CHUNK_LAST as in read. */
   BP_FN(bp_status, write)(bp_job *, const void *buf, const bp_chunk *);
 
-  /* [job] The file is complete; apply its attributes and close it. how: BP_OK; BP_E_CORRUPT, the digest or signature
-   * stored behind the data does not match; or the error that ended it. Keep a corrupt file: its owner decides. A
-   * directory's attributes wait for `commit`. */
+  /* [job] After each restore_entry that answered CREATED or WANT, unless the Job ends first. how: BP_OK, the file is
+   * complete: apply its attributes and close it. BP_E_CORRUPT, it is not what was saved: the digest or signature stored
+   * behind the data does not match, a part of it is damaged, or a `write` failed. Keep it: its owner decides.
+   * Attributes of a directory wait for `commit`. */
   BP_FN(bp_status, restore_done)(bp_job *, bp_status how);
 
   /* [job] Optional, once, and never in a Job that failed or was cancelled, nor in ESTIMATE or VERIFY.

@@ -69,13 +69,15 @@ static inline const bp_descriptor *bp_query(const bp_descriptor *d, uint32_t hos
 
 /* ---- the page writer ------------------------------------------------------------------------------------------- */
 
-/* Returned by the page writer: no room left, nothing was written; keep the entry for the next page. */
-#define BP_PAGE_FULL 1
+/* Returned by the page writer: no room left, nothing was written. It is no status, and the host refuses it as one: keep
+ * the entry for the next page, bp_page_undo what of it is on this one, and return BP_OK. */
+#define BP_PAGE_FULL 1000
 
 /* One page being filled. After each call the bp_batch itself is complete: there is no closing call to forget. */
 typedef struct bp_page {
   bp_batch *batch;
   uint8_t  *base;
+  uint64_t  top;           /* end of the heap */
   uint64_t  heap;          /* lowest heap byte in use */
   uint64_t  heap_before;   /* the same before the newest entry, for bp_page_undo */
   uint32_t  record_bytes;  /* what of our bp_entry fits a record of this host */
@@ -91,8 +93,8 @@ static inline bp_status bp_page_init(bp_page *page, bp_batch *batch)
     return BP_E_INVAL;
   page->batch = batch;
   page->base = (uint8_t *)batch->buf;
-  page->heap = batch->cap > UINT32_MAX ? UINT32_MAX - 7u : batch->cap; /* offsets have 32 bits */
-  page->heap_before = page->heap;
+  page->top = batch->cap > UINT32_MAX ? UINT32_MAX - 7u : batch->cap; /* offsets have 32 bits */
+  page->heap = page->heap_before = page->top;
   page->record_bytes = batch->stride < sizeof(bp_entry) ? batch->stride : (uint32_t)sizeof(bp_entry);
   batch->count = 0;
   batch->heap_low = page->heap;
@@ -126,6 +128,14 @@ static inline uint32_t bp_page_take(bp_page *page, uint64_t len, uint32_t align)
   page->heap = low;
   page->batch->heap_low = low;
   return (uint32_t)low;
+}
+
+/* Why `len` more heap bytes of the newest entry do not fit: BP_E_TOO_BIG when a page with this entry alone cannot hold
+ * them either, else BP_PAGE_FULL. */
+static inline int32_t bp_page_no_room(const bp_page *page, uint64_t len)
+{
+  uint64_t own = (page->heap_before - page->heap) + page->batch->stride;
+  return page->batch->count > 1 && page->top > own && len <= page->top - own ? BP_PAGE_FULL : BP_E_TOO_BIG;
 }
 
 /* The newest record: read into or written from `entry`. */
@@ -188,7 +198,8 @@ static inline void bp_page_undo(bp_page *page)
   page->batch->heap_low = page->heap;
 }
 
-/* The newest entry was renamed from this name. BP_OK, BP_PAGE_FULL, BP_E_INVAL, BP_E_SEQUENCE (no entry yet). */
+/* The newest entry was renamed from this name. BP_OK, BP_PAGE_FULL, BP_E_TOO_BIG when even a page with this entry alone
+ * cannot hold it, BP_E_INVAL, BP_E_SEQUENCE (no entry yet). */
 static inline int32_t bp_page_old_name(bp_page *page, const void *name, uint32_t len)
 {
   bp_entry record;
@@ -199,7 +210,7 @@ static inline int32_t bp_page_old_name(bp_page *page, const void *name, uint32_t
     return BP_E_INVAL;
   offset = bp_page_take(page, len, 1);
   if (!offset)
-    return BP_PAGE_FULL;
+    return bp_page_no_room(page, len);
   memcpy(page->base + offset, name, len);
   bp_page_load(page, &record);
   record.old_name_off = offset;
@@ -242,7 +253,18 @@ static inline void bp_page_inline_drop(bp_page *page)
   bp_page_store(page, &record);
 }
 
-/* The newest entry's whole data, `len` 0 for an empty file. BP_OK, BP_PAGE_FULL, BP_E_SEQUENCE (no entry yet). */
+/*
+ * The newest entry's whole data, `len` 0 for an empty file. BP_OK; BP_PAGE_FULL; BP_E_TOO_BIG when even a page with
+ * this entry alone cannot hold it: leave it to open_stream; BP_E_SEQUENCE (no entry yet). In next_entries:
+ *
+ *   status = bp_page_add(&page, &entry, name, name_len, NULL, 0);
+ *   if (status == BP_OK && (status = bp_page_inline(&page, data, len)) == BP_PAGE_FULL)
+ *     bp_page_undo(&page);
+ *   if (status == BP_PAGE_FULL)
+ *     return BP_OK;                 the next page begins with this entry
+ *   if (status != BP_OK)
+ *     return status;
+ */
 static inline int32_t bp_page_inline(bp_page *page, const void *data, uint32_t len)
 {
   void *room;
@@ -250,7 +272,7 @@ static inline int32_t bp_page_inline(bp_page *page, const void *data, uint32_t l
     return BP_E_SEQUENCE;
   room = bp_page_inline_begin(page, len);
   if (!room)
-    return BP_PAGE_FULL;
+    return bp_page_no_room(page, len);
   if (len)
     memcpy(room, data, len);
   bp_page_inline_done(page, len);
@@ -291,7 +313,7 @@ static inline void *bp_page_tlv_room(bp_page *page, uint32_t stream, uint32_t le
   return tlv + 8;
 }
 
-/* One small stream of the newest entry. BP_OK, BP_PAGE_FULL, BP_E_SEQUENCE (no entry yet). */
+/* One small stream of the newest entry. BP_OK, BP_PAGE_FULL, BP_E_TOO_BIG as above, BP_E_SEQUENCE (no entry yet). */
 static inline int32_t bp_page_tlv(bp_page *page, uint32_t stream, const void *data, uint32_t len)
 {
   void *room;
@@ -299,13 +321,14 @@ static inline int32_t bp_page_tlv(bp_page *page, uint32_t stream, const void *da
     return BP_E_SEQUENCE;
   room = bp_page_tlv_room(page, stream, len);
   if (!room)
-    return BP_PAGE_FULL;
+    return bp_page_no_room(page, 8u + (uint64_t)len);
   if (len)
     memcpy(room, data, len);
   return BP_OK;
 }
 
-/* One extended attribute of the newest entry. BP_OK, BP_PAGE_FULL, BP_E_SEQUENCE, BP_E_INVAL (too long). */
+/* One extended attribute of the newest entry. BP_OK, BP_PAGE_FULL, BP_E_TOO_BIG as above, BP_E_SEQUENCE, BP_E_INVAL (no
+ * name, or longer than 4 GiB). */
 static inline int32_t bp_page_xattr(bp_page *page, const void *name, uint32_t name_len, const void *value,
                                     uint32_t value_len)
 {
@@ -316,7 +339,7 @@ static inline int32_t bp_page_xattr(bp_page *page, const void *name, uint32_t na
     return BP_E_INVAL;
   room = (uint8_t *)bp_page_tlv_room(page, BP_STREAM_XATTR, 4u + name_len + value_len);
   if (!room)
-    return BP_PAGE_FULL;
+    return bp_page_no_room(page, (uint64_t)12u + name_len + value_len);
   memcpy(room, &name_len, 4);
   memcpy(room + 4, name, name_len);
   if (value_len)
@@ -324,7 +347,8 @@ static inline int32_t bp_page_xattr(bp_page *page, const void *name, uint32_t na
   return BP_OK;
 }
 
-/* `return bp_page_end(&page, complete);` from next_entries after the last entry of all. */
+/* `return bp_page_end(&page, complete);` from next_entries after the last entry of all. complete: every name there is
+ * was listed since `begin`, new or not; what only the base has is then deleted. After a list of news: 0. */
 static inline bp_status bp_page_end(bp_page *page, int complete)
 {
   page->batch->flags = complete ? BP_BATCH_COMPLETE : 0u;
@@ -457,17 +481,26 @@ static inline bp_status bp_answer(bp_status status)
   return status > 0 ? BP_E_HOST : status;
 }
 
+/* One aligned relaxed load or store each, of a word that another process reads or sets; of any thread. */
+#if defined(__GNUC__)
+# define BP_LOAD(word) __atomic_load_n((word), __ATOMIC_RELAXED)
+# define BP_STORE(word, value) __atomic_store_n((word), (value), __ATOMIC_RELAXED)
+#else /* aligned volatile accesses are that on all 64-bit targets of such compilers */
+# define BP_LOAD(word) (*(word))
+# define BP_STORE(word, value) ((void)(*(word) = (value)))
+#endif
+
 /* Non-zero: stop now, return BP_E_CANCELLED. Costs one read; poll at least every second. */
 static inline int bp_cancelled(const bp_host_api *host)
 {
-  return host && host->cancel && *host->cancel != 0;
+  return host && host->cancel && BP_LOAD(host->cancel) != 0;
 }
 
 /* "I am still working": in any loop that makes no callback. */
 static inline void bp_beat(const bp_host_api *host)
 {
   if (host && host->heartbeat)
-    *host->heartbeat = *host->heartbeat + 1;
+    BP_STORE(host->heartbeat, BP_LOAD(host->heartbeat) + 1);
 }
 
 static inline bp_status bp_message(const bp_host_api *host, int32_t severity, const char *utf8, uint32_t len)

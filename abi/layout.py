@@ -48,6 +48,7 @@ typedef unsigned int uint32_t;
 typedef signed long long int64_t;
 typedef unsigned long long uint64_t;
 #define UINT64_MAX 18446744073709551615ull
+#define UINTPTR_MAX UINT64_MAX
 """
 _STDINT_LINE = re.compile(r"^typedef [a-z ]+ u?int(32|64)_t;$", re.MULTILINE)
 _SUFFIX = re.compile(r"[uUlL]+$")

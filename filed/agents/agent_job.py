@@ -28,6 +28,7 @@ from filed.agents.abi import (
     BpAgentApi,
     Entry,
     EntryFlag,
+    EntryType,
     Kind,
     Outcome,
     Replace,
@@ -230,10 +231,15 @@ class AgentJob:
         return Chunk(offset, length, flags != 0)
 
     def close_stream(self, how: Status = Status.OK) -> None:
-        """Always after an open_stream that succeeded. ItemError with E_CHANGED's text: it changed while read."""
+        """Always after an open_stream that succeeded. ItemError with E_CHANGED's text: it changed while read.
+
+        how: E_FAIL of a Job that was canceled reaches the agent as E_CANCELLED.
+        """
         if not self.stream_open:
             self._out_of_order("close_stream")
         self.stream_open = False
+        if how == Status.E_FAIL and self._caller.canceled:
+            how = Status.E_CANCELLED
         self._caller.call_to_the_end(Call.close_stream, self._api.close_stream, self._address, how)
 
     def _listed(self) -> dict[int, tuple[Entry, bytes]]:
@@ -270,6 +276,8 @@ class AgentJob:
         action = self._action_out.value
         if not Action.SKIP <= action <= Action.HOST:
             self._caller.violated(Call.restore_entry, f"action {action} is unknown")
+        if action == Action.HOST and entry.type == EntryType.OBJECT:
+            self._caller.violated(Call.restore_entry, "a restore object is left to the host: it is the agent's own")
         self._restoring = action in (Action.WANT, Action.CREATED)
         return Action(action)
 

@@ -241,6 +241,7 @@ class Callbacks:
         if text is None:
             return Status.E_INVAL
         self.detail = Detail(status, domain, number, text)
+        self.trouble = True
         return Status.OK
 
     def _match(self, path_at: int | None, length: int, entry_at: int | None, verdict_at: int | None) -> Status:

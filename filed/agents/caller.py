@@ -7,11 +7,11 @@ from collections.abc import Callable
 from functools import partial
 from typing import Any, NoReturn
 
-from filed.agents.abi import ENTRY_SCOPE, BpAgentApi, Status
-from filed.agents.callbacks import Callbacks
+from filed.agents.abi import ENTRY_SCOPE, BpAgentApi, Severity, Status
+from filed.agents.callbacks import Callbacks, Detail
 from filed.agents.load import Library
 from filed.agents.restore_loop import RestoreLoop
-from filed.errors import AgentError, FiledError, ItemError, JobCanceled
+from filed.errors import AgentError, FiledError, ItemError, JobCanceled, printable
 from filed.process.status_page import CALL_WORD, NO_SLOT, PROGRESS_WORD, Call, Cancel, Slot, StatusPage
 
 _CALLS_OF_ONE_ENTRY = frozenset(
@@ -148,17 +148,36 @@ class Caller:
         if canceled or (status == Status.E_CANCELLED and call in _CALLS_OF_ONE_ENTRY and self._halves[0]):
             raise JobCanceled(f"canceled during {call.name} of agent {self.label}")
         if status == Status.OK or (status == Status.END and call == Call.next_entries):
+            if detail is not None:
+                self._went_on(call, detail)
             return
         if status > 0:
             self.violated(call, f"it returned {status}, which is no status")
-        said = "" if detail is None or detail.status != status else str(detail)
-        if status in ENTRY_SCOPE and call in _CALLS_OF_ONE_ENTRY:
-            text = f"agent {self.label}: {call.name}: {said or _MEANINGS[Status(status)]}"
-            raise ItemError(self._entry, text, detail.errno if said and detail else 0)
         name, code = _status_name(status)
-        meaning = said or _MEANINGS.get(code, "")
-        text = f"{meaning} ({name})" if meaning else name
+        meaning = _MEANINGS[code]
+        if detail is not None:
+            same = detail.status == status
+            meaning = (
+                str(detail)
+                if same
+                else f"{meaning}; before that it reported {_status_name(detail.status)[0]}: {detail}"
+            )
+        if status in ENTRY_SCOPE and call in _CALLS_OF_ONE_ENTRY:
+            text = f"agent {self.label}: {call.name}: {meaning}"
+            raise ItemError(self._entry, text, detail.errno if detail is not None else 0)
+        text = f"{meaning} ({name})"
         raise AgentError(self.label, call.name, code, text, self._entry)
+
+    def _went_on(self, call: Call, detail: Detail) -> None:
+        """It said `fail`, and that all is well."""
+        about = f", entry {printable(self._entry)}" if self._entry else ""
+        text = f"agent {self.label}: {call.name} reported an error and returned success: {detail}{about}"
+        self._callbacks.tell(Severity.WARNING, text)
+
+    @property
+    def canceled(self) -> bool:
+        """Has somebody asked for the end of the Job?"""
+        return self._halves[0] not in (Cancel.NO, Cancel.FAULT)
 
 
 def _status_name(status: int) -> tuple[str, Status]:

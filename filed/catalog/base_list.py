@@ -163,6 +163,19 @@ class BaseList:
             if not self._is_seen(row.number) and not (unread and _is_below(row.path, unread)):
                 yield row
 
+    def below(self, path: bytes) -> Iterator[BaseRow]:
+        """Entries below a directory that the walk did not meet, in the order of paths. path: ends in a slash."""
+        if self._waiting:
+            self._write_waiting()
+        with translated(self._path):
+            for row in self._connection.execute(
+                f"SELECT number, path, {_COLUMNS} FROM entry WHERE path > ? AND path < ? ORDER BY path",
+                (path, path[:-1] + bytes([path[-1] + 1])),
+            ):
+                found = BaseRow._make(row)
+                if not self._is_seen(found.number):
+                    yield found
+
     def __len__(self) -> int:
         if self._waiting:
             self._write_waiting()

@@ -32,6 +32,7 @@ _ADVICE = (
     (r"chunk|no bytes, and not the last|bytes in a buffer", "fill bp_chunk with bp_chunk_set; offsets ascend, LAST ends the stream"),
     (r"went on after|answered anything but an error", "return what the callback returned (BP_E_HOST), after cleaning up"),
     (r"fewer than without a state|left out", "answer BP_E_BASE from begin when a state cannot be continued from; never guess"),
+    (r"returned 1000, which is no status", "BP_PAGE_FULL of the page writer is no status: bp_page_undo, and return BP_OK; the next page begins with that entry"),
     (r"which is no status", "return BP_OK, a negative BP_E_*, or from next_entries BP_END"),
     (r"pages of|listed no more", "fill up to max_entries, and keep what does not fit for the next page: bp_page_add says BP_PAGE_FULL"),
     (r"buffer", "read takes any cap from BP_MIN_READ on; what comes must not depend on it"),

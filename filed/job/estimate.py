@@ -77,7 +77,7 @@ def estimate(job: EstimateJob, place: Workplace) -> Outcome:
             lister = Lister(agent_job, instance.matcher, instance.command, instance.prefixes)
             while (page := agent_job.next_page()) is not None:
                 choice = choosing.page(lister, page)
-                place.totals.deleted += len(choice.deleted)
+                place.totals.deleted += sum(1 for _ in choice.deleted)
                 for chosen in choice.chosen:
                     if chosen.doubt is not None and not chosen.doubt.likely:
                         continue  # an estimate reads no content

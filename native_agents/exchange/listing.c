@@ -72,10 +72,8 @@ static bp_status put(bp_page *page, const listed *one)
   status = one->entry.type == BP_TYPE_OBJECT
                ? bp_page_tlv(page, BP_STREAM_OBJECT, one->content.at, (uint32_t)one->content.len)
                : bp_page_inline(page, one->content.at, (uint32_t)one->content.len);
-  if (status == BP_PAGE_FULL) {
+  if (status == BP_PAGE_FULL)
     bp_page_undo(page);
-    status = bp_page_count(page) ? BP_PAGE_FULL : BP_E_TOO_BIG;
-  }
   return status;
 }
 

@@ -62,7 +62,7 @@ static page_status add_named(backup *b, bp_page *page, const handle *h, const ch
            ? add_acl(page, BP_STREAM_ACL_ACCESS, value, (size_t)len) : BP_OK;
 }
 
-/* All that `wanted` names; BP_PAGE_FULL: the rest does not fit. Losses are told. */
+/* All that `wanted` names; BP_PAGE_FULL, BP_E_TOO_BIG: the rest does not fit. Losses are told. */
 static page_status add_all_named(backup *b, bp_page *page, const slot *s, const handle *h, uint64_t wanted)
 {
   uint64_t acls = BP_STREAM_BIT(BP_STREAM_ACL_ACCESS) | BP_STREAM_BIT(BP_STREAM_ACL_DEFAULT);
@@ -82,7 +82,7 @@ static page_status add_all_named(backup *b, bp_page *page, const slot *s, const 
         if (is_acl(name) != (pass == 0))
           continue;
         status = add_named(b, page, h, name, wanted);
-        if (status == BP_PAGE_FULL)
+        if (status == BP_PAGE_FULL || status == BP_E_TOO_BIG)
           return status;
         if (status != BP_OK)
           bp_logf(b->host, BP_MSG_WARNING, "Cannot read the attribute %s of %s: %s", name,
@@ -228,6 +228,8 @@ static page_status fetch_one(backup *b, bp_page *page, slot *s, const bp_want *w
   }
   if (status == BP_OK)
     status = add_all_named(b, page, s, &h, want->streams);
+  if (status == BP_E_TOO_BIG) /* what does fit is on an empty page, with a warning */
+    status = BP_PAGE_FULL;
   if (status == BP_PAGE_FULL && empty) {
     shown text;
     bp_logf(b->host, BP_MSG_WARNING, "Not all attributes of %s are saved: they are larger than a page",

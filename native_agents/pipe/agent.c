@@ -153,8 +153,8 @@ static bp_status BPLUGIN_CALL next_entries(bp_job *job, bp_batch *batch)
   entry.gid = getgid();
   entry.mtime.sec = now.tv_sec;
   status = bp_page_add(&page, &entry, job->line.path, (uint32_t)strlen(job->line.path), NULL, 0);
-  job->listed = 1;
-  return status == BP_OK ? bp_page_end(&page, 0) : status;
+  job->listed = status == BP_OK;
+  return status; /* END comes with the next page, which is empty: when the command has said all */
 }
 
 static bp_status BPLUGIN_CALL open_stream(bp_job *job, uint64_t cookie, uint32_t stream, uint64_t offset, uint64_t *size)

@@ -162,9 +162,12 @@ static void a_full_page_says_so_and_keeps_what_it_has(void)
   CHECK(status == BP_PAGE_FULL && n == 3 && batch.count == 3);
   CHECK(bp_page_inline(&page, name, 31) == BP_OK);
   CHECK(bp_page_inline_begin(&page, 4096) == NULL);
-  CHECK(bp_page_inline(&page, name, huge) == BP_PAGE_FULL);
-  CHECK(bp_page_tlv(&page, BP_STREAM_XATTR, name, huge) == BP_PAGE_FULL);
+  CHECK(bp_page_inline(&page, far, sizeof far) == BP_PAGE_FULL);
+  CHECK(bp_page_tlv(&page, BP_STREAM_ACL_ACCESS, far, sizeof far) == BP_PAGE_FULL);
+  CHECK(bp_page_xattr(&page, "n", 1, far, sizeof far) == BP_PAGE_FULL);
   CHECK(bp_page_old_name(&page, far, sizeof far) == BP_PAGE_FULL);
+  CHECK(bp_page_inline(&page, name, huge) == BP_E_TOO_BIG);
+  CHECK(bp_page_tlv(&page, BP_STREAM_XATTR, name, huge) == BP_E_TOO_BIG);
   check_page(&batch);
   free(batch.buf);
 }
@@ -196,6 +199,34 @@ static void what_never_fits_is_too_big(void)
   CHECK(bp_page_add(&page, &entry, "/", 1, NULL, 0) == BP_PAGE_FULL);
   check_page(&batch);
   free(batch.buf);
+}
+
+static void parts_that_never_fit_are_too_big(void)
+{
+  bp_batch batch = new_batch(1024, sizeof(bp_entry), 10);
+  bp_page page;
+  bp_entry entry = simple(1);
+  char part[1024];
+  uint32_t room = 1024 - sizeof(bp_entry) - 4; /* of a page with one entry and its name */
+  memset(part, 'p', sizeof part);
+  CHECK(bp_page_init(&page, &batch) == BP_OK);
+  CHECK(bp_page_add(&page, &entry, "/one", 4, NULL, 0) == BP_OK);
+  CHECK(bp_page_inline(&page, part, room + 1) == BP_E_TOO_BIG);
+  CHECK(bp_page_tlv(&page, BP_STREAM_ACL_ACCESS, part, room) == BP_E_TOO_BIG);
+  CHECK(bp_page_xattr(&page, "n", 1, part, room) == BP_E_TOO_BIG);
+  CHECK(bp_page_old_name(&page, part, sizeof part) == BP_E_TOO_BIG);
+  CHECK(bp_page_add(&page, &entry, "/two", 4, NULL, 0) == BP_OK);
+  CHECK(bp_page_inline(&page, part, room + 8) == BP_E_TOO_BIG); /* as the second entry, too */
+  CHECK(bp_page_inline(&page, part, room - 8) == BP_PAGE_FULL); /* on the next page */
+  bp_page_undo(&page);
+  CHECK(bp_page_inline(&page, part, room) == BP_OK);
+  check_page(&batch);
+  free(batch.buf);
+}
+
+static void a_full_page_is_no_status_of_a_call(void)
+{
+  CHECK(BP_PAGE_FULL > 0 && BP_PAGE_FULL != BP_OK && BP_PAGE_FULL != BP_END);
 }
 
 static void an_entry_can_be_taken_back(void)
@@ -721,7 +752,8 @@ static void a_guard_lets_nothing_out(void)
 #define TEST(name) { #name, name }
 static const struct { const char *name; void (*run)(void); } tests[] = {
   TEST(what_is_written_is_read_back), TEST(a_full_page_says_so_and_keeps_what_it_has),
-  TEST(as_many_entries_as_the_host_allows), TEST(what_never_fits_is_too_big), TEST(an_entry_can_be_taken_back),
+  TEST(as_many_entries_as_the_host_allows), TEST(what_never_fits_is_too_big), TEST(parts_that_never_fit_are_too_big),
+  TEST(a_full_page_is_no_status_of_a_call), TEST(an_entry_can_be_taken_back),
   TEST(parts_need_an_entry_and_names_have_no_nul), TEST(data_can_be_read_straight_into_the_page),
   TEST(small_streams_keep_their_order_whatever_comes_between), TEST(a_later_hosts_longer_record_is_zeroed_behind_ours),
   TEST(a_page_that_is_none_is_refused), TEST(any_sizes_make_a_proper_page),

@@ -62,6 +62,12 @@ def test_a_target_that_the_header_does_not_know_is_refused(tmp_path: Path) -> No
         assert "BP_TARGET_VERSION" in done.stderr
 
 
+def test_a_target_with_pointers_of_32_bits_is_refused(tmp_path: Path) -> None:
+    done = compile_text(tmp_path, '#include "bplugin.h"\n', "gcc", "-m32", "-ffreestanding", "-std=c99")
+    assert done.returncode != 0
+    assert "its layouts are for 64-bit pointers" in done.stderr
+
+
 def test_every_frozen_header_compiles_without_a_warning(tmp_path: Path) -> None:
     for number in layout.released():
         frozen = (layout.HISTORY / f"bplugin-{number}.h").as_posix()

@@ -50,6 +50,13 @@ def test_every_frozen_header_is_what_its_manifest_says() -> None:
         assert layout.manifest(layout.HISTORY / f"bplugin-{number}.h") == manifest
 
 
+def test_the_frozen_header_of_todays_version_differs_from_it_in_words_alone() -> None:
+    frozen = layout.HISTORY / f"bplugin-{layout.version(layout.HEADER)}.h"
+    if frozen.exists():  # else today's version is not out yet
+        assert layout.preprocess(frozen) == layout.preprocess(layout.HEADER)
+        assert layout.constants(frozen) == layout.constants(layout.HEADER)
+
+
 def test_every_frozen_header_has_a_manifest() -> None:
     headers = {path.name for path in layout.HISTORY.glob("*.h")}
     assert headers == {f"bplugin-{number}.h" for number in layout.released()}

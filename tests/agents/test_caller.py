@@ -68,11 +68,12 @@ def test_the_same_status_of_a_call_about_many_entries_fails_the_job(agent: Agent
         agent.returns(-5, Call.fetch)
 
 
-def test_a_detail_about_another_status_is_not_believed(agent: Agentlike) -> None:
-    agent.callbacks.detail = Detail(-5, 0, 0, "an old story")
+def test_a_detail_about_another_status_is_shown_with_it(agent: Agentlike) -> None:
+    agent.callbacks.detail = Detail(-5, OsDomain.ERRNO, 5, "read /x")
     with pytest.raises(AgentError) as error:
         agent.returns(-20)
-    assert "old story" not in str(error.value)
+    words = "it failed without saying why; before that it reported BP_E_IO: read /x: Input/output error (BP_E_FAIL)"
+    assert error.value.text == words
     assert agent.callbacks.detail is None
 
 

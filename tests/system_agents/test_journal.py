@@ -113,6 +113,56 @@ def test_a_deleted_directory_is_found_whether_its_kind_is_known_or_not(journal: 
     assert journal.names(ran) == ["/@TRACE/a"]
 
 
+DIR = (
+    Item("/@TRACE/dir/sub/x", "X"),
+    Item("/@TRACE/dir/sub", kind="d"),
+    Item("/@TRACE/dir/y", "Y"),
+    Item("/@TRACE/dir", kind="d"),
+    Item("/@TRACE/dir.old", "O"),
+    Item("/@TRACE/dir0", "0"),
+)
+
+
+@pytest.mark.parametrize("kind", ["d", "-"])
+def test_a_deleted_directory_takes_all_that_is_below_it(journal: Journal, kind: str) -> None:
+    journal.full(A, *DIR, ROOT)
+    ran = journal.save(Item("/@TRACE/dir", kind=kind, change="D"), complete="no")
+    assert ran.outcome.totals.deleted == 4
+    assert journal.names(ran) == ["/@TRACE/a", "/@TRACE/dir.old", "/@TRACE/dir0"]
+
+
+def test_a_deleted_file_takes_nothing_with_it(journal: Journal) -> None:
+    journal.full(A, *DIR, ROOT)
+    ran = journal.save(Item("/@TRACE/dir", kind="f", change="D"), complete="no")
+    assert journal.names(ran) == [
+        "/@TRACE/a",
+        "/@TRACE/dir.old",
+        "/@TRACE/dir/",
+        "/@TRACE/dir/sub/",
+        "/@TRACE/dir/sub/x",
+        "/@TRACE/dir/y",
+        "/@TRACE/dir0",
+    ]
+
+
+def test_a_renamed_directory_takes_what_was_below_its_old_name_but_for_what_is_there_anew(journal: Journal) -> None:
+    journal.full(A, *DIR, ROOT)
+    ran = journal.save(
+        Item("/@TRACE/new/sub/x", "X", flags="S"),
+        Item("/@TRACE/new/sub", kind="d", flags="S"),
+        Item("/@TRACE/new", kind="d", change="R", extra="/@TRACE/dir", flags="S"),
+        Item("/@TRACE/dir/y", "Y2", flags="S"),
+        Item("/@TRACE/dir", kind="d", flags="S"),
+        complete="no",
+    )
+    assert ran.outcome.totals.deleted == 3  # with /@TRACE/dir itself, which is there anew
+    assert journal.names(ran) == [
+        "/@TRACE/a", "/@TRACE/dir.old", "/@TRACE/dir/", "/@TRACE/dir/y", "/@TRACE/dir0",
+        "/@TRACE/new/", "/@TRACE/new/sub/", "/@TRACE/new/sub/x",
+    ]  # fmt: skip
+    assert "write 0+2 last Y2" in journal.restored(ran)
+
+
 def test_a_deletion_of_what_the_base_never_had_is_no_news(journal: Journal) -> None:
     journal.full(A, ROOT)
     ran = journal.save(Item("/@TRACE/ghost", change="D"), complete="no")
@@ -226,6 +276,20 @@ def test_objects_of_the_whole_chain_come_back_oldest_first(journal: Journal) -> 
         "write 0+3 last two",
         "write 0+1 last B",
     ]
+
+
+def test_an_object_whose_content_is_not_taken_is_an_error(journal: Journal) -> None:
+    ran = journal.save(A, Item("/@TRACE/config", "one", kind="o"), ROOT, level=Level.FULL)
+    done = journal.place.restore(ran.outcome.jobid, journal.directory / "r", line("trace", answer="2"))
+    assert done.outcome.status is JobStatus.ERROR
+    assert any("/@TRACE/config: agent trace" in text and "did not take the content" in text for text in done.texts())
+
+
+def test_an_object_cannot_be_left_to_the_host(journal: Journal) -> None:
+    ran = journal.save(A, Item("/@TRACE/config", "one", kind="o"), ROOT, level=Level.FULL)
+    done = journal.place.restore(ran.outcome.jobid, journal.directory / "r", line("trace", answer="4"))
+    assert done.outcome.status is JobStatus.FATAL
+    assert "restore_entry: broke the contract: a restore object is left to the host" in done.outcome.text
 
 
 def test_a_restore_of_one_path_brings_the_objects_of_its_agent(journal: Journal) -> None:

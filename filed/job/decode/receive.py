@@ -185,10 +185,15 @@ class Receiving:
             self._place.status_page.set_entry(item.name)
             try:
                 dest = destination.final(item.name)
-                if restorer.job.restore_entry(entry, item.name, dest, restorer.replace) == Action.WANT:
+                action = restorer.job.restore_entry(entry, item.name, dest, restorer.replace)
+                if action == Action.WANT:
                     restorer.job.restore_stream(AgentStream.OBJECT, len(item.content))
                     restorer.job.write(item.content, 0, last=True)
+                if action in (Action.WANT, Action.CREATED):
                     restorer.job.restore_done(Status.OK)
+                if action == Action.CREATED and item.content:
+                    what = f"agent {restorer.agent.label} did not take the content of this restore object"
+                    self._place.error(f"{printable(item.name)}: {what}")
             except ItemError as error:
                 self._place.error(_about(item.name, error))
 

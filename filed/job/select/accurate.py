@@ -29,7 +29,8 @@ class ChangedAfter(TakesNothingOver):
 
     def __init__(self, since: int) -> None:
         self._since = since
-        self.lookup = Everything().lookup
+        nothing = Everything()
+        self.lookup, self.below = nothing.lookup, nothing.below
 
     def wants(self, entry: Entry, row: BaseRow | None, options: Options) -> bool:  # noqa: ARG002  the Protocol's signature
         return is_newer(entry, self._since, options)
@@ -73,6 +74,9 @@ class DiffersFrom(TakesNothingOver):
         self._base, self._since = base, since
         self._failed: list[bytes] = []
         self.lookup = base.lookup
+
+    def below(self, directory: bytes) -> Iterator[BaseRow]:
+        return self._base.below(directory)
 
     def wants(self, entry: Entry, row: BaseRow | None, options: Options) -> bool:
         if row is None or not entry.valid & HAS_MTIME:
@@ -157,6 +161,9 @@ class DiffersFrom(TakesNothingOver):
 class NotSentBefore(DiffersFrom):
     """An incomplete Full that is gone on with: what its earlier run sent, and is as it was then, is not sent again."""
 
+    def below(self, directory: bytes) -> Iterator[BaseRow]:  # noqa: ARG002  as above
+        return iter(())
+
     def deleted(self) -> Iterator[BaseRow]:
         return iter(())
 
@@ -174,6 +181,9 @@ class UponBase(DiffersFrom):
 
     def left_out(self, row: BaseRow | None) -> None:
         super().seen(row)
+
+    def below(self, directory: bytes) -> Iterator[BaseRow]:  # noqa: ARG002  as above
+        return iter(())
 
     def sent_after_all(self, path: bytes) -> None:
         (row,) = self.lookup([path])

@@ -68,6 +68,9 @@ class Selection(Protocol):
     def failed(self, path: bytes) -> None:
         """The path could not be looked at: it, and all below it, count as still there."""
 
+    def below(self, directory: bytes) -> Iterator[BaseRow]:
+        """What the base has below a directory, its path with the slash at its end, and nobody saw so far."""
+
     def deleted(self) -> Iterator[BaseRow]:
         """What the base has and nobody saw, once every instance has listed all it has."""
 
@@ -111,6 +114,9 @@ class Everything(TakesNothingOver):
     def failed(self, path: bytes) -> None:
         """Nothing is deleted."""
 
+    def below(self, directory: bytes) -> Iterator[BaseRow]:  # noqa: ARG002  as above
+        return iter(())
+
     def deleted(self) -> Iterator[BaseRow]:
         return iter(())
 
@@ -134,7 +140,7 @@ class ChangedSince(TakesNothingOver):
         self._base_start = base_start
         self._digested = digested
         self._failed: list[bytes] = []
-        self.lookup = base.lookup
+        self.lookup, self.below = base.lookup, base.below
 
     def wants(self, entry: Entry, row: BaseRow | None, options: Options) -> bool:  # noqa: ARG002  as above
         if row is None or row.extended == INCOMPLETE:

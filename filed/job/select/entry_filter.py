@@ -5,8 +5,9 @@ page of entries -> FileSet (file by file) -> Selection (changed?) -> hard links 
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from itertools import chain
 
 from filed.agents import Entry, Page
 from filed.agents.abi import Attr, Change, EntryFlag, EntryType
@@ -28,10 +29,10 @@ OBJECT_OPTIONS = Options()
 
 @dataclass(frozen=True, slots=True)
 class Choice:
-    """Of one page. deleted: what its agent's journal says is gone; told ahead of the chosen, which may have taken the name."""
+    """Of one page. deleted: what its agent's journal says is gone, to be sent ahead of the chosen, which may have taken the name."""
 
     chosen: list[Chosen]
-    deleted: list[BaseRow]
+    deleted: Iterable[BaseRow]
 
 
 class EntryFilter:
@@ -55,6 +56,7 @@ class EntryFilter:
         paths = [stored_path(name, entry.type) for entry, name in page]
         chosen: list[Chosen] = []
         deleted: list[BaseRow] = []
+        trees: list[bytes] = []
         rows = selection.lookup(paths)
         for entry, path, row in zip(page.entries, paths, rows, strict=True):
             if entry.flags & FAILED:
@@ -63,7 +65,10 @@ class EntryFilter:
                 self._place.totals.errors += 1
                 continue
             if entry.change:
-                deleted += self._no_longer(entry, page, path)
+                old = path if entry.change == Change.DELETED else stored_path(page.old_name(entry), entry.type)
+                deleted += self._no_longer(entry, old)
+                if entry.type in (EntryType.DIRECTORY, 0):
+                    trees.append(old.rstrip(b"/") + b"/")
                 if entry.change == Change.DELETED:
                     continue
             if entry.type == EntryType.OBJECT:
@@ -82,7 +87,7 @@ class EntryFilter:
                 chosen.append(Chosen(entry, path, options_plan, row, doubt))
             elif self._is_sent_all_the_same(entry, path, options_plan, row):
                 chosen.append(Chosen(entry, path, options_plan))
-        return Choice(chosen, deleted)
+        return Choice(chosen, chain(deleted, self._nothing_below(trees)))
 
     def doubted(self, chosen: list[Chosen]) -> list[Chosen]:
         """Those of a page whose content has to be read before they are sent. Another name of a saved inode has not."""
@@ -162,13 +167,22 @@ class EntryFilter:
         self._links.passed(inode, PassedName(path, lstat, encode_entry_nanoseconds(entry)))
         return False
 
-    def _no_longer(self, entry: Entry, page: Page, path: bytes) -> Iterator[BaseRow]:
+    def _no_longer(self, entry: Entry, old: bytes) -> Iterator[BaseRow]:
         """What a journal's entry takes away: DELETED its name, RENAMED its old one, as far as the base has it."""
-        old = path if entry.change == Change.DELETED else stored_path(page.old_name(entry), entry.type)
         # Of what is gone, the kind may be lost.
         names = [old] if entry.type or old.endswith(b"/") else [old, old + b"/"]
         for row in self._selection.lookup(names):
             if row is not None:
+                self._selection.seen(row)
+                yield row
+
+    def _nothing_below(self, trees: list[bytes]) -> Iterator[BaseRow]:
+        """What the base has below directories that are gone, and this Job has not listed.
+
+        A million names may be: one is looked up when the one before was sent.
+        """
+        for tree in trees:
+            for row in self._selection.below(tree):
                 self._selection.seen(row)
                 yield row
 

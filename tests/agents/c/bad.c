@@ -39,7 +39,7 @@ static const char *const plain[] = {
   /* pages: the frame */
   "page-count-over", "page-count-huge", "page-heap-outside", "page-heap-overlap", "page-moved", "page-cap",
   "page-stride", "page-flags", "page-empty-forever", "page-endless", "page-complete-early", "page-complete-false",
-  "page-overrun",
+  "page-overrun", "page-full-returned",
   /* pages: an entry */
   "page-name-outside", "page-name-huge", "page-name-wrap", "page-name-in-records", "page-name-below-heap",
   "page-name-shared", "page-name-empty", "page-name-nul", "page-name-dot", "page-name-dotdot", "page-name-escape",
@@ -56,7 +56,7 @@ static const char *const plain[] = {
   "read-endless", "read-overrun", "read-changed", "read-error",
   /* state and messages */
   "state-huge", "state-lie", "state-null", "state-late", "message-huge", "message-null", "message-flood",
-  "message-not-utf8", "message-control", "message-severity", "fail-positive", "match-null", "match-relative",
+  "message-not-utf8", "message-control", "message-severity", "fail-ok", "fail-positive", "match-null", "match-relative",
   "secret-null", NULL
 };
 
@@ -525,6 +525,8 @@ static void send_messages(const bp_agent *agent, const bp_host_api *host)
     bp_logf(host, BP_MSG_WARNING, "line\nJobId 1: forged\033[2J");
   if (is(agent, "message-severity"))
     (void)host->message(host->ctx, 99, "severe", 6);
+  if (is(agent, "fail-ok"))
+    (void)bp_fail(host, BP_E_IO, BP_OS_ERRNO, 5, "the index cannot be read");
   if (is(agent, "fail-positive"))
     (void)host->fail(host->ctx, 5, 99, -1, NULL, 5);
   if (is(agent, "match-null"))
@@ -612,6 +614,8 @@ static bp_status BPLUGIN_CALL next_entries(bp_job *job, bp_batch *batch)
   }
   for (; job->listed < 3 && page.batch->count < batch->max_entries; job->listed++)
     list_one(agent, &page, job->listed);
+  if (is(agent, "page-full-returned"))
+    return BP_PAGE_FULL;
   return spoil_frame(agent, batch, job->listed < 3 ? BP_OK : bp_page_end(&page, 1));
 }
 

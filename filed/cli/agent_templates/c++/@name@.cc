@@ -66,14 +66,19 @@ struct bp_agent {
 struct bp_job {
   const bp_host_api *host = nullptr;
   std::unique_ptr<Source> source; // none in a restore
-  std::uint32_t kind = 0, level = 0;
-  std::uint64_t number = 0, offset = 0; // CHANGE: how far the listing is: lines, and bytes
-  std::uint64_t base = 0;               // lines that the base has; 0: there is none, and everything is listed
-  std::uint64_t stream_at = 0, left = 0; // of the open stream: bytes given so far, and to come
+  std::uint32_t kind = 0;
+  std::uint64_t number = 0, offset = 0;    // CHANGE: how far the listing is: lines, and bytes
+  std::uint64_t base = 0, base_offset = 0; // how far the base came; 0: there is none, and everything is listed
+  std::uint64_t stream_at = 0, left = 0;   // of the open stream: bytes given so far, and to come
+  bool failed = false;                     // an item could not be read
 
   bp_status continue_from(const bp_begin &why);
   bp_status list_all(bp_page &page);
-  std::string state() const { return std::to_string(number) + ' ' + std::to_string(offset); }
+  // Up to here all is saved. What failed, and all after it, comes again.
+  std::string state() const
+  {
+    return std::to_string(failed ? base : number) + ' ' + std::to_string(failed ? base_offset : offset);
+  }
 };
 
 // Where the base ended: "<lines> <bytes>". What does not fit the source any more cannot be continued from.
@@ -87,7 +92,7 @@ bp_status bp_job::continue_from(const bp_begin &why)
   if (source->size() < bytes)
     return bp_fail(host, BP_E_BASE, BP_OS_NONE, 0, "the source is shorter than it was");
   base = number = lines;
-  offset = bytes;
+  base_offset = offset = bytes;
   return BP_OK;
 }
 
@@ -105,11 +110,10 @@ bp_status bp_job::list_all(bp_page &page)
     entry.valid = BP_HAS_MODE | BP_HAS_SIZE;
     entry.mode = 0644;
     entry.size = length;
-    // In an Incremental we choose by our own numbers: the host shall not compare times.
-    entry.flags = level == BP_LEVEL_FULL ? 0 : BP_ENTRY_SELECTED;
+    entry.flags = BP_ENTRY_SELECTED; // we choose by our own numbers: the host shall not compare times
     const auto added = bp_page_add(&page, &entry, name.data(), static_cast<std::uint32_t>(name.size()), nullptr, 0);
     if (added == BP_PAGE_FULL)
-      return BP_OK; // the next page has it
+      return BP_OK; // no status of a call: the next page has it
     if (added != BP_OK)
       return added;
     number++;
@@ -154,7 +158,6 @@ bp_status begin(bp_agent *agent, const bp_host_api *host, const bp_begin *why, b
     auto job = std::make_unique<bp_job>();
     job->host = host;
     job->kind = why->kind;
-    job->level = why->level;
     if (why->kind != BP_KIND_RESTORE) {
       job->source = std::make_unique<Source>(agent->source);
       if (!job->source->is_open())
@@ -177,13 +180,16 @@ bp_status next_entries(bp_job *job, bp_batch *batch) noexcept
       status = job->list_all(page);
     if (status != BP_END)
       return status;
+    if (bp_page_count(&page) > 0)
+      return BP_OK; // asked again when these are read: only then it is known what was saved
     if (job->kind == BP_KIND_BACKUP) { // not in an estimate, nor in a verify
       const std::string state = job->state();
       status = bp_put_state(job->host, state.data(), state.size(), format); // found when this Job is a base
       if (status != BP_OK)
         return status;
     }
-    return bp_page_end(&page, job->base == 0); // complete: what only an older backup has is deleted
+    // Complete, so that what only the base has is deleted: never after a list of news, which would delete all the rest.
+    return bp_page_end(&page, job->base == 0);
   });
 }
 
@@ -194,8 +200,10 @@ bp_status open_stream(bp_job *job, std::uint64_t cookie, std::uint32_t stream, s
     if (stream != BP_STREAM_DATA || offset)
       return BP_E_INVAL;
     *size = job->left = job->source->length_at(cookie, job->host);
-    if (!job->left || !job->source->seek(cookie))
+    if (!job->left || !job->source->seek(cookie)) {
+      job->failed = true;
       return bp_fail(job->host, BP_E_NOTFOUND, BP_OS_NONE, 0, "it is not in the source any more");
+    }
     job->stream_at = 0;
     return BP_OK;
   });
@@ -206,7 +214,7 @@ bp_status read_chunk(bp_job *job, void *buf, std::uint64_t cap, bp_chunk *chunk)
 {
   return bp_guard([&] {
     const std::uint64_t n = std::min(cap, job->left), at = job->stream_at;
-    if (job->source->read(buf, n) != n) // this entry alone: told, counted, the Job goes on; BP_E_FAIL ends it
+    if (job->source->read(buf, n) != n) // this entry alone: counted, the Job goes on; BP_E_FAIL ends it
       return bp_fail(job->host, BP_E_IO, BP_OS_NONE, 0, "the source was cut while it was read");
     job->stream_at += n;
     job->left -= n;
@@ -214,8 +222,10 @@ bp_status read_chunk(bp_job *job, void *buf, std::uint64_t cap, bp_chunk *chunk)
   });
 }
 
-bp_status close_stream(bp_job *, bp_status) noexcept
+bp_status close_stream(bp_job *job, bp_status how) noexcept
 {
+  if (how != BP_OK)
+    job->failed = true;
   return BP_OK;
 }
 

@@ -24,10 +24,11 @@ struct bp_agent {
 struct bp_job {
   const bp_host_api *host;
   FILE *file;                 /* CHANGE: the source, open */
-  uint32_t kind, level;
+  uint32_t kind;
   uint64_t number, offset;    /* CHANGE: how far the listing is: lines, and bytes */
+  uint64_t base, base_offset; /* how far the base came; 0: there is none, and everything is listed */
   uint64_t stream_at, left;   /* of the open stream: bytes given so far, and to come */
-  uint64_t base;              /* lines that the base has; 0: there is none, and everything is listed */
+  int failed;                 /* an item could not be read */
 };
 
 /* ---- the instance ------------------------------------------------------------------------------------------------ */
@@ -69,7 +70,7 @@ static bp_status continue_from(bp_job *job, const bp_begin *why)
   if (fseeko(job->file, 0, SEEK_END) || (unsigned long long)ftello(job->file) < bytes)
     return bp_fail(job->host, BP_E_BASE, BP_OS_NONE, 0, "the source is shorter than it was");
   job->base = job->number = lines;
-  job->offset = bytes;
+  job->base_offset = job->offset = bytes;
   return BP_OK;
 }
 
@@ -90,7 +91,6 @@ static bp_status begin(bp_agent *agent, const bp_host_api *host, const bp_begin 
     return BP_E_NOMEM;
   job->host = host;
   job->kind = why->kind;
-  job->level = why->level;
   if (why->kind != BP_KIND_RESTORE) {
     job->file = fopen(agent->source, "rbe"); /* e: no program that somebody starts inherits it */
     if (!job->file)
@@ -142,11 +142,10 @@ static bp_status list_all(bp_job *job, bp_page *page)
     entry.valid = BP_HAS_MODE | BP_HAS_SIZE;
     entry.mode = 0644;
     entry.size = length;
-    /* In an Incremental we choose by our own numbers: the host shall not compare times. */
-    entry.flags = job->level == BP_LEVEL_FULL ? 0 : BP_ENTRY_SELECTED;
+    entry.flags = BP_ENTRY_SELECTED; /* we choose by our own numbers: the host shall not compare times */
     added = bp_page_add(page, &entry, name, n, NULL, 0);
     if (added == BP_PAGE_FULL)
-      return BP_OK; /* the next page has it */
+      return BP_OK; /* no status of a call: the next page has it */
     if (added != BP_OK)
       return added;
     job->number++;
@@ -155,23 +154,33 @@ static bp_status list_all(bp_job *job, bp_page *page)
   return BP_END;
 }
 
-static bp_status next_entries(bp_job *job, bp_batch *batch)
+/* Found again when this Job is the base of another: up to here all is saved. What failed, and all after it, comes again. */
+static bp_status put_state(const bp_job *job)
 {
   char state[64];
+  uint64_t number = job->failed ? job->base : job->number, offset = job->failed ? job->base_offset : job->offset;
+  uint32_t n = (uint32_t)snprintf(state, sizeof state, "%llu %llu", (unsigned long long)number,
+                                  (unsigned long long)offset);
+  return bp_put_state(job->host, state, n, FORMAT);
+}
+
+static bp_status next_entries(bp_job *job, bp_batch *batch)
+{
   bp_page page;
   bp_status status = bp_page_init(&page, batch);
   if (status == BP_OK)
     status = list_all(job, &page);
   if (status != BP_END)
     return status;
+  if (bp_page_count(&page) > 0)
+    return BP_OK; /* asked again when these are read: only then it is known what was saved */
   if (job->kind == BP_KIND_BACKUP) { /* not in an estimate, nor in a verify */
-    uint32_t n = (uint32_t)snprintf(state, sizeof state, "%llu %llu", (unsigned long long)job->number,
-                                    (unsigned long long)job->offset);
-    status = bp_put_state(job->host, state, n, FORMAT); /* found again when this Job is the base of another */
+    status = put_state(job);
     if (status != BP_OK)
       return status;
   }
-  return bp_page_end(&page, job->base == 0); /* complete: what only an older backup has is deleted */
+  /* Complete, so that what only the base has is deleted: never after a list of news, which would delete all the rest. */
+  return bp_page_end(&page, job->base == 0);
 }
 
 /* ---- backup: its content ----------------------------------------------------------------------------------------- */
@@ -181,8 +190,10 @@ static bp_status open_stream(bp_job *job, uint64_t cookie, uint32_t stream, uint
   if (stream != BP_STREAM_DATA || offset)
     return BP_E_INVAL;
   *size = job->left = item_length(job, cookie);
-  if (!job->left || fseeko(job->file, (off_t)cookie, SEEK_SET))
+  if (!job->left || fseeko(job->file, (off_t)cookie, SEEK_SET)) {
+    job->failed = 1;
     return bp_fail(job->host, BP_E_NOTFOUND, BP_OS_NONE, 0, "it is not in the source any more");
+  }
   job->stream_at = 0;
   return BP_OK;
 }
@@ -191,7 +202,7 @@ static bp_status open_stream(bp_job *job, uint64_t cookie, uint32_t stream, uint
 static bp_status read_chunk(bp_job *job, void *buf, uint64_t cap, bp_chunk *chunk)
 {
   uint64_t n = cap < job->left ? cap : job->left, at = job->stream_at;
-  if (fread(buf, 1, (size_t)n, job->file) != n) /* this entry alone: told, counted, the Job goes on; BP_E_FAIL ends it */
+  if (fread(buf, 1, (size_t)n, job->file) != n) /* this entry alone: counted, the Job goes on; BP_E_FAIL ends it */
     return bp_fail(job->host, BP_E_IO, BP_OS_NONE, 0, "the source was cut while it was read");
   job->stream_at += n;
   job->left -= n;
@@ -200,7 +211,8 @@ static bp_status read_chunk(bp_job *job, void *buf, uint64_t cap, bp_chunk *chun
 
 static bp_status close_stream(bp_job *job, bp_status how)
 {
-  (void)job, (void)how;
+  if (how != BP_OK)
+    job->failed = 1;
   return BP_OK;
 }
 

@@ -31,12 +31,17 @@ struct Job {
     host: Host,
     file: Option<BufReader<File>>, // CHANGE: the source, open; none in a restore
     kind: u32,
-    level: u32,
-    number: u64, // CHANGE: how far the listing is: lines, and bytes
-    offset: u64,
-    base: u64,      // lines that the base has; 0: there is none, and everything is listed
+    at: Reached,   // CHANGE: how far the listing is
+    base: Reached, // how far the base came; zeros: there is none, and everything is listed
     stream_at: u64, // of the open stream: bytes given so far, and to come
     left: u64,
+    failed: bool, // an item could not be read
+}
+
+#[derive(Clone, Copy, Default)]
+struct Reached {
+    lines: u64,
+    bytes: u64,
 }
 
 // ---- the instance ---------------------------------------------------------------------------------------------------
@@ -87,10 +92,15 @@ impl Job {
         if length < numbers[1] {
             return Err(host.fail(BP_E_BASE, "the source is shorter than it was"));
         }
-        self.base = numbers[0];
-        self.number = numbers[0];
-        self.offset = numbers[1];
+        self.base = Reached { lines: numbers[0], bytes: numbers[1] };
+        self.at = self.base;
         Ok(())
+    }
+
+    /// Up to here all is saved. What failed, and all after it, comes again.
+    fn state(&self) -> String {
+        let saved = if self.failed { self.base } else { self.at };
+        format!("{} {}", saved.lines, saved.bytes)
     }
 
     /// CHANGE: the length of the item at `offset`, its end included; 0: there is none, or it is still being written.
@@ -125,8 +135,8 @@ unsafe extern "C" fn begin(
     guard(|| {
         let (agent, why) = (instance::<Agent>(agent), &*why);
         let host = Host(host);
-        let mut job =
-            Job { host, file: None, kind: why.kind, level: why.level, number: 0, offset: 0, base: 0, stream_at: 0, left: 0 };
+        let (at, base) = (Reached::default(), Reached::default());
+        let mut job = Job { host, file: None, kind: why.kind, at, base, stream_at: 0, left: 0, failed: false };
         if why.kind != BP_KIND_RESTORE {
             let file = File::open(&agent.source).map_err(|e| host.fail_io(BP_E_FAIL, &e, "open the source"))?;
             job.file = Some(BufReader::new(file)); // Rust opens with O_CLOEXEC: no program inherits it
@@ -154,7 +164,7 @@ unsafe extern "C" fn next_entries(at: *mut bp_job, batch: *mut bp_batch) -> bp_s
         let job: &mut Job = job(at);
         let mut page = Page::new(batch)?;
         loop {
-            let length = job.item_length(job.offset)?;
+            let length = job.item_length(job.at.bytes)?;
             if length == 0 {
                 break;
             }
@@ -162,28 +172,31 @@ unsafe extern "C" fn next_entries(at: *mut bp_job, batch: *mut bp_batch) -> bp_s
                 return Err(BP_E_CANCELLED);
             }
             let entry = bp_entry {
-                cookie: job.offset, // ours: comes back in open_stream
+                cookie: job.at.bytes, // ours: comes back in open_stream
                 r#type: BP_TYPE_REGULAR,
                 streams: bp_stream_bit(BP_STREAM_DATA),
                 valid: BP_HAS_MODE | BP_HAS_SIZE,
                 mode: 0o644,
                 size: length,
-                // In an Incremental we choose by our own numbers: the host shall not compare times.
-                flags: if job.level == BP_LEVEL_FULL { 0 } else { BP_ENTRY_SELECTED },
+                flags: BP_ENTRY_SELECTED, // we choose by our own numbers: the host shall not compare times
                 ..Default::default()
             };
-            let name = format!("{}{:010}", TOP, job.number + 1);
+            let name = format!("{}{:010}", TOP, job.at.lines + 1);
             if !page.add(&entry, name.as_bytes(), b"")? {
                 return Ok(()); // full: the next page has it
             }
-            job.number += 1;
-            job.offset += length;
+            job.at.lines += 1;
+            job.at.bytes += length;
+        }
+        if page.count() > 0 {
+            return Ok(()); // asked again when these are read: only then it is known what was saved
         }
         if job.kind == BP_KIND_BACKUP {
             // not in an estimate, nor in a verify; found again when this Job is the base of another
-            job.host.put_state(format!("{} {}", job.number, job.offset).as_bytes(), FORMAT)?;
+            job.host.put_state(job.state().as_bytes(), FORMAT)?;
         }
-        page.end(job.base == 0) // complete: what only an older backup has is deleted
+        // Complete, so that what only the base has is deleted: never after a list of news, which would delete all the rest.
+        page.end(job.base.lines == 0)
     })
 }
 
@@ -196,6 +209,7 @@ unsafe extern "C" fn open_stream(at: *mut bp_job, cookie: u64, stream: u32, offs
         let host = job.host;
         job.left = job.item_length(cookie)?;
         if job.left == 0 {
+            job.failed = true;
             return Err(host.fail(BP_E_NOTFOUND, "it is not in the source any more"));
         }
         *size = job.left;
@@ -213,7 +227,7 @@ unsafe extern "C" fn read(at: *mut bp_job, buf: *mut c_void, cap: u64, chunk: *m
         let n = cap.min(job.left);
         let buf = std::slice::from_raw_parts_mut(buf as *mut u8, n as usize);
         if job.file()?.read_exact(buf).is_err() {
-            // about this entry alone: told, counted, the Job goes on. BP_E_FAIL would end it
+            // about this entry alone: counted, the Job goes on. BP_E_FAIL would end it
             return Err(host.fail(BP_E_IO, "the source was cut while it was read"));
         }
         let at = job.stream_at;
@@ -223,8 +237,12 @@ unsafe extern "C" fn read(at: *mut bp_job, buf: *mut c_void, cap: u64, chunk: *m
     })
 }
 
-unsafe extern "C" fn close_stream(_job: *mut bp_job, _how: bp_status) -> bp_status {
-    BP_OK
+unsafe extern "C" fn close_stream(at: *mut bp_job, how: bp_status) -> bp_status {
+    guard(|| {
+        let job: &mut Job = job(at);
+        job.failed |= how != BP_OK;
+        Ok(())
+    })
 }
 
 // ---- restore --------------------------------------------------------------------------------------------------------

@@ -12,6 +12,7 @@ use std::mem::size_of;
 use std::os::raw::c_char;
 use std::panic::{catch_unwind, AssertUnwindSafe};
 use std::ptr;
+use std::sync::atomic::{AtomicU32, AtomicU64, Ordering::Relaxed};
 
 pub type bp_status = i32;
 
@@ -406,13 +407,13 @@ impl Host {
 
     /// Stop now, return BP_E_CANCELLED. Costs one read; look at least every second.
     pub fn cancelled(&self) -> bool {
-        unsafe { ptr::read_volatile(self.table().cancel) != 0 }
+        unsafe { (*(self.table().cancel as *const AtomicU32)).load(Relaxed) != 0 }
     }
 
     /// "I am alive": in any loop that makes no callback.
     pub fn beat(&self) {
-        let word = self.table().heartbeat;
-        unsafe { ptr::write_volatile(word, ptr::read_volatile(word).wrapping_add(1)) }
+        let word = unsafe { &*(self.table().heartbeat as *const AtomicU64) };
+        word.store(word.load(Relaxed).wrapping_add(1), Relaxed);
     }
 
     pub fn message(&self, severity: i32, text: &str) {
@@ -523,7 +524,12 @@ impl<'a> Page<'a> {
         self.heap as u32
     }
 
-    /// `return page.end(complete)` from next_entries after the last entry of all.
+    pub fn count(&self) -> u32 {
+        self.batch.count
+    }
+
+    /// `return page.end(complete)` from next_entries after the last entry of all. complete: every name there is was
+    /// listed since `begin`, new or not; what only the base has is then deleted. After a list of news: false.
     pub fn end(self, complete: bool) -> Done {
         self.batch.flags = if complete { BP_BATCH_COMPLETE } else { 0 };
         Err(BP_END) // no error: a status other than BP_OK

@@ -14,6 +14,7 @@ from pathlib import Path
 from filed.config.agents import AgentConf, is_plugin_line, read_agents
 from filed.config.keys import NO_PKI, NO_TLS, Pki, Tls, read_pki, read_tls
 from filed.config.messages import Messages, read_messages
+from filed.config.protocol import Protocol
 from filed.config.resources import Block, Warnings, unknown_resource
 from filed.config.secrecy import warn_if_readable
 from filed.config.syntax import Place, Statement, read
@@ -53,6 +54,7 @@ class FileDaemon:
     heartbeat_interval_s: int = 0
     maximum_bandwidth_per_job: int = 0
     comm_compression: bool = True
+    protocol: Protocol = Protocol.AUTO
     disabled_commands: tuple[str, ...] = ()
     messages: str = ""
     ver_id: str = ""
@@ -172,6 +174,7 @@ def read_file_daemon(statement: Statement, agent_lines: list[Statement], warning
         heartbeat_interval_s=block.duration_s("Heartbeat Interval"),
         maximum_bandwidth_per_job=block.speed_bytes_s("Maximum Bandwidth Per Job"),
         comm_compression=block.yes("Comm Compression", default=True),
+        protocol=block.choice("Protocol Version", Protocol, Protocol.AUTO),
         disabled_commands=_disabled(block),
         messages=block.string("Messages"),
         ver_id=block.string("Ver Id"),

@@ -26,6 +26,7 @@ class MessageType(StrEnum):
     MOUNT = "mount"
     TERMINATE = "terminate"
     RESTORED = "restored"
+    VERIFIED = "verified"
     SECURITY = "security"
     ALERT = "alert"
     VOLMGMT = "volmgmt"

@@ -37,10 +37,11 @@ log = logging.getLogger("filed")
 
 
 class Expected(NamedTuple):
-    """Of a Storage Daemon's call for a Job. known: the Job is here. key: "" while nobody is to call."""
+    """Of a Storage Daemon's call for a Job. known: the Job is here. key: "" while nobody is to call. protocol: its number."""
 
     known: bool
-    key: str
+    key: str = ""
+    protocol: int = 0
 
 
 class Daemon:
@@ -102,8 +103,8 @@ class Daemon:
     def set_bandwidth(self, bytes_per_second: int, job: str) -> bool:
         return bool(self._ask(ask="bandwidth", limit=bytes_per_second, job=job)["found"])
 
-    def expect_storage(self, key: str) -> None:
-        self._send(ask="expect storage", key=key)
+    def expect_storage(self, key: str, protocol: int) -> None:
+        self._send(ask="expect storage", key=key, protocol=protocol)
 
     def expected_storage(self, job: str) -> Expected:
         """What a Storage Daemon that calls for that Job has to know."""

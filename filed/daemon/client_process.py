@@ -33,8 +33,8 @@ from filed.job.setup import keys_of, setup_of
 from filed.transport import Connection, TlsChannel, check_names, server_context, tls_need
 from filed.wire.auth import secret_of
 from filed.wire.frame import Packet
-from filed.wire.reply import VERSION_9
 from filed.wire.storage import StorageCall
+from filed.wire.version import offered_by
 
 REFUSED_PAUSE_S = 3.0  # who could not prove who it is waits so long for his next try
 
@@ -103,7 +103,14 @@ def _serve_director(
         for director in conf.directors
     }
     disabled = {each.name: (*each.disabled_commands, *file_daemon.disabled_commands) for each in conf.directors}
-    core = DirectorConnection(file_daemon.name, known, VERSION_9, secrets.randbits(64), int(time.time()), disabled)
+    core = DirectorConnection(
+        file_daemon.name,
+        known,
+        secrets.randbits(64),
+        int(time.time()),
+        disabled,
+        offered_by(file_daemon.protocol),
+    )
 
     def start_tls(connection: Connection, begins: TlsBegins) -> None:
         wanted = tls[begins.director.name]
@@ -112,7 +119,7 @@ def _serve_director(
         check_names(connection.names, wanted, f'Director "{begins.director.name}"')
 
     heartbeat_s = file_daemon.heartbeat_interval_s
-    compress = file_daemon.comm_compression and VERSION_9.protocol.line_compression
+    compress = file_daemon.comm_compression
     line = Line(
         connection,
         core,
@@ -123,7 +130,6 @@ def _serve_director(
     )
     facts = Facts(
         file_daemon.name,
-        VERSION_9,
         platform_text(),
         Path(file_daemon.working_directory),
         setup_of(file_daemon),

@@ -62,7 +62,7 @@ class Visit:
         self.begun = False  # has its Job left the queue?
         self.program = 0  # the process group of a program that its Job runs now
         self.dismissed = False  # killed, and not gone yet
-        self.storage_key = ""  # what a Storage Daemon has to know that is to call for its Job; "" when none is
+        self.storage = Expected(known=True)  # what a Storage Daemon has to know that is to call for its Job
 
     def ring(self, ending: Ending) -> None:
         """Ask it to end. More than once does no harm."""
@@ -164,7 +164,7 @@ class Registry:
                 visit.program = question["group"]
                 return None
             case "expect storage":
-                visit.storage_key = question["key"]
+                visit.storage = Expected(known=True, key=question["key"], protocol=question["protocol"])
                 return None
             case "expected storage":
                 return self._expected_storage(question["job"])._asdict()
@@ -220,15 +220,15 @@ class Registry:
 
     def _expected_storage(self, job: str) -> Expected:
         found = self._of_job(job)
-        return Expected(bool(found), next((visit.storage_key for visit in found if visit.storage_key), ""))
+        return next((visit.storage for visit in found if visit.storage.key), Expected(known=bool(found)))
 
     def _hand_storage(self, job: str, descriptor: int, tls: TlsNeed, caller: str) -> None:
         """Where the Job is gone by now, or was called by another one, the Storage Daemon sees its connection closed."""
-        found = [visit for visit in self._of_job(job) if visit.storage_key]
+        found = [visit for visit in self._of_job(job) if visit.storage.key]
         if not found:
             log.warning("the Storage Daemon at %s called for Job %s, which no longer waits for it", caller, job)
             return
-        found[0].storage_key = ""
+        found[0].storage = Expected(known=True)
         try:
             hand_on(found[0].calls, descriptor, tls, caller)
         except OSError as error:

@@ -16,6 +16,7 @@ from filed.transport import Connection
 from filed.volume import Session
 from filed.wire.auth import TlsNeed
 from filed.wire.storage import StorageCall
+from filed.wire.version import numbered
 
 LOOK_AGAIN_S: Final = 0.1
 """It is mostly faster than the Director, which first has it call and then tells us of that."""
@@ -38,6 +39,7 @@ def answer_call(  # noqa: PLR0917  who calls, and who is called
         Session(0, 0),
         conf.name.encode("utf-8", "surrogateescape"),
         conf.tls,
+        numbered(expected.protocol),
         caller=caller,
     )
     theirs = introduce(connection, address)

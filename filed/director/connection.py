@@ -10,7 +10,7 @@ Answers pile up and are taken with `to_send`. Who the Directors are, a random nu
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from enum import Enum, auto
 
@@ -27,7 +27,7 @@ from filed.wire.director import (
 )
 from filed.wire.director_parse import Phase, parse_command, row_of, shown
 from filed.wire.frame import Packet, Signal
-from filed.wire.reply import Version
+from filed.wire.version import VERSIONS, Version, spoken_with
 
 MIN_HELLO, MAX_HELLO = 20, 500  # bytes; what is outside is no Director
 MAX_FILESET_BYTES = 64 << 20  # a FileSet is a few kilobytes; one of this size is an attack
@@ -53,10 +53,11 @@ class KnownDirector:
 
 @dataclass(frozen=True, slots=True)
 class Greeted:
-    """The Director has proved who it is, and commands follow."""
+    """The Director has proved who it is, and commands follow. number: of its own Hello.  version: what we speak with it."""
 
     director: KnownDirector
-    version: int
+    number: int
+    version: Version
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,26 +112,30 @@ class State(Enum):
 
 
 class DirectorConnection:
-    """See the module. disabled: commands that the conf forbids, as the first word without `=`."""
+    """See the module. disabled: commands that the conf forbids, as the first word without `=`.
+
+    versions: those that the conf has us speak; the Director's Hello decides which.
+    """
 
     def __init__(  # noqa: PLR0917  each is one of the facts that a conversation needs
         self,
         name: str,
         directors: Mapping[str, KnownDirector],
-        version: Version,
         random: int,
         now_s: int,
         disabled: Mapping[str, tuple[str, ...]] | None = None,
+        versions: Sequence[Version] = VERSIONS,
     ) -> None:
         self.state = State.HELLO
         self.phase = Phase.GREETED
-        self._name, self._directors, self._version = name, directors, version
+        self._name, self._directors, self._versions = name, directors, versions
+        self._version = versions[0]
         self._random, self._now_s = random, now_s
         self._disabled = disabled or {}
         self._out: list[Packet] = []
         self._director: KnownDirector | None = None
         self._encrypted = False
-        self._their_version = 0
+        self._their_number = 0
         self._proof: MutualProof | None = None
         self._commands_bytes = 0
         self._list_bytes = 0
@@ -194,8 +199,9 @@ class DirectorConnection:
             raise AuthenticationError(
                 f'a Director named "{printable(named)}" called; the conf has no such Director resource'
             )
-        self._their_version = int(match["version"] or 0)
-        if self._version.protocol.early_tls:
+        self._their_number = int(match["version"] or 0)
+        self._version = spoken_with(self._their_number, self._versions)
+        if self._version.early_tls:
             theirs = StartTls.from_number(int(match["tls"] or 0))
             if wants_tls(self._director.tls, theirs.tls, f'Director "{name}"'):
                 self.send(StartTls(self._director.tls).format())
@@ -234,7 +240,7 @@ class DirectorConnection:
         assert self._director is not None
         self.state = State.COMMANDS
         self.send(b"2000 OK Hello %d\n" % self._version.number)
-        return Greeted(self._director, self._their_version)
+        return Greeted(self._director, self._their_number, self._version)
 
     def _command(self, packet: Packet, events: list[Event]) -> None:
         assert self._director is not None

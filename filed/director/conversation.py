@@ -24,9 +24,10 @@ from filed.process.channel import Event as JobEvent
 from filed.process.outcome import JobStatus, Outcome, Severity, Totals
 from filed.wire import director as said
 from filed.wire.frame import Signal
-from filed.wire.reply import JobMessage, MessageType, Version, message_text
+from filed.wire.reply import JobMessage, MessageType, message_text
 from filed.wire.restore_object import RestoreObject
 from filed.wire.verify import is_line
+from filed.wire.version import VERSIONS
 
 _STATUS_WORDS = {JobStatus.FATAL: "Fatal Error"}
 _TYPE_WORDS = {"": "System or Console", "B": "Backup", "R": "Restore", "V": "Verify"}
@@ -48,7 +49,6 @@ class Facts:
     """
 
     name: str
-    version: Version
     platform: str
     work: Path
     setup: AgentSetup
@@ -91,7 +91,7 @@ class Conversation:
 
     def __init__(self, line: Line, house: DaemonApi, facts: Facts, now: Callable[[], float] = time.time) -> None:
         self.line, self.house, self.facts, self.now = line, house, facts, now
-        self.director = ""
+        self.director, self.version = "", VERSIONS[0]  # until it has greeted
         self.asked: Asked | None = None
         self.outcome: Outcome | None = None
         self.kind = ""
@@ -204,7 +204,7 @@ class Conversation:
         if self.asked is not None:
             self.facts.post.deliver(kind, text, self.codes)
         if self.facts.post.goes_to(self.director, kind):
-            self.line.send(JobMessage(job_id, kind, int(self.now()), text).format(self.facts.version))
+            self.line.send(JobMessage(job_id, kind, int(self.now()), text).format(self.version))
 
     def refuse(self, why: str, bad: bytes) -> bool:
         """The Job cannot be done: its report says why, and the visit ends."""

@@ -53,8 +53,11 @@ class DaemonApi(Protocol):
     def set_bandwidth(self, bytes_per_second: int, job: str) -> bool:
         """Limit a Job, or with "" all that run and all that begin. False when that Job does not run."""
 
-    def expect_storage(self, key: str) -> None:
-        """A Storage Daemon that knows this key will call for this session's Job. Each time it is told: one call."""
+    def expect_storage(self, key: str, protocol: int) -> None:
+        """A Storage Daemon that knows this key will call for this session's Job. Each time it is told: one call.
+
+        protocol: the number of the version that is spoken with it.
+        """
 
     def set_debug(self, level: int, trace: int) -> None: ...
 

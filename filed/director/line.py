@@ -69,7 +69,9 @@ class Line:
         self._connection.limit(None)
         self._connection.read_ahead = True
         if isinstance(event, Greeted):
-            self._connection.compress = self._compress and event.version >= DIRECTOR_EXPANDS_FROM
+            self._connection.compress = (
+                self._compress and event.version.line_compression and event.number >= DIRECTOR_EXPANDS_FROM
+            )
         return event
 
     def next_event(self, timeout_s: float | None = None) -> Event:

@@ -34,7 +34,7 @@ def job(visit: Conversation, command: said.JobCommand) -> bool:
         visit.wait_for_its_turn()
     facts = visit.facts
     agents = ",".join(name.partition(" ")[0] for name in facts.agents)
-    return visit.answer(reply.ok_job(facts.version, facts.platform, agents))
+    return visit.answer(reply.ok_job(visit.version, facts.platform, agents))
 
 
 def level(visit: Conversation, command: said.LevelCommand) -> bool:
@@ -120,7 +120,8 @@ def storage(visit: Conversation, command: said.StorageCommand) -> bool:
         address=command.address,
         port=command.port,
         key=command.key or asked.job.key,
+        protocol=visit.version.number,
     )
     if not command.port:
-        visit.house.expect_storage(asked.storage.key)
+        visit.house.expect_storage(asked.storage.key, asked.storage.protocol)
     return visit.answer(reply.OK_STORAGE)

@@ -10,7 +10,7 @@ from filed.wire.frame import Signal
 
 
 def status(visit: Conversation, _command: said.StatusCommand) -> bool:
-    return visit.text(status_text(visit.house.status(), visit.facts.version, visit.now()))
+    return visit.text(status_text(visit.house.status(), visit.version, visit.now()))
 
 
 def dot_status(visit: Conversation, command: said.DotStatusCommand) -> bool:
@@ -21,7 +21,7 @@ def dot_status(visit: Conversation, command: said.DotStatusCommand) -> bool:
         visit.line.send(reply.OK_DOT_STATUS)
         return visit.text(job_lines(running if what == "current" else last))
     if what in (HEADER, RUNNING, TERMINATED, "statistics", "resources"):
-        return visit.text(dot_status_text(daemon, visit.facts.version, what, visit.now()))
+        return visit.text(dot_status_text(daemon, visit.version, what, visit.now()))
     return visit.answer(reply.BAD_DOT_STATUS, Signal.EOD)
 
 

@@ -21,6 +21,7 @@ def estimate(visit: Conversation, command: said.EstimateCommand) -> bool:
         visit.changes,
         command.listing,
         command.limit,
+        visit.version.estimate_by_mtime,
     )
     outcome = visit.run(job)
     if not outcome.status.good:

@@ -62,7 +62,7 @@ class Session:
         greeted = visit.line.greet()
         if not isinstance(greeted, Greeted):
             raise RemoteProtocolError("a Director left during its greeting")
-        visit.director = greeted.director.name
+        visit.director, visit.version = greeted.director.name, greeted.version
         visit.house.greeted()
         try:
             self._commands_until_the_end()

@@ -10,7 +10,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import asdict, dataclass, fields
 from typing import Any, TypeVar
 
-from filed.wire.reply import Version
+from filed.wire.version import Version
 
 T = TypeVar("T")
 

@@ -14,6 +14,7 @@ from filed.fileset import FileSet
 from filed.job.context import Workplace
 from filed.process.outcome import Outcome
 from filed.wire.restore_object import RestoreObject
+from filed.wire.version import V9_6_7
 
 
 class Replace(StrEnum):
@@ -131,7 +132,7 @@ class DirectorJob:
 class StorageDaemon:
     """Where a Storage Daemon listens, and the key that it knows us by. The rest is of our own conf.
 
-    compress: lines that we send.  keepalive_s: see transport.Connection.
+    compress: lines that we send.  keepalive_s: see transport.Connection.  protocol: the number of the version that is spoken.
     """
 
     address: str
@@ -142,6 +143,7 @@ class StorageDaemon:
     connect_timeout_s: float = 1800.0
     compress: bool = False
     keepalive_s: int = 0
+    protocol: int = V9_6_7.number
 
 
 class ListMeaning(StrEnum):
@@ -168,7 +170,7 @@ class Changes:
 
 @dataclass(frozen=True, slots=True)
 class EstimateJob:
-    """Count what a backup would save, and list it if asked to. limit: of lines, 0 for all."""
+    """Count what a backup would save, and list it if asked to. limit: of lines, 0 for all. by_mtime: the time that they show."""
 
     who: DirectorJob
     level: Level
@@ -177,6 +179,7 @@ class EstimateJob:
     changes: Changes
     listing: bool = False
     limit: int = 0
+    by_mtime: bool = False
 
 
 @dataclass(frozen=True, slots=True)

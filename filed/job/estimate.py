@@ -107,7 +107,7 @@ class _Counting:
             totals.job_bytes += entry.size
         if self._job.listing and (not self._job.limit or self._listed < self._job.limit):
             self._listed += 1
-            self._lines.append(listing_line(entry, chosen.path, link))
+            self._lines.append(listing_line(entry, chosen.path, link, by_mtime=self._job.by_mtime))
             if len(self._lines) >= BATCH_LINES:
                 self.tell()
 
@@ -126,12 +126,12 @@ class _Counting:
         return False
 
 
-def listing_line(entry: Entry, path: bytes, link: bytes) -> str:
-    """As `ls -l` has it, with the ctime, as consoles show it of 9.6.7."""
+def listing_line(entry: Entry, path: bytes, link: bytes, *, by_mtime: bool) -> str:
+    """As `ls -l` has it; its time is the ctime in 9.6.7, and the mtime in 15."""
     known = decode_stat(encode_entry_stat(entry, 0))
     mode = st.filemode(known.mode)
     mode = "f" + mode[1:] if mode[0] == "p" else mode
-    when = time.strftime("%Y-%m-%d %H:%M:%S", time.localtime(known.ctime))
+    when = time.strftime("%Y-%m-%d %H:%M:%S", time.localtime(known.mtime if by_mtime else known.ctime))
     name = _one_line(path.rstrip(b"/") or b"/")
     target = f" -> {_one_line(link)}" if entry.type == EntryType.SYMLINK else ""
     return f"{mode}  {known.nlink:>2} {_user(known.uid)[:8]:<8} {_group(known.gid)[:8]:<8} {max(known.size, 0):>18} {when}  {name}{target}"

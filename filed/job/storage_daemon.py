@@ -14,6 +14,7 @@ from filed.process.handed_socket import take_call
 from filed.storage.daemon.session import StorageAddress, open_storage, take_over
 from filed.transport import CONNECT_TIMEOUT_S, Bandwidth, Connection
 from filed.volume import Session
+from filed.wire.version import numbered
 
 AGAIN_AFTER_S: Final = 10.0
 
@@ -28,6 +29,7 @@ def reach(place: Workplace, storage: StorageDaemon, who: DirectorJob) -> Connect
         session_of(who),
         who.client.encode("utf-8", "surrogateescape"),
         storage.tls,
+        numbered(storage.protocol),
         source=storage.source,
         compress=storage.compress,
         keepalive_s=storage.keepalive_s,

@@ -1,6 +1,6 @@
 """What a File Daemon says to a Director: answers, messages of a Job, its end. A Director compares texts byte by byte.
 
-Version is what we announce ourselves as; the numbers of message types follow from it and nothing else here does.
+The Version is what we announce ourselves as (version.py): texts and the numbers of message types follow from it.
 Source: docs/formats/director.md.
 """
 
@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 from filed.errors import RemoteProtocolError
-from filed.wire.version import V9_6_7, V15_0_3, FileDaemonVersion
+from filed.wire.version import Version
 
 MAX_TEXT = 100_000  # bytes of one message; a packet may have 1,000,000
 
@@ -56,45 +56,28 @@ class MessageType(StrEnum):
     SECURITY = "security"
 
 
-@dataclass(frozen=True, slots=True)
-class Version:
-    """A File Daemon we can be taken for, as a Director sees it. numbers: of the types of messages."""
-
-    protocol: FileDaemonVersion
-    long_date: str
-    numbers: dict[MessageType, int]
-
-    @property
-    def number(self) -> int:
-        return self.protocol.number
-
-    @property
-    def text(self) -> str:
-        """The program's version without its date."""
-        return self.protocol.program.partition(" ")[0]
-
-
-_NUMBERS_9 = {
-    MessageType.FATAL: 3,
-    MessageType.ERROR: 4,
-    MessageType.WARNING: 5,
-    MessageType.INFO: 6,
-    MessageType.SAVED: 7,
-    MessageType.NOTSAVED: 8,
-    MessageType.SKIPPED: 9,
-    MessageType.RESTORED: 13,
-    MessageType.SECURITY: 14,
+_BEHIND_FATAL = {
+    MessageType.FATAL: 0,
+    MessageType.ERROR: 1,
+    MessageType.WARNING: 2,
+    MessageType.INFO: 3,
+    MessageType.SAVED: 4,
+    MessageType.NOTSAVED: 5,
+    MessageType.SKIPPED: 6,
+    MessageType.RESTORED: 10,
+    MessageType.SECURITY: 11,
 }
+"""The order of message types is the same in all versions; where it begins is not."""
 
-VERSION_9 = Version(V9_6_7, "10 December 2020", _NUMBERS_9)
-VERSION_15 = Version(V15_0_3, "25 March 2024", {kind: number + 1 for kind, number in _NUMBERS_9.items()})
-"""From 13 on there is one more type before `fatal`."""
+
+def type_number(kind: MessageType, version: Version) -> int:
+    return version.fatal_type + _BEHIND_FATAL[kind]
 
 
 def ok_job(version: Version, platform: str, agents: str = "") -> bytes:
     """The answer to `JobId=`. platform: `host,distribution,its version`.  agents: shown by a Director as plugins."""
     plugins = f";{agents}" if agents else ""
-    return f"2000 OK Job {version.protocol.program} {platform}{plugins}".encode()
+    return f"2000 OK Job {version.program} {platform}{plugins}".encode()
 
 
 def ok_estimate(files: int, size: int) -> bytes:
@@ -168,7 +151,7 @@ class JobMessage:
     def format(self, version: Version) -> bytes:
         """A line feed within the text stays: a Director shows it so."""
         text = self.text.encode("utf-8", "surrogateescape")[:MAX_TEXT].rstrip(b"\n")
-        return b"Jmsg JobId=%d type=%d level=%d %s\n" % (self.job_id, version.numbers[self.type], self.time, text)
+        return b"Jmsg JobId=%d type=%d level=%d %s\n" % (self.job_id, type_number(self.type, version), self.time, text)
 
 
 _JMSG = re.compile(rb"Jmsg JobId=(\d+) type=(\d+) level=(-?\d+) (.*?)\n?", re.DOTALL)
@@ -177,7 +160,7 @@ _JMSG = re.compile(rb"Jmsg JobId=(\d+) type=(\d+) level=(-?\d+) (.*?)\n?", re.DO
 def parse_job_message(packet: bytes, version: Version) -> JobMessage:
     """The inverse of `JobMessage.format`. Raises RemoteProtocolError."""
     match = _JMSG.fullmatch(packet)
-    kinds = {number: kind for kind, number in version.numbers.items()}
+    kinds = {type_number(kind, version): kind for kind in MessageType}
     if match is None or int(match[2]) not in kinds:
         raise RemoteProtocolError("this is no message of a Job", packet)
     return JobMessage(int(match[1]), kinds[int(match[2])], int(match[3]), match[4].decode("utf-8", "surrogateescape"))

@@ -27,7 +27,7 @@ def test_a_descriptor_goes_along_with_a_question_and_is_closed_behind_it() -> No
     with ours, theirs, calls, taken:
         daemon = Daemon(theirs, -1, taken, StatusPage(), 1.0)
         daemon.hand_storage("Save.1", writing, TlsNeed.OK, "192.0.2.5")
-        daemon.expect_storage("KEY")
+        daemon.expect_storage("KEY", 15)
         os.close(writing)
         with question_on(ours) as (question, descriptor):
             assert question == b'{"ask": "hand storage", "job": "Save.1", "tls": 1, "caller": "192.0.2.5"}'
@@ -35,7 +35,7 @@ def test_a_descriptor_goes_along_with_a_question_and_is_closed_behind_it() -> No
         assert os.read(reading, 2) == b"x"
         assert os.read(reading, 2) == b"", "nobody holds the other end any more"
         with question_on(ours) as (question, descriptor):
-            assert (question, descriptor) == (b'{"ask": "expect storage", "key": "KEY"}', -1)
+            assert (question, descriptor) == (b'{"ask": "expect storage", "key": "KEY", "protocol": 15}', -1)
         theirs.close()
         with question_on(ours) as (question, descriptor):
             assert (question, descriptor) == (b"", -1)
@@ -45,7 +45,7 @@ def test_a_descriptor_goes_along_with_a_question_and_is_closed_behind_it() -> No
 def test_what_a_storage_daemon_has_to_know_is_asked_of_the_daemon() -> None:
     ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
     with ours, theirs:
-        send_answer(ours, {"known": True, "key": "KEY"})
+        send_answer(ours, {"known": True, "key": "KEY", "protocol": 15})
         assert Daemon(theirs, -1, theirs, StatusPage(), 1.0).expected_storage("Save.1") == Expected(
-            known=True, key="KEY"
+            known=True, key="KEY", protocol=15
         )

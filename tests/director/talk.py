@@ -5,14 +5,13 @@ from __future__ import annotations
 from filed.director.connection import DirectorConnection, Event, KnownDirector
 from filed.wire.auth import AUTH_OK, Challenge, TlsNeed, secret_of
 from filed.wire.frame import Packet
-from filed.wire.reply import VERSION_9
 
 SECRET = secret_of(b"password")
 DIRECTOR = KnownDirector("a dir", SECRET)
 
 
 def connection(director: KnownDirector = DIRECTOR, disabled: tuple[str, ...] = ()) -> DirectorConnection:
-    return DirectorConnection("a-fd", {director.name: director}, VERSION_9, 4711, 1795428868, {director.name: disabled})
+    return DirectorConnection("a-fd", {director.name: director}, 4711, 1795428868, {director.name: disabled})
 
 
 def say(ours: DirectorConnection, *packets: Packet) -> list[Event]:

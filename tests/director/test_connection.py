@@ -26,7 +26,7 @@ from filed.wire.auth import AUTH_OK, Challenge, TlsNeed
 from filed.wire.director import DotStatusCommand, FileSetCommand, StatusCommand
 from filed.wire.director_parse import parse_command
 from filed.wire.frame import Signal
-from filed.wire.reply import VERSION_15
+from filed.wire.version import V9_6_7, V15_0_3
 from tests.director.talk import DIRECTOR, SECRET, connection, hello, say
 
 JOB = b"JobId=1 Job=B1.2026-11-23_10.14.28_03 SDid=1 SDtime=17 Authorization=KEY\n"
@@ -40,7 +40,7 @@ def greeted(**how: object) -> DirectorConnection:
 
 
 def test_a_director_proves_who_it_is() -> None:
-    assert hello(connection()) == [Greeted(DIRECTOR, 103)]
+    assert hello(connection()) == [Greeted(DIRECTOR, 103, V9_6_7)]
 
 
 def test_a_director_with_another_password_is_told_and_refused() -> None:
@@ -75,7 +75,7 @@ def test_tls_begins_after_the_proof_and_before_the_greeting() -> None:
     ours = connection(director)
     assert hello(ours, tls=TlsNeed.OK) == [TlsBegins(director)]
     assert ours.to_send() == []
-    assert ours.tls_is_up() == Greeted(director, 103)
+    assert ours.tls_is_up() == Greeted(director, 103, V9_6_7)
     assert ours.to_send() == [b"2000 OK Hello 214\n"]
 
 
@@ -173,7 +173,7 @@ def test_commands_have_an_end() -> None:
 
 def test_15_begins_tls_before_anybody_has_proved_anything() -> None:
     director = KnownDirector("a dir", SECRET, tls=TlsNeed.OK)
-    ours = DirectorConnection("a-fd", {director.name: director}, VERSION_15, 4711, 1795428868)
+    ours = DirectorConnection("a-fd", {director.name: director}, 4711, 1795428868)
     assert say(ours, b"Hello Director a\x01dir calling 10002 tlspsk=101\n") == [TlsBegins(director)]
     assert ours.to_send() == [b"starttls tlspsk=1\n"]
     assert ours.tls_is_up() is None
@@ -181,17 +181,17 @@ def test_15_begins_tls_before_anybody_has_proved_anything() -> None:
     assert isinstance(challenge, bytes)
     theirs = Challenge.fresh(b"a-dir", 42, 1795428868, TlsNeed.OK)
     say(ours, Challenge.parse(challenge).response(SECRET), theirs.format())
-    assert say(ours, AUTH_OK) == [Greeted(director, 10002)], "TLS does not begin twice"
+    assert say(ours, AUTH_OK) == [Greeted(director, 10002, V15_0_3)], "TLS does not begin twice"
     assert ours.to_send()[-1] == b"2000 OK Hello 15\n"
 
 
 def test_15_goes_on_in_clear_where_only_a_shared_key_is_offered() -> None:
-    ours = DirectorConnection("a-fd", {DIRECTOR.name: DIRECTOR}, VERSION_15, 4711, 1795428868)
+    ours = DirectorConnection("a-fd", {DIRECTOR.name: DIRECTOR}, 4711, 1795428868)
     assert say(ours, b"Hello Director a\x01dir calling 10002 tlspsk=100\n") == []
     assert ours.to_send()[0].startswith(b"auth cram-md5 ")  # type: ignore[union-attr]
 
 
 def test_15_refuses_a_director_that_must_have_a_certificate_and_finds_none() -> None:
-    ours = DirectorConnection("a-fd", {DIRECTOR.name: DIRECTOR}, VERSION_15, 4711, 1795428868)
+    ours = DirectorConnection("a-fd", {DIRECTOR.name: DIRECTOR}, 4711, 1795428868)
     with pytest.raises(AuthenticationError, match="requires TLS, which is not enabled here"):
         say(ours, b"Hello Director a\x01dir calling 10002 tlspsk=2\n")

@@ -14,7 +14,6 @@ from filed.director.line import MAX_WAITING, Line
 from filed.errors import JobCanceled
 from filed.transport import Connection
 from filed.wire.frame import Signal, pack_packet, pack_signal
-from filed.wire.reply import VERSION_9
 from tests.director.dialogue import JOB, Dialogue
 from tests.director.talk import DIRECTOR
 
@@ -40,7 +39,7 @@ def ends() -> Iterator[Ends]:
             os.read(cancel_pipe, 1)
         return bool(rung)
 
-    core = DirectorConnection("a-fd", {DIRECTOR.name: DIRECTOR}, VERSION_9, 4711, 1795428868)
+    core = DirectorConnection("a-fd", {DIRECTOR.name: DIRECTOR}, 4711, 1795428868)
     now = [0.0]
     line = Line(
         Connection(far, "a Director", cancel_pipe=cancel_pipe),

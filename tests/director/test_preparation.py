@@ -122,5 +122,5 @@ def test_the_house_hears_of_a_storage_daemon_that_is_to_call(tmp_path: Path) -> 
             b"storage address=192.0.2.5 port=0 ssl=0\n", b"storage address=192.0.2.5 port=0 ssl=0 Authorization=OTHER\n"
         )
         assert [talk.text(), talk.text()] == [reply.OK_STORAGE] * 2
-        assert talk.house.asked == ["KEY", "OTHER"]
+        assert talk.house.asked == [("KEY", 214), ("OTHER", 214)]
         talk.say(Signal.TERMINATE)

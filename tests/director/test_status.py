@@ -12,7 +12,7 @@ from filed.director.status import (
     short_size,
     status_text,
 )
-from filed.wire.reply import VERSION_9
+from filed.wire.version import V9_6_7
 
 RUNNING = RunningJob(
     21, "Bslow.2026-11-23_10.18.19_49", "a-dir", 1000, "F", "B", 1, 3, 131_072, 196_608, 0, 100_000, "/a"
@@ -26,7 +26,7 @@ def test_a_status_survives_its_way_as_json() -> None:
 
 
 def test_a_console_sees_what_runs_and_what_ran() -> None:
-    text = "".join(status_text(STATUS, VERSION_9, 1002))
+    text = "".join(status_text(STATUS, V9_6_7, 1002))
     assert "a-fd Version: 9.6.7 (10 December 2020)  host debian 12\n" in text
     assert "Jobs: run=19 running=1.\n" in text
     assert "JobId 21 Job Bslow.2026-11-23_10.18.19_49 is running.\n    Full Backup Job started:" in text
@@ -38,18 +38,18 @@ def test_a_console_sees_what_runs_and_what_ran() -> None:
 
 def test_without_jobs_it_says_so_and_who_asks() -> None:
     asking = RunningJob(0, "-Console-", "a-dir", 1000)
-    text = "".join(status_text(replace(STATUS, running=(asking,), ended=()), VERSION_9, 1002))
+    text = "".join(status_text(replace(STATUS, running=(asking,), ended=()), V9_6_7, 1002))
     assert "No Jobs running.\nDirector connected at:" in text
 
 
 def test_programs_read_keys_and_values() -> None:
-    header = "".join(dot_status_text(STATUS, VERSION_9, "header", 1002))
+    header = "".join(dot_status_text(STATUS, V9_6_7, "header", 1002))
     assert header.startswith("header:\nname=a-fd\nversion=9.6.7 (10 December 2020)\n")
-    running = "".join(dot_status_text(STATUS, VERSION_9, "running", 1002))
+    running = "".join(dot_status_text(STATUS, V9_6_7, "running", 1002))
     assert "JobId=21\nJob=Bslow" in running
-    terminated = "".join(dot_status_text(STATUS, VERSION_9, "terminated", 1002))
+    terminated = "".join(dot_status_text(STATUS, V9_6_7, "terminated", 1002))
     assert terminated.startswith("    10\tFull  \t      22\t   1.548 M\tOK     \t")
-    assert not list(dot_status_text(STATUS, VERSION_9, "statistics", 1002))
+    assert not list(dot_status_text(STATUS, V9_6_7, "statistics", 1002))
 
 
 def test_a_line_for_each_job_that_is_asked_about() -> None:

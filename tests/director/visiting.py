@@ -23,7 +23,6 @@ from filed.process.outcome import JobStatus, Outcome, Totals
 from filed.transport import Connection
 from filed.wire import reply
 from filed.wire.frame import Signal
-from filed.wire.reply import VERSION_9
 from tests.director.dialogue import Dialogue
 from tests.director.talk import DIRECTOR
 from tests.job.network import storage_at
@@ -86,8 +85,8 @@ class NotingHouse:
         self.asked.append((bytes_per_second, job))
         return job != "nobody"
 
-    def expect_storage(self, key: str) -> None:
-        self.asked.append(key)
+    def expect_storage(self, key: str, protocol: int) -> None:
+        self.asked.append((key, protocol))
 
     def set_debug(self, level: int, trace: int) -> None:
         self.asked.append((level, trace))
@@ -113,10 +112,10 @@ class Visiting(Dialogue):
         super().__init__(near)
         self.house = NotingHouse(work)
         core = DirectorConnection(
-            "a-fd", {DIRECTOR.name: DIRECTOR}, VERSION_9, 4711, 1795428868, {DIRECTOR.name: disabled}
+            "a-fd", {DIRECTOR.name: DIRECTOR}, 4711, 1795428868, {DIRECTOR.name: disabled}
         )
         line = Line(Connection(far, "a Director"), core, lambda _connection, _begins: None, lambda: False)
-        facts = Facts("a-fd", VERSION_9, "h,d,1", work_directory, default_setup(), storage_at(1), post=post)
+        facts = Facts("a-fd", "h,d,1", work_directory, default_setup(), storage_at(1), post=post)
         self._thread = threading.Thread(target=self._serve, args=(Session(line, self.house, facts), line), daemon=True)
         self.error: Exception | None = None
 

@@ -58,10 +58,11 @@ from filed.wire.director_parse import parse_command
 from filed.wire.frame import MAX_PACKET_BYTES, FrameReader, More, Packet, Signal, pack_packet, pack_signal
 from filed.wire.line_compression import MAX_EXPANDED_BYTES, expand_line
 from filed.wire.plugin_name import parse_plugin_name
-from filed.wire.reply import VERSION_9, parse_end_job, parse_job_message
+from filed.wire.reply import parse_end_job, parse_job_message
 from filed.wire.restore_object import MAX_OBJECT_BYTES, parse_restore_object
 from filed.wire.storage import REQUESTS, RecordHeader, parse_reply
 from filed.wire.stream import Stream
+from filed.wire.version import V9_6_7
 from filed.wire.xattr import pack_xattrs, parse_xattrs
 from tests.director.talk import DIRECTOR, SECRET, hello
 from tests.director.visiting import GOOD, NotingHouse, OnEvent, Told
@@ -126,7 +127,7 @@ def director_commands(data: bytes) -> None:
 
 def director_conversation(data: bytes) -> None:
     """The first bytes decide whether the Director has proved who it is."""
-    ours = DirectorConnection("a-fd", {DIRECTOR.name: DIRECTOR}, VERSION_9, 4711, 1795428868)
+    ours = DirectorConnection("a-fd", {DIRECTOR.name: DIRECTOR}, 4711, 1795428868)
     if data[:1] > b"\x40":
         hello(ours)
     with contextlib.suppress(RemoteProtocolError, AuthenticationError):
@@ -148,7 +149,7 @@ def storage_replies(data: bytes) -> None:
     with contextlib.suppress(RemoteProtocolError):
         parse_end_job(data)
     with contextlib.suppress(RemoteProtocolError):
-        parse_job_message(data, VERSION_9)
+        parse_job_message(data, V9_6_7)
 
 
 def attributes(data: bytes) -> None:
@@ -224,13 +225,11 @@ def session(data: bytes) -> None:
     """A whole visit of a Director that has proved who it is. Nothing of it stays behind."""
     work = _work_directory()
     with _pair() as (near, far):
-        core = DirectorConnection(
-            "a-fd", {DIRECTOR.name: DIRECTOR}, VERSION_9, 4711, 1795428868, {DIRECTOR.name: PROGRAMS}
-        )
+        core = DirectorConnection("a-fd", {DIRECTOR.name: DIRECTOR}, 4711, 1795428868, {DIRECTOR.name: PROGRAMS})
         far.sendall(on_the_wire(_greeting()) + on_the_wire(packets_in(data)))
         far.shutdown(socket.SHUT_WR)
         line = Line(Connection(near, "a Director"), core, lambda _connection, _begins: None, lambda: False)
-        facts = Facts("a-fd", VERSION_9, "h,d,1", work, default_setup(), StorageDaemon("", 0, "", NO_TLS))
+        facts = Facts("a-fd", "h,d,1", work, default_setup(), StorageDaemon("", 0, "", NO_TLS))
         with contextlib.suppress(FiledError):
             Session(line, NotingHouse(_a_job), facts, lambda: 1795428868.0).serve()
         line.close(politely=False)
@@ -253,7 +252,7 @@ def _a_job(job: JobDescription, on_event: OnEvent, wanted: Callable[[], bool]) -
 
 
 def _greeting() -> list[Packet]:
-    ours = DirectorConnection("a-fd", {DIRECTOR.name: DIRECTOR}, VERSION_9, 4711, 1795428868)
+    ours = DirectorConnection("a-fd", {DIRECTOR.name: DIRECTOR}, 4711, 1795428868)
     said = b"Hello Director a\x01dir calling 103\n"
     ours.receive(said)
     (challenge,) = ours.to_send()

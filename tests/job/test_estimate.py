@@ -51,8 +51,11 @@ def test_by_time_only_what_changed_is_counted(tmp_path: Path) -> None:
 
 
 def test_a_line_is_laid_out_as_consoles_know_it() -> None:
-    entry = Entry(valid=KNOWN, type=EntryType.FIFO, mode=0o644, nlink=1, uid=0, gid=0, size=0, chtime=1795428766)
-    line = listing_line(entry, b"/a\nb", b"")
+    entry = Entry(
+        valid=KNOWN, type=EntryType.FIFO, mode=0o644, nlink=1, uid=0, gid=0, size=0, mtime=1600000000, chtime=1795428766
+    )
+    line = listing_line(entry, b"/a\nb", b"", by_mtime=False)
     assert line.startswith("frw-r--r--   1 root     root                      0 2026-11-23 ")
     assert line.endswith("  /a\\nb")
-    assert listing_line(entry, b"/\xff", b"").endswith("  /\udcff")
+    assert " 2020-09-13 " in listing_line(entry, b"/a\nb", b"", by_mtime=True)
+    assert listing_line(entry, b"/\xff", b"", by_mtime=False).endswith("  /\udcff")

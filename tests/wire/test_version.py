@@ -5,11 +5,25 @@ from __future__ import annotations
 import re
 from pathlib import Path
 
-from filed.wire.version import V9_6_7, V15_0_3, VERSIONS
+import pytest
+
+from filed.config.protocol import Protocol
+from filed.wire.version import V9_6_7, V15_0_3, VERSIONS, numbered, offered_by, spoken_with
+
+
+@pytest.mark.parametrize(("director", "ours"), [(0, V9_6_7), (103, V9_6_7), (10_002, V15_0_3), (20_000, V15_0_3)])
+def test_what_a_director_says_of_itself_decides_what_is_spoken(director: int, ours: object) -> None:
+    assert spoken_with(director) is ours
+
+
+def test_a_conf_may_have_one_version_spoken_with_everybody() -> None:
+    assert offered_by(Protocol.AUTO) == VERSIONS
+    assert spoken_with(10_002, offered_by(Protocol.V9)) is V9_6_7
+    assert spoken_with(103, offered_by(Protocol.V15)) is V15_0_3
 
 
 def test_a_version_is_found_by_the_number_it_announces() -> None:
-    assert VERSIONS == {214: V9_6_7, 15: V15_0_3}
+    assert [numbered(each.number) for each in VERSIONS] == list(VERSIONS)
 
 
 def test_what_changed_in_15_is_in_its_row() -> None:
@@ -18,7 +32,7 @@ def test_what_changed_in_15_is_in_its_row() -> None:
 
 
 def test_nothing_else_asks_which_version_it_is() -> None:
-    """What follows from a version is a column of the table; a number of one stands there and in the tables of wire/reply.py alone."""
+    """What follows from a version is a column of the table; a number of one stands there alone."""
     numbers = re.compile(r"\b(?:214|213|306|30008|10002)\b|version\.?\w* *(?:[<>]=?|==|!=) *\d|is V\d|\"9\.6|\"15\.0")
     root = Path(__file__).parents[2] / "filed"
     asking = {
@@ -27,4 +41,4 @@ def test_nothing_else_asks_which_version_it_is() -> None:
         for path in (root / room).rglob("*.py")
         if any(numbers.search(re.sub(r"#.*", "", line)) for line in path.read_text().splitlines())
     }
-    assert asking - {"wire/version.py", "wire/reply.py"} == set()
+    assert asking == {"wire/version.py"}

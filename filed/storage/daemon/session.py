@@ -1,6 +1,6 @@
 """Meeting a Storage Daemon: connect, say who we are, prove it to each other, begin TLS; then ask and be answered.
 
-What follows is an append session (`daemon_append.py`) or a read session (`daemon_read.py`).
+What follows is an append session (`append.py`) or a read session (`read.py`).
 """
 
 from __future__ import annotations
@@ -39,7 +39,7 @@ from filed.wire.storage import (
     StorageCapabilities,
     parse_reply,
 )
-from filed.wire.version import STORAGE_EXPANDS_FROM, V9_6_7, FileDaemonVersion
+from filed.wire.version import STORAGE_EXPANDS_FROM, V9_6_7, Version
 
 STALL_S: Final = 6 * 24 * 3600.0
 """A Storage Daemon may be silent, and take nothing, until a person has mounted a Volume: a long week-end and more."""
@@ -61,7 +61,7 @@ class StorageAddress:
     session: Session
     client: bytes
     tls: Tls = NO_TLS
-    version: FileDaemonVersion = V9_6_7
+    version: Version = V9_6_7
     source: str = ""
     compress: bool = False
     keepalive_s: int = 0

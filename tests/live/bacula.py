@@ -144,7 +144,11 @@ class Bacula:
         )
 
     def _messages(self, director: bool) -> str:  # noqa: FBT001 - two cases of one resource
-        to = f'append = "{self.root}/messages" = all, !skipped' if director else f"director = {self.director} = all{', !verified' if self.release.newer else ''}"
+        to = (
+            f'append = "{self.root}/messages" = all, !skipped'
+            if director
+            else f"director = {self.director} = all{', !verified' if self.release.newer else ''}"
+        )
         return f"Messages {{\n  Name = Standard\n  {to}\n}}\n"
 
     def _sd(self, device: str) -> str:

@@ -111,9 +111,7 @@ class Visiting(Dialogue):
         near, far = socket.socketpair()
         super().__init__(near)
         self.house = NotingHouse(work)
-        core = DirectorConnection(
-            "a-fd", {DIRECTOR.name: DIRECTOR}, 4711, 1795428868, {DIRECTOR.name: disabled}
-        )
+        core = DirectorConnection("a-fd", {DIRECTOR.name: DIRECTOR}, 4711, 1795428868, {DIRECTOR.name: disabled})
         line = Line(Connection(far, "a Director"), core, lambda _connection, _begins: None, lambda: False)
         facts = Facts("a-fd", "h,d,1", work_directory, default_setup(), storage_at(1), post=post)
         self._thread = threading.Thread(target=self._serve, args=(Session(line, self.house, facts), line), daemon=True)

@@ -26,7 +26,7 @@ from filed.conformance import Subject
 from filed.daemon.supervisor import JobProcess
 from filed.errors import printable
 from filed.fileset import FileSet, Include, Options, Signature
-from filed.job.context import Workplace
+from filed.job.context import JobContext
 from filed.job.description import (
     AgentLine,
     AgentSetup,
@@ -159,11 +159,9 @@ def _here(description: JobDescription, console: Console) -> Outcome:
     """In this process: what crashes ends it, in the debugger's hands. Ctrl-C kills."""
     signal.signal(signal.SIGINT, signal.SIG_DFL)  # a handler of Python's would run inside an agent's call
     reader, writer = os.pipe()
-    place = Workplace(_Here(lambda event: _hear(event, console)), StatusPage(), reader)
+    context = JobContext.of(_Here(lambda event: _hear(event, console)), StatusPage(), reader)
     try:
-        outcome = do(description, place)
-        place.close()
-        return outcome
+        return do(description, context)
     finally:
         os.close(reader)
         os.close(writer)

@@ -28,7 +28,7 @@ from filed.conformance.walk import Reading, Seen, differences, walk
 from filed.conformance.witness import WatchedCallbacks, Witness
 from filed.errors import printable
 from filed.fileset import FileSet, Matcher, agent_text
-from filed.job.context import Workplace
+from filed.job.context import JobContext
 from filed.job.setup import shipped_agents
 
 _SHOWN = 5  # of findings that are the same but for the entry
@@ -41,8 +41,8 @@ class Skipped(Exception):
 class Room:
     """What checks work with. `room.agent()` makes an instance that is listened to; `room.saved()` walks a whole Job."""
 
-    def __init__(self, subject: Subject, place: Workplace, scratch: Path) -> None:
-        self.subject, self.place, self.status_page = subject, place, place.status_page
+    def __init__(self, subject: Subject, context: JobContext, scratch: Path) -> None:
+        self.subject, self.context, self.status_page = subject, context, context.status_page
         self.scratch = scratch
         self._told: dict[str, int] = {}
 
@@ -75,7 +75,7 @@ class Room:
                 witness,
                 self.status_page,
                 self.settings,
-                cancel_pipe=self.place.cancel_pipe,
+                cancel_pipe=self.context.cancellation.pipe,
                 timeout_s=self.subject.timeout_s,
                 shape=shape,
                 callbacks=WatchedCallbacks,
@@ -94,7 +94,7 @@ class Room:
             library,
             Witness(self.status_page, None),
             self.status_page,
-            cancel_pipe=self.place.cancel_pipe,
+            cancel_pipe=self.context.cancellation.pipe,
             callbacks=WatchedCallbacks,
         ) as one:
             yield one
@@ -127,11 +127,11 @@ class Room:
     def begun(self, agent: Agent, why: Begin) -> Iterator[AgentJob]:
         """A Job that can be cancelled from outside."""
         with agent.begin(why) as job:
-            self.place.on_cancel(job)
+            self.context.cancellation.on_cancel(job)
             try:
                 yield job
             finally:
-                self.place.ended_before(job)
+                self.context.cancellation.ended_before(job)
 
     def saved(
         self,
@@ -181,7 +181,7 @@ class Room:
             return
         words = finding.advice or (advice(finding.call, finding.rule) if finding.grade != Grade.NOTE else "")
         finding = Finding(finding.grade, finding.rule, finding.call, finding.entry, words)
-        self.place.sender.send(finding.event())
+        self.context.parent.send(finding.event())
 
     def failed(self, rule: str, call: str = "", entry: bytes = b"") -> None:
         self.tell(Finding(Grade.FAILED, rule, call, printable(entry)))

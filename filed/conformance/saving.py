@@ -113,7 +113,7 @@ def estimate(room: Room) -> None:
                 raise Skipped("it refuses estimates, as it may") from None
             raise
         with job:
-            room.place.on_cancel(job)
+            room.context.cancellation.on_cancel(job)
             listed: set[bytes] = set()
             while (page := job.next_page()) is not None:
                 listed.update(page.names)

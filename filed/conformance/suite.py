@@ -21,7 +21,7 @@ from filed.conformance.room import Room, Skipped
 from filed.conformance.subject import Subject
 from filed.daemon.supervisor import JobProcess
 from filed.errors import AgentError, ItemError, printable
-from filed.job.context import Workplace
+from filed.job.context import JobContext
 from filed.job.description import OtherWork
 from filed.process.channel import Event
 from filed.process.outcome import JobStatus, Outcome
@@ -111,20 +111,20 @@ def _passed(checked: Checked) -> bool:
     return checked.verdict in (Verdict.PASSED, Verdict.WARNINGS)
 
 
-def _work(subject: Subject, check: Check, scratch: Path, place: Workplace) -> Outcome:
+def _work(subject: Subject, check: Check, scratch: Path, context: JobContext) -> Outcome:
     """In the check's process."""
-    room = Room(subject, place, scratch)
+    room = Room(subject, context, scratch)
     try:
         check.run(room)
     except Skipped as skipped:
-        place.sender.send({"event": "skipped", "reason": str(skipped)})
+        context.parent.send({"event": "skipped", "reason": str(skipped)})
     except AgentError as error:
         room.failed(error.text.removeprefix(_BROKE), error.call, error.entry)
         for note in getattr(error, "__notes__", ()):
             room.failed(note, error.call)
     except ItemError as error:
         room.failed(error.text, "", error.path)
-    return place.ended(JobStatus.OK)
+    return context.ended(JobStatus.OK)
 
 
 def _said(line: str) -> Finding:

@@ -19,9 +19,11 @@ from filed.catalog import Catalog, JobFacts, JobTotals, Level, NewJob, SealedSta
 from filed.catalog import Job as JobRow
 from filed.errors import AgentError, FiledError, ItemError, JobCanceled
 from filed.fileset import agent_text, as_text, expanded
-from filed.job.agents import lines as agents
+from filed.job.agents import lines
+from filed.job.agents.instance import Instance, begin, begin_again
+from filed.job.agents.libraries import Libraries
 from filed.job.agents.sealed import Found, Sealed
-from filed.job.context import Workplace
+from filed.job.context import JobContext
 from filed.job.description import BackupJob
 from filed.job.encode.options_plan import OptionsPlans
 from filed.job.encode.page_encoder import Sending
@@ -44,92 +46,112 @@ AGENT_LEVELS = {
 }
 
 
-def backup(job: BackupJob, place: Workplace) -> Outcome:
+def backup(job: BackupJob, context: JobContext) -> Outcome:
     """Save into `job.directory`. Raises FiledError when the Job failed, after leaving Volumes and catalog sound."""
     directory = VolumeDirectory.open(job.directory, create=True)
     directory.remove_stale()
     # Where there are Volumes there was a catalog: a new one would hide what they hold, and give out its numbers again.
     with Catalog.open(job.directory, create=not directory.volumes()) as catalog:
         for dead in catalog.reconcile(time.time()):
-            place.info(f"Job {dead.job} (JobId {dead.job_id}) had died without a word; it is marked as failed")
-        directory.take_back(catalog.dead_sessions().__contains__, place.info)
-        base = choose_base(catalog, job, place)
+            context.messages.info(
+                f"Job {dead.job} (JobId {dead.job_id}) had died without a word; it is marked as failed"
+            )
+        directory.take_back(catalog.dead_sessions().__contains__, context.messages.info)
+        base = choose_base(catalog, job, context.messages)
         row = catalog.begin_job(_new_job(job, base), time.time())
-        place.started(row.job_id, base.level.name.capitalize())
-        place.expected = base.expected_bytes
+        context.parent.started(row.job_id, base.level.name.capitalize())
+        context.counters.expected_bytes = base.expected_bytes
         try:
-            _save(job, place, directory, catalog, base, row)
+            _save(job, context, directory, catalog, base, row)
         except BaseException as error:
-            if place.made_good is None:
-                _failed(place, catalog, row, error)
+            if context.parent.committed is None:
+                _failed(context, catalog, row, error)
                 raise
-            place.error(f"{error}; the data saved is good")  # an agent in its last calls
-    assert place.made_good is not None
-    status = JobStatus.WARNINGS if place.totals.errors else JobStatus.OK
-    return place.ended(status, volumes=place.made_good.volumes)
+            context.messages.error(f"{error}; the data saved is good")  # an agent in its last calls
+    assert context.parent.committed is not None
+    status = JobStatus.WARNINGS if context.counters.totals.errors else JobStatus.OK
+    return context.ended(status, volumes=context.parent.committed.volumes)
 
 
-def _failed(place: Workplace, catalog: Catalog, row: JobRow, error: BaseException) -> None:
+def _failed(context: JobContext, catalog: Catalog, row: JobRow, error: BaseException) -> None:
     """Leave the reason in the catalog. A cancel may be our parent's answer to an agent that hung; then that is the reason."""
     status = JobStatus.FATAL
     words = str(error) if isinstance(error, FiledError) else f"internal error: {error!r}"
     if isinstance(error, JobCanceled):
-        status = JobStatus.FATAL if place.status_page.backtrace else JobStatus.CANCELED
-        words = place.status_page.backtrace or words
+        status = JobStatus.FATAL if context.cancellation.reason else JobStatus.CANCELED
+        words = context.cancellation.reason or words
     catalog.fail_job(row.job_id, time.time(), words, status)
 
 
 def _save(  # noqa: PLR0917  each is one of the parts that meet here
-    job: BackupJob, place: Workplace, directory: VolumeDirectory, catalog: Catalog, base: Base, row: JobRow
+    job: BackupJob, context: JobContext, directory: VolumeDirectory, catalog: Catalog, base: Base, row: JobRow
 ) -> None:
     """From the first entry to the last commit."""
     keys = load_keys(job.keys)
     sealed = Sealed(catalog, base.base.job if base.base is not None else None, row.fileset_digest)
     with ExitStack() as stack:
-        instances = agents.instances(place, job.agents, expanded(job.fileset, place.cancel_pipe, place.warning), stack)
+        instances = lines.instances(
+            Libraries(job.agents, context.messages, context.cancellation, context.status_page),
+            expanded(job.fileset, context.cancellation.pipe, context.messages.warning),
+            context.messages,
+            stack,
+        )
         identity = JobIdentity(row.job_id, row.job, row.name, row.client, row.fileset_name, level=row.level)
         written = directory.append_session(
             identity,
             job.max_volume_bytes,
             session=Session(row.vol_session_id, row.vol_session_time),
             finished=partial(_finished, catalog),
-            report=place.info,
+            report=context.messages.info,
         )
         stack.callback(written.abandon)  # does nothing once it is finished
         workers = stack.enter_context(Workers())
         links = stack.enter_context(HardLinks(job.directory))
         feed = catalog.feed(row.job_id)
-        sink = JobSink(place, written, feed)
+        sink = JobSink(written, context.counters, context.cancellation, feed)
         queue = RecordQueue(sink.write, write_all=sink.write_all)
         stack.callback(queue.discard)
         selection = _selection(catalog, base, job, stack)
-        sending = Sending(place, queue, OptionsPlans(keys, workers, queue), selection, links)
+        sending = Sending(
+            queue,
+            OptionsPlans(keys, workers, queue),
+            selection,
+            links,
+            messages=context.messages,
+            counters=context.counters,
+            cancellation=context.cancellation,
+        )
         sink.on_digest = sending.digest_went_out
         sending.on_incomplete = feed.incomplete
         for instance in instances:
             found = sealed.find(instance.agent.descriptor.id, instance.line)
             sealed.confirm(instance.agent, instance.line, found)
             why = _begin(instance, base, row, sealed, found)
-            stack.enter_context(agents.begin(place, instance, why))
-            list_instance(place, instance, why, sending, stack)
+            stack.enter_context(begin(instance, why, context.messages, context.cancellation))
+            list_instance(context, instance, why, sending, stack)
         sending.deletions()
         states = [state for instance in instances if (state := instance.pending_state) is not None]
         for state in states:
             sending.object(partial(state_object, state=state))
         facts = JobFacts(
-            row.start_time, row.since, sealed.base_job, row.fileset_text, place.totals.read_bytes, row.fileset_digest
+            row.start_time,
+            row.since,
+            sealed.base_job,
+            row.fileset_text,
+            context.counters.totals.read_bytes,
+            row.fileset_digest,
         )
         sending.object(partial(facts_object, facts=facts))
         queue.flush()
         feed.flush()
-        place.show_progress()
-        place.check_canceled()
-        _make_good(place, catalog, row, written, states)
+        context.counters.show()
+        context.cancellation.check()
+        _make_good(context, catalog, row, written, states)
         for instance in instances:
-            commit_instance(place, instance)
+            commit_instance(context, instance)
 
 
-def list_instance(place: Workplace, instance: agents.Instance, why: Begin, sending: Sending, stack: ExitStack) -> None:
+def list_instance(context: JobContext, instance: Instance, why: Begin, sending: Sending, stack: ExitStack) -> None:
     """Send what one instance lists. It may say even now that its base is of no use, as long as nothing was sent."""
     assert instance.job is not None
     sent = sending.sent
@@ -138,7 +160,7 @@ def list_instance(place: Workplace, instance: agents.Instance, why: Begin, sendi
     except AgentError as error:
         if error.call != "next_entries" or sending.sent != sent:
             raise
-        job = stack.enter_context(agents.begin_again(place, instance, why, error))
+        job = stack.enter_context(begin_again(instance, why, error, context.messages, context.cancellation))
         sending.instance(Lister(job, instance.matcher, instance.command, instance.prefixes))
 
 
@@ -170,7 +192,7 @@ def _selection(catalog: Catalog, base: Base, job: BackupJob, stack: ExitStack) -
     return ChangedSince(rows, base.base.start_time, digested=digested, fine_ctime=fine)
 
 
-def _begin(instance: agents.Instance, base: Base, row: JobRow, sealed: Sealed, found: Found) -> Begin:
+def _begin(instance: Instance, base: Base, row: JobRow, sealed: Sealed, found: Found) -> Begin:
     return Begin(
         kind=Kind.BACKUP,
         level=AGENT_LEVELS[base.level],
@@ -186,30 +208,30 @@ def _begin(instance: agents.Instance, base: Base, row: JobRow, sealed: Sealed, f
 
 
 def _make_good(
-    place: Workplace,
+    context: JobContext,
     catalog: Catalog,
     row: JobRow,
     written: AppendSession,
     states: list[SealedState],
 ) -> None:
     """Volumes on the disk, then the one transaction that makes the Job good."""
-    totals = place.totals
+    totals = context.counters.totals
     status = JobStatus.WARNINGS if totals.errors else JobStatus.OK
     media = written.finish(SessionTotals(totals.files + totals.deleted, totals.job_bytes, totals.errors, status))
-    totals.stored_bytes = sum(part.end + 1 - part.start for part in media)
+    context.counters.stored(sum(part.end + 1 - part.start for part in media))
     counted = JobTotals(totals.files, totals.job_bytes, totals.read_bytes, totals.errors, totals.deleted)
     catalog.finish_job(row.job_id, status, time.time(), counted, media, states=states)
-    place.sealed(place.ended(status, volumes=tuple(dict.fromkeys(part.volume for part in media))))
+    context.parent.commit(context.ended(status, volumes=tuple(dict.fromkeys(part.volume for part in media))))
 
 
-def commit_instance(place: Workplace, instance: agents.Instance) -> None:
+def commit_instance(context: JobContext, instance: Instance) -> None:
     """The point of no return of one agent. Its error is told and counted; the data is good."""
     assert instance.job is not None
     try:
         instance.job.commit()
     except (AgentError, ItemError) as error:
-        place.error(f"{error}; the data saved is good")
+        context.messages.error(f"{error}; the data saved is good")
     try:
         instance.job.end(AgentOutcome.DONE)
     except AgentError as error:
-        place.error(f"{error}; the data saved is good")
+        context.messages.error(f"{error}; the data saved is good")

@@ -1,4 +1,4 @@
-"""What every kind of Job has at hand: its messages, its counters, its cancel word."""
+"""What every kind of Job has at hand: its messages, its counters, its cancellation, and the link to its parent process."""
 
 from __future__ import annotations
 
@@ -6,53 +6,34 @@ import contextlib
 import socket
 from collections import deque
 from collections.abc import Callable
-from typing import Protocol
+from dataclasses import dataclass
+from typing import Protocol, Self
 
 from filed.errors import JobCanceled
+from filed.process import status_page as page
 from filed.process.cancel_pipe import readable
 from filed.process.channel import RECEIVE_BYTES, Event, Receiver, Sender
 from filed.process.outcome import JobStatus, Outcome, Severity, Totals
-from filed.process.status_page import Cancel, Counters, StatusPage
+from filed.process.status_page import Cancel, StatusPage
 
 
-class Cancelable(Protocol):
-    """Something that blocks and can be told from another thread to return."""
+class Messages:
+    """What the Job tells a person: each line goes to the parent, warnings and errors are counted.
 
-    def cancel(self) -> None: ...
+    send: to the parent.  totals: where they are counted.
+    """
 
-
-class Workplace:
-    """The job process' link to its parent, and the totals that both look at."""
-
-    def __init__(
-        self, sender: Sender, status_page: StatusPage, cancel_pipe: int, calls: socket.socket | None = None
-    ) -> None:
-        self.sender = sender
-        self.calls = calls  # see process/handed_socket.py
-        self.cancel_pipe = cancel_pipe  # readable, or at its end: a cancel
-        self.status_page = status_page
-        self.totals = Totals()
-        self.expected = 0  # bytes the Job is thought to read; 0: nobody knows
-        self.jobid = 0
-        self.level = ""
-        self.made_good: Outcome | None = None  # what the Job ends as, once it is sealed
-        self._hearing, self._heard = Receiver(), deque[Event]()
+    def __init__(self, send: Callable[[Event], None], totals: Totals) -> None:
+        self._send, self._totals = send, totals
         self._warned: set[str] = set()
-        self._cancelables: list[Cancelable] = []
-        self.at_close: list[Callable[[], None]] = []
-
-    # -- messages -------------------------------------------------------------------------------------------------
 
     def message(self, severity: Severity, text: str) -> None:
-        """Hand one line to the parent, and count it."""
         if severity is Severity.WARNING:
-            self.totals.warnings += 1
+            self._totals.warnings += 1
         elif severity is Severity.ERROR:
-            self.totals.errors += 1
-        with contextlib.suppress(
-            BrokenPipeError
-        ):  # nobody is there to read it; the cancel pipe has rung, and ends the Job
-            self.sender.send({"event": "message", "severity": severity.value, "text": text})
+            self._totals.errors += 1
+        with contextlib.suppress(BrokenPipeError):  # the parent is gone; the cancel pipe ends the Job
+            self._send({"event": "message", "severity": severity.value, "text": text})
 
     def debug(self, text: str) -> None:
         self.message(Severity.DEBUG, text)
@@ -72,59 +53,161 @@ class Workplace:
     def error(self, text: str) -> None:
         self.message(Severity.ERROR, text)
 
-    def started(self, jobid: int, level: str) -> None:
-        """Tell the parent the JobId, so that it can mark the Job failed when this process dies."""
-        self.jobid, self.level = jobid, level
-        self.sender.send({"event": "started", "jobid": jobid, "level": level})
 
-    def sealed(self, outcome: Outcome) -> None:
-        """Tell the parent that the Job is good, whatever its agents do from here on."""
-        self.made_good = outcome
-        self.sender.send({**outcome.event(), "event": "sealed"})
+class Counters:
+    """The only place where the Job's totals change, but for its messages; `show` copies them to the status page.
 
-    def hear(self) -> Event:
-        """Wait for what the parent says next. Raises JobCanceled, also when the parent is gone."""
-        while not self._heard:
-            if self.cancel_pipe in readable(self.sender.sock.fileno(), self.cancel_pipe):
-                raise JobCanceled("canceled")
-            data = self.sender.sock.recv(RECEIVE_BYTES)
-            if not data:
-                raise JobCanceled("nobody waits for the Job any more")
-            self._heard.extend(self._hearing.feed(data))
-        return self._heard.popleft()
+    expected_bytes: what the Job will probably read; 0 when nobody knows.
+    """
 
-    def show_progress(self) -> None:
-        """Copy the counters to the shared page, where the parent reads them."""
-        totals = self.totals
-        expected = self.expected
-        self.status_page.count(Counters(totals.files, totals.read_bytes, totals.job_bytes, totals.errors, 0, expected))
+    def __init__(self, status_page: StatusPage) -> None:
+        self.totals = Totals()
+        self.expected_bytes = 0
+        self._status_page = status_page
 
-    # -- ends -----------------------------------------------------------------------------------------------------
+    def files(self, count: int = 1) -> None:
+        """So many more were sent, restored or verified."""
+        self.totals.files += count
 
-    def ended(self, status: JobStatus, text: str = "", volumes: tuple[str, ...] = ()) -> Outcome:
-        return Outcome(status, self.totals, self.jobid, self.level, volumes, text)
+    def read(self, size: int) -> None:
+        """So many more plain bytes."""
+        self.totals.read_bytes += size
 
-    def check_canceled(self) -> None:
+    def encoded(self, size: int) -> None:
+        """So many more bytes of file data, as they are sent."""
+        self.totals.job_bytes += size
+
+    def stored(self, size: int) -> None:
+        """So many more bytes of Volumes."""
+        self.totals.stored_bytes += size
+
+    def deleted(self, count: int = 1) -> None:
+        self.totals.deleted += count
+
+    def skipped(self, count: int = 1) -> None:
+        self.totals.skipped += count
+
+    def failed(self) -> None:
+        """One entry more whose message is out already."""
+        self.totals.errors += 1
+
+    def sent_lines(self, size: int, compressed: int) -> None:
+        """What was sent to a Storage Daemon, before and after the compression of its lines."""
+        self.totals.comm_bytes += size
+        self.totals.compressed_comm_bytes += compressed
+
+    def show(self) -> None:
+        now = self.totals
+        self._status_page.count(
+            page.Counters(now.files, now.read_bytes, now.job_bytes, now.errors, 0, self.expected_bytes)
+        )
+
+
+class Cancelable(Protocol):
+    """Something that blocks and can be told from another thread to return."""
+
+    def cancel(self) -> None: ...
+
+
+class Cancellation:
+    """Whether somebody asked for the Job's end, and what has to be woken then. pipe: readable, or at its end: a cancel."""
+
+    def __init__(self, status_page: StatusPage, pipe: int) -> None:
+        self.pipe = pipe
+        self._status_page = status_page
+        self._cancelables: list[Cancelable] = []
+
+    def check(self) -> None:
         """Raise JobCanceled when somebody asked for the end."""
-        if self.status_page.cancel:
+        if self._status_page.cancel:
             raise JobCanceled("canceled")
+
+    @property
+    def by_director(self) -> bool:
+        """The Director cancels its Storage Daemon as well."""
+        return self._status_page.cancel == Cancel.BY_DIRECTOR
+
+    @property
+    def reason(self) -> str:
+        """Why our parent asked for the end: what an agent did; "" when a person or the Director did."""
+        return self._status_page.backtrace
 
     def on_cancel(self, target: Cancelable) -> None:
         """Register something whose `cancel` may be called from the cancel pipe's thread, once or twice."""
         self._cancelables.append(target)
-        if self.status_page.cancel:
-            target.cancel()  # the cancel pipe rang before it was known
+        if self._status_page.cancel:
+            target.cancel()  # the cancel came before the target was known
 
     def ended_before(self, target: Cancelable) -> None:
-        """It is over, before the Job is: nothing of it is kept."""
+        """The target ended before the Job does: it is forgotten."""
         self._cancelables.remove(target)
 
     def cancel(self) -> None:
         """Set the cancel word, then wake what blocks. Called on the cancel pipe's thread."""
-        self.status_page.ask_cancel(Cancel.ASKED)
+        self._status_page.ask_cancel(Cancel.ASKED)
         for target in tuple(self._cancelables):
             target.cancel()
 
-    def close(self) -> None:
-        for action in self.at_close:
-            action()
+
+class Parent:
+    """The Job's link to its parent process.
+
+    calls: where sockets of Storage Daemons that called us come from, see process/handed_socket.py.
+    """
+
+    def __init__(self, sender: Sender, cancel_pipe: int, calls: socket.socket | None = None) -> None:
+        self.send = sender.send
+        self.calls = calls
+        self.jobid = 0
+        self.level = ""
+        self.committed: Outcome | None = None  # what the Job ends as, whatever its agents do from here on
+        self._sender, self._cancel_pipe = sender, cancel_pipe
+        self._receiver, self._received = Receiver(), deque[Event]()
+
+    def started(self, jobid: int, level: str) -> None:
+        """Tell the parent the JobId, so that it can mark the Job failed when this process dies."""
+        self.jobid, self.level = jobid, level
+        self.send({"event": "started", "jobid": jobid, "level": level})
+
+    def commit(self, outcome: Outcome) -> None:
+        """Tell the parent that the Job is good, whatever its agents do from here on."""
+        self.committed = outcome
+        self.send({**outcome.event(), "event": "sealed"})
+
+    def receive(self) -> Event:
+        """Wait for the parent's next event. Raises JobCanceled, also when the parent is gone."""
+        sock = self._sender.sock
+        while not self._received:
+            if self._cancel_pipe in readable(sock.fileno(), self._cancel_pipe):
+                raise JobCanceled("canceled")
+            data = sock.recv(RECEIVE_BYTES)
+            if not data:
+                raise JobCanceled("nobody waits for the Job any more")
+            self._received.extend(self._receiver.feed(data))
+        return self._received.popleft()
+
+
+@dataclass(frozen=True, slots=True)
+class JobContext:
+    """All of it, for the story of a Job, which gives each function only what that uses."""
+
+    status_page: StatusPage
+    messages: Messages
+    counters: Counters
+    cancellation: Cancellation
+    parent: Parent
+
+    @classmethod
+    def of(cls, sender: Sender, status_page: StatusPage, cancel_pipe: int, calls: socket.socket | None = None) -> Self:
+        """calls: see Parent."""
+        counters = Counters(status_page)
+        return cls(
+            status_page,
+            Messages(sender.send, counters.totals),
+            counters,
+            Cancellation(status_page, cancel_pipe),
+            Parent(sender, cancel_pipe, calls),
+        )
+
+    def ended(self, status: JobStatus, text: str = "", volumes: tuple[str, ...] = ()) -> Outcome:
+        return Outcome(status, self.counters.totals, self.parent.jobid, self.parent.level, volumes, text)

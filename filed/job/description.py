@@ -11,7 +11,7 @@ from filed.catalog import Level
 from filed.config.keys import NO_TLS, Tls
 from filed.config.limits import NO_LIMITS, AgentLimits
 from filed.fileset import FileSet
-from filed.job.context import Workplace
+from filed.job.context import JobContext
 from filed.process.outcome import Outcome
 from filed.wire.restore_object import RestoreObject
 from filed.wire.version import V9_6_7
@@ -234,7 +234,7 @@ class OtherWork:
     """What is no Job and needs a process like one's: `filed agent check`. directory: for what a crash leaves."""
 
     directory: Path
-    do: Callable[[Workplace], Outcome]
+    do: Callable[[JobContext], Outcome]
     agents: AgentSetup = AgentSetup()
 
 

@@ -17,11 +17,13 @@ from filed.agents import Begin, BeginFlag, Entry, EntryType, Kind, Status
 from filed.agents import Outcome as AgentOutcome
 from filed.errors import AgentError
 from filed.fileset import agent_text, expanded
-from filed.job.agents import lines as agents
+from filed.job.agents import lines
+from filed.job.agents.instance import begin
+from filed.job.agents.libraries import Libraries
 from filed.job.agents.sealed import Sealed
 from filed.job.agents.states import known_states
 from filed.job.backup import AGENT_LEVELS
-from filed.job.context import Workplace
+from filed.job.context import JobContext
 from filed.job.description import EstimateJob, Level
 from filed.job.encode.attributes import encode_entry_stat
 from filed.job.encode.options_plan import OptionsPlans
@@ -37,18 +39,23 @@ BATCH_LINES = 200
 _CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029]")
 
 
-def estimate(job: EstimateJob, place: Workplace) -> Outcome:
+def estimate(job: EstimateJob, context: JobContext) -> Outcome:
     """Count into the totals: files, and the sizes of regular files as `job_bytes`."""
     with ExitStack() as stack:
-        place.started(job.who.job_id, job.level)
-        instances = agents.instances(place, job.agents, expanded(job.fileset, place.cancel_pipe, place.warning), stack)
+        context.parent.started(job.who.job_id, job.level)
+        instances = lines.instances(
+            Libraries(job.agents, context.messages, context.cancellation, context.status_page),
+            expanded(job.fileset, context.cancellation.pipe, context.messages.warning),
+            context.messages,
+            stack,
+        )
         workers = stack.enter_context(Workers())
         links = stack.enter_context(HardLinks(job.who.work))
         queue = RecordQueue(lambda _index, _stream, _data: None)  # nothing is put into it
         selection = selection_of(job.changes, job.who.work, stack)
-        choosing = EntryFilter(place, OptionsPlans(None, workers, queue), selection, links)
-        counting = _Counting(place, job, links)
-        states = known_states(place, job.who.work)
+        choosing = EntryFilter(OptionsPlans(None, workers, queue), selection, links, context.messages, context.counters)
+        counting = _Counting(context, job, links)
+        states = known_states(context.messages, job.who.work)
         if states is not None:
             stack.enter_context(states)
         base = None if job.level is Level.FULL else job.changes.base_job
@@ -68,43 +75,43 @@ def estimate(job: EstimateJob, place: Workplace) -> Outcome:
                 fileset=agent_text(instance.fileset),
             )
             try:
-                agent_job = stack.enter_context(agents.begin(place, instance, why))
+                agent_job = stack.enter_context(begin(instance, why, context.messages, context.cancellation))
             except AgentError as error:
                 if error.code != Status.E_UNSUPPORTED:
                     raise
-                place.warning(f"{error}; estimated without")
+                context.messages.warning(f"{error}; estimated without")
                 continue
             lister = Lister(agent_job, instance.matcher, instance.command, instance.prefixes)
             while (page := agent_job.next_page()) is not None:
                 choice = choosing.page(lister, page)
-                place.totals.deleted += sum(1 for _ in choice.deleted)
+                context.counters.deleted(sum(1 for _ in choice.deleted))
                 for chosen in choice.chosen:
                     if chosen.doubt is not None and not chosen.doubt.likely:
                         continue  # an estimate reads no content
                     link = page.link(chosen.entry) if chosen.entry.link_len else b""
                     counting.count(chosen, link)
-                place.show_progress()
-                place.check_canceled()
+                context.counters.show()
+                context.cancellation.check()
             agent_job.end(AgentOutcome.DONE)
         counting.tell()
-    return place.ended(JobStatus.OK)
+    return context.ended(JobStatus.OK)
 
 
 class _Counting:
     """The totals, and the lines that wait to be told."""
 
-    def __init__(self, place: Workplace, job: EstimateJob, links: HardLinks) -> None:
-        self._place, self._job, self._links = place, job, links
+    def __init__(self, context: JobContext, job: EstimateJob, links: HardLinks) -> None:
+        self._context, self._job, self._links = context, job, links
         self._lines: list[str] = []
         self._listed = 0
 
     def count(self, chosen: Chosen, link: bytes) -> None:
-        entry, totals = chosen.entry, self._place.totals
+        entry, counters = chosen.entry, self._context.counters
         if entry.type == EntryType.OBJECT:
             return
-        totals.files += 1
+        counters.files()
         if entry.type == EntryType.REGULAR and not self._is_another_name(entry, chosen):
-            totals.job_bytes += entry.size
+            counters.encoded(entry.size)
         if self._job.listing and (not self._job.limit or self._listed < self._job.limit):
             self._listed += 1
             self._lines.append(listing_line(entry, chosen.path, link, by_mtime=self._job.by_mtime))
@@ -113,7 +120,7 @@ class _Counting:
 
     def tell(self) -> None:
         if self._lines:
-            self._place.sender.send({"event": "listing", "lines": self._lines})
+            self._context.parent.send({"event": "listing", "lines": self._lines})
             self._lines = []
 
     def _is_another_name(self, entry: Entry, chosen: Chosen) -> bool:
@@ -122,7 +129,7 @@ class _Counting:
             return False
         if self._links.first(inode) is not None:
             return True
-        self._links.saved(inode, self._place.totals.files, chosen.path)
+        self._links.saved(inode, self._context.counters.totals.files, chosen.path)
         return False
 
 

@@ -12,9 +12,10 @@ from functools import partial
 
 from filed.catalog import state_of
 from filed.errors import JobError
+from filed.job.agents.libraries import Libraries
 from filed.job.agents.restorers import Restorers
 from filed.job.agents.states import mark_restored
-from filed.job.context import Workplace
+from filed.job.context import JobContext
 from filed.job.decode.batches import gathered
 from filed.job.decode.known_digests import DigestsOfJobs
 from filed.job.decode.read_ahead import ReadAhead
@@ -38,42 +39,57 @@ WHY_SKIPPED = {
 }
 
 
-def network_restore(job: NetworkRestore, place: Workplace) -> Outcome:
+def network_restore(job: NetworkRestore, context: JobContext) -> Outcome:
     """Never raises for one entry: that is told, counted, and the Job ends in error."""
     names = Renaming(parse_where(job.where), parse_regexwhere(job.regexwhere), job.prelinks)
     with ExitStack() as stack:
         workers = stack.enter_context(Workers())
         decoder = Decoder(keyring(job.keys), workers)
         digests = stack.enter_context(DigestsOfJobs(decoder, job.who.work))
-        restorers = stack.enter_context(Restorers(place, job, partial(mark_restored, place, job.who)))
-        receiving = Receiving(place, decoder, restorers, job)
-        place.started(job.who.job_id, "")
+        restorers = stack.enter_context(
+            Restorers(
+                Libraries(job.agents, context.messages, context.cancellation, context.status_page),
+                job,
+                context.messages,
+                context.cancellation,
+                partial(mark_restored, context.messages, job.who),
+            )
+        )
+        receiving = Receiving(
+            decoder,
+            restorers,
+            job,
+            messages=context.messages,
+            counters=context.counters,
+            status_page=context.status_page,
+        )
+        context.parent.started(job.who.job_id, "")
         # States that came along with a backup are for a person's eyes: what is restored is no base.
         receiving.begin(names, [item for item in job.objects if not state_of(item)])
         storage: StorageDaemon | None = job.storage
         while storage is not None:
-            _round(job, place, storage, receiving, digests)
-            place.show_progress()
-            place.sender.send({"event": "round"})
-            storage = _next(storage, place.hear())
+            _round(job, context, storage, receiving, digests)
+            context.counters.show()
+            context.parent.send({"event": "round"})
+            storage = _next(storage, context.parent.receive())
         receiving.objects()
         restorers.commit()
         for restorer in restorers:  # again: the file with the marks may have been restored itself
-            mark_restored(place, job.who, restorer.agent.descriptor.id)
-    totals = place.totals
+            mark_restored(context.messages, job.who, restorer.agent.descriptor.id)
+    totals = context.counters.totals
     if totals.skipped:
-        place.info(
+        context.messages.info(
             f"skipped, since they {WHY_SKIPPED[job.replace]} (Replace = {job.replace}): {totals.skipped:,} entries"
         )
     status = JobStatus.ERROR if totals.errors else JobStatus.WARNINGS if totals.warnings else JobStatus.OK
-    return place.ended(status)
+    return context.ended(status)
 
 
 def _round(
-    job: NetworkRestore, place: Workplace, storage: StorageDaemon, receiving: Receiving, digests: DigestsOfJobs
+    job: NetworkRestore, context: JobContext, storage: StorageDaemon, receiving: Receiving, digests: DigestsOfJobs
 ) -> None:
     """All records of one read session."""
-    connection = reach(place, storage, job.who)
+    connection = reach(context, storage, job.who)
     read = DaemonReadSession(connection, session_of(job.who))
     try:
         with ReadAhead(gathered(joined(read.records()), receiving.gathering()), read.interrupt) as batches:
@@ -81,10 +97,10 @@ def _round(
                 receiving.take(batch)
                 if isinstance(batch, Session):
                     digests.begin(batch)
-                place.check_canceled()
+                context.cancellation.check()
         receiving.end()
         read.finish()
-        count_lines(place, connection)
+        count_lines(context.counters, connection)
     finally:
         read.abandon()
 

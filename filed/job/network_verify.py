@@ -14,8 +14,10 @@ from filed.agents import Level as AgentLevel
 from filed.catalog import BaseList, BaseRow
 from filed.errors import JobError, StreamError, printable
 from filed.fileset import Options, agent_text, expanded
-from filed.job.agents import lines as agents
-from filed.job.context import Workplace
+from filed.job.agents import lines
+from filed.job.agents.instance import begin
+from filed.job.agents.libraries import Libraries
+from filed.job.context import JobContext
 from filed.job.decode.known_digests import DigestsOfJobs
 from filed.job.decode.record_check import RecordCheck
 from filed.job.description import NetworkVerify, VerifyLevel
@@ -41,29 +43,31 @@ BATCH_BYTES = 1 << 16
 _DIGESTS = DIGEST_STREAMS | {Stream.SIGNED_DIGEST}
 
 
-def network_verify(job: NetworkVerify, place: Workplace) -> Outcome:
+def network_verify(job: NetworkVerify, context: JobContext) -> Outcome:
     """Raises FiledError when the Job failed. What differs from the catalog a Director finds out by itself, but for Data."""
-    place.started(job.who.job_id, "")
+    context.parent.started(job.who.job_id, "")
     found = 0
     if job.level is VerifyLevel.VOLUME:
-        _tell_volumes(job, place)
+        _tell_volumes(job, context)
     elif job.level is VerifyLevel.DATA:
-        found = _check_data(job, place)
+        found = _check_data(job, context)
     else:
-        _tell_disk(job, place)
-    place.show_progress()
-    if job.level.reads_volumes and place.totals.errors:
-        return place.ended(JobStatus.ERROR)
+        _tell_disk(job, context)
+    context.counters.show()
+    if job.level.reads_volumes and context.counters.totals.errors:
+        return context.ended(JobStatus.ERROR)
     if found:
-        return place.ended(JobStatus.DIFFERENCES)
-    return place.ended(JobStatus.WARNINGS if place.totals.errors or place.totals.warnings else JobStatus.OK)
+        return context.ended(JobStatus.DIFFERENCES)
+    return context.ended(
+        JobStatus.WARNINGS if context.counters.totals.errors or context.counters.totals.warnings else JobStatus.OK
+    )
 
 
 class _Lines:
     """Lines for the Director, many in one event."""
 
-    def __init__(self, place: Workplace) -> None:
-        self._place = place
+    def __init__(self, context: JobContext) -> None:
+        self._context = context
         self._lines: list[str] = []
         self._bytes = 0
 
@@ -75,29 +79,44 @@ class _Lines:
 
     def tell(self) -> None:
         if self._lines:
-            self._place.sender.send({"event": "verify lines", "lines": self._lines})
-            self._place.show_progress()
+            self._context.parent.send({"event": "verify lines", "lines": self._lines})
+            self._context.counters.show()
         self._lines, self._bytes = [], 0
 
 
 # -- the disk ---------------------------------------------------------------------------------------------------------
 
 
-def _tell_disk(job: NetworkVerify, place: Workplace) -> None:
+def _tell_disk(job: NetworkVerify, context: JobContext) -> None:
     if job.fileset is None:
         raise JobError("the Director wants the disk verified without having sent a FileSet")
-    fileset = for_digests(expanded(job.fileset, place.cancel_pipe, place.warning), keys=job.keys is not None)
+    fileset = for_digests(
+        expanded(job.fileset, context.cancellation.pipe, context.messages.warning), keys=job.keys is not None
+    )
     with ExitStack() as stack:
         workers = stack.enter_context(Workers())
         links = stack.enter_context(HardLinks(job.who.work))
-        disk = _Disk(_Lines(place))
+        disk = _Disk(_Lines(context))
         queue = RecordQueue(disk.write)
         stack.callback(queue.discard)
-        sending = Sending(place, queue, OptionsPlans(None, workers, queue), Everything(), links)
+        sending = Sending(
+            queue,
+            OptionsPlans(None, workers, queue),
+            Everything(),
+            links,
+            messages=context.messages,
+            counters=context.counters,
+            cancellation=context.cancellation,
+        )
         sending.on_entry, disk.on_digest = disk.has, sending.digest_went_out
-        for instance in agents.instances(place, job.agents, fileset, stack):
+        for instance in lines.instances(
+            Libraries(job.agents, context.messages, context.cancellation, context.status_page),
+            fileset,
+            context.messages,
+            stack,
+        ):
             why = Begin(Kind.VERIFY, AgentLevel.NONE, job=job.who.job, fileset=agent_text(instance.fileset))
-            agent_job = stack.enter_context(agents.begin(place, instance, why))
+            agent_job = stack.enter_context(begin(instance, why, context.messages, context.cancellation))
             sending.instance(Lister(agent_job, instance.matcher, b"", instance.prefixes))
         queue.flush()
         disk.lines.tell()
@@ -130,51 +149,51 @@ class _Disk:
 # -- Volumes ----------------------------------------------------------------------------------------------------------
 
 
-def _records(job: NetworkVerify, place: Workplace) -> Iterator[Record]:
+def _records(job: NetworkVerify, context: JobContext) -> Iterator[Record]:
     """All that the Storage Daemon has of the Job that is verified."""
     if job.storage is None:
         raise JobError("the Director wants Volumes verified without having said where they are")
-    read = DaemonReadSession(reach(place, job.storage, job.who), session_of(job.who))
+    read = DaemonReadSession(reach(context, job.storage, job.who), session_of(job.who))
     try:
         for record in joined(read.records()):
             yield record
-            place.check_canceled()
+            context.cancellation.check()
         read.finish()
     finally:
         read.abandon()
 
 
-def _tell_volumes(job: NetworkVerify, place: Workplace) -> None:
+def _tell_volumes(job: NetworkVerify, context: JobContext) -> None:
     """Numbers count the entries; the mark of a deleted file has none, but counts as a file."""
-    lines = _Lines(place)
+    told = _Lines(context)
     number = 0
-    for record in _records(job, place):
+    for record in _records(job, context):
         kind = stream_type(record.stream)
         if kind in ATTRIBUTE_STREAMS:
             attributes = parse_attributes(record.data)
-            place.totals.files += 1
+            context.counters.files()
             deleted = attributes.type == FileType.DELETED
             number += not deleted
             shown = 0 if deleted else number
-            lines.add(entry_line(shown, VOLUME_LETTERS, attributes.path, attributes.lstat, attributes.link))
+            told.add(entry_line(shown, VOLUME_LETTERS, attributes.path, attributes.lstat, attributes.link))
         elif kind in DIGEST_STREAMS:
-            lines.add(digest_line(number, kind, record.data))
-    lines.tell()
+            told.add(digest_line(number, kind, record.data))
+    told.tell()
 
 
-def _check_data(job: NetworkVerify, place: Workplace) -> int:
+def _check_data(job: NetworkVerify, context: JobContext) -> int:
     """Returns how much differs. What cannot even be decoded is an error."""
     with ExitStack() as stack:
         workers = stack.enter_context(Workers())
         known = None
         if job.accurate is not None:
             known = stack.enter_context(base_list(job.accurate, job.who.work))
-        differences = _Differences(place, known)
+        differences = _Differences(context, known)
         decoder = Decoder(keyring(job.keys), workers)
         digests = stack.enter_context(DigestsOfJobs(decoder, job.who.work))
-        check = RecordCheck(place, decoder, differences.wrong, differences.entry)
+        check = RecordCheck(decoder, context.messages, context.counters, differences.wrong, differences.entry)
         now = Session(-1, -1)
-        for record in _records(job, place):
+        for record in _records(job, context):
             if record.session != now:
                 check.end()
                 now = record.session
@@ -190,8 +209,8 @@ def _check_data(job: NetworkVerify, place: Workplace) -> int:
 class _Differences:
     """Tells and counts what differs: content from its digests, entries from what the catalog has of them."""
 
-    def __init__(self, place: Workplace, known: BaseList | None) -> None:
-        self._place, self._known = place, known
+    def __init__(self, context: JobContext, known: BaseList | None) -> None:
+        self._context, self._known = context, known
         self._path = b""
         self._row: BaseRow | None = None
         self.found = 0
@@ -200,7 +219,7 @@ class _Differences:
         if error.stream in _DIGESTS:
             self._differs(text)
         else:
-            self._place.error(text)
+            self._context.messages.error(text)
 
     def entry(self, now: Attributes) -> None:
         self._path, self._row = now.path, None
@@ -230,4 +249,4 @@ class _Differences:
 
     def _differs(self, text: str) -> None:
         self.found += 1
-        self._place.info(text)
+        self._context.messages.info(text)

@@ -24,7 +24,7 @@ from pathlib import Path
 from typing import NoReturn
 
 from filed.errors import FiledError, JobCanceled
-from filed.job.context import Workplace
+from filed.job.context import Cancellation, JobContext
 from filed.job.description import (
     AgentSetup,
     BackupJob,
@@ -100,12 +100,13 @@ def serve(
     code = BROKEN
     try:
         _settle(ends, kill_after_s, description.agents)
-        place = Workplace(Sender(ends.sock), status_page, ends.cancel_pipe, ends.calls)
-        threading.Thread(target=_watch_cancel_pipe, args=(place,), name="cancel pipe", daemon=True).start()
-        outcome = do(description, place)
-        place.close()
+        context = JobContext.of(Sender(ends.sock), status_page, ends.cancel_pipe, ends.calls)
+        threading.Thread(
+            target=_watch_cancel_pipe, args=(context.cancellation,), name="cancel pipe", daemon=True
+        ).start()
+        outcome = do(description, context)
         ends.capture.flush()
-        place.sender.send(outcome.event())
+        context.parent.send(outcome.event())
         code = 0
     except BaseException:  # noqa: BLE001  the top of the process: the parent gets whatever it was
         with contextlib.suppress(OSError):
@@ -158,55 +159,55 @@ def _let_go(kept: Collection[int]) -> None:
     os.close(null)
 
 
-def do(description: JobDescription, place: Workplace) -> Outcome:
+def do(description: JobDescription, context: JobContext) -> Outcome:
     """The work itself, in this process. Raises nothing: the outcome says what went wrong."""
     # Each kind of Job brings rooms that the others do not need: 30 ms of start-up.
     try:
         if isinstance(description, OtherWork):
-            return description.do(place)
+            return description.do(context)
         if isinstance(description, BackupJob):
             from filed.job.backup import backup  # noqa: PLC0415
 
-            return backup(description, place)
+            return backup(description, context)
         if isinstance(description, RestoreJob):
             from filed.job.restore import restore  # noqa: PLC0415
 
-            return restore(description, place)
+            return restore(description, context)
         if isinstance(description, NetworkBackup):
             from filed.job.network_backup import network_backup  # noqa: PLC0415
 
-            return network_backup(description, place)
+            return network_backup(description, context)
         if isinstance(description, NetworkRestore):
             from filed.job.network_restore import network_restore  # noqa: PLC0415
 
-            return network_restore(description, place)
+            return network_restore(description, context)
         if isinstance(description, NetworkVerify):
             from filed.job.network_verify import network_verify  # noqa: PLC0415
 
-            return network_verify(description, place)
+            return network_verify(description, context)
         if isinstance(description, EstimateJob):
             from filed.job.estimate import estimate  # noqa: PLC0415
 
-            return estimate(description, place)
+            return estimate(description, context)
         from filed.job.verify import verify  # noqa: PLC0415
 
-        return verify(description, place)
+        return verify(description, context)
     except JobCanceled as canceled:
-        return place.ended(JobStatus.CANCELED, str(canceled))
+        return context.ended(JobStatus.CANCELED, str(canceled))
     except FiledError as error:
-        return place.ended(JobStatus.FATAL, str(error))
+        return context.ended(JobStatus.FATAL, str(error))
     except MemoryError:
         text = "out of memory; where a Fence of an agent has a Memory Limit, it may be too low for this Job"
-        return place.ended(JobStatus.FATAL, text)
+        return context.ended(JobStatus.FATAL, text)
     except Exception as error:  # noqa: BLE001  our own bug must still end the Job with its reason
-        place.debug(traceback.format_exc())
-        return place.ended(JobStatus.FATAL, f"internal error: {type(error).__name__}: {error}")
+        context.messages.debug(traceback.format_exc())
+        return context.ended(JobStatus.FATAL, f"internal error: {type(error).__name__}: {error}")
 
 
-def _watch_cancel_pipe(place: Workplace) -> None:
+def _watch_cancel_pipe(cancellation: Cancellation) -> None:
     """A byte, or the end of the pipe (our parent is gone), cancels the Job."""
-    readable(place.cancel_pipe)  # the byte stays: each wait of the job thread sees it, too
-    place.cancel()
+    readable(cancellation.pipe)  # the byte stays: each wait of the job thread sees it, too
+    cancellation.cancel()
 
 
 def _parent_is_gone(cancel_pipe: int) -> bool:

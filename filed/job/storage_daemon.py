@@ -7,7 +7,7 @@ from dataclasses import replace
 from typing import Final
 
 from filed.errors import ConnectionLost, JobCanceled, JobError
-from filed.job.context import Workplace
+from filed.job.context import Counters, JobContext
 from filed.job.description import DirectorJob, StorageDaemon
 from filed.process.cancel_pipe import readable
 from filed.process.handed_socket import take_call
@@ -19,7 +19,7 @@ from filed.wire.version import numbered
 AGAIN_AFTER_S: Final = 10.0
 
 
-def reach(place: Workplace, storage: StorageDaemon, who: DirectorJob) -> Connection:
+def reach(context: JobContext, storage: StorageDaemon, who: DirectorJob) -> Connection:
     """A greeted connection. Raises ConnectionLost or JobError when it could not be had in time, AuthenticationError, JobCanceled."""
     address = StorageAddress(
         storage.address,
@@ -34,41 +34,42 @@ def reach(place: Workplace, storage: StorageDaemon, who: DirectorJob) -> Connect
         compress=storage.compress,
         keepalive_s=storage.keepalive_s,
     )
-    bandwidth = Bandwidth(lambda: place.status_page.bandwidth, time.monotonic)
+    bandwidth = Bandwidth(lambda: context.status_page.bandwidth, time.monotonic)
     if not storage.port:
-        return _called(place, storage, address, bandwidth)
+        return _called(context, storage, address, bandwidth)
     until = time.monotonic() + storage.connect_timeout_s
     while True:
         try:
             patience_s = min(CONNECT_TIMEOUT_S, max(until - time.monotonic(), AGAIN_AFTER_S))
-            return open_storage(address, cancel_pipe=place.cancel_pipe, bandwidth=bandwidth, timeout_s=patience_s)
+            return open_storage(
+                address, cancel_pipe=context.cancellation.pipe, bandwidth=bandwidth, timeout_s=patience_s
+            )
         except ConnectionLost as error:
             if time.monotonic() + AGAIN_AFTER_S > until:
                 raise
-            place.warn_once(f"{error}; tried again every {AGAIN_AFTER_S:.0f} s")
-        readable(place.cancel_pipe, timeout_s=AGAIN_AFTER_S)
-        place.check_canceled()
+            context.messages.warn_once(f"{error}; tried again every {AGAIN_AFTER_S:.0f} s")
+        readable(context.cancellation.pipe, timeout_s=AGAIN_AFTER_S)
+        context.cancellation.check()
 
 
-def _called(place: Workplace, storage: StorageDaemon, address: StorageAddress, bandwidth: Bandwidth) -> Connection:
+def _called(context: JobContext, storage: StorageDaemon, address: StorageAddress, bandwidth: Bandwidth) -> Connection:
     """The Director has the Storage Daemon call us (`SD Calls Client`). Strangers do not get as far as here."""
-    assert place.calls is not None  # a Director's Job has it
-    if not readable(place.calls.fileno(), place.cancel_pipe, timeout_s=storage.connect_timeout_s):
+    assert context.parent.calls is not None  # a Director's Job has it
+    if not readable(context.parent.calls.fileno(), context.cancellation.pipe, timeout_s=storage.connect_timeout_s):
         raise JobError(
             f"the Storage Daemon at {storage.address} was to call us (SD Calls Client in the Director's conf), and did not within"
             f" {storage.connect_timeout_s:.0f} s; can it reach the Address and the FD Port that the Director has for us?"
         )
-    place.check_canceled()
-    call = take_call(place.calls)
+    context.cancellation.check()
+    call = take_call(context.parent.calls)
     if call is None:
         raise JobCanceled("nobody waits for the Job any more")
-    return take_over(call.sock, replace(address, caller=call.caller), call.tls, place.cancel_pipe, bandwidth)
+    return take_over(call.sock, replace(address, caller=call.caller), call.tls, context.cancellation.pipe, bandwidth)
 
 
-def count_lines(place: Workplace, connection: Connection) -> None:
+def count_lines(counters: Counters, connection: Connection) -> None:
     """What was said to a Storage Daemon that is done with, for the Director's report."""
-    place.totals.comm_bytes += connection.sent_bytes + connection.saved_bytes
-    place.totals.compressed_comm_bytes += connection.sent_bytes
+    counters.sent_lines(connection.sent_bytes + connection.saved_bytes, connection.sent_bytes)
 
 
 def session_of(who: DirectorJob) -> Session:

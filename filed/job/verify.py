@@ -7,7 +7,7 @@ catalog. The disk is in `verify_disk.py`.
 from __future__ import annotations
 
 from filed.catalog import Catalog, Job
-from filed.job.context import Workplace
+from filed.job.context import JobContext
 from filed.job.decode.record_check import RecordCheck
 from filed.job.description import VerifyJob
 from filed.job.keys import keyring
@@ -18,36 +18,38 @@ from filed.storage import VolumeDirectory
 from filed.volume import Session
 
 
-def verify(job: VerifyJob, place: Workplace) -> Outcome:
+def verify(job: VerifyJob, context: JobContext) -> Outcome:
     """The Volumes of `job.jobids`, or with `disk` the tree of the last of them against the disk."""
-    place.started(0, "")
+    context.parent.started(0, "")
     with Catalog.read(job.directory) as catalog:
         if job.disk:
-            found = compare_disk(job, place, catalog)
-            return place.ended(JobStatus.DIFFERENCES if found else _status(place))
+            found = compare_disk(job, context, catalog)
+            return context.ended(JobStatus.DIFFERENCES if found else _status(context))
         directory = VolumeDirectory.open(job.directory)
         jobs = [catalog.job(number) for number in job.jobids]
-        place.expected = sum(one.read_bytes for one in jobs)
+        context.counters.expected_bytes = sum(one.read_bytes for one in jobs)
         with Workers() as workers:
             for one in jobs:
-                _volumes(place, catalog, directory, one, Decoder(keyring(job.keys), workers))
-    return place.ended(_status(place))
+                _volumes(context, catalog, directory, one, Decoder(keyring(job.keys), workers))
+    return context.ended(_status(context))
 
 
-def _status(place: Workplace) -> JobStatus:
-    totals = place.totals
+def _status(context: JobContext) -> JobStatus:
+    totals = context.counters.totals
     return JobStatus.ERROR if totals.errors else JobStatus.WARNINGS if totals.warnings else JobStatus.OK
 
 
-def _volumes(place: Workplace, catalog: Catalog, directory: VolumeDirectory, job: Job, decoder: Decoder) -> None:
+def _volumes(context: JobContext, catalog: Catalog, directory: VolumeDirectory, job: Job, decoder: Decoder) -> None:
     """Check each record of one Job. What is wrong is told and counted."""
-    check = RecordCheck(place, decoder, lambda _error, text: place.error(text))
+    check = RecordCheck(decoder, context.messages, context.counters, lambda _error, text: context.messages.error(text))
     session = Session(job.vol_session_id, job.vol_session_time)
     media = catalog.media(job.job_id)
-    for record in directory.read_session(media, session, on_damage=lambda damage: place.error(str(damage))):
+    for record in directory.read_session(media, session, on_damage=lambda damage: context.messages.error(str(damage))):
         check.record(record.stream, record.file_index, record.data)
-        place.check_canceled()
+        context.cancellation.check()
     check.end()
     known = job.files + job.deleted
     if check.entries != known:
-        place.error(f"JobId {job.job_id}: {check.entries:,} entries on its Volumes, {known:,} in the catalog")
+        context.messages.error(
+            f"JobId {job.job_id}: {check.entries:,} entries on its Volumes, {known:,} in the catalog"
+        )

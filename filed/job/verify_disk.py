@@ -14,8 +14,10 @@ from filed.agents import Level as AgentLevel
 from filed.catalog import BaseList, Catalog
 from filed.errors import JobError, printable
 from filed.fileset import FileSet, Options, agent_text, expanded, parse_text
-from filed.job.agents import lines as agents
-from filed.job.context import Workplace
+from filed.job.agents import lines
+from filed.job.agents.instance import begin
+from filed.job.agents.libraries import Libraries
+from filed.job.context import JobContext
 from filed.job.description import VerifyJob
 from filed.job.encode.options_plan import OptionsPlans
 from filed.job.encode.page_encoder import Sending
@@ -27,30 +29,44 @@ from filed.wire.attributes import Attributes, FileType, decode_stat, parse_attri
 from filed.wire.stream import DIGEST_STREAMS, Buffer, Stream
 
 
-def compare_disk(job: VerifyJob, place: Workplace, catalog: Catalog) -> int:
+def compare_disk(job: VerifyJob, context: JobContext, catalog: Catalog) -> int:
     """Compare the tree at a Job with the disk. Returns how many paths differ."""
     row = catalog.job(job.jobids[-1])
     if not row.fileset_text:
         raise JobError(
             f"JobId {row.job_id} came from another File Daemon: its FileSet is not known; verify its Volumes only"
         )
-    place.expected = row.read_bytes
+    context.counters.expected_bytes = row.read_bytes
     fileset = for_digests(
-        expanded(parse_text(row.fileset_text), place.cancel_pipe, place.warning), keys=job.keys is not None
+        expanded(parse_text(row.fileset_text), context.cancellation.pipe, context.messages.warning),
+        keys=job.keys is not None,
     )
     with ExitStack() as stack:
         base = stack.enter_context(catalog.base_list(row.job_id))
         workers = stack.enter_context(Workers())
         links = stack.enter_context(HardLinks())
-        compare = _Comparison(place, base)
+        compare = _Comparison(context, base)
         queue = RecordQueue(compare.write)
         stack.callback(queue.discard)
         selection = _Tolerant(compare)
-        sending = Sending(place, queue, OptionsPlans(None, workers, queue), selection, links)
+        sending = Sending(
+            queue,
+            OptionsPlans(None, workers, queue),
+            selection,
+            links,
+            messages=context.messages,
+            counters=context.counters,
+            cancellation=context.cancellation,
+        )
         compare.on_digest = sending.digest_went_out
-        for instance in agents.instances(place, job.agents, fileset, stack):
+        for instance in lines.instances(
+            Libraries(job.agents, context.messages, context.cancellation, context.status_page),
+            fileset,
+            context.messages,
+            stack,
+        ):
             why = Begin(Kind.VERIFY, AgentLevel.NONE, job=row.job, fileset=agent_text(instance.fileset))
-            agent_job = stack.enter_context(agents.begin(place, instance, why))
+            agent_job = stack.enter_context(begin(instance, why, context.messages, context.cancellation))
             sending.instance(Lister(agent_job, instance.matcher, b"", instance.prefixes))
         queue.flush()
         compare.close(selection.failures)
@@ -85,8 +101,8 @@ class _Tolerant(Everything):
 class _Comparison:
     """Takes the records of a walk and tells what differs from the tree of a Job."""
 
-    def __init__(self, place: Workplace, base: BaseList) -> None:
-        self._place, self._base = place, base
+    def __init__(self, context: JobContext, base: BaseList) -> None:
+        self._context, self._base = context, base
         self._path = b""
         self._digest_record = b""
         self.found = 0
@@ -125,7 +141,7 @@ class _Comparison:
 
     def _differs(self, path: bytes, how: str) -> None:
         self.found += 1
-        self._place.info(f"{printable(path)} {how}")
+        self._context.messages.info(f"{printable(path)} {how}")
 
     def close(self, failures: list[bytes]) -> None:
         """What the walk did not meet is gone."""

@@ -14,7 +14,7 @@ from filed.conformance import Grade
 from filed.conformance.findings import Finding
 from filed.conformance.room import Room
 from filed.conformance.walk import Seen
-from filed.job.context import Workplace
+from filed.job.context import JobContext
 from filed.process.channel import Receiver, Sender
 from tests.conformance.conftest import subject
 
@@ -28,7 +28,7 @@ class Listened:
         self._ours = ours
         ours.setblocking(False)
         self._theirs = theirs
-        self.room = Room(subject(library), Workplace(Sender(theirs), StatusPage(), self._cancel_pipe[0]), scratch)
+        self.room = Room(subject(library), JobContext.of(Sender(theirs), StatusPage(), self._cancel_pipe[0]), scratch)
 
     def told(self) -> list[Finding]:
         try:

@@ -1,4 +1,4 @@
-"""A workplace whose messages can be read, and whole Jobs of the agents of the tests."""
+"""A Job's context whose messages can be read, and whole Jobs of the agents of the tests."""
 
 from __future__ import annotations
 
@@ -12,7 +12,12 @@ from pathlib import Path
 import pytest
 
 from filed.cli.agents import shipped_agents
-from filed.job.context import Workplace
+from filed.job.agents.libraries import Libraries
+from filed.job.agents.restorers import Restorers
+from filed.job.context import JobContext
+from filed.job.decode.receive import Receiving
+from filed.job.description import AgentSetup, RestoreJob
+from filed.pipeline import Decoder
 from filed.process.channel import Event, Receiver, Sender
 from filed.process.status_page import StatusPage
 from tests.system_agents.conftest import agents_dir, bad_with_fetch  # noqa: F401  fixtures
@@ -21,9 +26,9 @@ from tests.system_agents.jobs import Place
 
 @dataclass
 class Desk:
-    """A workplace and the parent's end of it. ring: what a cancel writes to."""
+    """A Job's context and the parent's end of it. ring: what a cancel writes to."""
 
-    place: Workplace
+    context: JobContext
     sock: socket.socket
     ring: int
 
@@ -38,6 +43,23 @@ class Desk:
                 return found
             found += receiver.feed(data)
 
+    def libraries(self, setup: AgentSetup) -> Libraries:
+        return Libraries(setup, self.context.messages, self.context.cancellation, self.context.status_page)
+
+    def restorers(self, job: RestoreJob) -> Restorers:
+        return Restorers(self.libraries(job.agents), job, self.context.messages, self.context.cancellation)
+
+    def receiving(self, decoder: Decoder, restorers: Restorers, job: RestoreJob) -> Receiving:
+        context = self.context
+        return Receiving(
+            decoder,
+            restorers,
+            job,
+            messages=context.messages,
+            counters=context.counters,
+            status_page=context.status_page,
+        )
+
     def texts(self) -> list[str]:
         return [str(event["text"]) for event in self.events() if event["event"] == "message"]
 
@@ -47,7 +69,7 @@ def new_desk() -> Iterator[Desk]:
     ours, theirs = socket.socketpair()
     cancel_pipe, ring = os.pipe()
     with closing(ours), closing(theirs):
-        yield Desk(Workplace(Sender(theirs), StatusPage(), cancel_pipe), ours, ring)
+        yield Desk(JobContext.of(Sender(theirs), StatusPage(), cancel_pipe), ours, ring)
     os.close(cancel_pipe)
     os.close(ring)
 

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import os
+import socket
+
 import pytest
 
 from filed.errors import JobCanceled
@@ -21,75 +24,103 @@ class Sleeper:
 
 
 def test_messages_go_to_the_parent_and_are_counted_by_their_weight(desk: Desk) -> None:
-    place = desk.place
+    messages, totals = desk.context.messages, desk.context.counters.totals
     for severity in Severity:
-        place.message(severity, severity.name)
-    place.warning("again")
+        messages.message(severity, severity.name)
+    messages.warning("again")
     assert [event["severity"] for event in desk.events()] == ["debug", "info", "warning", "error", "fatal", "warning"]
-    assert (place.totals.warnings, place.totals.errors) == (2, 1)
+    assert (totals.warnings, totals.errors) == (2, 1)
 
 
 def test_a_warning_that_is_the_same_for_each_file_comes_once(desk: Desk) -> None:
     for _ in range(3):
-        desk.place.warn_once("signatures could not be checked")
-        desk.place.warn_once("")
+        desk.context.messages.warn_once("signatures could not be checked")
+        desk.context.messages.warn_once("")
     assert desk.texts() == ["signatures could not be checked"]
-
-
-def test_the_parent_learns_job_and_level_and_each_outcome_has_them(desk: Desk) -> None:
-    desk.place.started(7, "Full")
-    assert desk.events() == [{"event": "started", "jobid": 7, "level": "Full"}]
-    outcome = desk.place.ended(JobStatus.OK, volumes=("Vol-0001",))
-    assert (outcome.jobid, outcome.level, outcome.volumes) == (7, "Full", ("Vol-0001",))
-
-
-def test_a_seal_is_told_at_once_as_the_outcome_it_stands_for(desk: Desk) -> None:
-    assert desk.place.made_good is None
-    outcome = desk.place.ended(JobStatus.OK)
-    desk.place.sealed(outcome)
-    (event,) = desk.events()
-    assert event["event"] == "sealed"
-    assert event["status"] == "T"
-    assert desk.place.made_good is outcome
-
-
-def test_progress_is_on_the_page_that_the_parent_reads(desk: Desk) -> None:
-    place = desk.place
-    place.totals.files, place.totals.read_bytes, place.totals.errors, place.expected = 3, 1000, 1, 5000
-    assert place.status_page.counters.files == 0
-    place.show_progress()
-    seen = place.status_page.counters
-    assert (seen.files, seen.bytes_read, seen.errors, seen.bytes_expected) == (3, 1000, 1, 5000)
-
-
-def test_a_cancel_sets_the_word_and_wakes_what_blocks(desk: Desk) -> None:
-    place, sleepers = desk.place, (Sleeper(), Sleeper())
-    for sleeper in sleepers:
-        place.on_cancel(sleeper)
-    place.check_canceled()
-    place.cancel()
-    assert place.status_page.cancel == Cancel.ASKED
-    assert [sleeper.woken for sleeper in sleepers] == [1, 1]
-    with pytest.raises(JobCanceled):
-        place.check_canceled()
-
-
-def test_what_begins_to_block_after_the_bell_rang_is_woken_too(desk: Desk) -> None:
-    desk.place.cancel()
-    late = Sleeper()
-    desk.place.on_cancel(late)
-    assert late.woken == 1
-
-
-def test_closing_does_what_was_left_for_it(desk: Desk) -> None:
-    done: list[int] = []
-    desk.place.at_close += [lambda: done.append(1), lambda: done.append(2)]
-    desk.place.close()
-    assert done == [1, 2]
 
 
 def test_a_message_that_nobody_reads_any_more_is_no_fault_of_the_job(desk: Desk) -> None:
     """The parent is gone; what ends the Job is its cancel pipe, as canceled."""
     desk.sock.close()
-    desk.place.error("unheard")
-    assert desk.place.totals.errors == 1
+    desk.context.messages.error("unheard")
+    assert desk.context.counters.totals.errors == 1
+
+
+def test_the_parent_learns_job_and_level_and_each_outcome_has_them(desk: Desk) -> None:
+    desk.context.parent.started(7, "Full")
+    assert desk.events() == [{"event": "started", "jobid": 7, "level": "Full"}]
+    outcome = desk.context.ended(JobStatus.OK, volumes=("Vol-0001",))
+    assert (outcome.jobid, outcome.level, outcome.volumes) == (7, "Full", ("Vol-0001",))
+
+
+def test_a_commit_is_told_at_once_as_the_outcome_it_stands_for(desk: Desk) -> None:
+    parent = desk.context.parent
+    assert parent.committed is None
+    outcome = desk.context.ended(JobStatus.OK)
+    parent.commit(outcome)
+    (event,) = desk.events()
+    assert event["event"] == "sealed"
+    assert event["status"] == "T"
+    assert parent.committed is outcome
+
+
+def test_the_parents_events_come_one_by_one_however_they_arrive(desk: Desk) -> None:
+    desk.sock.sendall(b'{"event":"again"}\n{"event":')
+    assert desk.context.parent.receive() == {"event": "again"}
+    desk.sock.sendall(b'"done"}\n')
+    assert desk.context.parent.receive() == {"event": "done"}
+
+
+def test_a_wait_for_the_parent_ends_with_a_cancel_and_with_the_parent(desk: Desk) -> None:
+    desk.sock.shutdown(socket.SHUT_WR)
+    with pytest.raises(JobCanceled, match="nobody waits"):
+        desk.context.parent.receive()
+    os.write(desk.ring, b"c")
+    with pytest.raises(JobCanceled, match="canceled"):
+        desk.context.parent.receive()
+
+
+def test_counters_are_on_the_page_that_the_parent_reads_once_they_are_shown(desk: Desk) -> None:
+    counters, page = desk.context.counters, desk.context.status_page
+    counters.files(3)
+    counters.read(1000)
+    counters.encoded(700)
+    counters.failed()
+    counters.expected_bytes = 5000
+    assert page.counters.files == 0
+    counters.show()
+    seen = page.counters
+    assert (seen.files, seen.bytes_read, seen.bytes_written, seen.errors, seen.bytes_expected) == (
+        3,
+        1000,
+        700,
+        1,
+        5000,
+    )
+
+
+def test_a_cancel_sets_the_word_and_wakes_what_blocks(desk: Desk) -> None:
+    cancellation, sleepers = desk.context.cancellation, (Sleeper(), Sleeper())
+    for sleeper in sleepers:
+        cancellation.on_cancel(sleeper)
+    cancellation.check()
+    cancellation.cancel()
+    assert desk.context.status_page.cancel == Cancel.ASKED
+    assert [sleeper.woken for sleeper in sleepers] == [1, 1]
+    with pytest.raises(JobCanceled):
+        cancellation.check()
+
+
+def test_what_ended_before_a_cancel_is_not_woken(desk: Desk) -> None:
+    ended = Sleeper()
+    desk.context.cancellation.on_cancel(ended)
+    desk.context.cancellation.ended_before(ended)
+    desk.context.cancellation.cancel()
+    assert ended.woken == 0
+
+
+def test_what_begins_to_block_after_the_cancel_is_woken_too(desk: Desk) -> None:
+    desk.context.cancellation.cancel()
+    late = Sleeper()
+    desk.context.cancellation.on_cancel(late)
+    assert late.woken == 1

@@ -111,7 +111,7 @@ def test_no_name_waits_for_a_digest_that_was_told(
 
     monkeypatch.setattr("filed.job.network_verify.Sending", Remembered)
     fileset = FileSet((Include(options=(Options(signature=Signature.MD5),), files=(os.fsencode(source),)),))
-    network_verify(NetworkVerify(who(tmp_path), VerifyLevel.INIT, default_setup(), fileset), desk.place)
+    network_verify(NetworkVerify(who(tmp_path), VerifyLevel.INIT, default_setup(), fileset), desk.context)
     (sending,) = made
     assert sending._awaited == {}
 

@@ -13,8 +13,10 @@ from filed.agents.abi import OptionFlag
 from filed.agents.options import check_options
 from filed.errors import AgentLoadError
 from filed.fileset import FileSet, Include, agent_text
-from filed.job.agents.lines import Libraries, Services, parse_plugin_line
-from filed.job.context import Workplace
+from filed.job.agents.instance import Services
+from filed.job.agents.libraries import Libraries
+from filed.job.agents.lines import parse_plugin_line
+from filed.job.context import Cancellation, Messages
 from filed.job.description import NetworkRestore, RestoreJob
 
 
@@ -32,10 +34,15 @@ class Restorers:
     """
 
     def __init__(
-        self, place: Workplace, job: RestoreJob | NetworkRestore, on_begin: Callable[[str], None] = lambda _agent: None
+        self,
+        libraries: Libraries,
+        job: RestoreJob | NetworkRestore,
+        messages: Messages,
+        cancellation: Cancellation,
+        on_begin: Callable[[str], None] = lambda _agent: None,
     ) -> None:
-        self._place, self._job, self._on_begin = place, job, on_begin
-        self._libraries = Libraries(place, job.agents)
+        self._libraries, self._job, self._on_begin = libraries, job, on_begin
+        self._messages, self._cancellation = messages, cancellation
         self._open = ExitStack()
         self._begun: dict[bytes, Restorer] = {}
 
@@ -68,18 +75,8 @@ class Restorers:
         self._check_format(library, command)
         options = [line.options for line in self._job.agents.lines if agent_id(line.name) == about.id]
         settings = check_options(about, options[0] if options else (), self._saved_options(library, command))
-        services = Services(self._place, about.id, None)
-        timeout_s = self._libraries.timeout_s(library)
-        agent = self._open.enter_context(
-            Agent(
-                library,
-                services,
-                self._place.status_page,
-                settings,
-                cancel_pipe=self._place.cancel_pipe,
-                timeout_s=timeout_s,
-            )
-        )
+        services = Services(self._messages, about.id, None)
+        agent = self._open.enter_context(self._libraries.agent(library, services, settings))
         where = bytes(self._job.where).rstrip(b"/")
         fileset = b""
         if about.features & Feature.VERBATIM and command:
@@ -88,7 +85,7 @@ class Restorers:
         self._on_begin(about.id)
         why = Begin(Kind.RESTORE, AgentLevel.NONE, where=where, fileset=fileset)
         job = self._open.enter_context(agent.begin(why))
-        self._place.on_cancel(job)
+        self._cancellation.on_cancel(job)
         restorer = Restorer(agent, job, Replace[self._job.replace.name])
         self._begun[command] = restorer
         return restorer
@@ -115,7 +112,7 @@ class Restorers:
             if key in known or not about.options:
                 kept.append((key, value))
             else:
-                self._place.warning(f"agent {about.label} takes no option {key} any more; it restores without")
+                self._messages.warning(f"agent {about.label} takes no option {key} any more; it restores without")
         return kept
 
     def _library(self, command: bytes) -> Library:

@@ -12,7 +12,7 @@ from pathlib import Path
 
 from filed.catalog import Catalog
 from filed.errors import CatalogDamagedError, CatalogError
-from filed.job.context import Workplace
+from filed.job.context import Messages
 from filed.job.description import DirectorJob
 
 STATES_FILE = "filed-states.sqlite"
@@ -22,18 +22,20 @@ def states_path(work: Path) -> Path:
     return work / STATES_FILE
 
 
-def open_states(place: Workplace, work: Path) -> Catalog:
+def open_states(messages: Messages, work: Path) -> Catalog:
     """To seal in. Raises CatalogError for what a person has to see to: no space, no right, a file of a newer filed."""
     path = states_path(work)
     try:
         return _opened(path)
     except CatalogDamagedError as damaged:
         aside = _set_aside(path)
-        place.warning(f"{damaged}; it is set aside as {aside.name}: agents find no state today, and save all they have")
+        messages.warning(
+            f"{damaged}; it is set aside as {aside.name}: agents find no state today, and save all they have"
+        )
     return _opened(path)
 
 
-def known_states(place: Workplace, work: Path) -> Catalog | None:
+def known_states(messages: Messages, work: Path) -> Catalog | None:
     """To look at, for an estimate: it leaves what is damaged to the next backup."""
     path = states_path(work)
     if not path.exists():
@@ -41,11 +43,11 @@ def known_states(place: Workplace, work: Path) -> Catalog | None:
     try:
         return Catalog.read(path)
     except CatalogError as error:
-        place.warning(f"{error}; estimated without")
+        messages.warning(f"{error}; estimated without")
         return None
 
 
-def mark_restored(place: Workplace, who: DirectorJob, agent: str) -> None:
+def mark_restored(messages: Messages, who: DirectorJob, agent: str) -> None:
     """What the agent's states refer to is another past from now on; its next Job is told so, even if this one fails."""
     path = states_path(who.work)
     if not path.exists():
@@ -54,7 +56,7 @@ def mark_restored(place: Workplace, who: DirectorJob, agent: str) -> None:
         with Catalog.open(path) as catalog:
             catalog.mark_restored(agent, director=who.director)
     except CatalogError as error:
-        place.warning(f"{error}; run a Full next: an Incremental of agent {agent} would build on what is no more")
+        messages.warning(f"{error}; run a Full next: an Incremental of agent {agent} would build on what is no more")
 
 
 def _opened(path: Path) -> Catalog:

@@ -12,7 +12,7 @@ from collections.abc import Iterable, Iterator
 from filed.agents import BY_PAGE, Action, AgentStream, Entry, EntryType, Has, Status
 from filed.errors import AgentLoadError, ItemError, JobError, StreamError, printable
 from filed.job.agents.restorers import Restorer, Restorers
-from filed.job.context import Workplace
+from filed.job.context import Counters, Messages
 from filed.job.decode.batches import Batch, Damaged, Gathering
 from filed.job.decode.destination import Destination, Part
 from filed.job.decode.stored_file import StoredFile
@@ -21,6 +21,7 @@ from filed.job.description import NetworkRestore, RestoreJob
 from filed.job.encode.attributes import META_STREAMS, entry_to_restore, meta_streams
 from filed.pipeline import Decoder, Digest
 from filed.pipeline.reverse import Piece
+from filed.process.status_page import StatusPage
 from filed.volume import Session
 from filed.wire.attributes import Attributes, parse_attributes
 from filed.wire.plugin_name import parse_plugin_name
@@ -36,9 +37,16 @@ class Receiving:
     """Gives the records of one restore to the agents they belong to."""
 
     def __init__(
-        self, place: Workplace, decoder: Decoder, restorers: Restorers, job: RestoreJob | NetworkRestore
+        self,
+        decoder: Decoder,
+        restorers: Restorers,
+        job: RestoreJob | NetworkRestore,
+        *,
+        messages: Messages,
+        counters: Counters,
+        status_page: StatusPage,
     ) -> None:
-        self._place = place
+        self._messages, self._counters, self._status_page = messages, counters, status_page
         self._decoder = decoder
         self._restorers = restorers
         self._where = bytes(job.where)
@@ -63,7 +71,7 @@ class Receiving:
             try:
                 restorer = self._restorers.of(command)
             except AgentLoadError as unknown:
-                self._place.warning(f"restore objects of {printable(command)} are left out: {unknown}")
+                self._messages.warning(f"restore objects of {printable(command)} are left out: {unknown}")
                 del self._objects[command]
             else:
                 self._hand_over(restorer, command)
@@ -81,7 +89,7 @@ class Receiving:
         elif isinstance(batch, Session):
             self.end()
         elif isinstance(batch, Damaged):
-            self._place.error(batch.text)
+            self._messages.error(batch.text)
             self.damaged()
         else:
             for word, file_index, data in batch:
@@ -130,10 +138,10 @@ class Receiving:
             restorer = self._plain(restorer)
             action = restorer.job.restore_entry(entry, name, dest, restorer.replace, link)
         if action == Action.SKIP:
-            self._place.totals.skipped += 1
+            self._counters.skipped()
             return
         stored = StoredFile(self._decoder, attributes) if action == Action.WANT else None
-        self._item = _Item(self._place, restorer, stored, file_index, attributes)
+        self._item = _Item(restorer, stored, file_index, attributes, messages=self._messages, counters=self._counters)
 
     def _restorer(self) -> Restorer:
         """Of the entry at hand. It has its objects before its first file."""
@@ -160,29 +168,29 @@ class Receiving:
         self._decoder.digests.count_content(entries.undigested)
         restorer = self._restorer()
         self._give(restorer, entries, 0, len(entries.page))
-        self._place.show_progress()
+        self._counters.show()
 
     def _give(self, restorer: Restorer, entries: WholeEntries, first: int, end: int) -> None:
         """Some of them, to an agent. Those that are for the host go to the agent of plain files."""
-        before, totals = restorer.job.handed, self._place.totals
+        before = restorer.job.handed
         try:
             for number, error in restorer.job.restore_page(entries.page, restorer.replace, first, end):
                 if error is None:
                     self._give(self._plain(restorer), entries, number, number + 1)
                 else:
-                    self._place.error(_about(entries.paths[number], error))
+                    self._messages.error(_about(entries.paths[number], error))
         finally:
             after = restorer.job.handed
-            totals.files += after.restored - before.restored
-            totals.skipped += after.skipped - before.skipped
-            totals.read_bytes += after.read - before.read
+            self._counters.files(after.restored - before.restored)
+            self._counters.skipped(after.skipped - before.skipped)
+            self._counters.read(after.read - before.read)
 
     def _hand_over(self, restorer: Restorer, command: bytes) -> None:
         destination = self._destination
         assert destination is not None
         for item in self._objects.pop(command, ()):
             entry = Entry(type=EntryType.OBJECT, valid=HAS_SIZE, size=len(item.content))
-            self._place.status_page.set_entry(item.name)
+            self._status_page.set_entry(item.name)
             try:
                 dest = destination.final(item.name)
                 action = restorer.job.restore_entry(entry, item.name, dest, restorer.replace)
@@ -193,9 +201,9 @@ class Receiving:
                     restorer.job.restore_done(Status.OK)
                 if action == Action.CREATED and item.content:
                     what = f"agent {restorer.agent.label} did not take the content of this restore object"
-                    self._place.error(f"{printable(item.name)}: {what}")
+                    self._messages.error(f"{printable(item.name)}: {what}")
             except ItemError as error:
-                self._place.error(_about(item.name, error))
+                self._messages.error(_about(item.name, error))
 
     def _finish(self) -> None:
         item, self._item = self._item, None
@@ -203,19 +211,19 @@ class Receiving:
             return
         try:
             item.finish()
-            self._place.totals.files += 1
+            self._counters.files()
         except (ItemError, StreamError) as error:
-            self._place.error(_about(item.attributes.path, error))
-        if self._place.totals.files % 256 == 0:
-            self._place.show_progress()
+            self._messages.error(_about(item.attributes.path, error))
+        if self._counters.totals.files % 256 == 0:
+            self._counters.show()
 
     def _give_up(self, error: ItemError | StreamError, file_index: int) -> None:
         """What was begun is told to the agent as corrupt; the records left of this entry are dropped."""
         item, self._item = self._item, None
         if item is None:
-            self._place.error(str(error) if isinstance(error, ItemError) else f"FileIndex {file_index}: {error}")
+            self._messages.error(str(error) if isinstance(error, ItemError) else f"FileIndex {file_index}: {error}")
             return
-        self._place.error(_about(item.attributes.path, error))
+        self._messages.error(_about(item.attributes.path, error))
         item.abandon()
 
 
@@ -229,11 +237,18 @@ class _Item:
     """One entry on its way to an agent. file_index: that all its records have."""
 
     def __init__(
-        self, place: Workplace, restorer: Restorer, stored: StoredFile | None, file_index: int, attributes: Attributes
+        self,
+        restorer: Restorer,
+        stored: StoredFile | None,
+        file_index: int,
+        attributes: Attributes,
+        *,
+        messages: Messages,
+        counters: Counters,
     ) -> None:
         self.file_index = file_index
         self.attributes = attributes
-        self._place = place
+        self._messages, self._counters = messages, counters
         self._job = restorer.job
         self._stored = stored  # None: the agent wants no data
         self._streaming = False
@@ -258,7 +273,7 @@ class _Item:
         for piece in pieces:
             self._pass_on(last=False)
             self._held = piece
-            self._place.totals.read_bytes += len(piece[1])
+            self._counters.read(len(piece[1]))
 
     def _pass_on(self, *, last: bool) -> None:
         """Give the agent the piece that is held."""
@@ -279,7 +294,7 @@ class _Item:
         try:
             if self._stored is not None:
                 self._write(self._stored.finish())
-                self._place.warn_once(self._stored.unproved)
+                self._messages.warn_once(self._stored.unproved)
                 self._pass_on(last=True)
             for stream, data in self._meta:
                 self._job.restore_stream(stream, len(data))

@@ -5,13 +5,16 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from filed.errors import StreamError, printable
-from filed.job.context import Workplace
+from filed.job.context import Counters, Messages
 from filed.job.decode.stored_file import StoredFile
 from filed.pipeline import Decoder
 from filed.wire.attributes import Attributes, FileType, parse_attributes
 from filed.wire.stream import ATTRIBUTE_STREAMS, Buffer, Stream, stream_type
 
 _WITH_CONTENT = (FileType.REGULAR, FileType.EMPTY, FileType.RAW_DEVICE, FileType.FIFO_DATA)
+
+
+SHOWN_EVERY = 256  # entries
 
 
 class RecordCheck:
@@ -22,12 +25,14 @@ class RecordCheck:
 
     def __init__(
         self,
-        place: Workplace,
         decoder: Decoder,
+        messages: Messages,
+        counters: Counters,
         wrong: Callable[[StreamError, str], None],
         on_entry: Callable[[Attributes], None] = lambda _attributes: None,
     ) -> None:
-        self._place, self._decoder, self._wrong, self._on_entry = place, decoder, wrong, on_entry
+        self._decoder, self._messages, self._counters = decoder, messages, counters
+        self._wrong, self._on_entry = wrong, on_entry
         self._file: StoredFile | None = None
         self._path = b""
         self._file_index = 0
@@ -46,7 +51,7 @@ class RecordCheck:
                 self.end()  # damage took the attributes of another entry: what is left of that one is nobody's
             elif self._file is not None:
                 for _, piece in self._file.record(word, kind, data):
-                    self._place.totals.read_bytes += len(piece)
+                    self._counters.read(len(piece))
         except StreamError as error:
             self._file = None
             name = printable(self._path) if self._path else f"FileIndex {file_index}"
@@ -59,17 +64,17 @@ class RecordCheck:
             return
         try:
             for _, piece in file.finish():
-                self._place.totals.read_bytes += len(piece)
-            self._place.warn_once(file.unproved)
+                self._counters.read(len(piece))
+            self._messages.warn_once(file.unproved)
         except StreamError as error:
             self._wrong(error, f"{printable(self._path)}: {error}")
 
     def _begin(self, attributes: Attributes) -> None:
         self.entries += 1
         self._path = attributes.path
-        self._place.totals.files += 1
-        if self._place.totals.files % 256 == 0:
-            self._place.show_progress()
+        self._counters.files()
+        if self.entries % SHOWN_EVERY == 0:
+            self._counters.show()
         self._on_entry(attributes)
         if attributes.type in _WITH_CONTENT:
             self._file = StoredFile(self._decoder, attributes)

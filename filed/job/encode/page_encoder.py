@@ -13,7 +13,7 @@ from filed.agents import AgentJob, Entry, Page, Want
 from filed.agents.abi import AgentStream, Change, EntryType, Status
 from filed.errors import ItemError
 from filed.fileset import Options
-from filed.job.context import Workplace
+from filed.job.context import Cancellation, Counters, Messages
 from filed.job.encode.attributes import Meta, encode_entry_nanoseconds, encode_entry_stat, meta_records, wire_type
 from filed.job.encode.options_plan import OptionsPlan, OptionsPlans
 from filed.job.encode.reader import MAX_OBJECT_BYTES, Reading, object_too_long
@@ -39,21 +39,25 @@ class Sending:
 
     def __init__(
         self,
-        place: Workplace,
         queue: RecordQueue,
         options_plans: OptionsPlans,
         selection: Selection,
         links: HardLinks,
         *,
+        messages: Messages,
+        counters: Counters,
+        cancellation: Cancellation,
         sent_before: int = 0,
     ) -> None:
-        self._place = place
+        self._messages, self._counters, self._cancellation = messages, counters, cancellation
         self._queue = queue
         self._selection = selection
-        self._choosing = EntryFilter(place, options_plans, selection, links)
+        self._choosing = EntryFilter(options_plans, selection, links, messages, counters)
         self._links = links
-        self._reading = Reading(place, queue)
-        self._comparing = ContentChecks(place, options_plans.workers, encrypting=options_plans.encrypting)
+        self._reading = Reading(queue, counters.read, counters.show)
+        self._comparing = ContentChecks(
+            options_plans.workers, counters, cancellation, encrypting=options_plans.encrypting
+        )
         self._next = sent_before + 1
         self._command = b""  # of the instance at work
         self._named = 0  # FileIndex of the plugin-name record that is open
@@ -81,8 +85,8 @@ class Sending:
                 chosen = self._choosing.resolve(chosen, self._comparing.same(lister, doubted))
             if chosen:
                 self._send(lister, page, chosen)
-            self._place.show_progress()
-            self._place.check_canceled()
+            self._counters.show()
+            self._cancellation.check()
         self._finish_batch()
         self._choosing.listed(lister, named)
 
@@ -106,9 +110,9 @@ class Sending:
             self._next += 1
             count += 1
             size += max(0, decode_stat(row.lstat).size)
-        self._place.totals.files += count
+        self._counters.files(count)
         if count:
-            self._place.info(f"{count:,} files of {size:,} bytes are as in the Base Jobs, and were not sent")
+            self._messages.info(f"{count:,} files of {size:,} bytes are as in the Base Jobs, and were not sent")
 
     def object(self, make: Callable[[int], RestoreObject]) -> None:
         """One restore object; `make` gets its FileIndex."""
@@ -161,7 +165,7 @@ class Sending:
         """Send one entry; what goes wrong with it alone is told and counted."""
         if entry.flags & FAILED:  # its message is out
             if entry.change != Change.DELETED:  # it went away since it was listed: the next Job will see that
-                self._place.totals.errors += 1
+                self._counters.failed()
             return
         self._command = lister.command
         try:
@@ -170,7 +174,7 @@ class Sending:
             else:
                 self._entry(lister, page, entry, chosen, packed)
         except ItemError as error:
-            self._place.error(str(error))
+            self._messages.error(str(error))
         if self._named:
             self._plugin_end()
 
@@ -198,7 +202,7 @@ class Sending:
             file_index = self._attributes(entry, path, options_plan, link, with_data=True)
             self._first_name(inode, file_index, chosen, digested=options_plan.digested)
             options_plan.encoder.small(file_index, inline, meta, packed=packed)
-            self._place.totals.read_bytes += len(inline)
+            self._counters.read(len(inline))
         else:
             file_index = self._streamed(lister.job, entry, chosen, link, meta, inode)
         if inode is not None:
@@ -216,7 +220,7 @@ class Sending:
             self._plugin_start()
         self._put(file_index, Stream.UNIX_ATTRIBUTES, record)
         self._next = file_index + 1
-        self._place.totals.files += 1
+        self._counters.files()
         return file_index
 
     def _streamed(  # noqa: PLR0917  each is one of the parts that meet here
@@ -241,7 +245,7 @@ class Sending:
                 how = Status.OK
             except ItemError as error:
                 how = Status.E_IO
-                self._place.error(str(error))
+                self._messages.error(str(error))
         finally:
             changed = self._close(job, how)
         for stream, data in meta:
@@ -255,7 +259,7 @@ class Sending:
             self._queue.flush()
             self.on_incomplete(file_index)
         if changed:
-            self._place.error(changed)
+            self._messages.error(changed)
         return file_index
 
     def _close(self, job: AgentJob, how: Status) -> str:
@@ -287,7 +291,7 @@ class Sending:
         elif len(content) > MAX_OBJECT_BYTES:
             raise object_too_long(path)
         else:
-            self._place.totals.read_bytes += len(content)
+            self._counters.read(len(content))
         command = self._command or FILESYSTEM
         if self._command:
             self._plugin_start()
@@ -308,7 +312,7 @@ class Sending:
             self._plugin_start()
         self._put(file_index, Stream.UNIX_ATTRIBUTES, record)
         self._next = file_index + 1
-        self._place.totals.files += 1
+        self._counters.files()
         digest = self._links.digest(inode)
         if digest is not None:
             self._put(file_index, *digest)
@@ -327,4 +331,4 @@ class Sending:
         record = pack_attributes(self._next, FileType.DELETED, row.path, lstat)
         self._put(self._next, Stream.UNIX_ATTRIBUTES, record)
         self._next += 1
-        self._place.totals.deleted += 1
+        self._counters.deleted()

@@ -7,7 +7,6 @@ from collections.abc import Callable
 from filed.agents import AgentJob, Entry
 from filed.agents.abi import MAX_STATE_BYTES, AgentStream, Status
 from filed.errors import ItemError
-from filed.job.context import Workplace
 from filed.job.encode.buffers import BufferRing
 from filed.pipeline import RecordQueue
 
@@ -19,28 +18,27 @@ Take = Callable[[int, memoryview, Callable[[], None] | None], None]
 
 
 class Reading:
-    """What is read counts into the Job's totals, and moves its progress. queue: gets the chunks, and gives them back."""
+    """queue: gets the chunks, and gives them back.  count: called with the length of each.  progress: called now and then."""
 
-    def __init__(self, place: Workplace, queue: RecordQueue) -> None:
-        self._place = place
+    def __init__(self, queue: RecordQueue, count: Callable[[int], None], progress: Callable[[], None]) -> None:
+        self._count, self._progress = count, progress
         self._ring = BufferRing(queue.step)
 
     def pull(self, job: AgentJob, take: Take) -> int:
         """The rest of the stream that is open. Returns its length; raises ItemError when the agent cannot read on."""
-        totals = self._place.totals
         while True:
             buffer = self._ring.take()
             chunk = job.read(buffer.address, buffer.size)
             end = chunk.offset + chunk.len
             if chunk.len:
-                totals.read_bytes += chunk.len
+                self._count(chunk.len)
                 take(chunk.offset, buffer.view[: chunk.len], buffer.release)
             else:
                 buffer.release()
             if chunk.last:
                 return end
             if self._ring.taken_often():
-                self._place.show_progress()
+                self._progress()
 
     def object(self, job: AgentJob, entry: Entry, path: bytes) -> bytes:
         """The whole of a restore object, at most MAX_OBJECT_BYTES; b"" of one without content. Raises ItemError for a longer one."""

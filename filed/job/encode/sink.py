@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 
 from filed.catalog import RecordFeed
-from filed.job.context import Workplace
+from filed.job.context import Cancellation, Counters
 from filed.storage import AppendSession
 from filed.wire.stream import DATA_STREAMS, DIGEST_STREAMS, Buffer, Stream
 
@@ -19,9 +19,11 @@ class JobSink:
     feed: None where the catalog is a Director's, who learns of the records by himself.
     """
 
-    def __init__(self, place: Workplace, session: AppendSession, feed: RecordFeed | None = None) -> None:
-        self._totals = place.totals
-        self._check_canceled, self._show_progress = place.check_canceled, place.show_progress
+    def __init__(
+        self, session: AppendSession, counters: Counters, cancellation: Cancellation, feed: RecordFeed | None = None
+    ) -> None:
+        self._encoded, self._show_progress = counters.encoded, counters.show
+        self._check_canceled = cancellation.check
         self._unchecked = 0
         self._store, self._store_all = session.write, session.write_all
         self._catalog = feed.record if feed is not None else None
@@ -43,7 +45,7 @@ class JobSink:
 
     def _count(self, file_index: int, stream: int, data: Buffer) -> None:
         if stream in DATA_STREAMS:
-            self._totals.job_bytes += len(data)
+            self._encoded(len(data))
             self._unchecked += 1
             if self._unchecked == CHECK_EVERY:
                 self._unchecked = 0

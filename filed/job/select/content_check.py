@@ -8,7 +8,7 @@ from __future__ import annotations
 from filed.agents import Want
 from filed.agents.abi import AgentStream, Status
 from filed.errors import ItemError
-from filed.job.context import Workplace
+from filed.job.context import Cancellation, Counters
 from filed.job.encode.options_plan import plan_of_digest
 from filed.job.encode.reader import Reading
 from filed.job.select.changed_since import Doubt
@@ -20,16 +20,16 @@ from filed.wire.stream import DIGEST_STREAMS, Buffer
 class ContentChecks:
     """encrypting: whether the Job signs or encrypts; then it leaves no holes, which a digest would show."""
 
-    def __init__(self, place: Workplace, workers: Workers, *, encrypting: bool) -> None:
-        self._place, self._workers, self._encrypting = place, workers, encrypting
+    def __init__(self, workers: Workers, counters: Counters, cancellation: Cancellation, *, encrypting: bool) -> None:
+        self._workers, self._encrypting = workers, encrypting
+        self._counters, self._cancellation = counters, cancellation
         self._queue = RecordQueue(self._take)
-        self._reading = Reading(place, self._queue)
+        self._reading = Reading(self._queue, lambda _size: None, counters.show)  # what is sent is counted
         self._encoders: dict[tuple[int, bool], Encoder] = {}
         self._digest = b""
 
     def same(self, lister: Lister, doubted: list[Chosen]) -> set[int]:
         """The cookies of those, of the last page, whose content is as before. What cannot be read is not among them."""
-        counted = self._place.totals.read_bytes  # of what is sent
         found: set[int] = set()
         wants = [Want(each.entry.cookie, DATA_BIT, each.options_plan.want_options) for each in doubted]
         done = 0
@@ -42,9 +42,8 @@ class ContentChecks:
                 if self._is_same(lister, each, content):
                     found.add(each.entry.cookie)
             done += len(contents)
-            self._place.totals.read_bytes = counted
-            self._place.show_progress()
-            self._place.check_canceled()
+            self._counters.show()
+            self._cancellation.check()
         return found
 
     def _is_same(self, lister: Lister, chosen: Chosen, content: Buffer | None) -> bool:

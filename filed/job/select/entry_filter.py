@@ -14,7 +14,7 @@ from filed.agents.abi import Attr, Change, EntryFlag, EntryType
 from filed.fileset import Options
 from filed.fileset.match import Matcher
 from filed.fileset.strip import prefix_of_stripped, stripped
-from filed.job.context import Workplace
+from filed.job.context import Counters, Messages
 from filed.job.encode.attributes import encode_entry_nanoseconds, encode_entry_stat, stored_path
 from filed.job.encode.options_plan import OptionsPlan, OptionsPlans
 from filed.job.select.changed_since import BaseRow, Selection
@@ -41,8 +41,15 @@ class EntryFilter:
     links: which inodes were saved is for whoever saves them to note there; names that were passed over are noted here.
     """
 
-    def __init__(self, place: Workplace, options_plans: OptionsPlans, selection: Selection, links: HardLinks) -> None:
-        self._place = place
+    def __init__(
+        self,
+        options_plans: OptionsPlans,
+        selection: Selection,
+        links: HardLinks,
+        messages: Messages,
+        counters: Counters,
+    ) -> None:
+        self._messages, self._counters = messages, counters
         self._keepings = options_plans
         self._selection = selection
         self._links = links
@@ -62,7 +69,7 @@ class EntryFilter:
             if entry.flags & FAILED:
                 for count in matcher.strips | {0}:  # whichever name was stored is not deleted
                     selection.failed(stripped(path, count))
-                self._place.totals.errors += 1
+                self._counters.failed()
                 continue
             if entry.change:
                 old = path if entry.change == Change.DELETED else stored_path(page.old_name(entry), entry.type)
@@ -132,7 +139,7 @@ class EntryFilter:
         for lister, count in zip(self._empty_handed, gone, strict=True):
             if count:  # it may be so; an agent whose service did not answer says the same
                 text = "says that its list is complete, and named nothing"
-                self._place.warning(
+                self._messages.warning(
                     f"agent {lister.job.label} {text}: the {count:,} entries of the base are marked deleted"
                 )
 

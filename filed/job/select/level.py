@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from filed.catalog import BaseWhy, Catalog, Job, Level
-from filed.job.context import Workplace
+from filed.job.context import Messages
 from filed.job.description import BackupJob
 
 
@@ -18,14 +18,14 @@ class Base:
     expected_bytes: int
 
 
-def choose_base(catalog: Catalog, job: BackupJob, place: Workplace) -> Base:
+def choose_base(catalog: Catalog, job: BackupJob, messages: Messages) -> Base:
     """The base of a new Job. Where there is none, the Job becomes a Full and a message says why."""
     digest = job.fileset.digest()
     choice = catalog.choose_base(job.name, job.client, job.level, digest)
     if choice.base is not None:
         return Base(Level(job.level), choice.base, 0)
     if choice.why is not BaseWhy.NOT_WANTED:
-        place.info(f"{choice.why}: doing a Full instead of {_article(job.level)}")
+        messages.info(f"{choice.why}: doing a Full instead of {_article(job.level)}")
     full = catalog.choose_base(job.name, job.client, Level.DIFFERENTIAL, digest).base
     return Base(Level.FULL, None, full.read_bytes if full is not None else 0)
 

@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from filed.errors import AgentLoadError, JobError
-from filed.job.agents.lines import Libraries, parse_plugin_line
+from filed.job.agents.lines import parse_plugin_line
 from filed.job.description import AgentSetup
 from tests.job.conftest import Desk
 from tests.system_agents.jobs import line
@@ -46,7 +46,7 @@ def test_a_quoted_value_may_hold_anything(options: list[tuple[str, str]]) -> Non
 
 
 def test_a_library_is_loaded_once_under_any_spelling(desk: Desk, agents_dir) -> None:
-    libraries = Libraries(desk.place, AgentSetup((line("trace"),), (agents_dir,)))
+    libraries = desk.libraries(AgentSetup((line("trace"),), (agents_dir,)))
     assert libraries.of("trace.so") is libraries.of("trace") is libraries.of("trace.dll")
     assert len([text for text in desk.texts() if text.startswith("agent trace 3.1 from ")]) == 1
     with pytest.raises(AgentLoadError, match=r"there is no other\.so"):
@@ -54,7 +54,7 @@ def test_a_library_is_loaded_once_under_any_spelling(desk: Desk, agents_dir) -> 
 
 
 def test_an_agent_that_the_conf_does_not_name_is_an_error_with_the_line_to_add(desk: Desk, agents_dir) -> None:
-    libraries = Libraries(desk.place, AgentSetup((line("trace.so", page="1"), line("good")), (agents_dir,)))
+    libraries = desk.libraries(AgentSetup((line("trace.so", page="1"), line("good")), (agents_dir,)))
     assert libraries.line_of("trace").options == (("page", "1"),)
     with pytest.raises(
         JobError, match=r"no agent 'bad' here; the conf names: trace, good \(or fine\)\. Add its plugin line"
@@ -63,7 +63,7 @@ def test_an_agent_that_the_conf_does_not_name_is_an_error_with_the_line_to_add(d
 
 
 def test_a_plugin_line_may_use_a_former_name_of_an_agent(desk: Desk, agents_dir) -> None:
-    libraries = Libraries(desk.place, AgentSetup((line("good"), line("newname", page="1")), (agents_dir,)))
+    libraries = desk.libraries(AgentSetup((line("good"), line("newname", page="1")), (agents_dir,)))
     assert libraries.line_of("trace").name == "newname"
     with pytest.raises(JobError, match=r"the conf names: good \(or fine\), newname \(or trace\)\."):
         libraries.line_of("bad")

@@ -17,7 +17,7 @@ from tests.system_agents.jobs import line
 @pytest.fixture
 def restorers(desk: Desk, agents_dir: Path, tmp_path: Path) -> Iterator[Restorers]:
     job = RestoreJob(tmp_path, 1, tmp_path / "to", AgentSetup((line("trace"),), (agents_dir,)))
-    with Restorers(desk.place, job) as made:
+    with desk.restorers(job) as made:
         yield made
 
 

@@ -12,10 +12,8 @@ import pytest
 
 from filed.cli.agents import shipped_agents
 from filed.errors import ConnectionLost, FiledError
-from filed.job.agents.restorers import Restorers
 from filed.job.decode.batches import LOOSE_RECORDS, Damaged, Gathering, gathered
 from filed.job.decode.destination import Destination
-from filed.job.decode.receive import Receiving
 from filed.job.decode.renaming import Renaming
 from filed.job.decode.whole_entries import Kept, WholeEntries
 from filed.job.description import AgentSetup, RestoreJob
@@ -121,12 +119,12 @@ class Restored:
         job = RestoreJob(work, 1, work / "to", setup)
         shutil.rmtree(work / "to", ignore_errors=True)
         self.end = ""
-        with new_desk() as desk, Restorers(desk.place, job) as restorers:
+        with new_desk() as desk, desk.restorers(job) as restorers:
             decoder = Decoder()
             decoder.digests.saw(
                 Digest
             )  # whole entries are checked by any, others by those that the Job was seen to use
-            receiving = Receiving(desk.place, decoder, restorers, job)
+            receiving = desk.receiving(decoder, restorers, job)
             receiving.begin(Renaming())
             gathering = Gathering(Destination(bytes(job.where), Renaming()), by_page=by_page)
             try:
@@ -136,7 +134,7 @@ class Restored:
                 restorers.commit()
             except FiledError as error:
                 self.end = str(error)
-            self.totals, self.texts = desk.place.totals, desk.texts()
+            self.totals, self.texts = desk.context.counters.totals, desk.texts()
         self.calls = trace.read_text().splitlines() if trace.exists() else []
 
 

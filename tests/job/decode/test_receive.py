@@ -9,7 +9,6 @@ from pathlib import Path
 import pytest
 
 from filed.catalog import Catalog
-from filed.job.agents.restorers import Restorers
 from filed.job.decode.receive import Receiving
 from filed.job.decode.wanted import Wanted
 from filed.job.description import AgentSetup, RestoreJob
@@ -54,11 +53,11 @@ def restore(desk: Desk, agents_dir: Path, tmp_path: Path) -> Iterator[Restore]:
     trace = tmp_path / "trace"
     setup = AgentSetup((line("trace", trace=str(trace)),), (agents_dir,))
     job = RestoreJob(tmp_path, 1, Path("/w"), setup)
-    with open_catalog(tmp_path) as catalog, Workers() as workers, Restorers(desk.place, job) as restorers:
+    with open_catalog(tmp_path) as catalog, Workers() as workers, desk.restorers(job) as restorers:
         assert isinstance(catalog, Catalog)
         decoder = Decoder(None, workers)
         decoder.digests.saw([Digest.MD5])
-        receiving = Receiving(desk.place, decoder, restorers, job)
+        receiving = desk.receiving(decoder, restorers, job)
         receiving.begin(Wanted(begin(catalog), Session(1, 1), ()))
         yield Restore(desk, receiving, trace)
 
@@ -72,7 +71,7 @@ def test_an_entry_goes_to_the_agent_that_saved_it(restore: Restore) -> None:
         "write 0+7 last content",
         "restore_done 0",
     ]
-    totals = restore.desk.place.totals
+    totals = restore.desk.context.counters.totals
     assert (totals.files, totals.read_bytes, totals.errors) == (1, 7, 0)
 
 
@@ -86,7 +85,7 @@ def test_content_that_is_not_what_was_saved_is_told_to_agent_and_person(restore:
     ]
     (text,) = restore.desk.texts()[1:]
     assert text.startswith("/@TRACE/a: the content is not what was saved")
-    assert restore.desk.place.totals.errors == 1
+    assert restore.desk.context.counters.totals.errors == 1
 
 
 def test_a_record_that_is_no_attributes_costs_one_entry(restore: Restore) -> None:
@@ -94,7 +93,7 @@ def test_a_record_that_is_no_attributes_costs_one_entry(restore: Restore) -> Non
     restore.entry(2, b"/@TRACE/b", b"good")
     restore.receiving.end()
     assert restore.calls()[-1] == "restore_done 0"
-    assert restore.desk.place.totals.errors == 1
+    assert restore.desk.context.counters.totals.errors == 1
 
 
 def test_data_without_an_entry_is_nobodys(restore: Restore) -> None:
@@ -102,7 +101,7 @@ def test_data_without_an_entry_is_nobodys(restore: Restore) -> None:
     restore.entry(2, b"/@TRACE/b", b"good")
     restore.receiving.end()
     assert "write 0+4 last good" in restore.calls()
-    assert restore.desk.place.totals.errors == 0
+    assert restore.desk.context.counters.totals.errors == 0
 
 
 def test_a_deleted_entry_is_not_restored(restore: Restore) -> None:
@@ -116,7 +115,7 @@ def test_an_empty_file_is_its_attributes(restore: Restore) -> None:
     restore.entry(1, b"/@TRACE/empty", b"", kind=FileType.EMPTY)
     restore.receiving.end()
     assert restore.calls()[-1] == "restore_done 0"
-    assert restore.desk.place.totals.files == 1
+    assert restore.desk.context.counters.totals.files == 1
 
 
 def test_a_name_with_a_nul_or_without_a_root_costs_no_more_than_itself(restore: Restore) -> None:

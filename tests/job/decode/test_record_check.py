@@ -41,7 +41,13 @@ def checked(
     def on_wrong(error: StreamError, text: str) -> None:
         wrong.append((error.stream, text))
 
-    check = RecordCheck(desk.place, Decoder(None, workers), on_wrong, lambda entry: entries.append(entry.path))
+    check = RecordCheck(
+        Decoder(None, workers),
+        desk.context.messages,
+        desk.context.counters,
+        on_wrong,
+        lambda entry: entries.append(entry.path),
+    )
     for index, stream, data in given:
         check.record(stream, index, data)
     check.end()
@@ -51,7 +57,7 @@ def checked(
 
 def test_what_is_whole_is_counted_and_not_told(desk: Desk, workers: Workers) -> None:
     assert checked(desk, workers, records(workers, b"/a", b"/b")) == ([], [b"/a", b"/b"])
-    assert (desk.place.totals.files, desk.place.totals.read_bytes) == (2, 2 * len(CONTENT))
+    assert (desk.context.counters.totals.files, desk.context.counters.totals.read_bytes) == (2, 2 * len(CONTENT))
 
 
 def test_the_file_whose_digest_differs_is_named_and_the_others_go_on(desk: Desk, workers: Workers) -> None:

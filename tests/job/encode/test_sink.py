@@ -10,7 +10,7 @@ import pytest
 
 from filed.catalog import JobTotals
 from filed.errors import JobCanceled
-from filed.job.context import Workplace
+from filed.job.context import JobContext
 from filed.job.encode.sink import CHECK_EVERY, JobSink
 from filed.process.channel import Sender
 from filed.process.status_page import Cancel, StatusPage
@@ -23,21 +23,21 @@ DIGEST = b"d" * 16
 
 
 @pytest.fixture
-def place() -> Iterator[Workplace]:
+def context() -> Iterator[JobContext]:
     ours, theirs = socket.socketpair()
     cancel_pipe, other = os.pipe()
     with closing(ours), closing(theirs):
-        yield Workplace(Sender(ours), StatusPage(), cancel_pipe)
+        yield JobContext.of(Sender(ours), StatusPage(), cancel_pipe)
     os.close(cancel_pipe)
     os.close(other)
 
 
-def test_each_record_goes_where_it_belongs(place: Workplace, tmp_path: Path) -> None:
+def test_each_record_goes_where_it_belongs(context: JobContext, tmp_path: Path) -> None:
     with open_catalog(tmp_path) as catalog:
         job = begin(catalog)
         session = VolumeDirectory.open(tmp_path).append_session(JobIdentity(1, job.job, "etc", "here", "set"))
         feed = catalog.feed(job.job_id)
-        sink = JobSink(place, session, feed)
+        sink = JobSink(session, context.counters, context.cancellation, feed)
         told: list[tuple[int, int, bytes]] = []
         sink.on_digest = lambda index, stream, digest: told.append((index, stream, digest))
         lstat = encode_stat(Stat(mode=0o100644, size=7))
@@ -50,16 +50,16 @@ def test_each_record_goes_where_it_belongs(place: Workplace, tmp_path: Path) -> 
         (row,) = catalog.tree(job.job_id)
     assert (row.path, row.digest) == (b"/f", DIGEST)
     assert told == [(1, Stream.MD5_DIGEST, DIGEST)]
-    assert place.totals.job_bytes == 7
+    assert context.counters.totals.job_bytes == 7
 
 
-def test_a_cancel_ends_even_a_stream_of_zeros_that_nobody_reads(place: Workplace, tmp_path: Path) -> None:
+def test_a_cancel_ends_even_a_stream_of_zeros_that_nobody_reads(context: JobContext, tmp_path: Path) -> None:
     with open_catalog(tmp_path) as catalog:
         job = begin(catalog)
         session = VolumeDirectory.open(tmp_path).append_session(JobIdentity(1, job.job, "etc", "here", "set"))
-        sink = JobSink(place, session, catalog.feed(job.job_id))
+        sink = JobSink(session, context.counters, context.cancellation, catalog.feed(job.job_id))
         zeros(sink)
-        place.status_page.ask_cancel(Cancel.ASKED)
+        context.status_page.ask_cancel(Cancel.ASKED)
         with pytest.raises(JobCanceled):
             zeros(sink)
         session.abandon()

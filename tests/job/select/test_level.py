@@ -5,6 +5,7 @@ from __future__ import annotations
 from filed.catalog import Level
 from filed.fileset import Signature
 from filed.process.outcome import Severity
+from tests.job.conftest import Desk
 from tests.system_agents.jobs import Place, line
 
 
@@ -48,7 +49,7 @@ def test_jobs_of_another_name_are_no_base(jobs: Place) -> None:
     assert any("doing a Full instead of a Differential" in text for text in ran.texts())
 
 
-def test_the_bytes_of_the_last_full_are_what_the_next_one_expects(jobs: Place) -> None:
+def test_the_bytes_of_the_last_full_are_what_the_next_one_expects(jobs: Place, desk: Desk) -> None:
     from filed.catalog import Catalog
     from filed.fileset import FileSet, Include, Options
     from filed.job.description import BackupJob
@@ -58,7 +59,7 @@ def test_the_bytes_of_the_last_full_are_what_the_next_one_expects(jobs: Place) -
     fileset = FileSet(includes=(Include((Options(signature=Signature.MD5),), (b"/@GOOD",)),), name="T")
     job = BackupJob(jobs.volumes, "Test", "client", Level.FULL, fileset, jobs.setup())
     with Catalog.read(jobs.volumes) as catalog:
-        base = choose_base(catalog, job, None)  # type: ignore[arg-type]  # a Full has nothing to say
+        base = choose_base(catalog, job, desk.context.messages)
     assert base.expected_bytes == full.outcome.totals.read_bytes > 0
 
 

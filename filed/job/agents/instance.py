@@ -1,0 +1,117 @@
+"""One instance of an agent in a Job that lists: made, begun, committed, ended."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from filed.agents import (
+    Agent,
+    AgentJob,
+    Attr,
+    Begin,
+    Entry,
+    EntryFlag,
+    Outcome,
+    Severity,
+    StateWhy,
+    Status,
+    Verdict,
+)
+from filed.catalog import SealedState
+from filed.errors import AgentError
+from filed.fileset import FileSet, Matcher
+from filed.job.agents.sealed import without_state
+from filed.job.context import Cancellation, Messages
+from filed.process.outcome import Severity as JobSeverity
+
+_SEVERITIES = {
+    Severity.DEBUG: JobSeverity.DEBUG,
+    Severity.INFO: JobSeverity.INFO,
+    Severity.WARNING: JobSeverity.WARNING,
+    Severity.ERROR: JobSeverity.ERROR,
+}
+NODUMP = int(Attr.NODUMP)
+TOP = int(EntryFlag.TOP)
+
+
+class Services:
+    """What the host does for one instance: messages, verdicts, its pending state."""
+
+    def __init__(self, messages: Messages, name: str, matcher: Matcher | None) -> None:
+        self._messages, self._name, self._matcher = messages, name, matcher
+        self.state: tuple[bytes, int] | None = None
+
+    def message(self, severity: Severity, text: str) -> None:
+        self._messages.message(_SEVERITIES[severity], f"{self._name}: {text}")
+
+    def match(self, path: bytes, entry: Entry) -> int:
+        if self._matcher is None:
+            return Verdict.NONE
+        top = bool(entry.flags & TOP)
+        nodump = bool(entry.attrs & NODUMP)
+        fs_type = entry.fs_type or None
+        verdict, text = self._matcher.directory(path, entry.dev, fs_type, nodump=nodump, top=top)
+        if text:
+            self._messages.info(text)
+        return verdict
+
+    def put_state(self, state: bytes, state_format: int) -> None:
+        self.state = (state, state_format)
+
+    def secret(self, name: str) -> None:
+        """Secrets are options of the agent, which it may ask for by key; there are no others."""
+
+
+@dataclass(slots=True)
+class Instance:
+    """One instance of an agent, made and ready. command: of its plugin-name records, b"" for plain files."""
+
+    agent: Agent
+    services: Services
+    matcher: Matcher
+    fileset: FileSet
+    line: str  # the Plugin line; "" for File lines
+    command: bytes
+    job: AgentJob | None = None
+
+    @property
+    def prefixes(self) -> tuple[bytes, ...]:
+        """All its names are at or below these: its File lines, or what the agent claims."""
+        files = tuple(path for include in self.fileset.includes for path in include.files)
+        return files or self.agent.descriptor.claims
+
+    @property
+    def pending_state(self) -> SealedState | None:
+        """What the agent has put, to be sealed with the Job."""
+        if self.services.state is None:
+            return None
+        blob, number = self.services.state
+        return SealedState(self.agent.descriptor.id, self.line, number, blob)
+
+
+def begin(instance: Instance, why: Begin, messages: Messages, cancellation: Cancellation) -> AgentJob:
+    """Begin one instance's part of a backup; when it cannot continue from its base, once more without a state.
+
+    A superset in an Incremental restores correctly, so the level stays and the Job is warned.
+    """
+    try:
+        instance.job = instance.agent.begin(why)
+    except AgentError as error:
+        return begin_again(instance, why, error, messages, cancellation)
+    cancellation.on_cancel(instance.job)
+    return instance.job
+
+
+def begin_again(
+    instance: Instance, why: Begin, error: AgentError, messages: Messages, cancellation: Cancellation
+) -> AgentJob:
+    """The same without a state, when `error` says that the agent cannot continue from it; else raises `error`."""
+    if error.code != Status.E_BASE or why.state_why == StateWhy.GAP:
+        raise error
+    if instance.job is not None:
+        instance.job.end(Outcome.FAILED)
+    instance.services.state = None
+    messages.warning(f"{error}; it saves everything it has, once more")
+    instance.job = instance.agent.begin(without_state(why))
+    cancellation.on_cancel(instance.job)
+    return instance.job

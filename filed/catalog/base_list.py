@@ -32,7 +32,8 @@ PAGE_PATHS: Final = 256
 ADD_BATCH: Final = 1000
 
 _SMALL_PAGE: Final = 16
-_COLUMNS: Final = "type, file_index, job_id, lstat, extended, digest, link"
+_COLUMNS: Final = "type, file_index, job_id, lstat, extended, digest, link, plugin_id"
+_UNKNOWN: Final = -1  # plugin_id of an entry of a Director's list
 _DELETED: Final = int(FileType.DELETED)
 
 _TABLE: Final = """
@@ -45,7 +46,8 @@ CREATE TABLE entry (
     lstat BLOB NOT NULL,
     extended BLOB NOT NULL,
     digest BLOB NOT NULL,
-    link BLOB NOT NULL
+    link BLOB NOT NULL,
+    plugin_id INTEGER NOT NULL
 ) WITHOUT ROWID
 """
 
@@ -62,6 +64,7 @@ class BaseRow(NamedTuple):
     extended: bytes
     digest_record: bytes
     link: bytes
+    plugin_id: int
 
 
 class BaseList:
@@ -113,7 +116,7 @@ class BaseList:
         with translated(self._path):
             self._connection.execute("BEGIN")
             self._connection.executemany(
-                "INSERT OR REPLACE INTO entry VALUES (?, ?, ?, 0, 0, ?, x'', ?, x'')", self._waiting
+                f"INSERT OR REPLACE INTO entry VALUES (?, ?, ?, 0, 0, ?, x'', ?, x'', {_UNKNOWN})", self._waiting
             )
             self._connection.execute("COMMIT")
         self._waiting.clear()
@@ -136,6 +139,18 @@ class BaseList:
             for row in self._connection.execute(self._queries[size], [*paths, *[None] * (size - count)]):
                 found[row[0]] = make(row[1:])
         return found
+
+    def command(self, row: BaseRow) -> bytes | None:
+        """The text of the plugin-name record that an entry was saved under, b"" for plain files; None when it is not known."""
+        if row.plugin_id == _UNKNOWN:
+            return None
+        if not row.plugin_id:
+            return b""
+        with translated(self._path):
+            known = self._connection.execute(
+                "SELECT command FROM plugin WHERE plugin_id = ?", (row.plugin_id,)
+            ).fetchone()
+        return bytes(known[0]) if known else None
 
     def mark_seen(self, number: int) -> None:
         """The walk has met this entry: it was not deleted."""
@@ -237,6 +252,7 @@ def _copy(connection: sqlite3.Connection, database: Database, job_ids: Sequence[
     with translated(database.path):
         connection.execute("ATTACH ? AS catalog", (database.uri.replace("?mode=rw", "?mode=ro"),))
         connection.execute("BEGIN")
+        connection.execute("CREATE TABLE main.plugin AS SELECT plugin_id, command FROM catalog.plugin")
         for job_id in job_ids:
             for low, high in wanted:
                 where = "job_id = ? AND path >= ?" + ("" if high is None else " AND path < ?")

@@ -14,11 +14,14 @@ from filed.daemon.supervisor import JobProcess
 from filed.fileset import FileSet, Include, Options, Signature
 from filed.job.agents.states import states_path
 from filed.job.description import AgentSetup, Changes, DirectorJob, EstimateJob, Level, NetworkBackup, NetworkRestore
+from filed.job.select.accurate_list import append_packet
 from filed.process.channel import Event
 from filed.process.outcome import JobStatus
+from filed.wire.attributes import FileType, parse_attributes
 from filed.wire.plugin_name import parse_plugin_name
 from filed.wire.restore_object import RestoreObject, parse_restore_object
 from filed.wire.stream import Stream
+from tests.agents.compile import compile_agent
 from tests.job.network import Run, run, storage_at
 from tests.job.storage import Storage
 from tests.system_agents.jobs import line
@@ -232,3 +235,37 @@ def test_of_a_director_the_states_from_the_second_newest_full_on_are_kept(direct
         director.backup(f"K.{number}", INCREMENTAL, f"J.{number}")
         whys.append(director.calls()[-1].split("why=")[1].split()[0])
     assert whys == ["lost", "lost", "found", "found", "found", "found"]
+
+
+def test_of_a_directors_list_each_agent_deletes_what_is_most_its_own(
+    director: Director, tmp_path_factory: pytest.TempPathFactory
+) -> None:
+    """The list does not say who saved an entry: the agent whose claim or File line says most of its path."""
+    directory = tmp_path_factory.mktemp("everything")
+    compile_agent("trace.c", directory, "everything", ['ID="everything"', 'CLAIM="/"'])
+    agents = (director.agents, directory)
+    news = director.root / "news"
+    fileset = FileSet((Include((Options(signature=Signature.MD5),), files=(b"/@TRACE", b"/")),))
+
+    def saved(changes: Changes, level: Level) -> list[tuple[bytes, FileType]]:
+        lines = (line("trace", plan=str(director.plan)), line("everything", plan=str(news), complete="no"))
+        setup, storage = AgentSetup(lines, agents), storage_at(director.storage.port)
+        director.storage.records.clear()
+        done = run(NetworkBackup(director.who("J"), level, fileset, setup, changes, storage))
+        assert done.outcome.status is JobStatus.OK, done.outcome.text
+        found = [parse_attributes(data) for _, kind, data in director.storage.records if kind == Stream.UNIX_ATTRIBUTES]
+        return [(one.path, FileType(one.type)) for one in found]
+
+    write_plan(director.plan, Item("/@TRACE/a", "A"), Item("/@TRACE/b", "B"), ROOT)
+    write_plan(news, Item("/srv/x", "X"))
+    assert len(saved(Changes(), Level.FULL)) == 4
+    listed = director.root / "list"
+    with listed.open("wb") as file:
+        for _, kind, data in director.storage.records:
+            if kind == Stream.UNIX_ATTRIBUTES:
+                entry = parse_attributes(data)
+                append_packet(file, b"%b\0%b\0\x000" % (entry.path, entry.lstat))
+    write_plan(director.plan, Item("/@TRACE/a", "A", times="1700000000"), ROOT)
+    write_plan(news)
+    sent = saved(Changes(since=1, accurate=listed), INCREMENTAL)
+    assert [one for one in sent if one[1] == FileType.DELETED] == [(b"/@TRACE/b", FileType.DELETED)]

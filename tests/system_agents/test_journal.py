@@ -10,6 +10,7 @@ from filed.catalog import Catalog, Level
 from filed.fileset import Options, Signature
 from filed.process.outcome import JobStatus
 from filed.wire.attributes import FileType
+from tests.agents.compile import compile_agent
 from tests.system_agents.jobs import Place, Ran, line
 from tests.system_agents.plan import ROOT, Item, write_plan
 
@@ -246,6 +247,37 @@ def test_complete_and_incomplete_instances_side_by_side_delete_nothing_they_migh
     write_plan(part)  # nothing new in its journal
     ran = place.backup(line("trace"), plugins=plugins, level=INCREMENTAL)
     assert ran.outcome.totals.deleted == 0
+    assert sorted(place.tree(ran.outcome.jobid)) == [b"/@TRACE/a", b"/@TRACE/b"]
+
+
+def test_an_instance_that_lists_all_deletes_its_own_beside_one_of_every_path(
+    place: Place, tmp_path: Path, tmp_path_factory: pytest.TempPathFactory
+) -> None:
+    """`File = /` of an agent that lists news only says nothing about what another agent lists to its end."""
+    directory = tmp_path_factory.mktemp("everything")
+    compile_agent("trace.c", directory, "everything", ['ID="everything"', 'CLAIM="/"'])
+    place.agents += (directory,)
+    news, mine = tmp_path / "news", tmp_path / "mine"
+    write_plan(news, Item("/srv/x", "X"))
+    write_plan(mine, A, B, ROOT)
+    lines = [line("trace", plan=str(mine)), line("everything", plan=str(news), complete="no")]
+    place.backup(*lines, files=[b"/@TRACE", b"/"])
+    write_plan(news)
+    write_plan(mine, A, ROOT)
+    ran = place.backup(*lines, files=[b"/@TRACE", b"/"], level=INCREMENTAL)
+    assert ran.outcome.totals.deleted == 1
+    assert sorted(place.tree(ran.outcome.jobid)) == [b"/@TRACE/", b"/@TRACE/a", b"/srv/x"]
+
+
+def test_of_two_lines_of_an_agent_each_deletes_its_own(place: Place, tmp_path: Path) -> None:
+    whole, part = tmp_path / "whole", tmp_path / "part"
+    write_plan(whole, A, Item("/@TRACE/c", "C"))
+    write_plan(part, B)
+    plugins = [f"trace: plan = {whole}", f"trace: plan = {part}, complete = no"]
+    place.backup(line("trace"), plugins=plugins)
+    write_plan(whole, A)
+    write_plan(part)
+    ran = place.backup(line("trace"), plugins=plugins, level=INCREMENTAL)
     assert sorted(place.tree(ran.outcome.jobid)) == [b"/@TRACE/a", b"/@TRACE/b"]
 
 

@@ -285,7 +285,7 @@ def test_complete_with_nothing_listed_is_believed_and_shown(place: Place) -> Non
     assert place.tree(ran.outcome.jobid) == {}
     (told,) = ran.texts(Severity.WARNING)
     assert re.match(
-        r"agent bad 6\.6 says that its list is complete, and named nothing: the 3 entries of the base are", told
+        r"agent bad 6\.6 reported a complete but empty list: the 3 entries of the previous backup are", told
     )
 
 

@@ -74,6 +74,9 @@ class Selection(Protocol):
     def deleted(self) -> Iterator[BaseRow]:
         """What the base has and nobody saw, once every instance has listed all it has."""
 
+    def command(self, row: BaseRow) -> bytes | None:
+        """Whose entry it is: the text of its plugin-name record, b"" for plain files; None when the base does not say."""
+
     def taken_over(self) -> Iterator[BaseRow]:
         """What the Job has without sending it: a Base Job keeps its data."""
 
@@ -92,6 +95,9 @@ class TakesNothingOver:
 
     def taken_over(self) -> Iterator[BaseRow]:
         return iter(())
+
+    def command(self, row: BaseRow) -> bytes | None:  # noqa: ARG002  the Protocol's signature
+        return None
 
 
 class Everything(TakesNothingOver):
@@ -171,3 +177,6 @@ class ChangedSince(TakesNothingOver):
 
     def deleted(self) -> Iterator[BaseRow]:
         return self._base.unseen(self._failed)
+
+    def command(self, row: BaseRow) -> bytes | None:
+        return self._base.command(row)

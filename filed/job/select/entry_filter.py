@@ -5,7 +5,8 @@ page of entries -> FileSet (file by file) -> Selection (changed?) -> hard links 
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+import re
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from itertools import chain
 
@@ -25,6 +26,7 @@ from filed.job.select.hard_links import HardLinks, Inode, PassedName
 SELECTED, TOP = int(EntryFlag.SELECTED), int(EntryFlag.TOP)
 NODUMP = int(Attr.NODUMP)
 OBJECT_OPTIONS = Options()
+_FORMAT = re.compile(rb":\d+:")
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,9 +55,7 @@ class EntryFilter:
         self._keepings = options_plans
         self._selection = selection
         self._links = links
-        self._complete: list[bytes] = []
-        self._incomplete: list[bytes] = []
-        self._empty_handed: list[Lister] = []  # said that they had listed all, and named nothing
+        self._ended: list[_Ended] = []
 
     def page(self, lister: Lister, page: Page) -> Choice:
         """Those of a page that the FileSet takes and the Selection wants. What an agent could not look at is counted."""
@@ -119,29 +119,39 @@ class EntryFilter:
 
     def listed(self, lister: Lister, named: int) -> None:
         """An instance has ended. named: how many entries its pages had."""
-        listed = self._complete if lister.job.complete else self._incomplete
-        for count in lister.matcher.strips | {0}:
-            listed.extend(prefix_of_stripped(prefix, count) for prefix in lister.prefixes)
-        if lister.job.complete and not named:
-            self._empty_handed.append(lister)
+        reach = tuple(
+            prefix_of_stripped(prefix, count) for count in lister.matcher.strips | {0} for prefix in lister.prefixes
+        )
+        self._ended.append(_Ended(lister, reach, named))
 
     def deletions(self) -> Iterator[BaseRow]:
         """After the last instance: what the base has of those that listed all their names, and nobody saw.
 
-        Where an instance that did not list everything may have names too, nothing is taken for deleted.
+        What an instance did not list says nothing about the names of another. Where two of them may have the name, both must
+        have listed everything.
         """
-        gone = [0] * len(self._empty_handed)
         for row in self._selection.deleted():
-            if _is_at_or_below_any(row.path, self._complete) and not _is_at_or_below_any(row.path, self._incomplete):
+            owners = self._owners(row)
+            if owners and all(one.lister.job.complete for one in owners):
                 yield row
-                for at, lister in enumerate(self._empty_handed):
-                    gone[at] += _is_at_or_below_any(row.path, lister.prefixes)
-        for lister, count in zip(self._empty_handed, gone, strict=True):
-            if count:  # it may be so; an agent whose service did not answer says the same
-                text = "says that its list is complete, and named nothing"
+                for one in owners:
+                    one.gone += 1
+        for one in self._ended:
+            if one.gone and not one.named:  # it may be so; an agent whose service did not answer says the same
                 self._messages.warning(
-                    f"agent {lister.job.label} {text}: the {count:,} entries of the base are marked deleted"
+                    f"agent {one.lister.job.label} reported a complete but empty list: the {one.gone:,} entries of the previous"
+                    " backup are marked deleted. Check that its service is running"
                 )
+
+    def _owners(self, row: BaseRow) -> list[_Ended]:
+        """The instances whose entry it may be: those that it was saved by, or else those whose File lines or claims say most of it."""
+        reached = [(one.reaches(row.path), one) for one in self._ended]
+        there = [(length, one) for length, one in reached if length >= 0]
+        command = self._selection.command(row)
+        if command is not None and (own := [one for _, one in there if _same_owner(one.lister.command, command)]):
+            return own
+        longest = max((length for length, _ in there), default=0)
+        return [one for length, one in there if length == longest]
 
     def _keeping(self, matcher: Matcher, entry: Entry, path: bytes) -> OptionsPlan | None:
         nodump = bool(entry.attrs & NODUMP)
@@ -194,10 +204,25 @@ class EntryFilter:
                 yield row
 
 
+@dataclass(slots=True)
+class _Ended:
+    """An instance that has listed what it has. prefixes: its names are at or below these.  gone: of the base, marked deleted."""
+
+    lister: Lister
+    prefixes: tuple[bytes, ...]
+    named: int
+    gone: int = 0
+
+    def reaches(self, path: bytes) -> int:
+        """How long the longest of its prefixes is that the path is at or below; -1: it is below none."""
+        return max((len(prefix.rstrip(b"/")) for prefix in self.prefixes if _is_at_or_below(path, prefix)), default=-1)
+
+
 def _is_at_or_below(path: bytes, prefix: bytes) -> bool:
     prefix = prefix.rstrip(b"/")
     return path.startswith(prefix) and path[len(prefix) : len(prefix) + 1] in (b"", b"/")
 
 
-def _is_at_or_below_any(path: bytes, prefixes: Sequence[bytes]) -> bool:
-    return any(_is_at_or_below(path, prefix) for prefix in prefixes)
+def _same_owner(one: bytes, other: bytes) -> bool:
+    """Of two commands of plugin-name records: are they of the same agent and line? The format's number may differ."""
+    return _FORMAT.sub(b":", one, count=1) == _FORMAT.sub(b":", other, count=1)

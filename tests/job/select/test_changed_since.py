@@ -37,7 +37,7 @@ DIGEST = bytes([Stream.MD5_DIGEST]) + b"d" * 16
 def row(entry: Entry, *, digest: bytes = DIGEST, nanoseconds: bool = True) -> BaseRow:
     """What the base has of an entry that it saved."""
     extended = encode_entry_nanoseconds(entry) if nanoseconds else b""
-    return BaseRow(1, b"/f", FileType.REGULAR, 1, 1, encode_entry_stat(entry, 2), extended, digest, b"")
+    return BaseRow(1, b"/f", FileType.REGULAR, 1, 1, encode_entry_stat(entry, 2), extended, digest, b"", 0)
 
 
 @pytest.fixture

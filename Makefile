@@ -3,12 +3,17 @@ PYTHON ?= python3
 VENV   := .venv
 BIN    := $(VENV)/bin
 
-.PHONY: demo test agents lint types check live bench clean peers
+QUICK  := $(addprefix tests/,test_layout.py wire pipeline volume config fileset catalog transport director job storage)
+
+.PHONY: demo test quick agents lint types check live bench clean peers
 
 demo: $(VENV)/.ready agents            ## back up real trees, change them, restore both points in time
 	$(BIN)/python tools/demo.py
 
 test: lint types check                 ## everything but bench
+
+quick: lint types agents               ## for every edit: the rooms that need no peer, below two minutes
+	$(BIN)/pytest -n 2 --dist loadfile -q $(QUICK)
 
 check: $(VENV)/.ready peers agents
 	$(BIN)/pytest -n 3 --dist loadfile --max-worker-restart 0 -q

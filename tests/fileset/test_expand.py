@@ -89,17 +89,22 @@ def test_lines_that_are_no_paths_are_counted_and_never_shown(tmp_path: Path, fil
     assert warned == [f'FileSet: 2 lines of "{tmp_path}/list" are no absolute paths: skipped']
 
 
-@pytest.mark.parametrize(
-    "program", [b"|sleep 1000", b"|sh -c 'exec >&-; exec sleep 1000'", b"|sh -c 'exec 2>&-; exec sleep 1000'"]
-)
-def test_a_cancel_ends_a_program(files: Files, cancel: tuple[int, int], program: bytes) -> None:
-    timer = threading.Timer(0.1, os.write, (cancel[1], b"c"))
-    timer.start()
+@pytest.mark.parametrize("before", ["", "exec >&-; ", "exec 2>&-; "])
+def test_a_cancel_ends_a_program(tmp_path: Path, files: Files, cancel: tuple[int, int], before: str) -> None:
+    os.mkfifo(tmp_path / "pid")
+
+    def cancel_when_it_runs() -> None:
+        pids.append(int((tmp_path / "pid").read_text()))
+        os.write(cancel[1], b"c")
+
+    pids: list[int] = []
+    canceling = threading.Thread(target=cancel_when_it_runs)
+    canceling.start()
     with pytest.raises(JobCanceled):
-        files(program)
-    timer.join()
-    with pytest.raises(ChildProcessError):
-        os.waitpid(-1, os.WNOHANG)  # nothing is left of it
+        files(f"|sh -c 'echo $$ > {tmp_path}/pid; {before}exec sleep 1000'".encode())
+    canceling.join()
+    with pytest.raises(ProcessLookupError):
+        os.kill(pids[0], 0)
 
 
 def test_a_program_that_complains_without_end_is_read_to_its_end(files: Files) -> None:

@@ -221,7 +221,9 @@ typedef int32_t bp_status;
 #define BP_CHANGE_RENAMED 2     /* old_name is gone and this is it; the data must be readable, it may be asked for */
 
 /* bp_entry.flags */
-#define BP_ENTRY_SELECTED 1u    /* the agent's own sequence chose it: it is not compared with the base */
+#define BP_ENTRY_SELECTED 1u    /* the agent's own sequence chose it: it is not compared with the base. If it cannot be
+                                   saved, the Job seals no newer state than the base's: see put_state. So flag what a
+                                   state accounts for in a Full, too */
 #define BP_ENTRY_REREAD   2u    /* may be opened again, and at any offset */
 #define BP_ENTRY_FAILED   4u    /* could not be read, the message is out: counted; it and all below it still exist */
 #define BP_ENTRY_TOP      8u    /* named by a File line itself */
@@ -456,7 +458,9 @@ typedef struct bp_host_api {
    * before; copied; at most BP_MAX_STATE bytes, else BP_E_TOO_BIG. Nothing is kept unless the Job ends well. format:
    * the agent's own version number of it. BP_E_SEQUENCE in other kinds of Job and after END.
    * A state says that everything up to it is saved; so it is put when that is known: in the call of next_entries that
-   * returns BP_END with an empty page, after the entries of the pages before were read. It leaves out what failed. */
+   * returns BP_END with an empty page, after the entries of the pages before were read. It leaves out what failed. As a
+   * safeguard, when an entry flagged SELECTED could not be saved, the host seals the base's state once more (none,
+   * without a base) and warns: the next Job lists all since then again. */
   BP_FN(bp_status, put_state)(bp_ctx *, const void *, uint64_t len, uint32_t format);
 
   /* [job] Copies the secret of this name (an option's key) into buf and its length to *len. BP_E_TOO_BIG: *len is what

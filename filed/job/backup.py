@@ -20,7 +20,7 @@ from filed.catalog import Job as JobRow
 from filed.errors import AgentError, FiledError, ItemError, JobCanceled
 from filed.fileset import agent_text, as_text, expanded
 from filed.job.agents import lines
-from filed.job.agents.instance import Instance, begin, begin_again
+from filed.job.agents.instance import Instance, begin, begin_again, states_to_seal
 from filed.job.agents.libraries import Libraries
 from filed.job.agents.sealed import Found, Sealed
 from filed.job.context import JobContext
@@ -130,7 +130,7 @@ def _save(  # noqa: PLR0917  each is one of the parts that meet here
             stack.enter_context(begin(instance, why, context.messages, context.cancellation))
             list_instance(context, instance, why, sending, stack)
         sending.deletions()
-        states = [state for instance in instances if (state := instance.pending_state) is not None]
+        states = states_to_seal(instances, context.messages)
         for state in states:
             sending.object(partial(state_object, state=state))
         facts = JobFacts(
@@ -155,13 +155,16 @@ def list_instance(context: JobContext, instance: Instance, why: Begin, sending: 
     """Send what one instance lists. It may say even now that its base is of no use, as long as nothing was sent."""
     assert instance.job is not None
     sent = sending.sent
+    lister = Lister(instance.job, instance.matcher, instance.command, instance.prefixes)
     try:
-        sending.instance(Lister(instance.job, instance.matcher, instance.command, instance.prefixes))
+        sending.instance(lister)
     except AgentError as error:
         if error.call != "next_entries" or sending.sent != sent:
             raise
         job = stack.enter_context(begin_again(instance, why, error, context.messages, context.cancellation))
-        sending.instance(Lister(job, instance.matcher, instance.command, instance.prefixes))
+        lister = Lister(job, instance.matcher, instance.command, instance.prefixes)
+        sending.instance(lister)
+    instance.unsaved = lister.unsaved
 
 
 def _finished(catalog: Catalog, session: Session) -> bool:

@@ -15,7 +15,7 @@ from filed.agents import Begin, BeginFlag, Kind
 from filed.catalog import Catalog, Level, Seal, state_object
 from filed.fileset import agent_text, expanded
 from filed.job.agents import lines
-from filed.job.agents.instance import Instance, begin
+from filed.job.agents.instance import Instance, begin, states_to_seal
 from filed.job.agents.libraries import Libraries
 from filed.job.agents.sealed import Found, Sealed
 from filed.job.agents.states import open_states
@@ -94,7 +94,7 @@ def _save(job: NetworkBackup, context: JobContext, catalog: Catalog) -> None:
             list_instance(context, instance, why, sending, stack)
         sending.deletions()
         sending.take_over()
-        states = [state for instance in instances if (state := instance.pending_state) is not None]
+        states = states_to_seal(instances, context.messages)
         for state in states:
             sending.object(partial(state_object, state=state))
         queue.flush()

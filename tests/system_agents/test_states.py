@@ -114,6 +114,58 @@ def test_a_state_is_found_by_the_next_incremental_and_confirmed_once_before_begi
     assert (told(begin, "why"), told(begin, "state"), told(begin, "base")) == ("found", "one", full.job.job)
 
 
+CHOSEN = Item("/@TRACE/b", "B", flags="S")
+
+
+def told_by_the_next(service: Service) -> tuple[str, str]:
+    service.place.calls()
+    service.backup(INCREMENTAL)
+    begin = next(call for call in service.begins() if call.startswith("begin"))
+    return told(begin, "why"), told(begin, "state")
+
+
+@pytest.mark.parametrize("how", [{"fail": "open_stream:-2"}, {"fail": "read:-5"}])
+def test_a_state_does_not_run_ahead_of_an_entry_that_could_not_be_read(service: Service, how: dict[str, str]) -> None:
+    service.backup(state="one")
+    service.lists(CHOSEN)
+    ran = service.backup(INCREMENTAL, state="two", streams="yes", complete="no", **how)
+    assert ran.outcome.status is JobStatus.WARNINGS
+    (warning,) = ran.texts(Severity.WARNING)
+    assert "agent trace 3.1: /@TRACE/b could not be saved; the state of its previous backup is kept" in warning
+    assert told_by_the_next(service) == ("found", "one")
+
+
+def test_a_state_does_not_run_ahead_of_an_entry_that_is_listed_as_failed(service: Service) -> None:
+    service.backup(state="one")
+    service.lists(Item("/@TRACE/b", flags="SF"))
+    ran = service.backup(INCREMENTAL, state="two", complete="no")
+    assert ran.outcome.status is JobStatus.WARNINGS
+    assert told_by_the_next(service) == ("found", "one")
+
+
+def test_without_a_base_no_state_is_kept_when_an_entry_could_not_be_read(service: Service) -> None:
+    service.lists(CHOSEN)
+    ran = service.backup(state="one", streams="yes", fail="read:-5")
+    assert "no state of it is kept, so that the next backup lists it again" in "".join(ran.texts(Severity.WARNING))
+    assert told_by_the_next(service) == ("first", "")
+
+
+def test_what_the_host_compares_by_itself_holds_no_state_back(service: Service) -> None:
+    service.backup(state="one")
+    service.lists(Item("/@TRACE/b", "B"))
+    ran = service.backup(INCREMENTAL, state="two", streams="yes", complete="no", fail="read:-5")
+    assert (ran.outcome.status, ran.texts(Severity.WARNING)) == (JobStatus.WARNINGS, [])
+    assert told_by_the_next(service) == ("found", "two")
+
+
+def test_a_state_that_an_agent_holds_back_by_itself_is_no_news(service: Service) -> None:
+    service.backup(state="one")
+    service.lists(CHOSEN)
+    ran = service.backup(INCREMENTAL, state="one", streams="yes", complete="no", fail="read:-5")
+    assert ran.texts(Severity.WARNING) == []
+    assert told_by_the_next(service) == ("found", "one")
+
+
 def test_the_next_incremental_builds_on_the_newest_job(service: Service) -> None:
     service.backup(state="one")
     service.backup(INCREMENTAL, state="two")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from filed.agents import (
@@ -18,7 +19,7 @@ from filed.agents import (
     Verdict,
 )
 from filed.catalog import SealedState
-from filed.errors import AgentError
+from filed.errors import AgentError, printable
 from filed.fileset import FileSet, Matcher
 from filed.job.agents.sealed import without_state
 from filed.job.context import Cancellation, Messages
@@ -73,6 +74,8 @@ class Instance:
     line: str  # the Plugin line; "" for File lines
     command: bytes
     job: AgentJob | None = None
+    base_state: SealedState | None = None  # that its Job was begun with
+    unsaved: bytes = b""  # the first entry chosen by its own numbers that could not be saved
 
     @property
     def prefixes(self) -> tuple[bytes, ...]:
@@ -80,13 +83,34 @@ class Instance:
         files = tuple(path for include in self.fileset.includes for path in include.files)
         return files or self.agent.descriptor.claims
 
-    @property
-    def pending_state(self) -> SealedState | None:
-        """What the agent has put, to be sealed with the Job."""
-        if self.services.state is None:
-            return None
-        blob, number = self.services.state
+    def state(self, blob: bytes, number: int) -> SealedState:
+        """One of its states. number: the agent's own, of the format."""
         return SealedState(self.agent.descriptor.id, self.line, number, blob)
+
+    @property
+    def put_state(self) -> SealedState | None:
+        """What the agent has put."""
+        return None if self.services.state is None else self.state(*self.services.state)
+
+
+def states_to_seal(instances: Sequence[Instance], messages: Messages) -> list[SealedState]:
+    """What the agents have put; of one whose entries were not all saved, what its Job was begun with.
+
+    A newer state would say that they were, and no Incremental would list them again.
+    """
+    found = []
+    for instance in instances:
+        state = instance.put_state
+        if state is not None and instance.unsaved and state != instance.base_state:
+            state = instance.base_state
+            kept = "the state of its previous backup is kept" if state else "no state of it is kept"
+            messages.warning(
+                f"agent {instance.agent.label}: {printable(instance.unsaved)} could not be saved; {kept}, so that the"
+                " next backup lists it again"
+            )
+        if state is not None:
+            found.append(state)
+    return found
 
 
 def begin(instance: Instance, why: Begin, messages: Messages, cancellation: Cancellation) -> AgentJob:
@@ -98,6 +122,7 @@ def begin(instance: Instance, why: Begin, messages: Messages, cancellation: Canc
         instance.job = instance.agent.begin(why)
     except AgentError as error:
         return begin_again(instance, why, error, messages, cancellation)
+    instance.base_state = instance.state(why.state, why.state_format) if why.state_why == StateWhy.FOUND else None
     cancellation.on_cancel(instance.job)
     return instance.job
 
@@ -110,7 +135,7 @@ def begin_again(
         raise error
     if instance.job is not None:
         instance.job.end(Outcome.FAILED)
-    instance.services.state = None
+    instance.services.state = instance.base_state = None
     messages.warning(f"{error}; it saves everything it has, once more")
     instance.job = instance.agent.begin(without_state(why))
     cancellation.on_cancel(instance.job)

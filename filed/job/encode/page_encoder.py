@@ -166,6 +166,7 @@ class Sending:
         if entry.flags & FAILED:  # its message is out
             if entry.change != Change.DELETED:  # it went away since it was listed: the next Job will see that
                 self._counters.failed()
+                lister.not_saved(chosen.entry, chosen.path)
             return
         self._command = lister.command
         try:
@@ -175,6 +176,7 @@ class Sending:
                 self._entry(lister, page, entry, chosen, packed)
         except ItemError as error:
             self._messages.error(str(error))
+            lister.not_saved(chosen.entry, chosen.path)
         if self._named:
             self._plugin_end()
 
@@ -204,7 +206,7 @@ class Sending:
             options_plan.encoder.small(file_index, inline, meta, packed=packed)
             self._counters.read(len(inline))
         else:
-            file_index = self._streamed(lister.job, entry, chosen, link, meta, inode)
+            file_index = self._streamed(lister, entry, chosen, link, meta, inode)
         if inode is not None:
             for passed in self._passed_over:
                 self._selection.sent_after_all(passed.path)
@@ -224,14 +226,14 @@ class Sending:
         return file_index
 
     def _streamed(  # noqa: PLR0917  each is one of the parts that meet here
-        self, job: AgentJob, entry: Entry, chosen: Chosen, link: bytes, meta: Meta, inode: Inode | None
+        self, lister: Lister, entry: Entry, chosen: Chosen, link: bytes, meta: Meta, inode: Inode | None
     ) -> int:
         """Send an entry whose data is read piece by piece. Returns its FileIndex.
 
         Raises ItemError before the attributes are out when it cannot be opened. When reading breaks later, the entry
         stands on the Volume without digest and signature, is told, counted, and saved again by the next Job.
         """
-        options_plan = chosen.options_plan
+        options_plan, job = chosen.options_plan, lister.job
         size = job.open_stream(entry.cookie, AgentStream.DATA)
         how, length = Status.E_FAIL, 0
         try:
@@ -246,6 +248,7 @@ class Sending:
             except ItemError as error:
                 how = Status.E_IO
                 self._messages.error(str(error))
+                lister.not_saved(chosen.entry, chosen.path)
         finally:
             changed = self._close(job, how)
         for stream, data in meta:

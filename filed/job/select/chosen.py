@@ -13,21 +13,28 @@ from filed.pipeline.workers import Slot
 from filed.wire.stream import Buffer
 
 # Plain ints: an IntFlag in `&` costs a microsecond an entry.
-FAILED = int(EntryFlag.FAILED)
+FAILED, SELECTED = int(EntryFlag.FAILED), int(EntryFlag.SELECTED)
 DATA_BIT = 1 << AgentStream.DATA
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Lister:
     """One agent's instance as this room sees it.
 
     command: the text of its plugin-name records, b"" for plain files.  prefixes: all its names are at or below these.
+    unsaved: the first entry that it chose by its own numbers and that could not be saved; b"": there is none.
     """
 
     job: AgentJob
     matcher: Matcher
     command: bytes
     prefixes: tuple[bytes, ...]
+    unsaved: bytes = b""
+
+    def not_saved(self, listed: Entry, path: bytes) -> None:
+        """An entry, as its page had it, failed."""
+        if listed.flags & SELECTED and not self.unsaved:
+            self.unsaved = path
 
 
 @dataclass(slots=True)

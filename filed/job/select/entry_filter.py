@@ -19,11 +19,11 @@ from filed.job.context import Counters, Messages
 from filed.job.encode.attributes import encode_entry_nanoseconds, encode_entry_stat, stored_path
 from filed.job.encode.options_plan import OptionsPlan, OptionsPlans
 from filed.job.select.changed_since import BaseRow, Selection
-from filed.job.select.chosen import FAILED, Chosen, Lister
+from filed.job.select.chosen import FAILED, SELECTED, Chosen, Lister
 from filed.job.select.hard_links import HardLinks, Inode, PassedName
 
 # Plain ints: an IntFlag in `&` costs a microsecond an entry.
-SELECTED, TOP = int(EntryFlag.SELECTED), int(EntryFlag.TOP)
+TOP = int(EntryFlag.TOP)
 NODUMP = int(Attr.NODUMP)
 OBJECT_OPTIONS = Options()
 _FORMAT = re.compile(rb":\d+:")
@@ -69,6 +69,7 @@ class EntryFilter:
             if entry.flags & FAILED:
                 for count in matcher.strips | {0}:  # whichever name was stored is not deleted
                     selection.failed(stripped(path, count))
+                lister.not_saved(entry, path)
                 self._counters.failed()
                 continue
             if entry.change:

@@ -14,7 +14,14 @@ from filed.agents.abi import AgentStream, Change, EntryType, Status
 from filed.errors import ItemError
 from filed.fileset import Options
 from filed.job.context import Cancellation, Counters, Messages
-from filed.job.encode.attributes import Meta, encode_entry_nanoseconds, encode_entry_stat, meta_records, wire_type
+from filed.job.encode.attributes import (
+    HAS_SIZE,
+    Meta,
+    encode_entry_nanoseconds,
+    encode_entry_stat,
+    meta_records,
+    wire_type,
+)
 from filed.job.encode.options_plan import OptionsPlan, OptionsPlans
 from filed.job.encode.reader import MAX_OBJECT_BYTES, Reading, object_too_long
 from filed.job.select.changed_since import BaseRow, Selection
@@ -237,7 +244,9 @@ class Sending:
         size = job.open_stream(entry.cookie, AgentStream.DATA)
         how, length = Status.E_FAIL, 0
         try:
-            if size is not None and size != entry.size:
+            if size is None and not entry.size and entry.type == EntryType.REGULAR:  # no more than what was known
+                entry = entry._replace(valid=entry.valid & ~HAS_SIZE)
+            elif size is not None and size != entry.size:
                 entry = entry._replace(size=size)
             file_index = self._attributes(entry, chosen.path, options_plan, link, with_data=True)
             digested = entry.type != EntryType.FIFO  # as real daemons have it

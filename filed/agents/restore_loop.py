@@ -101,7 +101,6 @@ class _Handing(ctypes.Structure):
     status: int
     action: int
     number: int
-    untaken: int
     _fields_ = (
         ("api", ctypes.c_void_p),
         ("job", ctypes.c_void_p),
@@ -121,7 +120,6 @@ class _Handing(ctypes.Structure):
         ("restored", ctypes.c_uint64),
         ("skipped", ctypes.c_uint64),
         ("bytes", ctypes.c_uint64),
-        ("untaken", ctypes.c_uint64),
     )
 
 
@@ -183,11 +181,6 @@ class RestoreLoop:
     @property
     def action(self) -> int:
         return self._state.action
-
-    @property
-    def untaken(self) -> int:
-        """Bytes of content of the last entry, which the agent made and wants no content for."""
-        return self._state.untaken
 
     @property
     def handed(self) -> Handed:

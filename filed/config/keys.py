@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import StrEnum
 
 from filed.config.resources import Block
@@ -23,10 +23,14 @@ class PkiDigest(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Tls:
-    """TLS of one side.  The files are paths, "" when not set."""
+    """TLS of one side.  The files are paths, "" when not set.
+
+    enable: with certificates. psk: with the shared secret, where the peer can (Bacula 11 to 15). require: by one of the two.
+    """
 
     enable: bool = False
     require: bool = False
+    psk: bool = False
     verify_peer: bool = True
     ca_certificate_file: str = ""
     ca_certificate_dir: str = ""
@@ -87,6 +91,7 @@ def read_tls(block: Block, *, server: bool) -> Tls:
     tls = Tls(
         enable=block.yes("TLS Enable"),
         require=block.yes("TLS Require"),
+        psk=block.yes("TLS PSK Enable", default=True),
         verify_peer=block.yes("TLS Verify Peer", default=True) if server else True,
         ca_certificate_file=block.path("TLS CA Certificate File"),
         ca_certificate_dir=block.path("TLS CA Certificate Dir"),
@@ -95,13 +100,15 @@ def read_tls(block: Block, *, server: bool) -> Tls:
         dh_file=block.path("TLS DH File") if server else "",
         allowed_cns=block.strings("TLS Allowed CN") if server else (),
     )
-    if tls.enable or tls.require:
+    with_files = bool(tls.certificate or tls.ca_certificate_file or tls.ca_certificate_dir)
+    if tls.enable or (tls.require and (with_files or not tls.psk)):
         _check_files(block, tls, server=server)
+        tls = replace(tls, enable=True)
     return tls
 
 
 def _check_files(block: Block, tls: Tls, *, server: bool) -> None:
-    wanted = "TLS Require" if tls.require else "TLS Enable"
+    wanted = "TLS Enable" if tls.enable else "TLS Require"
     if server and not (tls.certificate and tls.key):
         raise block.place.error(f'"{wanted}" needs a "TLS Certificate" and a "TLS Key" here')
     if tls.verify_peer and not (tls.ca_certificate_file or tls.ca_certificate_dir):

@@ -110,8 +110,11 @@ class Daemon:
         """What a Storage Daemon that calls for that Job has to know."""
         return Expected(**self._ask(ask="expected storage", job=job))
 
-    def hand_storage(self, job: str, descriptor: int, tls: TlsNeed, caller: str) -> None:
-        """To the Job that expects it: the socket of a Storage Daemon that has proved that it knows the key."""
+    def hand_storage(self, job: str, descriptor: int, tls: TlsNeed | None, caller: str) -> None:
+        """To the Job that expects it: the socket of a Storage Daemon that has proved that it knows the key.
+
+        tls: what it wants of it; None where it has not been asked for its proof yet.
+        """
         self._send(descriptor, ask="hand storage", job=job, tls=tls, caller=caller)
 
     def set_debug(self, level: int, trace: int) -> None:

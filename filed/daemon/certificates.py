@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from filed.config import FileDaemonConf
 from filed.errors import ConfigError
-from filed.transport import client_context, server_context, tls_need
+from filed.transport import check_shared_key, client_context, server_context, tls_need
 from filed.wire.auth import TlsNeed
 
 
@@ -17,8 +17,9 @@ def check_certificates(conf: FileDaemonConf) -> None:
     loaded = [(f'FileDaemon "{daemon.name}"', daemon.place, daemon.tls, client_context)]
     loaded += [(f'Director "{each.name}"', each.place, each.tls, server_context) for each in conf.directors]
     for resource, place, tls, load in loaded:
-        if tls_need(tls) is not TlsNeed.NONE:
-            try:
+        try:
+            check_shared_key(tls)
+            if tls_need(tls) is not TlsNeed.NONE:
                 load(tls)
-            except ConfigError as error:
-                raise place.error(f"{resource}: {error.text}") from error
+        except ConfigError as error:
+            raise place.error(f"{resource}: {error.text}") from error

@@ -30,8 +30,8 @@ from filed.director.session import Session
 from filed.errors import AuthenticationError, FiledError
 from filed.job.description import StorageDaemon
 from filed.job.setup import keys_of, setup_of
-from filed.transport import Connection, TlsChannel, check_names, server_context, tls_need
-from filed.wire.auth import secret_of
+from filed.transport import Connection, TlsChannel, check_names, psk_server_context, server_context, tls_offer
+from filed.wire.auth import Encryption, secret_of
 from filed.wire.frame import Packet
 from filed.wire.storage import StorageCall
 from filed.wire.version import offered_by
@@ -98,7 +98,7 @@ def _serve_director(
             director.name,
             secret_of(director.password.encode("utf-8", "surrogateescape")),
             director.monitor,
-            tls_need(director.tls),
+            tls_offer(director.tls),
         )
         for director in conf.directors
     }
@@ -113,9 +113,11 @@ def _serve_director(
     )
 
     def start_tls(connection: Connection, begins: TlsBegins) -> None:
-        wanted = tls[begins.director.name]
-        context = server_context(wanted)
-        connection.encrypt(lambda sock: TlsChannel(sock, context, server=True))
+        wanted, by_key = tls[begins.director.name], begins.by is Encryption.SHARED_KEY
+        context = psk_server_context(begins.director.secret) if by_key else server_context(wanted)
+        connection.encrypt(lambda sock: TlsChannel(sock, context, server=True, shared_key=by_key))
+        if by_key:
+            return
         check_names(connection.names, wanted, f'Director "{begins.director.name}"')
 
     heartbeat_s = file_daemon.heartbeat_interval_s

@@ -169,7 +169,8 @@ class Registry:
             case "expected storage":
                 return self._expected_storage(question["job"])._asdict()
             case "hand storage":
-                self._hand_storage(question["job"], descriptor, TlsNeed(question["tls"]), question["caller"])
+                tls = None if question["tls"] is None else TlsNeed(question["tls"])
+                self._hand_storage(question["job"], descriptor, tls, question["caller"])
                 return None
             case "debug":
                 self._debug, self._trace = question["level"], question["trace"]
@@ -222,13 +223,17 @@ class Registry:
         found = self._of_job(job)
         return next((visit.storage for visit in found if visit.storage.key), Expected(known=bool(found)))
 
-    def _hand_storage(self, job: str, descriptor: int, tls: TlsNeed, caller: str) -> None:
-        """Where the Job is gone by now, or was called by another one, the Storage Daemon sees its connection closed."""
+    def _hand_storage(self, job: str, descriptor: int, tls: TlsNeed | None, caller: str) -> None:
+        """Where the Job is gone by now, or was called by another one, the Storage Daemon sees its connection closed.
+
+        One that has not proved anything yet does not end the wait for the true one.
+        """
         found = [visit for visit in self._of_job(job) if visit.storage.key]
         if not found:
             log.warning("the Storage Daemon at %s called for Job %s, which no longer waits for it", caller, job)
             return
-        found[0].storage = Expected(known=True)
+        if tls is not None:
+            found[0].storage = Expected(known=True)
         try:
             hand_on(found[0].calls, descriptor, tls, caller)
         except OSError as error:

@@ -42,6 +42,9 @@ def answer_call(  # noqa: PLR0917  who calls, and who is called
         numbered(expected.protocol),
         caller=caller,
     )
+    if address.version.early_tls:  # what TLS knows after the proof cannot be handed on, so the Job has it proved
+        daemon.hand_storage(job, sock.fileno(), None, caller)
+        return
     theirs = introduce(connection, address)
     daemon.hand_storage(job, sock.fileno(), theirs or TlsNeed.NONE, caller)
 

@@ -11,12 +11,12 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import Enum, auto
 
 from filed.errors import AuthenticationError, RemoteProtocolError, printable
 from filed.wire import reply
-from filed.wire.auth import Challenge, MutualProof, Proof, StartTls, TlsNeed, wants_tls
+from filed.wire.auth import NO_TLS_OFFER, Challenge, Encryption, MutualProof, Proof, StartTls, wants_tls
 from filed.wire.director import (
     AccurateCommand,
     Command,
@@ -43,12 +43,12 @@ _BTIME = re.compile(rb"btime (-?\d{1,19})\s*\0?")
 
 @dataclass(frozen=True, slots=True)
 class KnownDirector:
-    """A Director resource, as far as a conversation needs it. secret: of the password, see wire/auth.py."""
+    """A Director resource, as far as a conversation needs it. secret: of the password, see wire/auth.py. tls: what we offer."""
 
     name: str
-    secret: bytes
+    secret: bytes = field(repr=False)
     monitor: bool = False
-    tls: TlsNeed = TlsNeed.NONE
+    tls: StartTls = NO_TLS_OFFER
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,6 +65,7 @@ class TlsBegins:
     """All that is to be sent goes out, then comes the handshake, in which we are the server, then `tls_is_up`."""
 
     director: KnownDirector
+    by: Encryption
 
 
 @dataclass(frozen=True, slots=True)
@@ -203,17 +204,21 @@ class DirectorConnection:
         self._version = spoken_with(self._their_number, self._versions)
         if self._version.early_tls:
             theirs = StartTls.from_number(int(match["tls"] or 0))
-            if wants_tls(self._director.tls, theirs.tls, f'Director "{name}"'):
-                self.send(StartTls(self._director.tls).format())
+            by = self._director.tls.agree(theirs, f'Director "{name}"')
+            if by is not Encryption.NONE:
+                self.send(self._director.tls.format())
                 self.state = State.TLS
-                events.append(TlsBegins(self._director))
+                events.append(TlsBegins(self._director, by))
                 return
+        elif self._director.tls.required and not self._director.tls.tls:
+            text = f'Director "{name}" is of a release that has TLS with certificates alone, and TLS is required here'
+            raise AuthenticationError(f"{text}: give its resource a certificate, or a newer release to its machine")
         self._challenge()
 
     def _challenge(self) -> None:
         assert self._director is not None
         ours = self._name.encode("utf-8", "surrogateescape").replace(b" ", b"\x01")
-        challenge = Challenge.fresh(ours, self._random, self._now_s, self._director.tls)
+        challenge = Challenge.fresh(ours, self._random, self._now_s, self._director.tls.tls)
         peer = f'Director "{self._director.name}"'
         self._proof = MutualProof(challenge, self._director.secret, peer, challenges_first=True)
         self.state = State.PROVING
@@ -230,9 +235,9 @@ class DirectorConnection:
             raise self._proof.refusal
         if self._proof.state is Proof.GIVEN:
             peer = f'Director "{self._director.name}"'
-            if not self._encrypted and wants_tls(self._director.tls, self._proof.their_tls, peer):
+            if not self._encrypted and wants_tls(self._director.tls.tls, self._proof.their_tls, peer):
                 self.state = State.TLS
-                events.append(TlsBegins(self._director))
+                events.append(TlsBegins(self._director, Encryption.CERTIFICATES))
             else:
                 events.append(self._greet())
 

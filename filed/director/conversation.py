@@ -220,7 +220,8 @@ class Conversation:
         asked = self.known
         self.kind = changes.get("type", self.kind)
         level = asked.level.value if self.kind else ""
-        self.house.note(RunningJob(asked.job.job_id, asked.job.job, self.director, self._started, level, self.kind))
+        job, cipher = asked.job, self.line.cipher
+        self.house.note(RunningJob(job.job_id, job.job, self.director, self._started, level, self.kind, cipher=cipher))
 
     def wait_for_its_turn(self) -> None:
         """While as many Jobs run as may; the Director waits for its answer. Raises JobCanceled, ConnectionLost when it left."""

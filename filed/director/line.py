@@ -46,6 +46,11 @@ class Line:
         self._unheard = False  # the cancel pipe rang while something was said, and no wait has told it yet
         self.gone = False
 
+    @property
+    def cipher(self) -> str:
+        """How the Director's connection is encrypted; "" when it is not."""
+        return self._connection.cipher
+
     def hear(self, packet: Packet) -> None:
         """One that was received before this line was made: a Hello. Raises as `greet` does."""
         self._take(packet)

@@ -5,11 +5,13 @@ The values come from whoever keeps the Jobs; nothing here looks anything up but 
 
 from __future__ import annotations
 
+import ssl
 import time
 from collections.abc import Iterable, Iterator
 from dataclasses import asdict, dataclass, fields
 from typing import Any, TypeVar
 
+from filed import __version__
 from filed.wire.version import Version
 
 T = TypeVar("T")
@@ -31,7 +33,10 @@ DAY, CLOCK = "%d-%b-%y %H:%M", "%Y-%m-%d %H:%M:%S"
 
 @dataclass(frozen=True, slots=True)
 class RunningJob:
-    """A Job, or a visit without one (job_id 0). level, type: one letter, "" when not known yet.  bandwidth: bytes a second."""
+    """A Job, or a visit without one (job_id 0). level, type: one letter, "" when not known yet.  bandwidth: bytes a second.
+
+    cipher: of the Director's connection, "" when it is not encrypted.
+    """
 
     job_id: int
     job: str
@@ -46,6 +51,7 @@ class RunningJob:
     errors: int = 0
     bandwidth: int = 0
     entry: str = ""
+    cipher: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,7 +70,7 @@ class EndedJob:
 
 @dataclass(frozen=True, slots=True)
 class DaemonStatus:
-    """All that is asked about. jobs_run: since the start.  ended: the oldest first."""
+    """All that is asked about. jobs_run: since the start.  ended: the oldest first.  program: who stands in bacula-fd's place."""
 
     name: str
     started: float
@@ -77,6 +83,8 @@ class DaemonStatus:
     agents: tuple[str, ...] = ()
     running: tuple[RunningJob, ...] = ()
     ended: tuple[EndedJob, ...] = ()
+    program: str = f"filed {__version__}"
+    crypto: str = ssl.OPENSSL_VERSION
 
     def as_dict(self) -> dict[str, Any]:
         return asdict(self)
@@ -96,6 +104,7 @@ def status_text(status: DaemonStatus, version: Version, now: float) -> Iterator[
     """The lines of `status client`, each with its end."""
     yield "\n"
     yield f"{status.name} Version: {version.text} ({version.long_date})  {status.platform.replace(',', ' ')}\n"
+    yield f" {status.program} in the place of bacula-fd. Crypto: {status.crypto}\n"
     jobs = [job for job in status.running if job.job_id]
     yield f"Daemon started {_day(status.started)}. Jobs: run={status.jobs_run} running={len(jobs)}.\n"
     yield f" Sizes: debug={status.debug} trace={status.trace} bwlimit={status.bandwidth // 1000}kB/s\n"
@@ -108,7 +117,7 @@ def status_text(status: DaemonStatus, version: Version, now: float) -> Iterator[
         yield "No Jobs running.\n"
     for visit in status.running:
         if not visit.job_id:
-            yield f"Director connected at: {_day(visit.started)}\n"
+            yield f"Director connected {'using TLS ' if visit.cipher else ''}at: {_day(visit.started)}\n"
     yield "====\n"
     yield "\nTerminated Jobs:\n"
     yield " JobId  Level    Files      Bytes   Status   Finished        Name \n"
@@ -157,6 +166,8 @@ def dot_status_text(status: DaemonStatus, version: Version, what: str, now: floa
                 ("trace", status.trace),
                 ("bwlimit", status.bandwidth),
                 ("plugins", ",".join(status.agents)),
+                ("program", status.program),
+                ("crypto", status.crypto),
             )
             + "\n"
         )
@@ -190,6 +201,7 @@ def _running_pairs(job: RunningJob, now: float) -> str:
         ("ReadBytes", job.read_bytes),
         ("Files Examined", max(job.seen, job.files)),
         ("Processing file", job.entry),
+        ("DirTLS", int(bool(job.cipher))),
     )
 
 

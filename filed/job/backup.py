@@ -17,7 +17,7 @@ from filed.agents import Level as AgentLevel
 from filed.agents import Outcome as AgentOutcome
 from filed.catalog import Catalog, JobFacts, JobTotals, Level, NewJob, SealedState, facts_object, state_object
 from filed.catalog import Job as JobRow
-from filed.errors import AgentError, FiledError, ItemError, JobCanceled, JobError
+from filed.errors import AgentError, FiledError, ItemError, JobCanceled
 from filed.fileset import agent_text, as_text, expanded
 from filed.job.agents import lines
 from filed.job.agents.instance import Instance, begin, begin_again, states_to_seal
@@ -57,9 +57,8 @@ def backup(job: BackupJob, context: JobContext) -> Outcome:
                 f"Job {dead.job} (JobId {dead.job_id}) had died without a word; it is marked as failed"
             )
         directory.take_back(catalog.dead_sessions().__contains__, context.messages.info)
-        base = choose_base(catalog, directory, job, context.messages, time.time())
+        base = choose_base(catalog, job, context.messages)
         row = catalog.begin_job(_new_job(job, base), time.time())
-        _look_at_the_clock(catalog, context, row)
         context.parent.started(row.job_id, base.level.name.capitalize())
         context.counters.expected_bytes = base.expected_bytes
         try:
@@ -70,17 +69,8 @@ def backup(job: BackupJob, context: JobContext) -> Outcome:
                 raise
             context.messages.error(f"{error}; the data saved is good")  # an agent in its last calls
     assert context.parent.committed is not None
-    return context.ended(context.counters.totals.when_saved, volumes=context.parent.committed.volumes)
-
-
-def _look_at_the_clock(catalog: Catalog, context: JobContext, row: JobRow) -> None:
-    """Say so when an earlier Job began later, by the clock. Nothing depends on it: Jobs count in their order."""
-    ahead = [job for job in catalog.jobs() if job.job_id < row.job_id and job.start_time > row.start_time]
-    if ahead:
-        context.messages.info(
-            f"the clock was set back, or was ahead before: JobId {ahead[-1].job_id} began at a later time than now."
-            " Jobs count in the order of their JobIds"
-        )
+    status = JobStatus.WARNINGS if context.counters.totals.errors else JobStatus.OK
+    return context.ended(status, volumes=context.parent.committed.volumes)
 
 
 def _failed(context: JobContext, catalog: Catalog, row: JobRow, error: BaseException) -> None:
@@ -111,7 +101,6 @@ def _save(  # noqa: PLR0917  each is one of the parts that meet here
             identity,
             job.max_volume_bytes,
             session=Session(row.vol_session_id, row.vol_session_time),
-            begin_volume=base.level is Level.FULL,  # so that its Volumes go when it is pruned
             finished=partial(_finished, catalog),
             report=context.messages.info,
         )
@@ -131,7 +120,6 @@ def _save(  # noqa: PLR0917  each is one of the parts that meet here
             messages=context.messages,
             counters=context.counters,
             cancellation=context.cancellation,
-            own=directory.own_files().now,
         )
         sink.on_digest = sending.digest_went_out
         sending.on_incomplete = feed.incomplete
@@ -141,8 +129,6 @@ def _save(  # noqa: PLR0917  each is one of the parts that meet here
             why = _begin(instance, base, row, sealed, found)
             stack.enter_context(begin(instance, why, context.messages, context.cancellation))
             list_instance(context, instance, why, sending, stack)
-        if sending.saw_nothing:
-            raise JobError("none of its paths could be looked at; nothing is saved. Is a disk not mounted?")
         sending.deletions()
         states = states_to_seal(instances, context.messages)
         for state in states:
@@ -195,7 +181,7 @@ def _new_job(job: BackupJob, base: Base) -> NewJob:
         fileset_digest=job.fileset.digest(),
         fileset_name=job.fileset.name,
         fileset_text=as_text(job.fileset),
-        since=base.since,
+        since=base.base.start_time if base.base is not None else 0,
         base=base.base.job_id if base.base is not None else None,
     )
 
@@ -206,7 +192,7 @@ def _selection(catalog: Catalog, base: Base, job: BackupJob, stack: ExitStack) -
     digested = any(options.signature for include in job.fileset.includes for options in include.options)
     rows = stack.enter_context(catalog.base_list(base.base.job_id))
     fine = has_fine_ctime(os.uname().release)
-    return ChangedSince(rows, base.since, digested=digested, fine_ctime=fine)
+    return ChangedSince(rows, base.base.start_time, digested=digested, fine_ctime=fine)
 
 
 def _begin(instance: Instance, base: Base, row: JobRow, sealed: Sealed, found: Found) -> Begin:
@@ -215,7 +201,7 @@ def _begin(instance: Instance, base: Base, row: JobRow, sealed: Sealed, found: F
         level=AGENT_LEVELS[base.level],
         state_why=found.why,
         flags=BeginFlag.ACCURATE,
-        since=(row.since, 0),
+        since=(base.base.start_time, 0) if base.base is not None else (0, 0),
         job=row.job,
         base_job=sealed.base_job,
         state=found.blob,
@@ -233,7 +219,7 @@ def _make_good(
 ) -> None:
     """Volumes on the disk, then the one transaction that makes the Job good."""
     totals = context.counters.totals
-    status = totals.when_saved
+    status = JobStatus.WARNINGS if totals.errors else JobStatus.OK
     media = written.finish(SessionTotals(totals.files + totals.deleted, totals.job_bytes, totals.errors, status))
     context.counters.stored(sum(part.end + 1 - part.start for part in media))
     counted = JobTotals(totals.files, totals.job_bytes, totals.read_bytes, totals.errors, totals.deleted)

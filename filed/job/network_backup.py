@@ -31,7 +31,7 @@ from filed.job.select.hard_links import HardLinks
 from filed.job.select.selection import selection_of
 from filed.job.storage_daemon import count_lines, reach, session_of
 from filed.pipeline import RecordQueue, Workers
-from filed.process.outcome import Outcome
+from filed.process.outcome import JobStatus, Outcome
 from filed.storage import JobTotals as SessionTotals
 from filed.storage.daemon.append import DaemonAppendSession
 
@@ -49,7 +49,7 @@ def network_backup(job: NetworkBackup, context: JobContext) -> Outcome:
             if context.parent.committed is None:
                 raise
             context.messages.error(f"{error}; the data saved is good")  # an agent in its last calls
-    return context.ended(context.counters.totals.when_saved)
+    return context.ended(JobStatus.WARNINGS if context.counters.totals.errors else JobStatus.OK)
 
 
 def _save(job: NetworkBackup, context: JobContext, catalog: Catalog) -> None:
@@ -106,7 +106,7 @@ def _save(job: NetworkBackup, context: JobContext, catalog: Catalog) -> None:
         if states:
             who = job.who
             catalog.seal(Seal(who.director, who.job, who.name, job.level, digest, int(time.time())), states)
-        context.parent.commit(context.ended(totals.when_saved))
+        context.parent.commit(context.ended(JobStatus.WARNINGS if totals.errors else JobStatus.OK))
         for instance in instances:
             commit_instance(context, instance)
 

@@ -36,12 +36,10 @@ def rebuild_catalog(path: Path, report: Callable[[str], None]) -> RebuildReport:
     def damaged(damage: Damage) -> None:
         report(f"{damage}; what lies there is left out")
 
-    return rebuild(path / CATALOG_FILE, _events(directory, damaged, report), time.time())
+    return rebuild(path / CATALOG_FILE, _events(directory, damaged), time.time())
 
 
-def _events(
-    directory: VolumeDirectory, damaged: Callable[[Damage], None], report: Callable[[str], None]
-) -> Iterator[CatalogEvent]:
+def _events(directory: VolumeDirectory, damaged: Callable[[Damage], None]) -> Iterator[CatalogEvent]:
     for name in directory.volumes():
         try:
             with VolumeReader(directory.path / name) as reader:
@@ -49,21 +47,15 @@ def _events(
         except VolumeError as error:
             damaged(Damage(name, 0, 0, str(error)))
     for scanned in directory.scan(damaged):
-        yield from _session(directory, scanned, damaged, report)
+        yield from _session(directory, scanned, damaged)
 
 
 def _session(
-    directory: VolumeDirectory,
-    scanned: ScannedSession,
-    damaged: Callable[[Damage], None],
-    report: Callable[[str], None],
+    directory: VolumeDirectory, scanned: ScannedSession, damaged: Callable[[Damage], None]
 ) -> Iterator[CatalogEvent]:
     label = scanned.label
     if label is None:
-        for name in dict.fromkeys(part.volume for part in scanned.media):
-            lost = "is the end of a Job whose first Volume is missing, so that nothing says which one; it is left out"
-            report(f"Volume {name}: session {scanned.session} {lost}")
-        return
+        return  # its first Volume is missing: nothing says which Job this was
     key = scanned.session
     yield SessionBegan(
         session=key,

@@ -6,7 +6,7 @@ import time
 from dataclasses import replace
 from typing import Final
 
-from filed.errors import ConnectionLost, JobCanceled, JobError
+from filed.errors import AuthenticationError, ConnectionLost, JobCanceled, JobError, RemoteProtocolError
 from filed.job.context import Counters, JobContext
 from filed.job.description import DirectorJob, StorageDaemon
 from filed.process.cancel_pipe import readable
@@ -35,9 +35,18 @@ def reach(context: JobContext, storage: StorageDaemon, who: DirectorJob) -> Conn
         keepalive_s=storage.keepalive_s,
     )
     bandwidth = Bandwidth(lambda: context.status_page.bandwidth, time.monotonic)
-    if not storage.port:
-        return _called(context, storage, address, bandwidth)
     until = time.monotonic() + storage.connect_timeout_s
+    if storage.port:
+        connection = _call(context, address, bandwidth, until)
+    else:
+        connection = _be_called(context, storage, address, bandwidth, until)
+    if address.version.early_tls:  # as bacula-fd of that release says it; before, nobody did
+        how = "with TLS" if connection.cipher else "without encryption"
+        context.messages.info(f"Connected to Storage at {storage.address}:{storage.port} {how}")
+    return connection
+
+
+def _call(context: JobContext, address: StorageAddress, bandwidth: Bandwidth, until: float) -> Connection:
     while True:
         try:
             patience_s = min(CONNECT_TIMEOUT_S, max(until - time.monotonic(), AGAIN_AFTER_S))
@@ -52,19 +61,29 @@ def reach(context: JobContext, storage: StorageDaemon, who: DirectorJob) -> Conn
         context.cancellation.check()
 
 
-def _called(context: JobContext, storage: StorageDaemon, address: StorageAddress, bandwidth: Bandwidth) -> Connection:
-    """The Director has the Storage Daemon call us (`SD Calls Client`). Strangers do not get as far as here."""
+def _be_called(
+    context: JobContext, storage: StorageDaemon, address: StorageAddress, bandwidth: Bandwidth, until: float
+) -> Connection:
+    """The Director has the Storage Daemon call us (`SD Calls Client`). One that proves nothing does not end the wait."""
     assert context.parent.calls is not None  # a Director's Job has it
-    if not readable(context.parent.calls.fileno(), context.cancellation.pipe, timeout_s=storage.connect_timeout_s):
-        raise JobError(
-            f"the Storage Daemon at {storage.address} was to call us (SD Calls Client in the Director's conf), and did not within"
-            f" {storage.connect_timeout_s:.0f} s; can it reach the Address and the FD Port that the Director has for us?"
-        )
-    context.cancellation.check()
-    call = take_call(context.parent.calls)
-    if call is None:
-        raise JobCanceled("nobody waits for the Job any more")
-    return take_over(call.sock, replace(address, caller=call.caller), call.tls, context.cancellation.pipe, bandwidth)
+    while readable(
+        context.parent.calls.fileno(), context.cancellation.pipe, timeout_s=max(until - time.monotonic(), 0.0)
+    ):
+        context.cancellation.check()
+        call = take_call(context.parent.calls)
+        if call is None:
+            raise JobCanceled("nobody waits for the Job any more")
+        called = replace(address, caller=call.caller)
+        try:
+            return take_over(call.sock, called, call.tls, context.cancellation.pipe, bandwidth)
+        except (AuthenticationError, ConnectionLost, RemoteProtocolError) as error:
+            if call.tls is not None:
+                raise
+            context.messages.warning(f"{error}; still waiting for the Storage Daemon")
+    raise JobError(
+        f"the Storage Daemon at {storage.address} was to call us (SD Calls Client in the Director's conf), and did not within"
+        f" {storage.connect_timeout_s:.0f} s; can it reach the Address and the FD Port that the Director has for us?"
+    )
 
 
 def count_lines(counters: Counters, connection: Connection) -> None:

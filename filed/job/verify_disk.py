@@ -25,7 +25,6 @@ from filed.job.select.changed_since import Everything
 from filed.job.select.chosen import Lister
 from filed.job.select.hard_links import HardLinks
 from filed.pipeline import RecordQueue, Workers
-from filed.storage import VolumeDirectory
 from filed.wire.attributes import Attributes, FileType, decode_stat, parse_attributes, parse_nanoseconds
 from filed.wire.stream import DIGEST_STREAMS, Buffer, Stream
 
@@ -58,7 +57,6 @@ def compare_disk(job: VerifyJob, context: JobContext, catalog: Catalog) -> int:
             messages=context.messages,
             counters=context.counters,
             cancellation=context.cancellation,
-            own=VolumeDirectory.open(job.directory).own_files().now,
         )
         compare.on_digest = sending.digest_went_out
         for instance in lines.instances(

@@ -13,14 +13,28 @@ from typing import Any
 
 from filed.config.keys import Tls
 from filed.errors import AuthenticationError, ConfigError
-from filed.wire.auth import TlsNeed
+from filed.transport.psk import why_not
+from filed.wire.auth import StartTls, TlsNeed
 
 
 def tls_need(tls: Tls) -> TlsNeed:
-    """What to say to a peer."""
-    if tls.require:
+    """What to say to a peer of certificates."""
+    if tls.require and (tls.enable or not tls.psk):
         return TlsNeed.REQUIRED
     return TlsNeed.OK if tls.enable else TlsNeed.NONE
+
+
+def tls_offer(tls: Tls) -> StartTls:
+    """What to say to a peer that can begin TLS first. One that is offered both ways, and must take one, is free which."""
+    need = TlsNeed.REQUIRED if tls.require else TlsNeed.OK
+    return StartTls(tls_need(tls), need if tls.psk and not why_not() else TlsNeed.NONE)
+
+
+def check_shared_key(tls: Tls) -> None:
+    """Raises ConfigError where a conf depends on TLS with a shared key, and this Python has none."""
+    if tls.require and tls.psk and not tls.enable and (why := why_not()):
+        text = "there is no TLS with a shared key, since"
+        raise ConfigError(f'"TLS Require" needs a "TLS Certificate" here: {text} {why}')
 
 
 def server_context(tls: Tls) -> ssl.SSLContext:

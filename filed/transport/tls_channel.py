@@ -7,18 +7,30 @@ import errno
 import socket
 import ssl
 from collections.abc import Callable, Sequence
+from typing import Final
 
 from filed.transport.channel import NOTHING, HandshakeRefused, shut_down
 from filed.transport.tls import certificate_names
 from filed.transport.waiting import READ, WRITE
 from filed.wire.stream import Buffer
 
+WRONG_KEY: Final = frozenset(
+    {
+        *("BINDER_DOES_NOT_VERIFY", "TLSV1_ALERT_DECRYPT_ERROR", "SSLV3_ALERT_ILLEGAL_PARAMETER"),
+        *("DECRYPTION_FAILED_OR_BAD_RECORD_MAC", "SSLV3_ALERT_BAD_RECORD_MAC"),
+    }
+)
+"""What OpenSSL says of two keys that differ: in TLS 1.3, and in 1.2."""
+
 
 class TlsChannel:
-    """sock: plain, connected, not blocking; ours from now on. server: the side that was called."""
+    """sock: plain, connected, not blocking; ours from now on. server: the side that was called.
 
-    def __init__(self, sock: socket.socket, context: ssl.SSLContext, *, server: bool) -> None:
-        self.want = READ
+    shared_key: the context knows one, and no certificate.
+    """
+
+    def __init__(self, sock: socket.socket, context: ssl.SSLContext, *, server: bool, shared_key: bool = False) -> None:
+        self.want, self._shared_key = READ, shared_key
         self._tls = context.wrap_socket(
             sock, server_side=server, do_handshake_on_connect=False, suppress_ragged_eofs=False
         )
@@ -52,7 +64,9 @@ class TlsChannel:
         except ssl.SSLEOFError as error:
             raise _cut_off() from error
         except ssl.SSLError as error:
-            raise HandshakeRefused(errno.EPROTO, explain_tls(error)) from error
+            wrong_key = self._shared_key and error.reason in WRONG_KEY
+            why = "the passwords or keys of the two sides differ" if wrong_key else explain_tls(error)
+            raise HandshakeRefused(errno.EPROTO, why) from error
         else:
             return True
         return False

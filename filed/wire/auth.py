@@ -44,6 +44,14 @@ class TlsNeed(IntEnum):
     REQUIRED = 2
 
 
+class Encryption(Enum):
+    """How a conversation is encrypted, once both sides have said what they can."""
+
+    NONE = "not encrypted"
+    CERTIFICATES = "by certificates"
+    SHARED_KEY = "by the shared key"
+
+
 class Base64(Enum):
     """How a response is written. OLD is what the real daemons ask for, of themselves and of us."""
 
@@ -120,14 +128,33 @@ class Challenge:
 
 @dataclass(frozen=True, slots=True)
 class StartTls:
-    """15.x: the accepting side begins TLS before anybody has proved anything. Also the `tlspsk=` of a Hello."""
+    """15.x: the accepting side begins TLS before anybody has proved anything. Also the `tlspsk=` of a Hello.
 
-    tls: TlsNeed
+    tls: with certificates. psk: with the secret that both have anyway.
+    """
+
+    tls: TlsNeed = TlsNeed.NONE
     psk: TlsNeed = TlsNeed.NONE
 
     @property
     def number(self) -> int:
         return self.tls + _PSK_UNIT * self.psk
+
+    @property
+    def required(self) -> bool:
+        return TlsNeed.REQUIRED in (self.tls, self.psk)
+
+    def agree(self, theirs: StartTls, peer: str) -> Encryption:
+        """What begins now, certificates before the key. Raises AuthenticationError when one side insists and the other cannot."""
+        if self.tls and theirs.tls:
+            return Encryption.CERTIFICATES
+        if self.psk and theirs.psk:
+            return Encryption.SHARED_KEY
+        if self.required:
+            raise AuthenticationError(f"{peer} does not offer TLS, which is required here; enable it there")
+        if theirs.required:
+            raise AuthenticationError(f"{peer} requires TLS, which is not enabled here; enable it in its resource")
+        return Encryption.NONE
 
     @classmethod
     def from_number(cls, number: int) -> StartTls:
@@ -145,6 +172,9 @@ class StartTls:
         """None when it is some other packet. Raises RemoteProtocolError."""
         match = _STARTTLS.fullmatch(packet)
         return cls.from_number(int(match[1])) if match else None
+
+
+NO_TLS_OFFER: Final = StartTls()
 
 
 def wants_tls(ours: TlsNeed, theirs: TlsNeed | None, peer: str) -> bool:

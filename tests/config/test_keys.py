@@ -1,4 +1,5 @@
 import re
+from dataclasses import replace
 
 import pytest
 
@@ -15,7 +16,7 @@ def block(text: str) -> Block:
 
 def test_nothing_said_is_nothing_on():
     assert read_pki(block("")) == NO_PKI
-    assert read_tls(block(""), server=True) == NO_TLS
+    assert read_tls(block(""), server=True) == replace(NO_TLS, psk=True), "but for the key that both have anyway"
 
 
 def test_pki_is_read_whole():
@@ -49,9 +50,9 @@ def test_tls_is_read_whole_where_peers_connect():
 
 
 def test_tls_without_a_certificate_is_refused_where_peers_connect():
-    for directive in ("TLS Enable", "TLS Require"):
-        with pytest.raises(ConfigError, match=f'"{directive}" needs a "TLS Certificate"'):
-            read_tls(block(f"{directive} = yes"), server=True)
+    for text, directive in (("TLS Enable = yes", "Enable"), ("TLS Require = yes; TLS PSK Enable = no", "Require")):
+        with pytest.raises(ConfigError, match=f'"TLS {directive}" needs a "TLS Certificate"'):
+            read_tls(block(text), server=True)
     assert read_tls(block("TLS Enable = yes; TLS CA Certificate File = /ca"), server=False).enable
 
 
@@ -61,7 +62,16 @@ def test_tls_without_an_authority_is_refused_unless_nobody_is_checked():
         read_tls(block(text), server=True)
     assert not read_tls(block(text + "; TLS Verify Peer = no"), server=True).verify_peer
     with pytest.raises(ConfigError, match='"TLS Require" needs a "TLS CA Certificate File"'):
-        read_tls(block("TLS Require = yes"), server=False)
+        read_tls(block("TLS Require = yes; TLS PSK Enable = no"), server=False)
+
+
+def test_tls_that_is_required_needs_no_certificate_where_there_is_a_shared_key():
+    tls = read_tls(block("TLS Require = yes"), server=True)
+    assert (tls.require, tls.psk, tls.enable) == (True, True, False)
+    tls = read_tls(
+        block("TLS Require = yes; TLS Certificate = /c; TLS Key = /k; TLS CA Certificate File = /ca"), server=True
+    )
+    assert tls.enable, "what is given is used"
 
 
 def test_tls_that_would_end_again_is_refused():

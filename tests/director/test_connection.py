@@ -22,7 +22,7 @@ from filed.director.connection import (
 )
 from filed.errors import AuthenticationError, FiledError, RemoteProtocolError
 from filed.wire import reply
-from filed.wire.auth import AUTH_OK, Challenge, TlsNeed
+from filed.wire.auth import AUTH_OK, Challenge, Encryption, StartTls, TlsNeed
 from filed.wire.director import DotStatusCommand, FileSetCommand, StatusCommand
 from filed.wire.director_parse import parse_command
 from filed.wire.frame import Signal
@@ -71,16 +71,16 @@ def test_what_is_no_hello_ends_it(packet: bytes) -> None:
 
 
 def test_tls_begins_after_the_proof_and_before_the_greeting() -> None:
-    director = KnownDirector("a dir", SECRET, tls=TlsNeed.REQUIRED)
+    director = KnownDirector("a dir", SECRET, tls=StartTls(TlsNeed.REQUIRED))
     ours = connection(director)
-    assert hello(ours, tls=TlsNeed.OK) == [TlsBegins(director)]
+    assert hello(ours, tls=TlsNeed.OK) == [TlsBegins(director, Encryption.CERTIFICATES)]
     assert ours.to_send() == []
     assert ours.tls_is_up() == Greeted(director, 103, V9_6_7)
     assert ours.to_send() == [b"2000 OK Hello 214\n"]
 
 
 def test_a_director_without_tls_is_refused_where_it_is_required() -> None:
-    ours = connection(KnownDirector("a dir", SECRET, tls=TlsNeed.REQUIRED))
+    ours = connection(KnownDirector("a dir", SECRET, tls=StartTls(TlsNeed.REQUIRED)))
     with pytest.raises(AuthenticationError, match="TLS"):
         hello(ours)
 
@@ -172,9 +172,11 @@ def test_commands_have_an_end() -> None:
 
 
 def test_15_begins_tls_before_anybody_has_proved_anything() -> None:
-    director = KnownDirector("a dir", SECRET, tls=TlsNeed.OK)
+    director = KnownDirector("a dir", SECRET, tls=StartTls(TlsNeed.OK))
     ours = DirectorConnection("a-fd", {director.name: director}, 4711, 1795428868)
-    assert say(ours, b"Hello Director a\x01dir calling 10002 tlspsk=101\n") == [TlsBegins(director)]
+    assert say(ours, b"Hello Director a\x01dir calling 10002 tlspsk=101\n") == [
+        TlsBegins(director, Encryption.CERTIFICATES)
+    ]
     assert ours.to_send() == [b"starttls tlspsk=1\n"]
     assert ours.tls_is_up() is None
     (challenge,) = ours.to_send()
@@ -183,6 +185,35 @@ def test_15_begins_tls_before_anybody_has_proved_anything() -> None:
     say(ours, Challenge.parse(challenge).response(SECRET), theirs.format())
     assert say(ours, AUTH_OK) == [Greeted(director, 10002, V15_0_3)], "TLS does not begin twice"
     assert ours.to_send()[-1] == b"2000 OK Hello 15\n"
+
+
+@pytest.mark.parametrize(
+    ("ours", "theirs", "by"),
+    [
+        (StartTls(psk=TlsNeed.OK), 100, Encryption.SHARED_KEY),
+        (StartTls(psk=TlsNeed.REQUIRED), 100, Encryption.SHARED_KEY),
+        (StartTls(psk=TlsNeed.OK), 200, Encryption.SHARED_KEY),
+        (StartTls(TlsNeed.OK, TlsNeed.OK), 101, Encryption.CERTIFICATES),
+        (StartTls(TlsNeed.OK, TlsNeed.OK), 100, Encryption.SHARED_KEY),
+        (StartTls(TlsNeed.REQUIRED, TlsNeed.REQUIRED), 100, Encryption.SHARED_KEY),
+    ],
+)
+def test_15_begins_tls_with_the_shared_key_where_both_can(ours: StartTls, theirs: int, by: Encryption) -> None:
+    director = KnownDirector("a dir", SECRET, tls=ours)
+    core = DirectorConnection("a-fd", {director.name: director}, 4711, 1795428868)
+    assert say(core, b"Hello Director a\x01dir calling 10002 tlspsk=%d\n" % theirs) == [TlsBegins(director, by)]
+    assert core.to_send() == [b"starttls tlspsk=%d\n" % ours.number]
+    assert core.tls_is_up() is None
+    assert core.to_send()[0].startswith(b"auth cram-md5 ")  # type: ignore[union-attr]
+
+
+@pytest.mark.parametrize("hello", [b"calling 10002 tlspsk=0\n", b"calling 10002\n", b"calling 103\n"])
+def test_a_required_key_is_not_done_without(hello: bytes) -> None:
+    director = KnownDirector("a dir", SECRET, tls=StartTls(psk=TlsNeed.REQUIRED))
+    ours = DirectorConnection("a-fd", {director.name: director}, 4711, 1795428868)
+    with pytest.raises(AuthenticationError, match="required here"):
+        say(ours, b"Hello Director a\x01dir " + hello)
+    assert ours.to_send() == []
 
 
 def test_15_goes_on_in_clear_where_only_a_shared_key_is_offered() -> None:

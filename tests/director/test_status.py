@@ -3,6 +3,7 @@ from __future__ import annotations
 import json
 from dataclasses import replace
 
+from filed import __version__
 from filed.director.status import (
     DaemonStatus,
     EndedJob,
@@ -12,7 +13,7 @@ from filed.director.status import (
     short_size,
     status_text,
 )
-from filed.wire.version import V9_6_7
+from filed.wire.version import V9_6_7, V15_0_3
 
 RUNNING = RunningJob(
     21, "Bslow.2026-11-23_10.18.19_49", "a-dir", 1000, "F", "B", 1, 3, 131_072, 196_608, 0, 100_000, "/a"
@@ -40,6 +41,15 @@ def test_without_jobs_it_says_so_and_who_asks() -> None:
     asking = RunningJob(0, "-Console-", "a-dir", 1000)
     text = "".join(status_text(replace(STATUS, running=(asking,), ended=()), V9_6_7, 1002))
     assert "No Jobs running.\nDirector connected at:" in text
+    encrypted = replace(asking, cipher="TLSv1.3 TLS_AES_128_GCM_SHA256")
+    text = "".join(status_text(replace(STATUS, running=(encrypted,), ended=()), V9_6_7, 1002))
+    assert "No Jobs running.\nDirector connected using TLS at:" in text
+
+
+def test_an_administrator_sees_which_program_answers() -> None:
+    text = "".join(status_text(STATUS, V15_0_3, 1002))
+    assert "a-fd Version: 15.0.3 (25 March 2025)" in text
+    assert f"\n filed {__version__} in the place of bacula-fd. Crypto: OpenSSL" in text
 
 
 def test_programs_read_keys_and_values() -> None:

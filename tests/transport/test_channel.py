@@ -9,12 +9,13 @@ from pathlib import Path
 
 import pytest
 
-from filed.transport import TlsChannel, client_context, server_context
+from filed.transport import TlsChannel, client_context, psk_client_context, psk_server_context, server_context
 from filed.transport.channel import NOTHING, Channel, PlainChannel
 from filed.transport.waiting import READ, WRITE, Waiting
 from tests.transport.certificates import Authority
 
 Wrap = Callable[[socket.socket], Channel]
+KEY = b"0123456789abcdef0123456789abcdef"
 
 
 @pytest.fixture(scope="module")
@@ -27,6 +28,10 @@ def kinds(tmp_path_factory: pytest.TempPathFactory) -> dict[str, tuple[Wrap, Wra
         "certificates": (
             lambda sock: TlsChannel(sock, calls, server=False),
             lambda sock: TlsChannel(sock, called, server=True),
+        ),
+        "shared key": (
+            lambda sock: TlsChannel(sock, psk_client_context(KEY), server=False, shared_key=True),
+            lambda sock: TlsChannel(sock, psk_server_context(KEY), server=True, shared_key=True),
         ),
     }
 
@@ -66,7 +71,7 @@ class Pair:
         return bytes(space[:count])
 
 
-@pytest.fixture(params=["plain", "certificates"])
+@pytest.fixture(params=["plain", "certificates", "shared key"])
 def pair(request: pytest.FixtureRequest, kinds: dict[str, tuple[Wrap, Wrap]]) -> Iterator[Pair]:
     pair = Pair(kinds[request.param])
     pair.shake_hands()

@@ -7,27 +7,20 @@ FileIndex counts from 1 and rises with each attributes record. A page is asked f
 
 from __future__ import annotations
 
-from collections.abc import Callable, Container
+from collections.abc import Callable
 
 from filed.agents import AgentJob, Entry, Page, Want
 from filed.agents.abi import AgentStream, Change, EntryType, Status
 from filed.errors import ItemError
 from filed.fileset import Options
 from filed.job.context import Cancellation, Counters, Messages
-from filed.job.encode.attributes import (
-    HAS_SIZE,
-    Meta,
-    encode_entry_nanoseconds,
-    encode_entry_stat,
-    meta_records,
-    wire_type,
-)
+from filed.job.encode.attributes import Meta, encode_entry_nanoseconds, encode_entry_stat, meta_records, wire_type
 from filed.job.encode.options_plan import OptionsPlan, OptionsPlans
 from filed.job.encode.reader import MAX_OBJECT_BYTES, Reading, object_too_long
 from filed.job.select.changed_since import BaseRow, Selection
 from filed.job.select.chosen import DATA_BIT, FAILED, Batch, Chosen, Lister
 from filed.job.select.content_check import ContentChecks
-from filed.job.select.entry_filter import EntryFilter, FileId
+from filed.job.select.entry_filter import EntryFilter
 from filed.job.select.hard_links import First, HardLinks, Inode, PassedName
 from filed.pipeline import RecordQueue
 from filed.wire.attributes import FileType, Stat, decode_stat, encode_stat, pack_attributes
@@ -42,7 +35,6 @@ class Sending:
     """What the instances of one Job send, one after the other, into one queue of records.
 
     sent_before: by an earlier run of the Job; FileIndexes go on behind it.
-    own: device and inode of the files that the Job itself writes.
     """
 
     def __init__(
@@ -56,12 +48,11 @@ class Sending:
         counters: Counters,
         cancellation: Cancellation,
         sent_before: int = 0,
-        own: Callable[[], Container[FileId]] = frozenset,
     ) -> None:
         self._messages, self._counters, self._cancellation = messages, counters, cancellation
         self._queue = queue
         self._selection = selection
-        self._choosing = EntryFilter(options_plans, selection, links, messages, counters, own=own)
+        self._choosing = EntryFilter(options_plans, selection, links, messages, counters)
         self._links = links
         self._reading = Reading(queue, counters.read, counters.show)
         self._comparing = ContentChecks(
@@ -103,11 +94,6 @@ class Sending:
     def sent(self) -> int:
         """How many entries have gone out, or will."""
         return self._next - 1 + (len(self._batch.chosen) if self._batch is not None else 0)
-
-    @property
-    def saw_nothing(self) -> bool:
-        """Whether not one of the paths could be looked at."""
-        return self._choosing.saw_nothing
 
     def deletions(self) -> None:
         """After the last instance: marks for what the base has and nobody saw."""
@@ -251,9 +237,7 @@ class Sending:
         size = job.open_stream(entry.cookie, AgentStream.DATA)
         how, length = Status.E_FAIL, 0
         try:
-            if size is None and not entry.size and entry.type == EntryType.REGULAR:  # no more than what was known
-                entry = entry._replace(valid=entry.valid & ~HAS_SIZE)
-            elif size is not None and size != entry.size:
+            if size is not None and size != entry.size:
                 entry = entry._replace(size=size)
             file_index = self._attributes(entry, chosen.path, options_plan, link, with_data=True)
             digested = entry.type != EntryType.FIFO  # as real daemons have it

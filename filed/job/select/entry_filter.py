@@ -6,20 +6,19 @@ page of entries -> FileSet (file by file) -> Selection (changed?) -> hard links 
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Container, Iterable, Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from itertools import chain
 
 from filed.agents import Entry, Page
 from filed.agents.abi import Attr, Change, EntryFlag, EntryType
-from filed.errors import printable
 from filed.fileset import Options
 from filed.fileset.match import Matcher
 from filed.fileset.strip import prefix_of_stripped, stripped
 from filed.job.context import Counters, Messages
 from filed.job.encode.attributes import encode_entry_nanoseconds, encode_entry_stat, stored_path
 from filed.job.encode.options_plan import OptionsPlan, OptionsPlans
-from filed.job.select.changed_since import HAS_INO, BaseRow, Selection
+from filed.job.select.changed_since import BaseRow, Selection
 from filed.job.select.chosen import FAILED, SELECTED, Chosen, Lister
 from filed.job.select.hard_links import HardLinks, Inode, PassedName
 
@@ -27,7 +26,6 @@ from filed.job.select.hard_links import HardLinks, Inode, PassedName
 TOP = int(EntryFlag.TOP)
 NODUMP = int(Attr.NODUMP)
 OBJECT_OPTIONS = Options()
-FileId = tuple[int, int]  # device and inode
 _FORMAT = re.compile(rb":\d+:")
 
 
@@ -42,7 +40,6 @@ class Choice:
 class EntryFilter:
     """The choice of one Job, page by page, in the order the instances list; its deletions at the end.
 
-    own: device and inode of the files that the Job itself writes.
     links: which inodes were saved is for whoever saves them to note there; names that were passed over are noted here.
     """
 
@@ -53,17 +50,12 @@ class EntryFilter:
         links: HardLinks,
         messages: Messages,
         counters: Counters,
-        *,
-        own: Callable[[], Container[FileId]] = frozenset,
     ) -> None:
         self._messages, self._counters = messages, counters
         self._keepings = options_plans
         self._selection = selection
         self._links = links
         self._ended: list[_Ended] = []
-        self._own = own
-        self._met_own = False
-        self._failed = self._looked_at = 0
 
     def page(self, lister: Lister, page: Page) -> Choice:
         """Those of a page that the FileSet takes and the Selection wants. What an agent could not look at is counted."""
@@ -73,18 +65,12 @@ class EntryFilter:
         deleted: list[BaseRow] = []
         trees: list[bytes] = []
         rows = selection.lookup(paths)
-        own = self._own()
         for entry, path, row in zip(page.entries, paths, rows, strict=True):
             if entry.flags & FAILED:
                 for count in matcher.strips | {0}:  # whichever name was stored is not deleted
                     selection.failed(stripped(path, count))
                 lister.not_saved(entry, path)
                 self._counters.failed()
-                self._failed += 1
-                continue
-            self._looked_at += 1
-            if (entry.dev, entry.ino) in own and entry.valid & HAS_INO:
-                self._leave_out_own(path)
                 continue
             if entry.change:
                 old = path if entry.change == Change.DELETED else stored_path(page.old_name(entry), entry.type)
@@ -111,11 +97,6 @@ class EntryFilter:
                 chosen.append(Chosen(entry, path, options_plan))
         return Choice(chosen, chain(deleted, self._nothing_below(trees)))
 
-    @property
-    def saw_nothing(self) -> bool:
-        """Whether there was something to look at, and none of it could be."""
-        return bool(self._failed) and not self._looked_at
-
     def doubted(self, chosen: list[Chosen]) -> list[Chosen]:
         """Those of a page whose content has to be read before they are sent. Another name of a saved inode has not."""
         for item in chosen:
@@ -136,14 +117,6 @@ class EntryFilter:
             or item.entry.cookie not in same
             or self._is_sent_all_the_same(item.entry, item.path, item.options_plan, item.row)
         ]
-
-    def _leave_out_own(self, path: bytes) -> None:
-        if not self._met_own:
-            self._met_own = True
-            where = printable(path.rpartition(b"/")[0] or b"/")
-            self._messages.info(
-                f"{where} holds the Volumes and the catalog of this backup: they are not saved into themselves"
-            )
 
     def listed(self, lister: Lister, named: int) -> None:
         """An instance has ended. named: how many entries its pages had."""

@@ -24,10 +24,12 @@ from filed.transport import (
     check_names,
     client_context,
     connect,
+    psk_client_context,
     tls_need,
+    tls_offer,
 )
 from filed.volume import Session
-from filed.wire.auth import Challenge, MutualProof, Proof, StartTls, TlsNeed, wants_tls
+from filed.wire.auth import NO_TLS_OFFER, Challenge, Encryption, MutualProof, Proof, StartTls, TlsNeed, wants_tls
 from filed.wire.frame import Signal
 from filed.wire.storage import (
     NO_CAPABILITIES,
@@ -43,6 +45,9 @@ from filed.wire.version import STORAGE_EXPANDS_FROM, V9_6_7, Version
 
 STALL_S: Final = 6 * 24 * 3600.0
 """A Storage Daemon may be silent, and take nothing, until a person has mounted a Volume: a long week-end and more."""
+
+STRANGER_S: Final = 15.0
+"""A caller that has not proved to be the Storage Daemon gets so long, while the true one may be waiting behind it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -127,13 +132,21 @@ def introduce(connection: Connection, address: StorageAddress) -> TlsNeed | None
 def take_over(
     sock: socket.socket, address: StorageAddress, theirs: TlsNeed | None, cancel_pipe: int, bandwidth: Bandwidth
 ) -> Connection:
-    """The same as `open_storage`, on a socket where `introduce` has been done."""
+    """The same as `open_storage`, on a socket where `introduce` has been done.
+
+    theirs: what the Storage Daemon wants of TLS; None where nothing has been said yet, and nobody knows who it is.
+    """
     connection = Connection(
         sock, address.peer, cancel_pipe=cancel_pipe, bandwidth=bandwidth, keepalive_s=address.keepalive_s
     )
     try:
-        with _blaming(connection):
-            _be_accepted(connection, address, _Introduced(theirs))
+        if theirs is not None:
+            with _blaming(connection):
+                _be_accepted(connection, address, _Introduced(theirs))
+        else:
+            connection.limit(STRANGER_S)
+            greet(connection, address, secrets.randbits(64), int(time.time()))
+            connection.limit(None)
     except BaseException:
         connection.close()
         raise
@@ -157,10 +170,13 @@ class _Introduced:
 
 
 def _introduce(connection: Connection, address: StorageAddress, random: int, now_s: int) -> _Introduced:
-    version, need = address.version, tls_need(address.tls)
+    version, offer = address.version, tls_offer(address.tls)
     connection.phase = "the greeting"
-    tlspsk = StartTls(need).number if version.early_tls else None
-    connection.send(Hello(address.job, version.number, tlspsk).format())
+    if offer.required and not offer.tls and not version.early_tls:
+        raise AuthenticationError(
+            f"{connection.peer} is of a release without TLS by a shared key, and TLS is required here"
+        )
+    connection.send(Hello(address.job, version.number, offer.number if version.early_tls else None).format())
     try:
         packet = connection.receive_text()
     except ConnectionLost as error:  # not worth another attempt, unlike a connection that was not even made
@@ -173,19 +189,20 @@ def _introduce(connection: Connection, address: StorageAddress, random: int, now
         connection.send(NO_CAPABILITIES)
         packet = connection.receive_text()
     encrypted = False
-    if version.early_tls and (start := StartTls.parse(packet)) is not None:
-        if not wants_tls(need, start.tls, connection.peer):
-            raise AuthenticationError(f"{connection.peer} begins TLS with a shared key, which was not offered")
-        _start_tls(connection, address)
-        encrypted = True
-        packet = _first_in_tls(connection)
-    theirs = _prove(connection, address, Challenge.fresh(address.client, random, now_s, need), packet)
+    if version.early_tls:
+        start = StartTls.parse(packet)
+        by = offer.agree(start or NO_TLS_OFFER, connection.peer)
+        if start is not None:
+            _start_tls(connection, address, by)
+            encrypted = True
+            packet = _first_in_tls(connection)
+    theirs = _prove(connection, address, Challenge.fresh(address.client, random, now_s, offer.tls), packet)
     return _Introduced(theirs, encrypted)
 
 
 def _be_accepted(connection: Connection, address: StorageAddress, introduced: _Introduced) -> int:
     if not introduced.encrypted and wants_tls(tls_need(address.tls), introduced.tls, connection.peer):
-        _start_tls(connection, address)
+        _start_tls(connection, address, Encryption.CERTIFICATES)
         packet = _first_in_tls(connection)
     else:
         connection.phase = "the greeting"
@@ -213,9 +230,14 @@ def _prove(connection: Connection, address: StorageAddress, challenge: Challenge
         packet = connection.receive_text()
 
 
-def _start_tls(connection: Connection, address: StorageAddress) -> None:
-    context = client_context(address.tls)
-    connection.encrypt(lambda sock: TlsChannel(sock, context, server=False))
+def _start_tls(connection: Connection, address: StorageAddress, by: Encryption) -> None:
+    if by is Encryption.NONE:
+        raise AuthenticationError(f"{connection.peer} begins TLS of a kind that was not offered")
+    by_key = by is Encryption.SHARED_KEY
+    context = psk_client_context(address.key) if by_key else client_context(address.tls)
+    connection.encrypt(lambda sock: TlsChannel(sock, context, server=False, shared_key=by_key))
+    if by_key:
+        return
     check_names(connection.names, address.tls, connection.peer, address.host, address.caller)
 
 

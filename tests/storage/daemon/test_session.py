@@ -138,7 +138,7 @@ def test_15_lists_what_it_can_and_may_want_tls_first() -> None:
         *old[1:GREETING],
     ]
     assert meet(lines, conversation, version=V15_0_3).differences == []
-    with pytest.raises(AuthenticationError, match="shared key"):
+    with pytest.raises(AuthenticationError, match="kind that was not offered"):
         meet([*lines[:3], (False, b"starttls tlspsk=100\n")], conversation, version=V15_0_3)
     with pytest.raises(RemoteProtocolError, match="did not say what it can"):
         meet([lines[0], *old[1:2]], conversation, version=V15_0_3)

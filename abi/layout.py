@@ -1,5 +1,6 @@
 """The layout of bplugin.h as data: what each release promised, and whether today's header still keeps it.
 
+    python abi/layout.py            brings what is made from the header up to date: see bindings.py
     python abi/layout.py check      today's header against every released manifest in abi/history
     python abi/layout.py freeze     releases today's header: copies it to abi/history, with its manifest
 
@@ -24,6 +25,12 @@ from typing import Any
 from pycparser import c_ast, c_generator, c_parser  # type: ignore[import-untyped]  # ships none
 
 ABI = Path(__file__).resolve().parent
+ROOT = ABI.parent
+sys.path.insert(0, str(ROOT))
+
+from abi import bindings  # noqa: E402  as a program, its directory is the path
+from filed.process import status_page  # noqa: E402
+
 HEADER = ABI / "bplugin.h"
 HISTORY = ABI / "history"
 
@@ -180,6 +187,29 @@ def freeze(header: Path, history: Path) -> tuple[Path, Path]:
     return copy, layout
 
 
+def bound(header: Path, root: Path) -> dict[Path, str]:
+    """What is made from a header below `root`: each file, and its text."""
+    first = json.loads((HISTORY / "layout-1.0.json").read_text())
+    places = {
+        "PAGE_CANCEL": status_page.CANCEL_AT // 4,
+        "PAGE_CALL": status_page.CALL_WORD,
+        "PAGE_PROGRESS": status_page.PROGRESS_WORD,
+        "PAGE_ENTRY_LENGTH": status_page.ENTRY_AT // 4,
+        "PAGE_ENTRY_TEXT": status_page.ENTRY_AT + 4,
+        "PAGE_ENTRY_MAX": status_page.ENTRY_MAX,
+    }
+    made = bindings.files(root, manifest(header), first, places)
+    return {path: becomes(path.read_text() if path.exists() else "") for path, becomes in made}
+
+
+def bind(header: Path, root: Path) -> list[Path]:
+    """Writes what is made from the header, where it is not so already; returns which files that were."""
+    stale = {path: text for path, text in bound(header, root).items() if not path.exists() or path.read_text() != text}
+    for path, text in stale.items():
+        path.write_text(text)
+    return list(stale)
+
+
 @dataclass(frozen=True, slots=True)
 class _Layouts:
     """Offsets by natural alignment, for one data model."""
@@ -268,8 +298,13 @@ def _evaluate(node: c_ast.Node) -> int | str:
 
 def main() -> int:
     parser = argparse.ArgumentParser(description="The layout of bplugin.h, today and as released.")
-    parser.add_argument("what", choices=["check", "freeze"])
-    if parser.parse_args().what == "freeze":
+    parser.add_argument("what", nargs="?", default="bind", choices=["bind", "check", "freeze"])
+    what = parser.parse_args().what
+    if what == "bind":
+        for path in bind(HEADER, ROOT):
+            sys.stdout.write(f"{path.relative_to(ROOT)}\n")
+        return 0
+    if what == "freeze":
         for path in freeze(HEADER, HISTORY):
             sys.stdout.write(f"{path}\n")
         return 0

@@ -1,8 +1,8 @@
 """`abi/bplugin.h` as Python sees it: every number, every struct, every function type. No behaviour.
 
-The header is the source and the manual; `tests/agents/test_abi.py` compares this mirror with what the compiler makes of
-it. Names are the header's without their `BP_`, structs keep it (`bp_entry` is `BpEntry`). Pointers are declared as
-integers (`c_void_p`) on purpose: the host passes addresses and never lets ctypes convert for it.
+The header is the source and the manual: what stands between the marks is made from it. Names are the header's without their `BP_`,
+structs keep it (`bp_entry` is `BpEntry`). Pointers are declared as integers (`c_void_p`) on purpose: the host passes addresses and
+never lets ctypes convert for it.
 """
 
 from __future__ import annotations
@@ -13,41 +13,33 @@ from ctypes import c_char, c_char_p, c_int32, c_int64, c_uint32, c_uint64, c_voi
 from enum import IntEnum, IntFlag
 from typing import NamedTuple
 
+# ---- made by abi/layout.py from bplugin.h: do not edit ----
+
 QUERY_SYMBOL = "bplugin_query_v1"
 MAGIC = b"BPLUGIN\0"
-SIZE_UNKNOWN = 0xFFFF_FFFF_FFFF_FFFF
-MAX_STATE_BYTES = 512 << 10  # as a restore object it must fit a network packet of 1 000 000 bytes
-MIN_READ_BYTES = 64 << 10  # the smallest buffer `read` may be given
-
-
-def version(major: int, minor: int) -> int:
-    return major << 16 | minor
-
-
-def version_text(number: int) -> str:
-    return f"{number >> 16}.{number & 0xFFFF}"
-
-
-HOST_MIN = version(1, 0)
-HOST_MAX = version(1, 0)
+HEADER_VERSION = 1 << 16 | 0
+SIZE_UNKNOWN = 0xFFFFFFFFFFFFFFFF
+MAX_STATE_BYTES = 0x80000
+MIN_READ_BYTES = 0x10000
+MIN_PAGE_BYTES = 0x100000
+BATCH_COMPLETE = 0x1
+CHUNK_LAST = 0x1
+STREAM_MASK = 0b11111
 
 
 class Status(IntEnum):
     OK = 0
     END = 1
-    # this entry or stream
     E_ENTRY = -1
     E_NOTFOUND = -2
     E_ACCESS = -3
     E_CHANGED = -4
     E_IO = -5
-    # the Job
     E_FAIL = -20
     E_NOMEM = -21
     E_NOSPACE = -22
     E_CORRUPT = -23
     E_CANCELLED = -24
-    # the call
     E_BASE = -40
     E_BUSY = -41
     E_VERSION = -42
@@ -55,12 +47,8 @@ class Status(IntEnum):
     E_INVAL = -44
     E_SEQUENCE = -45
     E_TOO_BIG = -46
-    # the host
     E_HOST = -60
     E_VIOLATION = -61
-
-
-ENTRY_SCOPE = frozenset({Status.E_ENTRY, Status.E_NOTFOUND, Status.E_ACCESS, Status.E_CHANGED, Status.E_IO})
 
 
 class Kind(IntEnum):
@@ -146,19 +134,19 @@ class EntryFlag(IntFlag):
 
 
 class Has(IntFlag):
-    MODE = 1 << 0
-    OWNER = 1 << 1
-    SIZE = 1 << 2
-    BLOCKS = 1 << 3
-    INO = 1 << 4
-    NLINK = 1 << 5
-    RDEV = 1 << 6
-    ATIME = 1 << 7
-    MTIME = 1 << 8
-    CHTIME = 1 << 9
-    BTIME = 1 << 10
-    ATTRS = 1 << 11
-    FSTYPE = 1 << 12
+    MODE = 1
+    OWNER = 2
+    SIZE = 4
+    BLOCKS = 8
+    INO = 16
+    NLINK = 32
+    RDEV = 64
+    ATIME = 128
+    MTIME = 256
+    CHTIME = 512
+    BTIME = 1024
+    ATTRS = 2048
+    FSTYPE = 4096
 
 
 class Attr(IntFlag):
@@ -166,8 +154,6 @@ class Attr(IntFlag):
 
 
 class AgentStream(IntEnum):
-    """What an entry is made of, by number; a mask has the bit `1 << number`. Not the wire's stream numbers."""
-
     DATA = 0
     ACL_ACCESS = 1
     ACL_DEFAULT = 2
@@ -176,22 +162,16 @@ class AgentStream(IntEnum):
 
     @property
     def bit(self) -> int:
+        """Its bit in a mask. Not the wire's stream numbers."""
         return 1 << self
 
 
-STREAM_MASK = 0b11111
-
-
 class WantOption(IntFlag):
-    NOATIME = 1 << 0
-    KEEPATIME = 1 << 1
-    READFIFO = 1 << 2
-    CHECK_CHANGES = 1 << 3
-    SPARSE = 1 << 4
-
-
-BATCH_COMPLETE = 1
-CHUNK_LAST = 1
+    NOATIME = 1
+    KEEPATIME = 2
+    READFIFO = 4
+    CHECK_CHANGES = 8
+    SPARSE = 16
 
 
 class Replace(IntEnum):
@@ -210,11 +190,15 @@ class Action(IntEnum):
 
 
 class Feature(IntFlag):
-    PLAIN_FILES = 1 << 0
-    VERBATIM = 1 << 1
+    PLAIN_FILES = 1
+    VERBATIM = 2
 
 
-HOST_FEATURES = 0  # bp_host_api.features and what `needs` may ask for: none defined in 1.0
+class OptionFlag(IntFlag):
+    REQUIRED = 1
+    SECRET = 2
+    REPEATS = 4
+    FROM_DIRECTOR = 8
 
 
 class OptionType(IntEnum):
@@ -227,15 +211,8 @@ class OptionType(IntEnum):
     ENUM = 7
 
 
-class OptionFlag(IntFlag):
-    REQUIRED = 1
-    SECRET = 2
-    REPEATS = 4
-    FROM_DIRECTOR = 8
-
-
 class Entry(NamedTuple):
-    """`bp_entry`, field by field; the offsets count from the start of the page it stands in. Times: seconds, then ns."""
+    """`bp_entry`, field by field; offsets count from the start of its page. Times: seconds, then ns."""
 
     name_off: int = 0
     name_len: int = 0
@@ -275,31 +252,108 @@ class Entry(NamedTuple):
     fs_type: int = 0
 
 
-ENTRY_1_0 = struct.Struct("=10I8Q" + "qI4x" * 4 + "10I")  # what an agent of any minor has at least
-ENTRY = ENTRY_1_0
+class EntryAt:
+    """Where each field of a `bp_entry` stands, in bytes."""
+
+    name_off = 0
+    name_len = 4
+    link_off = 8
+    link_len = 12
+    old_name_off = 16
+    old_name_len = 20
+    inline_off = 24
+    inline_len = 28
+    tlv_off = 32
+    tlv_len = 36
+    cookie = 40
+    streams = 48
+    valid = 56
+    size = 64
+    blocks = 72
+    ino = 80
+    dev = 88
+    rdev = 96
+    atime = 104
+    atime_ns = 112
+    mtime = 120
+    mtime_ns = 128
+    chtime = 136
+    chtime_ns = 144
+    btime = 152
+    btime_ns = 160
+    type = 168
+    change = 172
+    flags = 176
+    mode = 180
+    nlink = 184
+    uid = 188
+    gid = 192
+    attrs = 196
+    blksize = 200
+    fs_type = 204
+
+
 # Bytes that an agent's structs have at least: those of version 1.0. What a later one appends reads as zero.
-DESCRIPTOR_1_0, AGENT_API_1_0, OPTION_1_0 = 128, 160, 40
-WANT = struct.Struct("=3Q")
+ENTRY_1_0 = struct.Struct("=IIIIIIIIIIQQQQQQQQqI4xqI4xqI4xqI4xIIIIIIIIII")
+ENTRY = struct.Struct("=IIIIIIIIIIQQQQQQQQqI4xqI4xqI4xqI4xIIIIIIIIII")
+DESCRIPTOR_1_0 = 128
+AGENT_API_1_0 = 160
+OPTION_1_0 = 40
+WANT = struct.Struct("=QQQ")
 CHUNK = struct.Struct("=QQII")
 
 
 class BpTime(ctypes.Structure):
-    _fields_ = [("sec", c_int64), ("nsec", c_uint32), ("reserved", c_uint32)]
+    _fields_ = [
+        ("sec", c_int64),
+        ("nsec", c_uint32),
+        ("reserved", c_uint32),
+    ]
 
 
 class BpEntry(ctypes.Structure):
-    """Only for comparing layouts; pages are read with `ENTRY`."""
-
     _fields_ = [
-        *((name, c_uint32) for name in Entry._fields[:10]),
-        *((name, c_uint64) for name in Entry._fields[10:18]),
-        *((name, BpTime) for name in ("atime", "mtime", "chtime", "btime")),
-        *((name, c_uint32) for name in Entry._fields[26:]),
+        ("name_off", c_uint32),
+        ("name_len", c_uint32),
+        ("link_off", c_uint32),
+        ("link_len", c_uint32),
+        ("old_name_off", c_uint32),
+        ("old_name_len", c_uint32),
+        ("inline_off", c_uint32),
+        ("inline_len", c_uint32),
+        ("tlv_off", c_uint32),
+        ("tlv_len", c_uint32),
+        ("cookie", c_uint64),
+        ("streams", c_uint64),
+        ("valid", c_uint64),
+        ("size", c_uint64),
+        ("blocks", c_uint64),
+        ("ino", c_uint64),
+        ("dev", c_uint64),
+        ("rdev", c_uint64),
+        ("atime", BpTime),
+        ("mtime", BpTime),
+        ("chtime", BpTime),
+        ("btime", BpTime),
+        ("type", c_uint32),
+        ("change", c_uint32),
+        ("flags", c_uint32),
+        ("mode", c_uint32),
+        ("nlink", c_uint32),
+        ("uid", c_uint32),
+        ("gid", c_uint32),
+        ("attrs", c_uint32),
+        ("blksize", c_uint32),
+        ("fs_type", c_uint32),
     ]
 
 
 class BpWant(ctypes.Structure):
-    _fields_ = [("cookie", c_uint64), ("streams", c_uint64), ("options", c_uint64)]
+    _fields_ = [
+        ("cookie", c_uint64),
+        ("streams", c_uint64),
+        ("options", c_uint64),
+    ]
 
 
 class BpBatch(ctypes.Structure):
@@ -317,7 +371,12 @@ class BpBatch(ctypes.Structure):
 
 
 class BpChunk(ctypes.Structure):
-    _fields_ = [("offset", c_uint64), ("len", c_uint64), ("flags", c_uint32), ("reserved", c_uint32)]
+    _fields_ = [
+        ("offset", c_uint64),
+        ("len", c_uint64),
+        ("flags", c_uint32),
+        ("reserved", c_uint32),
+    ]
 
 
 class BpBegin(ctypes.Structure):
@@ -336,62 +395,6 @@ class BpBegin(ctypes.Structure):
         ("fileset", c_char_p),
         ("where", c_char_p),
     ]
-
-
-MessageFn = ctypes.CFUNCTYPE(c_int32, c_void_p, c_int32, c_void_p, c_uint32)
-FailFn = ctypes.CFUNCTYPE(c_int32, c_void_p, c_int32, c_int32, c_int64, c_void_p, c_uint32)
-MatchFn = ctypes.CFUNCTYPE(c_int32, c_void_p, c_void_p, c_uint32, c_void_p, c_void_p)
-PutStateFn = ctypes.CFUNCTYPE(c_int32, c_void_p, c_void_p, c_uint64, c_uint32)
-SecretFn = ctypes.CFUNCTYPE(c_int32, c_void_p, c_void_p, c_void_p, c_uint32, c_void_p)
-DeferFn = ctypes.CFUNCTYPE(c_int32, c_void_p, c_uint32)
-ExtensionFn = ctypes.CFUNCTYPE(c_int32, c_void_p, c_void_p, c_void_p)
-
-
-class BpHostApi(ctypes.Structure):
-    _fields_ = [
-        ("struct_size", c_uint32),
-        ("version", c_uint32),
-        ("features", c_uint64),
-        ("ctx", c_void_p),
-        ("cancel", c_void_p),
-        ("heartbeat", c_void_p),
-        ("message", MessageFn),
-        ("fail", FailFn),
-        ("match", MatchFn),
-        ("put_state", PutStateFn),
-        ("secret", SecretFn),
-        ("defer", DeferFn),
-        ("extension", ExtensionFn),
-    ]
-
-
-_status = ctypes.CFUNCTYPE
-# Slot -> its type. The order is the order in `bp_agent_api`.
-AGENT_SLOTS = {
-    "create": _status(c_int32, c_void_p, c_void_p),
-    "option": _status(c_int32, c_void_p, c_char_p, c_char_p),
-    "ready": _status(c_int32, c_void_p),
-    "extension": _status(c_int32, c_void_p, c_char_p, c_void_p),
-    "begin": _status(c_int32, c_void_p, c_void_p, c_void_p, c_void_p),
-    "next_entries": _status(c_int32, c_void_p, c_void_p),
-    "fetch": _status(c_int32, c_void_p, c_void_p, c_uint32, c_void_p),
-    "open_stream": _status(c_int32, c_void_p, c_uint64, c_uint32, c_uint64, c_void_p),
-    "read": _status(c_int32, c_void_p, c_void_p, c_uint64, c_void_p),
-    "close_stream": _status(c_int32, c_void_p, c_int32),
-    "restore_entry": _status(c_int32, c_void_p, c_void_p, c_void_p, c_char_p, c_uint32, c_void_p),
-    "restore_stream": _status(c_int32, c_void_p, c_uint32, c_uint64),
-    "write": _status(c_int32, c_void_p, c_void_p, c_void_p),
-    "restore_done": _status(c_int32, c_void_p, c_int32),
-    "commit": _status(c_int32, c_void_p),
-    "cancel": _status(c_int32, c_void_p),
-    "end": _status(c_int32, c_void_p, c_uint32),
-    "confirmed": _status(c_int32, c_void_p, c_char_p, c_void_p, c_uint64, c_uint32),
-    "destroy": _status(None, c_void_p),
-}
-
-
-class BpAgentApi(ctypes.Structure):
-    _fields_ = [("struct_size", c_uint32), ("reserved", c_uint32), *AGENT_SLOTS.items()]
 
 
 class BpOption(ctypes.Structure):
@@ -430,4 +433,79 @@ class BpDescriptor(ctypes.Structure):
     ]
 
 
+MessageFn = ctypes.CFUNCTYPE(c_int32, c_void_p, c_int32, c_void_p, c_uint32)
+FailFn = ctypes.CFUNCTYPE(c_int32, c_void_p, c_int32, c_int32, c_int64, c_void_p, c_uint32)
+MatchFn = ctypes.CFUNCTYPE(c_int32, c_void_p, c_void_p, c_uint32, c_void_p, c_void_p)
+PutStateFn = ctypes.CFUNCTYPE(c_int32, c_void_p, c_void_p, c_uint64, c_uint32)
+SecretFn = ctypes.CFUNCTYPE(c_int32, c_void_p, c_void_p, c_void_p, c_uint32, c_void_p)
+DeferFn = ctypes.CFUNCTYPE(c_int32, c_void_p, c_uint32)
+ExtensionFn = ctypes.CFUNCTYPE(c_int32, c_void_p, c_void_p, c_void_p)
+
+
+class BpHostApi(ctypes.Structure):
+    _fields_ = [
+        ("struct_size", c_uint32),
+        ("version", c_uint32),
+        ("features", c_uint64),
+        ("ctx", c_void_p),
+        ("cancel", c_void_p),
+        ("heartbeat", c_void_p),
+        ("message", MessageFn),
+        ("fail", FailFn),
+        ("match", MatchFn),
+        ("put_state", PutStateFn),
+        ("secret", SecretFn),
+        ("defer", DeferFn),
+        ("extension", ExtensionFn),
+    ]
+
+
+# Slot -> its type, in the order of `bp_agent_api`.
+AGENT_SLOTS = {
+    "create": ctypes.CFUNCTYPE(c_int32, c_void_p, c_void_p),
+    "option": ctypes.CFUNCTYPE(c_int32, c_void_p, c_char_p, c_char_p),
+    "ready": ctypes.CFUNCTYPE(c_int32, c_void_p),
+    "extension": ctypes.CFUNCTYPE(c_int32, c_void_p, c_char_p, c_void_p),
+    "begin": ctypes.CFUNCTYPE(c_int32, c_void_p, c_void_p, c_void_p, c_void_p),
+    "next_entries": ctypes.CFUNCTYPE(c_int32, c_void_p, c_void_p),
+    "fetch": ctypes.CFUNCTYPE(c_int32, c_void_p, c_void_p, c_uint32, c_void_p),
+    "open_stream": ctypes.CFUNCTYPE(c_int32, c_void_p, c_uint64, c_uint32, c_uint64, c_void_p),
+    "read": ctypes.CFUNCTYPE(c_int32, c_void_p, c_void_p, c_uint64, c_void_p),
+    "close_stream": ctypes.CFUNCTYPE(c_int32, c_void_p, c_int32),
+    "restore_entry": ctypes.CFUNCTYPE(c_int32, c_void_p, c_void_p, c_void_p, c_char_p, c_uint32, c_void_p),
+    "restore_stream": ctypes.CFUNCTYPE(c_int32, c_void_p, c_uint32, c_uint64),
+    "write": ctypes.CFUNCTYPE(c_int32, c_void_p, c_void_p, c_void_p),
+    "restore_done": ctypes.CFUNCTYPE(c_int32, c_void_p, c_int32),
+    "commit": ctypes.CFUNCTYPE(c_int32, c_void_p),
+    "cancel": ctypes.CFUNCTYPE(c_int32, c_void_p),
+    "end": ctypes.CFUNCTYPE(c_int32, c_void_p, c_uint32),
+    "confirmed": ctypes.CFUNCTYPE(c_int32, c_void_p, c_char_p, c_void_p, c_uint64, c_uint32),
+    "destroy": ctypes.CFUNCTYPE(None, c_void_p),
+}
+
+
+class BpAgentApi(ctypes.Structure):
+    _fields_ = [
+        ("struct_size", c_uint32),
+        ("reserved", c_uint32),
+        *AGENT_SLOTS.items(),
+    ]
+
+
 QueryFn = ctypes.CFUNCTYPE(c_void_p, c_uint32, c_uint32)
+
+
+# ---- to here ----
+
+
+def version(major: int, minor: int) -> int:
+    return major << 16 | minor
+
+
+def version_text(number: int) -> str:
+    return f"{number >> 16}.{number & 0xFFFF}"
+
+
+HOST_MIN, HOST_MAX = version(1, 0), HEADER_VERSION
+HOST_FEATURES = 0  # bp_host_api.features and what `needs` may ask for: none defined in 1.0
+ENTRY_SCOPE = frozenset({Status.E_ENTRY, Status.E_NOTFOUND, Status.E_ACCESS, Status.E_CHANGED, Status.E_IO})

@@ -25,6 +25,7 @@ from filed.agents.abi import (
     AgentStream,
     Change,
     Entry,
+    EntryAt,
     EntryFlag,
     EntryType,
     Has,
@@ -51,11 +52,12 @@ _kind_of = itemgetter(
     Entry._fields.index("change"),
     Entry._fields.index("flags"),
 )
-# Columns of a record, as u32 or u64 words.
-_NAME, _LINK, _OLD_NAME, _INLINE, _TLV = 0, 2, 4, 6, 8
-_TYPE, _CHANGE = 42, 43
-_STREAMS_U64, _SIZE_U64, _BLOCKS_U64 = 6, 8, 9
-_NSEC = (28, 32, 36, 40)
+# Columns of a record, as u32 or u64 words; the length of each part stands behind its offset.
+_NAME, _LINK, _OLD_NAME = EntryAt.name_off // 4, EntryAt.link_off // 4, EntryAt.old_name_off // 4
+_INLINE, _TLV = EntryAt.inline_off // 4, EntryAt.tlv_off // 4
+_TYPE, _CHANGE = EntryAt.type // 4, EntryAt.change // 4
+_STREAMS_U64, _SIZE_U64, _BLOCKS_U64 = EntryAt.streams // 8, EntryAt.size // 8, EntryAt.blocks // 8
+_NSEC = tuple(at // 4 for at in (EntryAt.atime_ns, EntryAt.mtime_ns, EntryAt.chtime_ns, EntryAt.btime_ns))
 
 
 class Page:

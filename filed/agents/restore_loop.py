@@ -13,7 +13,7 @@ from pathlib import Path
 from struct import Struct
 from typing import Any, NamedTuple
 
-from filed.agents.abi import ENTRY, SIZE_UNKNOWN, AgentStream, BpAgentApi, Replace
+from filed.agents.abi import ENTRY, SIZE_UNKNOWN, AgentStream, BpAgentApi, Entry, Replace
 from filed.agents.buffers import Buffer
 from filed.process.status_page import Call, Slot
 
@@ -24,7 +24,8 @@ PAGE_ENTRIES = 256
 _HEAD = Struct("=4I")
 _ITEM = Struct(f"{_HEAD.format}{ENTRY.format[1:]}")
 _STREAM = Struct("=2I2Q")
-_NO_OTHER_NAMES = (0,) * 6  # old name, inline data, small streams
+_NAMES = Entry._fields.index("old_name_off")  # offsets and lengths of name and link come before
+_NO_OTHER_NAMES = (0,) * (Entry._fields.index("cookie") - _NAMES)  # old name, inline data, small streams
 _PADDING = tuple(bytes(count) for count in range(8))
 
 

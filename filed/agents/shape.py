@@ -9,10 +9,10 @@ from __future__ import annotations
 import ctypes
 from dataclasses import dataclass
 
-from filed.agents.abi import ENTRY, HOST_FEATURES
+from filed.agents.abi import ENTRY, HOST_FEATURES, MIN_PAGE_BYTES
 
 MAX_ENTRIES = 256  # the boundary costs the same per entry from 64 on; a page is also what is held in memory at once
-LIST_PAGE_BYTES = 1 << 20  # the contract's minimum: an entry that does not fit it never fits
+LIST_PAGE_BYTES = MIN_PAGE_BYTES  # an entry that does not fit it never fits
 FETCH_PAGE_BYTES = 4 << 20  # 64 whole files of INLINE_LIMIT at least
 _LATER = b"\xa5"  # in fields that this version does not know: neither 0 nor a pointer
 

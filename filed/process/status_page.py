@@ -50,6 +50,7 @@ class Call(IntEnum):
     none = 0
     load = 1  # its constructors
     query = 2
+    # made by abi/layout.py from bplugin.h: do not edit
     create = 3
     option = 4
     ready = 5
@@ -69,6 +70,7 @@ class Call(IntEnum):
     end = 19
     confirmed = 20
     destroy = 21
+    # to here
 
 
 class Counters(NamedTuple):

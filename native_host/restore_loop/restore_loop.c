@@ -16,18 +16,11 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "abi_numbers.h" /* CALL_*: also what comes next. PAGE_*: words of 32 bits, of 64 (CALL, PROGRESS), bytes (TEXT, MAX) */
 #include "bplugin.h"
 
 #define API __attribute__((visibility("default")))
 
-enum { /* numbers of Call in process/status_page.py; each is also what comes next */
-  RESTORE_ENTRY = 13,
-  RESTORE_STREAM = 14,
-  WRITE = 15,
-  RESTORE_DONE = 16
-};
-enum { ENTRY_LENGTH = 32, ENTRY_TEXT = 132, ENTRY_MAX = 1020 }; /* of the status page: u32 words, bytes */
-enum { CANCEL = 0 /* u32 words */, CALL = 2, PROGRESS = 3 /* u64 words */ };
 enum { CLONED = 71 };
 
 typedef struct item { uint32_t size, streams, dest, dest_len; bp_entry entry; } item;
@@ -58,17 +51,17 @@ typedef struct restore_loop {
 static void set_entry(const restore_loop *h, const char *name, uint32_t length)
 {
   uint32_t *words = (uint32_t *)h->status_page;
-  if (length > ENTRY_MAX)
-    length = ENTRY_MAX;
-  __atomic_store_n(&words[ENTRY_LENGTH], 0, __ATOMIC_RELEASE); /* never a length that belongs to other bytes */
+  if (length > PAGE_ENTRY_MAX)
+    length = PAGE_ENTRY_MAX;
+  __atomic_store_n(&words[PAGE_ENTRY_LENGTH], 0, __ATOMIC_RELEASE); /* never a length that belongs to other bytes */
   __atomic_signal_fence(__ATOMIC_SEQ_CST);
-  memcpy(h->status_page + ENTRY_TEXT, name, length);
-  __atomic_store_n(&words[ENTRY_LENGTH], length, __ATOMIC_RELEASE);
+  memcpy(h->status_page + PAGE_ENTRY_TEXT, name, length);
+  __atomic_store_n(&words[PAGE_ENTRY_LENGTH], length, __ATOMIC_RELEASE);
 }
 
 static void before(const restore_loop *h, uint64_t call)
 {
-  __atomic_store_n((uint64_t *)h->status_page + CALL, call | h->slot_bits, __ATOMIC_RELEASE);
+  __atomic_store_n((uint64_t *)h->status_page + PAGE_CALL, call | h->slot_bits, __ATOMIC_RELEASE);
 }
 
 /* Is the call to be judged? */
@@ -77,16 +70,16 @@ static int after(const restore_loop *h)
   uint64_t *words = (uint64_t *)h->status_page;
   if (getpid() != h->pid)
     _exit(CLONED); /* the agent forked, and its copy of this Job came back: it must not do a thing */
-  __atomic_store_n(&words[CALL], 0, __ATOMIC_RELEASE);
-  __atomic_store_n(&words[PROGRESS], words[PROGRESS] + 1, __ATOMIC_RELEASE);
+  __atomic_store_n(&words[PAGE_CALL], 0, __ATOMIC_RELEASE);
+  __atomic_store_n(&words[PAGE_PROGRESS], words[PAGE_PROGRESS] + 1, __ATOMIC_RELEASE);
   return h->status != BP_OK || __atomic_load_n(h->trouble, __ATOMIC_ACQUIRE)
-         || __atomic_load_n((uint32_t *)h->status_page + CANCEL, __ATOMIC_ACQUIRE);
+         || __atomic_load_n((uint32_t *)h->status_page + PAGE_CANCEL, __ATOMIC_ACQUIRE);
 }
 
 static void next_item(restore_loop *h, const item *i)
 {
   h->at += i->size;
-  h->next = RESTORE_ENTRY;
+  h->next = CALL_RESTORE_ENTRY;
 }
 
 static uint64_t padded(uint64_t length)
@@ -97,11 +90,11 @@ static uint64_t padded(uint64_t length)
 /* The next of its streams that the agent is to have, or its end. */
 static void next_stream(restore_loop *h, const item *i)
 {
-  h->next = RESTORE_DONE;
+  h->next = CALL_RESTORE_DONE;
   while (h->stream < i->size) {
     const stream *s = (const stream *)((const uint8_t *)i + h->stream);
     if (s->number != BP_STREAM_DATA || h->wants_data) {
-      h->next = RESTORE_STREAM;
+      h->next = CALL_RESTORE_STREAM;
       return;
     }
     h->stream += sizeof *s + padded(s->length);
@@ -115,7 +108,7 @@ static int judged_entry(restore_loop *h, const item *i)
   set_entry(h, dest, i->dest_len);
   h->action = BP_ACTION_NONE;
   h->stream = i->streams;
-  before(h, RESTORE_ENTRY);
+  before(h, CALL_RESTORE_ENTRY);
   h->status = h->api->restore_entry(h->job, &i->entry, &i->entry, dest, h->replace, &h->action);
   stop = after(h);
   h->wants_data = h->action == BP_ACTION_WANT;
@@ -137,10 +130,10 @@ static int judged_stream(restore_loop *h, const item *i)
   h->number = s->number;
   if (s->number == BP_STREAM_DATA)
     h->bytes += s->length;
-  before(h, RESTORE_STREAM);
+  before(h, CALL_RESTORE_STREAM);
   h->status = h->api->restore_stream(h->job, s->number, s->announced);
   stop = after(h);
-  h->next = WRITE;
+  h->next = CALL_WRITE;
   if (h->status != BP_OK) { /* unsupported: without it */
     h->stream += sizeof *s + padded(s->length);
     next_stream(h, i);
@@ -153,7 +146,7 @@ static int judged_write(restore_loop *h, const item *i)
   const stream *s = (const stream *)((const uint8_t *)i + h->stream);
   const bp_chunk chunk = { .len = s->length, .flags = BP_CHUNK_LAST };
   int stop;
-  before(h, WRITE);
+  before(h, CALL_WRITE);
   h->status = h->api->write(h->job, s + 1, &chunk);
   stop = after(h);
   h->stream += sizeof *s + padded(s->length);
@@ -164,7 +157,7 @@ static int judged_write(restore_loop *h, const item *i)
 static int judged_done(restore_loop *h, const item *i)
 {
   int stop;
-  before(h, RESTORE_DONE);
+  before(h, CALL_RESTORE_DONE);
   h->status = h->api->restore_done(h->job, BP_OK);
   stop = after(h);
   h->restored += h->status == BP_OK;
@@ -182,9 +175,9 @@ uint32_t hand_over(restore_loop *h, const uint8_t *page, uint64_t end)
     int stop;
     h->item = h->at;
     switch (call) {
-    case RESTORE_STREAM: stop = judged_stream(h, i); break;
-    case WRITE: stop = judged_write(h, i); break;
-    case RESTORE_DONE: stop = judged_done(h, i); break;
+    case CALL_RESTORE_STREAM: stop = judged_stream(h, i); break;
+    case CALL_WRITE: stop = judged_write(h, i); break;
+    case CALL_RESTORE_DONE: stop = judged_done(h, i); break;
     default: stop = judged_entry(h, i); break;
     }
     if (stop)

@@ -57,6 +57,29 @@ def test_the_frozen_header_of_todays_version_differs_from_it_in_words_alone() ->
         assert layout.constants(frozen) == layout.constants(layout.HEADER)
 
 
+@pytest.mark.parametrize("path", list(layout.bound(layout.HEADER, layout.ROOT)), ids=lambda path: path.name)
+def test_what_is_made_from_the_header_is_not_stale(path: Path) -> None:
+    """`python abi/layout.py` brings it up to date."""
+    assert path.read_text() == layout.bound(layout.HEADER, layout.ROOT)[path]
+
+
+def test_what_is_made_from_a_header_follows_it(tmp_path: Path) -> None:
+    for path in layout.bound(layout.HEADER, layout.ROOT):
+        copy = tmp_path / path.relative_to(layout.ROOT)
+        copy.parent.mkdir(parents=True, exist_ok=True)
+        copy.write_text(path.read_text())
+    header = edited(tmp_path, (r"(#define BP_E_TOO_BIG +\(-46\).*\n)", r"\1#define BP_E_QUOTA (-47)\n"), APPEND)
+    stale = layout.bind(header, tmp_path)
+    assert {path.name for path in stale} == {"abi.py", "status_page.py", "abi_numbers.h", "bplugin.rs"}
+    text = {path.name: path.read_text() for path in stale}
+    assert "    E_QUOTA = -47\n" in text["abi.py"]
+    assert '    "pause": ctypes.CFUNCTYPE(c_int32, c_void_p),\n' in text["abi.py"]
+    assert "    pause = 22\n" in text["status_page.py"]
+    assert "#define CALL_PAUSE          22\n" in text["abi_numbers.h"]
+    assert 'pub pause: Option<unsafe extern "C" fn(*mut bp_job) -> bp_status>,\n' in text["bplugin.rs"]
+    assert layout.bind(header, tmp_path) == []
+
+
 def test_every_frozen_header_has_a_manifest() -> None:
     headers = {path.name for path in layout.HISTORY.glob("*.h")}
     assert headers == {f"bplugin-{number}.h" for number in layout.released()}

@@ -9,12 +9,14 @@ from __future__ import annotations
 import shutil
 from pathlib import Path
 
+from abi import layout
+
 Change = tuple[str, str]
 LATER = "#if BP_TARGET_VERSION >= BP_VERSION(1, 1)\n{}\n#endif\n"
 
 HEADER: tuple[Change, ...] = (
     ("#define BP_HEADER_VERSION BP_VERSION(1, 0)", "#define BP_HEADER_VERSION BP_VERSION(1, 1)"),
-    ("#define BP_FEATURE_VERBATIM ", "#define BP_FEATURE_HINTS (1ull << 0)\n#define BP_FEATURE_VERBATIM "),
+    ("#define BP_FEATURE_VERBATIM ", "#define BP_FEATURE_HINTS (1ull << 8)\n#define BP_FEATURE_VERBATIM "),
     ("} bp_entry;\n", LATER.format("  uint64_t weight;") + "} bp_entry;\n"),
     (
         "} bp_host_api;\n",
@@ -23,24 +25,7 @@ HEADER: tuple[Change, ...] = (
     ("} bp_agent_api;\n", LATER.format("  BP_FN(bp_status, warm_up)(bp_agent *);") + "} bp_agent_api;\n"),
 )
 HOST: dict[str, tuple[Change, ...]] = {
-    "filed/agents/abi.py": (
-        ("HOST_MAX = version(1, 0)\n", "HOST_MAX = version(1, 1)\n"),
-        ("HOST_FEATURES = 0 ", "HOST_FEATURES = 1 "),
-        ("    fs_type: int = 0\n", "    fs_type: int = 0\n    weight: int = 0\n"),
-        ("ENTRY = ENTRY_1_0\n", 'ENTRY = struct.Struct(ENTRY_1_0.format + "Q")\n'),
-        (
-            "        *((name, c_uint32) for name in Entry._fields[26:]),\n",
-            '        *((name, c_uint32) for name in Entry._fields[26:36]),\n        ("weight", c_uint64),\n',
-        ),
-        (
-            '        ("extension", ExtensionFn),\n',
-            '        ("extension", ExtensionFn),\n        ("hint", ctypes.CFUNCTYPE(c_int32, c_void_p, c_uint64)),\n',
-        ),
-        (
-            '    "destroy": _status(None, c_void_p),\n',
-            '    "destroy": _status(None, c_void_p),\n    "warm_up": _status(c_int32, c_void_p),\n',
-        ),
-    ),
+    "filed/agents/abi.py": (("HOST_FEATURES = 0 ", "HOST_FEATURES = 1 << 8 "),),
     "filed/agents/callbacks.py": (
         (
             '            ExtensionFn(self.trampoline("extension", self._extension, job_thread=True)),\n',
@@ -88,8 +73,10 @@ def header(today: Path, directory: Path) -> Path:
 
 
 def host(root: Path, directory: Path) -> Path:
-    """A copy of filed below `directory` that speaks 1.1; for PYTHONPATH."""
+    """A copy of filed below `directory` that speaks 1.1; for PYTHONPATH. All that the header decides is made from it."""
     shutil.copytree(root / "filed", directory / "filed", ignore=shutil.ignore_patterns("__pycache__"))
+    (directory / "native_host" / "restore_loop").mkdir(parents=True)
+    layout.bind(header(root / "abi", directory / "abi") / "bplugin.h", directory)
     for name, changes in HOST.items():
         file = directory / name
         file.write_text(changed(file.read_text(), changes))

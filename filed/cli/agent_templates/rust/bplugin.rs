@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
-//! bplugin.h 1.0 for Rust, by hand: the same numbers and structs (`repr(C)`), under the header's own names, and a few
-//! helpers as bplugin_sdk.h has them. The contract and the meaning of everything here is bplugin.h; `filed agent cflags`
-//! prints where it lies. Edit this copy as you like; a test of filed's holds the one it came from equal to the header.
+//! bplugin.h for Rust: the same numbers and structs (`repr(C)`), under the header's own names, and a few helpers as
+//! bplugin_sdk.h has them. The contract and the meaning of everything here is bplugin.h; `filed agent cflags` prints
+//! where it lies. The file that this is a copy of is made from the header.
 //!
 //!   Host     callbacks, checked          Page     fills a page of entries
 //!   guard    no panic leaves a call      define   the one exported symbol
@@ -14,6 +14,7 @@ use std::panic::{catch_unwind, AssertUnwindSafe};
 use std::ptr;
 use std::sync::atomic::{AtomicU32, AtomicU64, Ordering::Relaxed};
 
+// ---- made by abi/layout.py from bplugin.h: do not edit ----
 pub type bp_status = i32;
 
 /// An instance, a Job, the host: only pointers to them travel, yours to cast (`instance`, `job`).
@@ -21,19 +22,15 @@ pub enum bp_agent {}
 pub enum bp_job {}
 pub enum bp_ctx {}
 
-pub const fn bp_version(major: u32, minor: u32) -> u32 {
-    major << 16 | minor
-}
 pub const BP_HEADER_VERSION: u32 = bp_version(1, 0);
 pub const BP_MAGIC: [u8; 8] = *b"BPLUGIN\0";
-/// Bytes of a bp_entry of version 1.0, which no host's stride is below.
-const RECORD_1_0: u32 = 208;
 pub const BP_SIZE_UNKNOWN: u64 = u64::MAX;
-pub const fn bp_stream_bit(stream: u32) -> u64 {
-    1 << stream
-}
-
-// status
+pub const BP_MAX_STATE: u32 = 524288;
+pub const BP_MIN_READ: u32 = 65536;
+pub const BP_MIN_PAGE: u32 = 1048576;
+pub const BP_BATCH_COMPLETE: u32 = 1;
+pub const BP_CHUNK_LAST: u32 = 1;
+// Status
 pub const BP_OK: bp_status = 0;
 pub const BP_END: bp_status = 1;
 pub const BP_E_ENTRY: bp_status = -1;
@@ -55,15 +52,17 @@ pub const BP_E_SEQUENCE: bp_status = -45;
 pub const BP_E_TOO_BIG: bp_status = -46;
 pub const BP_E_HOST: bp_status = -60;
 pub const BP_E_VIOLATION: bp_status = -61;
-// bp_begin
+// Kind
 pub const BP_KIND_BACKUP: u32 = 1;
 pub const BP_KIND_RESTORE: u32 = 2;
 pub const BP_KIND_ESTIMATE: u32 = 3;
 pub const BP_KIND_VERIFY: u32 = 4;
+// Level
 pub const BP_LEVEL_NONE: u32 = 0;
 pub const BP_LEVEL_FULL: u32 = 1;
 pub const BP_LEVEL_DIFFERENTIAL: u32 = 2;
 pub const BP_LEVEL_INCREMENTAL: u32 = 3;
+// StateWhy
 pub const BP_STATE_NONE: u32 = 0;
 pub const BP_STATE_FOUND: u32 = 1;
 pub const BP_STATE_FIRST: u32 = 2;
@@ -72,28 +71,30 @@ pub const BP_STATE_RESTORED: u32 = 4;
 pub const BP_STATE_FILESET_CHANGED: u32 = 5;
 pub const BP_STATE_UNNAMED: u32 = 6;
 pub const BP_STATE_GAP: u32 = 7;
+// BeginFlag
 pub const BP_BEGIN_ACCURATE: u32 = 1;
-// end
+// Outcome
 pub const BP_OUTCOME_DONE: u32 = 0;
 pub const BP_OUTCOME_FAILED: u32 = 1;
 pub const BP_OUTCOME_CANCELLED: u32 = 2;
-// match
+// Verdict
 pub const BP_VERDICT_NONE: u32 = 0;
 pub const BP_VERDICT_TAKE: u32 = 1;
 pub const BP_VERDICT_SKIP: u32 = 2;
 pub const BP_VERDICT_DESCEND: u32 = 3;
 pub const BP_VERDICT_PRUNE: u32 = 4;
-// message, fail
+// Severity
 pub const BP_MSG_DEBUG: i32 = 1;
 pub const BP_MSG_INFO: i32 = 2;
 pub const BP_MSG_WARNING: i32 = 3;
 pub const BP_MSG_ERROR: i32 = 4;
+// OsDomain
 pub const BP_OS_NONE: i32 = 0;
 pub const BP_OS_ERRNO: i32 = 1;
 pub const BP_OS_WIN32: i32 = 2;
 pub const BP_OS_HRESULT: i32 = 3;
 pub const BP_OS_AGENT: i32 = 4;
-// bp_entry
+// EntryType
 pub const BP_TYPE_REGULAR: u32 = 1;
 pub const BP_TYPE_DIRECTORY: u32 = 2;
 pub const BP_TYPE_SYMLINK: u32 = 3;
@@ -102,72 +103,70 @@ pub const BP_TYPE_FIFO: u32 = 5;
 pub const BP_TYPE_CHARDEV: u32 = 6;
 pub const BP_TYPE_BLOCKDEV: u32 = 7;
 pub const BP_TYPE_OBJECT: u32 = 8;
+// Change
 pub const BP_CHANGE_NONE: u32 = 0;
 pub const BP_CHANGE_DELETED: u32 = 1;
 pub const BP_CHANGE_RENAMED: u32 = 2;
+// EntryFlag
 pub const BP_ENTRY_SELECTED: u32 = 1;
 pub const BP_ENTRY_REREAD: u32 = 2;
 pub const BP_ENTRY_FAILED: u32 = 4;
 pub const BP_ENTRY_TOP: u32 = 8;
+// Has
+pub const BP_HAS_MODE: u64 = 1;
+pub const BP_HAS_OWNER: u64 = 2;
+pub const BP_HAS_SIZE: u64 = 4;
+pub const BP_HAS_BLOCKS: u64 = 8;
+pub const BP_HAS_INO: u64 = 16;
+pub const BP_HAS_NLINK: u64 = 32;
+pub const BP_HAS_RDEV: u64 = 64;
+pub const BP_HAS_ATIME: u64 = 128;
+pub const BP_HAS_MTIME: u64 = 256;
+pub const BP_HAS_CHTIME: u64 = 512;
+pub const BP_HAS_BTIME: u64 = 1024;
+pub const BP_HAS_ATTRS: u64 = 2048;
+pub const BP_HAS_FSTYPE: u64 = 4096;
+// Attr
 pub const BP_ATTR_NODUMP: u32 = 1;
-// bp_entry.valid
-pub const BP_HAS_MODE: u64 = 1 << 0;
-pub const BP_HAS_OWNER: u64 = 1 << 1;
-pub const BP_HAS_SIZE: u64 = 1 << 2;
-pub const BP_HAS_BLOCKS: u64 = 1 << 3;
-pub const BP_HAS_INO: u64 = 1 << 4;
-pub const BP_HAS_NLINK: u64 = 1 << 5;
-pub const BP_HAS_RDEV: u64 = 1 << 6;
-pub const BP_HAS_ATIME: u64 = 1 << 7;
-pub const BP_HAS_MTIME: u64 = 1 << 8;
-pub const BP_HAS_CHTIME: u64 = 1 << 9;
-pub const BP_HAS_BTIME: u64 = 1 << 10;
-pub const BP_HAS_ATTRS: u64 = 1 << 11;
-pub const BP_HAS_FSTYPE: u64 = 1 << 12;
-// streams: numbers, and their bits in a mask
+// AgentStream
 pub const BP_STREAM_DATA: u32 = 0;
 pub const BP_STREAM_ACL_ACCESS: u32 = 1;
 pub const BP_STREAM_ACL_DEFAULT: u32 = 2;
 pub const BP_STREAM_XATTR: u32 = 3;
 pub const BP_STREAM_OBJECT: u32 = 4;
-// bp_want.options
-pub const BP_OPT_NOATIME: u64 = 1 << 0;
-pub const BP_OPT_KEEPATIME: u64 = 1 << 1;
-pub const BP_OPT_READFIFO: u64 = 1 << 2;
-pub const BP_OPT_CHECK_CHANGES: u64 = 1 << 3;
-pub const BP_OPT_SPARSE: u64 = 1 << 4;
-// bp_batch, bp_chunk
-pub const BP_BATCH_COMPLETE: u32 = 1;
-pub const BP_CHUNK_LAST: u32 = 1;
-// restore_entry
+// WantOption
+pub const BP_OPT_NOATIME: u64 = 1;
+pub const BP_OPT_KEEPATIME: u64 = 2;
+pub const BP_OPT_READFIFO: u64 = 4;
+pub const BP_OPT_CHECK_CHANGES: u64 = 8;
+pub const BP_OPT_SPARSE: u64 = 16;
+// Replace
 pub const BP_REPLACE_ALWAYS: u32 = 1;
 pub const BP_REPLACE_IFNEWER: u32 = 2;
 pub const BP_REPLACE_IFOLDER: u32 = 3;
 pub const BP_REPLACE_NEVER: u32 = 4;
+// Action
 pub const BP_ACTION_NONE: u32 = 0;
 pub const BP_ACTION_SKIP: u32 = 1;
 pub const BP_ACTION_CREATED: u32 = 2;
 pub const BP_ACTION_WANT: u32 = 3;
 pub const BP_ACTION_HOST: u32 = 4;
-// bp_descriptor
-pub const BP_FEATURE_PLAIN_FILES: u64 = 1 << 0;
-pub const BP_FEATURE_VERBATIM: u64 = 1 << 1;
-// bp_option
+// Feature
+pub const BP_FEATURE_PLAIN_FILES: u64 = 1;
+pub const BP_FEATURE_VERBATIM: u64 = 2;
+// OptionFlag
 pub const BP_OPTION_REQUIRED: u32 = 1;
+pub const BP_OPTION_SECRET: u32 = 2;
+pub const BP_OPTION_REPEATS: u32 = 4;
+pub const BP_OPTION_FROM_DIRECTOR: u32 = 8;
+// OptionType
 pub const BP_OPTION_STRING: u32 = 1;
 pub const BP_OPTION_BOOL: u32 = 2;
-pub const BP_OPTION_SECRET: u32 = 2;
 pub const BP_OPTION_INT: u32 = 3;
-pub const BP_OPTION_REPEATS: u32 = 4;
 pub const BP_OPTION_SIZE: u32 = 4;
 pub const BP_OPTION_DURATION: u32 = 5;
 pub const BP_OPTION_PATH: u32 = 6;
 pub const BP_OPTION_ENUM: u32 = 7;
-pub const BP_OPTION_FROM_DIRECTOR: u32 = 8;
-// limits
-pub const BP_MIN_READ: u32 = 65536;
-pub const BP_MIN_PAGE: u32 = 1048576;
-pub const BP_MAX_STATE: u32 = 524288;
 
 #[repr(C)]
 #[derive(Clone, Copy, Default)]
@@ -335,6 +334,16 @@ pub struct bp_descriptor {
     pub options: *const bp_option,
     pub n_options: u64,
     pub api: *const bp_agent_api,
+}
+// ---- to here ----
+
+pub const fn bp_version(major: u32, minor: u32) -> u32 {
+    major << 16 | minor
+}
+/// Bytes of a bp_entry of version 1.0, which no host's stride is below.
+const RECORD_1_0: u32 = 208;
+pub const fn bp_stream_bit(stream: u32) -> u64 {
+    1 << stream
 }
 
 // ---- helpers --------------------------------------------------------------------------------------------------------

@@ -24,7 +24,8 @@ from filed.daemon.supervisor import JobProcess
 from filed.director.daemon_api import Ending, Teller
 from filed.director.status import DaemonStatus, EndedJob, RunningJob
 from filed.errors import ConnectionLost, JobError
-from filed.job.description import JobDescription
+from filed.job.description import DirectorJob, JobDescription, StorageDaemon
+from filed.job.storage_daemon import release
 from filed.process.cancel_pipe import readable
 from filed.process.channel import Event
 from filed.process.outcome import JobStatus, Outcome
@@ -116,6 +117,9 @@ class Daemon:
         tls: what it wants of it; None where it has not been asked for its proof yet.
         """
         self._send(descriptor, ask="hand storage", job=job, tls=tls, caller=caller)
+
+    def release_storage(self, who: DirectorJob, storage: StorageDaemon) -> None:
+        release(storage, who)
 
     def set_debug(self, level: int, trace: int) -> None:
         self._send(ask="debug", level=level, trace=trace)

@@ -24,7 +24,7 @@ from filed.process.channel import Event as JobEvent
 from filed.process.outcome import JobStatus, Outcome, Severity, Totals
 from filed.wire import director as said
 from filed.wire.frame import Signal
-from filed.wire.reply import JobMessage, MessageType, message_text
+from filed.wire.reply import PREFIXES, JobMessage, MessageType, message_text
 from filed.wire.restore_object import RestoreObject
 from filed.wire.verify import is_line
 from filed.wire.version import VERSIONS
@@ -96,6 +96,7 @@ class Conversation:
         self.outcome: Outcome | None = None
         self.kind = ""
         self.failed = ""
+        self.storage_called = False  # by the Job
         self.errors_beside = 0  # programs that failed, restore objects that were damaged
         self._started = now()
 
@@ -200,11 +201,19 @@ class Conversation:
     def say(self, kind: MessageType, text: str) -> None:
         """A line for the Job's report, and for whom else the conf has it go to."""
         job_id = self.asked.job.job_id if self.asked is not None else 0
+        if self.asked is not None and not job_id:
+            self._tell_console(kind, text)
+            return
         text = message_text(self.facts.name, job_id, kind, text)
         if self.asked is not None:
             self.facts.post.deliver(kind, text, self.codes)
         if self.facts.post.goes_to(self.director, kind):
             self.line.send(JobMessage(job_id, kind, int(self.now()), text).format(self.version))
+
+    def _tell_console(self, kind: MessageType, text: str) -> None:
+        """A question has no Job's report; its Director shows each packet as it is. As bacula-fd: what is no trouble is not said."""
+        if prefix := PREFIXES.get(kind):
+            self.line.send(f"{prefix}{text}\n".encode("utf-8", "surrogateescape"))
 
     def refuse(self, why: str, bad: bytes) -> bool:
         """The Job cannot be done: its report says why, and the visit ends."""
@@ -275,6 +284,8 @@ class Conversation:
             kind = _TYPES.get(Severity(str(event["severity"])))
             if kind is not None:
                 self.say(kind, str(event["text"]))
+        elif event["event"] == "storage called":
+            self.storage_called = True
         elif event["event"] == "listing":
             self.line.send(*(line + b"\n" for line in _lines(event)))
         elif event["event"] == "verify lines":

@@ -7,7 +7,7 @@ from enum import StrEnum
 from typing import Protocol
 
 from filed.director.status import DaemonStatus, EndedJob, RunningJob
-from filed.job.description import JobDescription
+from filed.job.description import DirectorJob, JobDescription, StorageDaemon
 from filed.process.channel import Event
 from filed.process.outcome import Outcome
 
@@ -58,6 +58,9 @@ class DaemonApi(Protocol):
 
         protocol: the number of the version that is spoken with it.
         """
+
+    def release_storage(self, who: DirectorJob, storage: StorageDaemon) -> None:
+        """Call a Storage Daemon for a Job that will not use it, and leave. Never raises."""
 
     def set_debug(self, level: int, trace: int) -> None: ...
 

@@ -97,6 +97,7 @@ class Session:
         visit, asked = self._visit, self._visit.asked
         if asked is not None:
             asked.forget_list()
+            self._release_storage(asked)
         if asked is None or not asked.job.job_id:
             visit.line.close(politely=True)
             return
@@ -108,6 +109,17 @@ class Session:
             visit.line.close(politely=True)
         finally:  # the Director, and who waits for his turn, need not wait for a mailer
             visit.facts.post.over(visit.codes, good=outcome.status.good)
+
+    def _release_storage(self, asked: Asked) -> None:
+        """Where the Job ended before it called its Storage Daemon, that one still waits, and a Director of 15 with it, for two minutes."""
+        visit = self._visit
+        if (
+            asked.storage is not None
+            and asked.storage.port
+            and visit.version.waits_for_storage
+            and not visit.storage_called
+        ):
+            visit.house.release_storage(visit.who, asked.storage)
 
     def _outcome_of_all(self) -> Outcome:
         visit = self._visit

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import contextlib
 import time
 from dataclasses import replace
 from typing import Final
 
-from filed.errors import AuthenticationError, ConnectionLost, JobCanceled, JobError, RemoteProtocolError
+from filed.errors import AuthenticationError, ConnectionLost, FiledError, JobCanceled, JobError, RemoteProtocolError
 from filed.job.context import Counters, JobContext
 from filed.job.description import DirectorJob, StorageDaemon
 from filed.process.cancel_pipe import readable
@@ -17,11 +18,33 @@ from filed.volume import Session
 from filed.wire.version import numbered
 
 AGAIN_AFTER_S: Final = 10.0
+RELEASE_S: Final = 5.0
 
 
 def reach(context: JobContext, storage: StorageDaemon, who: DirectorJob) -> Connection:
     """A greeted connection. Raises ConnectionLost or JobError when it could not be had in time, AuthenticationError, JobCanceled."""
-    address = StorageAddress(
+    address = _address(storage, who)
+    bandwidth = Bandwidth(lambda: context.status_page.bandwidth, time.monotonic)
+    until = time.monotonic() + storage.connect_timeout_s
+    if storage.port:
+        connection = _call(context, address, bandwidth, until)
+    else:
+        connection = _be_called(context, storage, address, bandwidth, until)
+    context.parent.send({"event": "storage called"})
+    if address.version.early_tls:  # as bacula-fd of that release says it; before, nobody did
+        how = "with TLS" if connection.cipher else "without encryption"
+        context.messages.info(f"Connected to Storage at {storage.address}:{storage.port} {how}")
+    return connection
+
+
+def release(storage: StorageDaemon, who: DirectorJob) -> None:
+    """Say who we are, and leave: for a Storage Daemon that waits for a Job which has ended. Never raises."""
+    with contextlib.suppress(FiledError):
+        open_storage(_address(storage, who), timeout_s=RELEASE_S, limit_s=RELEASE_S).take_leave()
+
+
+def _address(storage: StorageDaemon, who: DirectorJob) -> StorageAddress:
+    return StorageAddress(
         storage.address,
         storage.port,
         who.job.encode("utf-8", "surrogateescape"),
@@ -34,16 +57,6 @@ def reach(context: JobContext, storage: StorageDaemon, who: DirectorJob) -> Conn
         compress=storage.compress,
         keepalive_s=storage.keepalive_s,
     )
-    bandwidth = Bandwidth(lambda: context.status_page.bandwidth, time.monotonic)
-    until = time.monotonic() + storage.connect_timeout_s
-    if storage.port:
-        connection = _call(context, address, bandwidth, until)
-    else:
-        connection = _be_called(context, storage, address, bandwidth, until)
-    if address.version.early_tls:  # as bacula-fd of that release says it; before, nobody did
-        how = "with TLS" if connection.cipher else "without encryption"
-        context.messages.info(f"Connected to Storage at {storage.address}:{storage.port} {how}")
-    return connection
 
 
 def _call(context: JobContext, address: StorageAddress, bandwidth: Bandwidth, until: float) -> Connection:

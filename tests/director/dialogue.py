@@ -8,6 +8,7 @@ from typing import Self
 
 from filed.wire.auth import AUTH_OK, Base64, Challenge, TlsNeed
 from filed.wire.frame import FrameReader, More, Packet, Signal, pack_packet, pack_signal
+from filed.wire.version import spoken_with
 from tests.director.talk import SECRET
 
 TIMEOUT_S = 30
@@ -18,11 +19,16 @@ class Dialogue:
     """Greets on entering; leaves, if it has not, on the way out."""
 
     def __init__(
-        self, sock: socket.socket, name: bytes = b"a\x01dir", secret: bytes = SECRET, flavour: Base64 = Base64.OLD
+        self,
+        sock: socket.socket,
+        name: bytes = b"a\x01dir",
+        secret: bytes = SECRET,
+        flavour: Base64 = Base64.OLD,
+        number: int = 103,
     ) -> None:
         sock.settimeout(TIMEOUT_S)
         self._sock, self._name, self._secret = sock, name, secret
-        self._flavour = flavour
+        self._flavour, self._number = flavour, number
         self._reader = FrameReader()
 
     def __enter__(self) -> Self:
@@ -37,18 +43,18 @@ class Dialogue:
         self._sock.close()
 
     def greet(self) -> None:
-        self.say(b"Hello Director %b calling 103\n" % self._name)
+        self.say(b"Hello Director %b calling %d\n" % (self._name, self._number))
         self.say(Challenge.parse(self.text()).response(self._secret))
         assert self.text() == AUTH_OK
         theirs = Challenge.fresh(b"a-dir", 42, 1795428868, TlsNeed.NONE, self._flavour)
         self.say(theirs.format())
         assert theirs.accepts(self._secret, self.text())
         self.say(AUTH_OK)
-        assert self.text() == b"2000 OK Hello 214\n"
+        assert self.text() == b"2000 OK Hello %d\n" % spoken_with(self._number).number
 
     def name(self, job_id: int = 0) -> None:
         self.say(JOB % job_id)
-        assert self.text().startswith(b"2000 OK Job 9.6.7")
+        assert self.text().startswith(f"2000 OK Job {spoken_with(self._number).text} (".encode())
 
     def say(self, *packets: Packet) -> None:
         for packet in packets:

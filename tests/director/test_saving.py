@@ -4,7 +4,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from filed.job.description import EstimateJob, JobDescription, ListMeaning, NetworkBackup
-from filed.process.outcome import JobStatus, Outcome, Totals
+from filed.process.outcome import JobStatus, Outcome, Severity, Totals
 from filed.wire import reply
 from filed.wire.frame import Signal
 from filed.wire.reply import EndJob
@@ -35,6 +35,25 @@ def test_an_estimate_lists_and_counts(tmp_path: Path) -> None:
     (job,) = talk.house.jobs
     assert isinstance(job, EstimateJob)
     assert job.listing
+
+
+def test_what_an_estimate_has_to_say_is_a_line_that_a_console_can_show(tmp_path: Path) -> None:
+    def work(_job: JobDescription, on_event: OnEvent, _wanted: Callable[[], bool]) -> Outcome:
+        for severity in Severity.INFO, Severity.WARNING, Severity.ERROR:
+            on_event({"event": "message", "severity": severity.value, "text": "/a: is not there"}, Told())
+        return Outcome(JobStatus.FATAL, Totals(), text="the agent is gone")
+
+    with Visiting(tmp_path, work) as talk:
+        talk.name()
+        talk.say(b"level = full  mtime_only=0 \n", *FILESET, b"estimate listing=1\n")
+        talk.until(reply.OK_FILESET)
+        assert talk.until(Signal.EOD) == [
+            b"Warning: /a: is not there\n",
+            b"Error: /a: is not there\n",
+            b"Error: the agent is gone\n",
+            b"2000 OK estimate files=0 bytes=0\n",
+        ]
+        talk.say(Signal.TERMINATE)
 
 
 def test_a_full_with_a_list_is_upon_base_jobs(tmp_path: Path) -> None:

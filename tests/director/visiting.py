@@ -16,7 +16,7 @@ from filed.director.line import Line
 from filed.director.post import Post, ToTheDirector
 from filed.director.session import Session
 from filed.director.status import DaemonStatus, EndedJob, RunningJob
-from filed.job.description import JobDescription
+from filed.job.description import DirectorJob, JobDescription, StorageDaemon
 from filed.job.setup import default_setup
 from filed.process.channel import Event
 from filed.process.outcome import JobStatus, Outcome, Totals
@@ -88,6 +88,9 @@ class NotingHouse:
     def expect_storage(self, key: str, protocol: int) -> None:
         self.asked.append((key, protocol))
 
+    def release_storage(self, who: DirectorJob, storage: StorageDaemon) -> None:
+        self.asked.append(("release", who.job, storage.key))
+
     def set_debug(self, level: int, trace: int) -> None:
         self.asked.append((level, trace))
 
@@ -106,10 +109,11 @@ class Visiting(Dialogue):
         work_directory: Path,
         work: Working = lambda _job, _on_event, _wanted: GOOD,
         post: Post = ToTheDirector(),  # noqa: B008  it keeps nothing
+        number: int = 103,
         disabled: tuple[str, ...] = (),
     ) -> None:
         near, far = socket.socketpair()
-        super().__init__(near)
+        super().__init__(near, number=number)
         self.house = NotingHouse(work)
         core = DirectorConnection("a-fd", {DIRECTOR.name: DIRECTOR}, 4711, 1795428868, {DIRECTOR.name: disabled})
         line = Line(Connection(far, "a Director"), core, lambda _connection, _begins: None, lambda: False)

@@ -9,7 +9,9 @@ import pytest
 
 from tests.live.bacula import Bacula
 from tests.live.daemons import BOTH
+from tests.live.filed_daemon import FiledDaemon
 from tests.live.jobs import rows
+from tests.live.releases import BACULA_15, Release
 from tests.live.reports import report, restore, run
 from tests.live.trees import plant
 
@@ -59,7 +61,7 @@ Said = dict[str, tuple[str, list[str]]]
 
 
 @pytest.fixture(scope="module")
-def both(tmp_path_factory: pytest.TempPathFactory) -> tuple[Said, Said]:
+def both(tmp_path_factory: pytest.TempPathFactory, release: Release) -> tuple[Said, Said]:
     """Of `filed`, and of bacula-fd: Job -> (status, what was printed)."""
     root = tmp_path_factory.mktemp("scripts")
     plant(root / "tree", {"a": b"aaa\n"})
@@ -73,7 +75,7 @@ def both(tmp_path_factory: pytest.TempPathFactory) -> tuple[Said, Said]:
     jobs += f'Job {{\n  Name = Back\n  JobDefs = Common\n  Type = Restore\n  Where = "{root}/restored"\n{around}}}\n'
     jobs += f"Job {{\n  Name = Check\n  JobDefs = Common\n  Type = Verify\n  Level = InitCatalog\n  FileSet = T\n{around}}}\n"
     said: list[Said] = []
-    with Bacula(root) as bacula:
+    with Bacula(root, release=release) as bacula:
         bacula.write_confs(file_sets=sets, jobs=jobs)
         bacula.make_catalog()
         bacula.start("sd", "dir")
@@ -113,3 +115,22 @@ def test_a_program_runs_for_the_end_that_it_is_meant_for(both: tuple[Said, Said]
     assert text["AfterMayFail"][0] == "T"
     assert text["Always"][1].count(": always") == 2
     assert "ClientBeforeJob: err" in text["MayFail"][1]
+
+
+def test_jobs_that_fail_before_their_first_byte_do_not_hold_the_director(
+    tmp_path_factory: pytest.TempPathFactory,
+) -> None:
+    """A Director of 15 waits two minutes for a Storage Daemon that nobody called: in one such Job of eight, when all of them are."""
+    root = tmp_path_factory.mktemp("failing")
+    jobs = "".join(
+        f"Job {{ Name = Fails{each}; JobDefs = Common; Client Run Before Job = /bin/false }}\n" for each in range(16)
+    )
+    with Bacula(root, release=BACULA_15) as bacula:
+        bacula.write_confs(jobs=jobs)
+        bacula.make_catalog()
+        bacula.start("sd", "dir")
+        with FiledDaemon(bacula):
+            ids = run(bacula, *(f"Fails{each} level=Full" for each in range(16)))
+        took = rows(bacula, "SELECT JobStatus, strftime('%s', EndTime) - strftime('%s', StartTime) FROM Job")
+    assert len(took) == len(ids)
+    assert all(str(status) in "fE" and int(str(seconds)) < 60 for status, seconds in took), took

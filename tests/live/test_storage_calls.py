@@ -12,6 +12,7 @@ from tests.live.bacula import Bacula
 from tests.live.daemons import BOTH
 from tests.live.filed_daemon import FiledDaemon
 from tests.live.jobs import shown, status_of
+from tests.live.releases import Release
 from tests.live.reports import report, restore, run, saved
 from tests.live.test_tls_live import certificates
 
@@ -42,10 +43,10 @@ def prepare(bacula: Bacula, tree: Path, storage: str) -> None:
 
 @pytest.mark.parametrize("daemon", BOTH)
 def test_jobs_of_all_kinds_with_storage_daemons_that_call(
-    tmp_path: Path, daemon: Callable[[Bacula], AbstractContextManager[object]]
+    tmp_path: Path, daemon: Callable[[Bacula], AbstractContextManager[object]], release: Release
 ) -> None:
     tree = tmp_path / "tree"
-    with Bacula(tmp_path) as bacula:
+    with Bacula(tmp_path, release=release) as bacula:
         prepare(bacula, tree, "")
         bacula.start("sd", "other", "dir")
         with daemon(bacula):

@@ -85,12 +85,13 @@ def open_storage(
     cancel_pipe: int | None = None,
     bandwidth: Bandwidth | None = None,
     timeout_s: float = CONNECT_TIMEOUT_S,
+    limit_s: float | None = None,
     clock: Callable[[], float] = time.monotonic,
 ) -> Connection:
     """A connection on which a session can be asked for. One attempt.
 
     cancel_pipe: readable when the Job is canceled. bandwidth: what limits the Job, None for nothing.
-    timeout_s: for the connection alone.
+    timeout_s: for the connection alone. limit_s: for all that follows.
     Raises ConnectionLost, AuthenticationError, RemoteProtocolError, ConfigError (certificates), JobCanceled.
     """
     sock = connect(
@@ -106,6 +107,7 @@ def open_storage(
         sock, address.peer, cancel_pipe=cancel_pipe, bandwidth=bandwidth, keepalive_s=address.keepalive_s, clock=clock
     )
     try:
+        connection.limit(limit_s)
         greet(connection, address, secrets.randbits(64), int(time.time()))
     except BaseException:
         connection.close()

@@ -13,25 +13,24 @@ import stat as st
 import time
 from contextlib import ExitStack
 
-from filed.agents import Begin, BeginFlag, Entry, EntryType, Kind, Status
+from filed.agents import Entry, EntryType, Kind, Page, Status
 from filed.agents import Outcome as AgentOutcome
+from filed.catalog import BaseRow
 from filed.errors import AgentError
 from filed.fileset import agent_text, expanded
-from filed.job.agents import lines
-from filed.job.agents.instance import begin
+from filed.job.agents.base_states import BaseStates, Basis
+from filed.job.agents.instance import Lister, begin
 from filed.job.agents.libraries import Libraries
-from filed.job.agents.sealed import Sealed
-from filed.job.agents.states import known_states
-from filed.job.backup import AGENT_LEVELS
+from filed.job.agents.lines import instances
+from filed.job.agents.states_file import known_states
 from filed.job.context import JobContext
 from filed.job.description import EstimateJob, Level
 from filed.job.encode.attributes import encode_entry_stat
-from filed.job.encode.options_plan import OptionsPlans
-from filed.job.select.chosen import Chosen, Lister
+from filed.job.select.chosen import Chosen
 from filed.job.select.entry_filter import EntryFilter
-from filed.job.select.hard_links import HardLinks
-from filed.job.select.selection import selection_of
-from filed.pipeline import RecordQueue, Workers
+from filed.job.select.hard_links import HardLinks, shared_inode
+from filed.job.select.level import selection_by_director
+from filed.job.select.listing import Listing
 from filed.process.outcome import JobStatus, Outcome
 from filed.wire.attributes import decode_stat
 
@@ -41,95 +40,93 @@ _CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029]")
 
 def estimate(job: EstimateJob, context: JobContext) -> Outcome:
     """Count into the totals: files, and the sizes of regular files as `job_bytes`."""
+    messages, counters, cancellation = context.messages, context.counters, context.cancellation
     with ExitStack() as stack:
         context.parent.started(job.who.job_id, job.level)
-        instances = lines.instances(
-            Libraries(job.agents, context.messages, context.cancellation, context.status_page),
-            expanded(job.fileset, context.cancellation.pipe, context.messages.warning),
-            context.messages,
-            stack,
-        )
-        workers = stack.enter_context(Workers())
+        libraries = Libraries(job.agents, messages, cancellation, context.status_page)
+        made = instances(libraries, expanded(job.fileset, cancellation.pipe, messages.warning), messages, stack)
         links = stack.enter_context(HardLinks(job.who.work))
-        queue = RecordQueue(lambda _index, _stream, _data: None)  # nothing is put into it
-        selection = selection_of(job.changes, job.who.work, stack)
-        choosing = EntryFilter(OptionsPlans(None, workers, queue), selection, links, context.messages, context.counters)
+        selection = selection_by_director(job.changes, job.who.work, stack)
         counting = _Counting(context, job, links)
-        states = known_states(context.messages, job.who.work)
-        if states is not None:
-            stack.enter_context(states)
-        base = None if job.level is Level.FULL else job.changes.base_job
-        sealed = Sealed(states, base, job.fileset.digest(), job.who.director)
-        for instance in instances:
-            found = sealed.find(instance.agent.descriptor.id, instance.line)
-            why = Begin(
-                kind=Kind.ESTIMATE,
-                level=AGENT_LEVELS[job.level],
-                state_why=found.why,
-                flags=BeginFlag.ACCURATE if job.changes.accurate else 0,
-                since=(job.changes.since, 0),
-                job=job.who.job,
-                base_job=sealed.base_job,
-                state=found.blob,
-                state_format=found.format,
-                fileset=agent_text(instance.fileset),
-            )
+        listing = Listing(EntryFilter(selection, links, messages, counters), counting, counters, cancellation)
+        basis = _basis(job, context, stack)
+        for instance in made:
+            found = basis.states.find(instance.agent.descriptor.id, instance.line)
             try:
-                agent_job = stack.enter_context(begin(instance, why, context.messages, context.cancellation))
+                why = basis.begin(found, agent_text(instance.fileset))
+                agent_job = stack.enter_context(begin(instance, why, messages, cancellation))
             except AgentError as error:
                 if error.code != Status.E_UNSUPPORTED:
                     raise
-                context.messages.warning(f"{error}; estimated without")
+                messages.warning(f"{error}; estimated without")
                 continue
-            lister = Lister(agent_job, instance.matcher, instance.command, instance.prefixes)
-            while (page := agent_job.next_page()) is not None:
-                choice = choosing.page(lister, page)
-                context.counters.deleted(sum(1 for _ in choice.deleted))
-                for chosen in choice.chosen:
-                    if chosen.doubt is not None and not chosen.doubt.likely:
-                        continue  # an estimate reads no content
-                    link = page.link(chosen.entry) if chosen.entry.link_len else b""
-                    counting.count(chosen, link)
-                context.counters.show()
-                context.cancellation.check()
+            listing.instance(instance.lister())
             agent_job.end(AgentOutcome.DONE)
         counting.tell()
     return context.ended(JobStatus.OK)
 
 
+def _basis(job: EstimateJob, context: JobContext, stack: ExitStack) -> Basis:
+    catalog = known_states(context.messages, job.who.work)
+    if catalog is not None:
+        stack.enter_context(catalog)
+    base_job = None if job.level is Level.FULL else job.changes.base_job
+    states = BaseStates(catalog, base_job, job.fileset.digest(), job.who.director)
+    accurate = job.changes.accurate is not None
+    return Basis(Kind.ESTIMATE, job.who.job, job.level, job.changes.since, accurate=accurate, states=states)
+
+
 class _Counting:
-    """The totals, and the lines that wait to be told."""
+    """A Taker that counts, and the lines that wait to be told."""
 
     def __init__(self, context: JobContext, job: EstimateJob, links: HardLinks) -> None:
-        self._context, self._job, self._links = context, job, links
+        self._counters, self._send = context.counters, context.parent.send
+        self._job, self._links = job, links
         self._lines: list[str] = []
         self._listed = 0
 
-    def count(self, chosen: Chosen, link: bytes) -> None:
-        entry, counters = chosen.entry, self._context.counters
-        if entry.type == EntryType.OBJECT:
-            return
-        counters.files()
-        if entry.type == EntryType.REGULAR and not self._is_another_name(entry, chosen):
-            counters.encoded(entry.size)
-        if self._job.listing and (not self._job.limit or self._listed < self._job.limit):
-            self._listed += 1
-            self._lines.append(listing_line(entry, chosen.path, link, by_mtime=self._job.by_mtime))
-            if len(self._lines) >= BATCH_LINES:
-                self.tell()
+    def deleted(self, row: BaseRow) -> None:  # noqa: ARG002  the Protocol's signature
+        self._counters.deleted()
+
+    def passed_over(self, item: Chosen) -> None:
+        """It is not counted."""
+
+    def unchanged(self, lister: Lister, chosen: list[Chosen]) -> set[int]:  # noqa: ARG002  as above
+        """An estimate reads no content: times and size say what is likely."""
+        return {item.entry.cookie for item in chosen if item.check is not None and not item.check.likely}
+
+    def take(self, lister: Lister, page: Page, chosen: list[Chosen]) -> None:  # noqa: ARG002  as above
+        for item in chosen:
+            self._count(item, page.link(item.entry) if item.entry.link_len else b"")
+
+    def finish(self) -> None:
+        """Nothing waits."""
 
     def tell(self) -> None:
         if self._lines:
-            self._context.parent.send({"event": "listing", "lines": self._lines})
+            self._send({"event": "listing", "lines": self._lines})
             self._lines = []
 
-    def _is_another_name(self, entry: Entry, chosen: Chosen) -> bool:
-        inode = chosen.options_plan.shared_inode(entry)
+    def _count(self, item: Chosen, link: bytes) -> None:
+        entry = item.entry
+        if entry.type == EntryType.OBJECT:
+            return
+        self._counters.files()
+        if entry.type == EntryType.REGULAR and not self._is_another_name(item):
+            self._counters.encoded(entry.size)
+        if self._job.listing and (not self._job.limit or self._listed < self._job.limit):
+            self._listed += 1
+            self._lines.append(listing_line(entry, item.path, link, by_mtime=self._job.by_mtime))
+            if len(self._lines) >= BATCH_LINES:
+                self.tell()
+
+    def _is_another_name(self, item: Chosen) -> bool:
+        inode = shared_inode(item.entry, item.options)
         if inode is None:
             return False
         if self._links.first(inode) is not None:
             return True
-        self._links.saved(inode, self._context.counters.totals.files, chosen.path)
+        self._links.saved(inode, self._counters.totals.files, item.path)
         return False
 
 

@@ -32,7 +32,6 @@ from filed.job.description import (
     JobDescription,
     NetworkBackup,
     NetworkRestore,
-    NetworkVerify,
     OtherWork,
     RestoreJob,
 )
@@ -69,9 +68,12 @@ class Ends:
 
 
 MODULES_OF_NETWORK_JOBS = (
-    "filed.job.network_backup",
-    "filed.job.network_restore",
-    "filed.job.network_verify",
+    "filed.job.backup",
+    "filed.job.ends.director_backup",
+    "filed.job.restore",
+    "filed.job.ends.director_restore",
+    "filed.job.verify",
+    "filed.job.ends.director_verify",
     "filed.job.estimate",
     "re2",
     "xxhash",
@@ -165,26 +167,14 @@ def do(description: JobDescription, context: JobContext) -> Outcome:
     try:
         if isinstance(description, OtherWork):
             return description.do(context)
-        if isinstance(description, BackupJob):
+        if isinstance(description, BackupJob | NetworkBackup):
             from filed.job.backup import backup  # noqa: PLC0415
 
             return backup(description, context)
-        if isinstance(description, RestoreJob):
+        if isinstance(description, RestoreJob | NetworkRestore):
             from filed.job.restore import restore  # noqa: PLC0415
 
             return restore(description, context)
-        if isinstance(description, NetworkBackup):
-            from filed.job.network_backup import network_backup  # noqa: PLC0415
-
-            return network_backup(description, context)
-        if isinstance(description, NetworkRestore):
-            from filed.job.network_restore import network_restore  # noqa: PLC0415
-
-            return network_restore(description, context)
-        if isinstance(description, NetworkVerify):
-            from filed.job.network_verify import network_verify  # noqa: PLC0415
-
-            return network_verify(description, context)
         if isinstance(description, EstimateJob):
             from filed.job.estimate import estimate  # noqa: PLC0415
 

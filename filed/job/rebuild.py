@@ -73,7 +73,7 @@ def _session(
     )
     for part in scanned.media:
         yield MediaSeen(key, part)
-    for record in directory.read_session(scanned.media, key, on_damage=damaged):
+    for record in directory.read(scanned.media, key, on_damage=damaged).records():
         if stream_type(record.stream) in WANTED_STREAMS:
             yield SessionRecord(key, record.file_index, record.stream, record.data)
     ended = scanned.ended

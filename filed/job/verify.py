@@ -1,55 +1,121 @@
-"""Verify: are the Volumes whole, and is the disk still what they hold?
+"""A verify, told in order, whatever its far end: is the disk still what a Job holds, and are the Volumes whole?
 
-Volumes: each record of the Jobs is read, decoded, and checked against its digest, signature and size, and against the
-catalog. The disk is in `verify_disk.py`.
+The disk: the FileSet is walked once more by the agents that saved it, as for a Full, but the records go to a comparison instead of a
+Volume. Volumes: each record of the Jobs is read and checked.
 """
 
 from __future__ import annotations
 
-from filed.catalog import Catalog, Job
+from contextlib import AbstractContextManager, ExitStack
+from dataclasses import replace
+
+from filed.agents import Begin, Kind
+from filed.agents import Level as AgentLevel
+from filed.fileset import FileSet, Options, agent_text, expanded
+from filed.job.agents.instance import begin
+from filed.job.agents.libraries import Libraries
+from filed.job.agents.lines import instances
 from filed.job.context import JobContext
-from filed.job.decode.record_check import RecordCheck
-from filed.job.description import VerifyJob
+from filed.job.description import NetworkVerify, VerifyJob
+from filed.job.encode.options_plan import OptionsPlans
+from filed.job.encode.page_encoder import PageEncoder
+from filed.job.ends.interface import Disk, VerifyEnd
 from filed.job.keys import keyring
-from filed.job.verify_disk import compare_disk
-from filed.pipeline import Decoder, Workers
+from filed.job.select.entry_filter import EntryFilter
+from filed.job.select.hard_links import HardLinks
+from filed.job.select.listing import Listing
+from filed.job.select.selection import Everything
+from filed.pipeline import Decoder, RecordQueue, Workers
 from filed.process.outcome import JobStatus, Outcome
-from filed.storage import VolumeDirectory
-from filed.volume import Session
 
 
-def verify(job: VerifyJob, context: JobContext) -> Outcome:
-    """The Volumes of `job.jobids`, or with `disk` the tree of the last of them against the disk."""
-    context.parent.started(0, "")
-    with Catalog.read(job.directory) as catalog:
-        if job.disk:
-            found = compare_disk(job, context, catalog)
-            return context.ended(JobStatus.DIFFERENCES if found else _status(context))
-        directory = VolumeDirectory.open(job.directory)
-        jobs = [catalog.job(number) for number in job.jobids]
-        context.counters.expected_bytes = sum(one.read_bytes for one in jobs)
-        with Workers() as workers:
-            for one in jobs:
-                _volumes(context, catalog, directory, one, Decoder(keyring(job.keys), workers))
-    return context.ended(_status(context))
+def verify(job: VerifyJob | NetworkVerify, context: JobContext) -> Outcome:
+    """Raises FiledError when the Job failed. What differs is told, and counted in `found`."""
+    with _far_end(job, context) as end, ExitStack() as stack:
+        context.parent.started(end.job_id, "")
+        workers = stack.enter_context(Workers())
+        if (disk := end.disk(stack)) is not None:
+            _walk(job, disk, context, workers, stack)
+        else:
+            _read(job, end, context, workers, stack)
+    context.counters.show()
+    return context.ended(_status(end, context, looked_at_disk=disk is not None))
 
 
-def _status(context: JobContext) -> JobStatus:
+def _far_end(job: VerifyJob | NetworkVerify, context: JobContext) -> AbstractContextManager[VerifyEnd]:
+    if isinstance(job, VerifyJob):
+        from filed.job.ends.volumes_verify import volumes_verify  # noqa: PLC0415  what a Job does not need costs its start
+
+        return volumes_verify(job, context)
+    from filed.job.ends.director_verify import director_verify  # noqa: PLC0415
+
+    return director_verify(job, context)
+
+
+def _status(end: VerifyEnd, context: JobContext, *, looked_at_disk: bool) -> JobStatus:
     totals = context.counters.totals
-    return JobStatus.ERROR if totals.errors else JobStatus.WARNINGS if totals.warnings else JobStatus.OK
+    if end.found and (looked_at_disk or not totals.errors):
+        return JobStatus.DIFFERENCES
+    if totals.errors:
+        return end.errors_are
+    return JobStatus.WARNINGS if totals.warnings else JobStatus.OK
 
 
-def _volumes(context: JobContext, catalog: Catalog, directory: VolumeDirectory, job: Job, decoder: Decoder) -> None:
-    """Check each record of one Job. What is wrong is told and counted."""
-    check = RecordCheck(decoder, context.messages, context.counters, lambda _error, text: context.messages.error(text))
-    session = Session(job.vol_session_id, job.vol_session_time)
-    media = catalog.media(job.job_id)
-    for record in directory.read_session(media, session, on_damage=lambda damage: context.messages.error(str(damage))):
-        check.record(record.stream, record.file_index, record.data)
-        context.cancellation.check()
-    check.end()
-    known = job.files + job.deleted
-    if check.entries != known:
-        context.messages.error(
-            f"JobId {job.job_id}: {check.entries:,} entries on its Volumes, {known:,} in the catalog"
-        )
+def _walk(job: VerifyJob | NetworkVerify, disk: Disk, context: JobContext, workers: Workers, stack: ExitStack) -> None:
+    messages, counters, cancellation = context.messages, context.counters, context.cancellation
+    fileset = expanded(disk.fileset, cancellation.pipe, messages.warning)
+    libraries = Libraries(job.agents, messages, cancellation, context.status_page)
+    links = stack.enter_context(HardLinks(disk.scratch))
+    queue = RecordQueue(disk.check.write)
+    stack.callback(queue.discard)
+    plans = OptionsPlans(None, workers, queue)
+    encoder = PageEncoder(queue, plans, links, messages=messages, counters=counters, cancellation=cancellation)
+    encoder.on_entry, disk.check.on_digest = disk.check.entry, encoder.digest_sent
+    selection = _All()
+    listing = Listing(EntryFilter(selection, links, messages, counters), encoder, counters, cancellation)
+    digested = _for_digests(fileset, keys=job.keys is not None)
+    for instance in instances(libraries, digested, messages, stack):
+        why = Begin(Kind.VERIFY, AgentLevel.NONE, job=disk.job, fileset=agent_text(instance.fileset))
+        stack.enter_context(begin(instance, why, messages, cancellation))
+        listing.instance(instance.lister())
+    queue.flush()
+    disk.check.close(selection.failures)
+
+
+def _read(
+    job: VerifyJob | NetworkVerify, end: VerifyEnd, context: JobContext, workers: Workers, stack: ExitStack
+) -> None:
+    keys = keyring(job.keys)
+    for session, check in end.volumes(lambda: Decoder(keys, workers), stack):
+        try:
+            for record in session.records():
+                check.record(record)
+                context.cancellation.check()
+            session.finish()
+            check.close()
+        finally:
+            session.abandon()
+
+
+class _All(Everything):
+    """Everything; remembers what could not be looked at."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.failures: list[bytes] = []
+
+    def failed(self, path: bytes) -> None:
+        self.failures.append(path.rstrip(b"/") or b"/")
+
+
+def _for_digests(fileset: FileSet, *, keys: bool) -> FileSet:
+    """The FileSet of a walk that wants digests only: nothing is compressed.
+
+    keys: whether the backup signs or encrypts. Then it leaves no holes, which a digest would show.
+    """
+
+    def plain(options: Options) -> Options:
+        return replace(options, compression=None, sparse=options.sparse and not keys)
+
+    includes = tuple(replace(include, options=tuple(map(plain, include.options))) for include in fileset.includes)
+    return replace(fileset, includes=includes)

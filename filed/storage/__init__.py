@@ -10,3 +10,4 @@ from filed.storage.disk.scan import ScannedSession as ScannedSession
 from filed.storage.interface import AppendSession as AppendSession
 from filed.storage.interface import JobIdentity as JobIdentity
 from filed.storage.interface import JobTotals as JobTotals
+from filed.storage.interface import ReadSession as ReadSession

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
 from filed.catalog import JobMedia
-from filed.volume import Buffer, Session
+from filed.volume import Buffer, Record, Session
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,3 +51,19 @@ class AppendSession(Protocol):
 
     def abandon(self) -> None:
         """Take back what was written, as far as possible. Never raises; nothing happens after `finish`."""
+
+
+class ReadSession(Protocol):
+    """Records of Jobs on their way back. One thread uses it, but for `interrupt`."""
+
+    def records(self) -> Iterator[Record]:
+        """All records in the order of writing, without labels. To be taken once."""
+
+    def finish(self) -> None:
+        """All records were taken. Raises VolumeError when the far end says that something went wrong."""
+
+    def interrupt(self) -> None:
+        """From another thread: `records`, if it waits for the far end, raises. Never raises itself."""
+
+    def abandon(self) -> None:
+        """No more is read. Never raises; nothing happens after `finish`."""

@@ -31,9 +31,9 @@ from filed.errors import (
 from filed.fileset.lines import wire_lines
 from filed.fileset.match import Matcher
 from filed.fileset.parse import parse_lines
+from filed.job.decode.attributes import entry_to_restore
 from filed.job.decode.renaming import parse_regexwhere, parse_where
 from filed.job.description import EstimateJob, JobDescription, NetworkRestore, NetworkVerify, StorageDaemon
-from filed.job.encode.attributes import entry_to_restore
 from filed.job.select.accurate_list import append_packet, packets, parse_entry
 from filed.job.setup import default_setup
 from filed.pipeline import Decoder

@@ -149,7 +149,7 @@ def test_what_is_loaded_ahead_leaves_a_network_job_nothing_to_load() -> None:
         "import sys\n"
         "from filed.job.process import load_ahead\n"
         "load_ahead(keys=True); before = set(sys.modules)\n"
-        "import filed.job.network_backup, filed.job.network_restore, filed.pipeline.der\n"
+        "import filed.job.ends.director_backup, filed.job.ends.director_restore, filed.pipeline.der\n"
         "from filed.pipeline.digest import Digest\n"
         "Digest.XXH64.new()\n"
         "from cryptography import x509\n"

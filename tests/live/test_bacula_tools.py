@@ -181,7 +181,7 @@ def test_bscan_brings_our_jobs_into_a_catalog(bacula: Bacula, tree: Path) -> Non
 def test_a_real_storage_daemon_appends_after_us_and_we_after_it(bacula: Bacula, tree: Path, tmp_path: Path) -> None:
     directory = volumes_of(bacula)
     session, media = save(directory, tree)
-    ours = [(one.file_index, one.stream, bytes(one.data)) for one in directory.read_session(media, session)]
+    ours = [(one.file_index, one.stream, bytes(one.data)) for one in directory.read(media, session).records()]
     catalog = bacula.make_catalog()
     bacula.bscan("Vol-0001", "-s", "-m")
     size = (bacula.volumes / "Vol-0001").stat().st_size
@@ -202,7 +202,7 @@ def test_a_real_storage_daemon_appends_after_us_and_we_after_it(bacula: Bacula, 
     assert manifest(bacula.root / "restored" / tree.relative_to("/")) == manifest(tree)
     bacula.stop("fd", "sd", "dir")
 
-    assert [(one.file_index, one.stream, bytes(one.data)) for one in directory.read_session(media, session)] == ours
+    assert [(one.file_index, one.stream, bytes(one.data)) for one in directory.read(media, session).records()] == ours
     second_session, second = save(directory, tree, job_id=3)
     assert [part.volume for part in second] == ["Vol-0001"]
     assert second[0].start > media[0].end + 1
@@ -212,7 +212,7 @@ def test_a_real_storage_daemon_appends_after_us_and_we_after_it(bacula: Bacula, 
     theirs = next(one for one in found if one.session not in (session, second_session))
     assert theirs.label is not None
     assert theirs.label.name == "Theirs"
-    records = list(directory.read_session(theirs.media, theirs.session))
+    records = list(directory.read(theirs.media, theirs.session).records())
     assert len({one.file_index for one in records}) == len(list(tree.rglob("*"))) + 1
     bacula.bextract("Vol-0001", tmp_path / "out")
     assert manifest(tmp_path / "out" / tree.relative_to("/")) == manifest(tree)

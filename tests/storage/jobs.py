@@ -64,7 +64,9 @@ def save(
 def load(
     directory: VolumeDirectory, session: Session, media: Iterable[JobMedia], selection: FileIndexes | None = None
 ) -> list[Plain]:
-    return [(one.file_index, one.stream, bytes(one.data)) for one in directory.read_session(media, session, selection)]
+    return [
+        (one.file_index, one.stream, bytes(one.data)) for one in directory.read(media, session, selection).records()
+    ]
 
 
 def state(directory: VolumeDirectory) -> dict[str, bytes]:

@@ -12,7 +12,7 @@ import pytest
 from filed.catalog import state_of
 from filed.daemon.supervisor import JobProcess
 from filed.fileset import FileSet, Include, Options, Signature
-from filed.job.agents.states import states_path
+from filed.job.agents.states_file import states_path
 from filed.job.description import AgentSetup, Changes, DirectorJob, EstimateJob, Level, NetworkBackup, NetworkRestore
 from filed.job.select.accurate_list import append_packet
 from filed.process.channel import Event

@@ -30,7 +30,7 @@ def plugin_names(place: Place, jobid: int) -> list[tuple[int, int, bytes]]:
         job, media = catalog.job(jobid), catalog.media(jobid)
     found = []
     session = Session(job.vol_session_id, job.vol_session_time)
-    for record in VolumeDirectory.open(place.volumes).read_session(media, session):
+    for record in VolumeDirectory.open(place.volumes).read(media, session).records():
         kind = stream_type(record.stream)
         if kind == Stream.PLUGIN_NAME:
             name = parse_plugin_name(record.data)

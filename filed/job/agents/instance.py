@@ -1,4 +1,4 @@
-"""One instance of an agent in a Job that lists: made, begun, committed, ended."""
+"""One instance of an agent in a Job that lists, and the order of its calls: begin, then its pages, commit, end."""
 
 from __future__ import annotations
 
@@ -19,9 +19,9 @@ from filed.agents import (
     Verdict,
 )
 from filed.catalog import SealedState
-from filed.errors import AgentError, printable
+from filed.errors import AgentError, ItemError, printable
 from filed.fileset import FileSet, Matcher
-from filed.job.agents.sealed import without_state
+from filed.job.agents.base_states import without_state
 from filed.job.context import Cancellation, Messages
 from filed.process.outcome import Severity as JobSeverity
 
@@ -32,7 +32,10 @@ _SEVERITIES = {
     Severity.ERROR: JobSeverity.ERROR,
 }
 NODUMP = int(Attr.NODUMP)
-TOP = int(EntryFlag.TOP)
+SELECTED, TOP = (
+    int(EntryFlag.SELECTED),
+    int(EntryFlag.TOP),
+)  # plain ints: an IntFlag in `&` costs a microsecond an entry
 
 
 class Services:
@@ -64,6 +67,26 @@ class Services:
 
 
 @dataclass(slots=True)
+class Lister:
+    """A begun instance, as those see it who take its entries.
+
+    command: the text of its plugin-name records, b"" for plain files.  prefixes: all its names are at or below these.
+    unsaved: the first entry that it chose by its own numbers and that could not be saved; b"": there is none.
+    """
+
+    job: AgentJob
+    matcher: Matcher
+    command: bytes
+    prefixes: tuple[bytes, ...]
+    unsaved: bytes = b""
+
+    def not_saved(self, listed: Entry, path: bytes) -> None:
+        """An entry, as its page had it, failed."""
+        if listed.flags & SELECTED and not self.unsaved:
+            self.unsaved = path
+
+
+@dataclass(slots=True)
 class Instance:
     """One instance of an agent, made and ready. command: of its plugin-name records, b"" for plain files."""
 
@@ -82,6 +105,10 @@ class Instance:
         """All its names are at or below these: its File lines, or what the agent claims."""
         files = tuple(path for include in self.fileset.includes for path in include.files)
         return files or self.agent.descriptor.claims
+
+    def lister(self) -> Lister:
+        assert self.job is not None
+        return Lister(self.job, self.matcher, self.command, self.prefixes)
 
     def state(self, blob: bytes, number: int) -> SealedState:
         """One of its states. number: the agent's own, of the format."""
@@ -140,3 +167,16 @@ def begin_again(
     instance.job = instance.agent.begin(without_state(why))
     cancellation.on_cancel(instance.job)
     return instance.job
+
+
+def commit(instance: Instance, messages: Messages) -> None:
+    """The point of no return of one agent. Its error is told and counted; the data is good."""
+    assert instance.job is not None
+    try:
+        instance.job.commit()
+    except (AgentError, ItemError) as error:
+        messages.error(f"{error}; the data saved is good")
+    try:
+        instance.job.end(Outcome.DONE)
+    except AgentError as error:
+        messages.error(f"{error}; the data saved is good")

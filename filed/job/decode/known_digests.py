@@ -16,8 +16,7 @@ import os
 import re
 from collections.abc import Collection
 from pathlib import Path
-from types import TracebackType
-from typing import Final, Self
+from typing import Final
 from zlib import crc32
 
 from filed.pipeline import Decoder, Digest, DigestsInUse
@@ -75,28 +74,22 @@ def _at(session: Session) -> int:
 
 
 class DigestsOfJobs:
-    """Tells a decoder which Job's records come: each has its own digests. At its end, what was known wrong is forgotten."""
+    """Tells a decoder which Job's records come: each has its own digests. At its close, what was known wrong is forgotten."""
 
-    def __init__(self, decoder: Decoder, work: Path) -> None:
-        self._decoder, self._known = decoder, KnownDigests(work)
+    def __init__(self, work: Path) -> None:
+        self._known = KnownDigests(work)
         self._in_use: dict[Session, DigestsInUse] = {}
 
-    def begin(self, session: Session) -> None:
+    def begin(self, session: Session, decoder: Decoder) -> None:
         """Records of this session follow, for the first time or again."""
         found = self._in_use.get(session)
         if found is None:
             if len(self._in_use) >= SESSIONS:
-                self._forget_wrong()
+                self.close()
             found = self._in_use[session] = DigestsInUse(self._known.of(session))
-        self._decoder.digests = found
+        decoder.digests = found
 
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(self, kind: type[BaseException] | None, value: BaseException | None, tb: TracebackType | None) -> None:
-        self._forget_wrong()
-
-    def _forget_wrong(self) -> None:
+    def close(self) -> None:
         for session, digests in self._in_use.items():
             if digests.known_wrong:
                 self._known.forget(session)

@@ -13,12 +13,12 @@ from filed.agents import BY_PAGE, Action, AgentStream, Entry, EntryType, Has, St
 from filed.errors import AgentLoadError, ItemError, JobError, StreamError, printable
 from filed.job.agents.restorers import Restorer, Restorers
 from filed.job.context import Counters, Messages
+from filed.job.decode.attributes import META_STREAMS, entry_to_restore, meta_streams
 from filed.job.decode.batches import Batch, Damaged, Gathering
 from filed.job.decode.destination import Destination, Part
 from filed.job.decode.stored_file import StoredFile
 from filed.job.decode.whole_entries import NOT_RESTORED, WholeEntries
 from filed.job.description import NetworkRestore, RestoreJob
-from filed.job.encode.attributes import META_STREAMS, entry_to_restore, meta_streams
 from filed.pipeline import Decoder, Digest
 from filed.pipeline.reverse import Piece
 from filed.process.status_page import StatusPage

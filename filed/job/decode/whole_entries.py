@@ -11,8 +11,8 @@ from collections.abc import Sequence
 
 from filed.agents import AgentStream, WholePage, WholeStream
 from filed.errors import FiledError
+from filed.job.decode.attributes import META_STREAMS, meta_streams, restored_fields
 from filed.job.decode.destination import Destination
-from filed.job.encode.attributes import META_STREAMS, meta_streams, restored_fields
 from filed.pipeline import proves, small_content
 from filed.wire.attributes import FileType, parse_attributes, parse_stat
 from filed.wire.stream import DATA_STREAMS, DIGEST_STREAMS, STREAM_TYPE_MASK, Buffer, Stream

@@ -1,4 +1,4 @@
-"""How the files of one Options block are kept: what is asked of the agent, and the way of their bytes.
+"""Where a FileSet's options take effect: what is asked of the agent for the files of one Options block, and the way of their bytes.
 
 Derived once per Options object; the FileSet's matcher gives the same object for each file of a block.
 """
@@ -8,14 +8,12 @@ from __future__ import annotations
 from filed.agents.abi import AgentStream, Entry, EntryFlag, EntryType, WantOption
 from filed.errors import JobError
 from filed.fileset import FileSet, Options
-from filed.job.select.hard_links import Inode
 from filed.pipeline import Codec, Compression, Digest, Encoder, PkiKeys, Plan, RecordQueue, Workers
 
 DATA_BIT = 1 << AgentStream.DATA
 ACL_BITS = 1 << AgentStream.ACL_ACCESS | 1 << AgentStream.ACL_DEFAULT
 XATTR_BIT = 1 << AgentStream.XATTR
 OBJECT_BIT = 1 << AgentStream.OBJECT
-LINKED_KINDS = (EntryType.REGULAR, EntryType.FIFO, EntryType.CHARDEV, EntryType.BLOCKDEV, EntryType.SYMLINK)
 
 
 class OptionsPlan:
@@ -44,15 +42,9 @@ class OptionsPlan:
             return self._meta_bits | DATA_BIT
         return self._meta_bits
 
-    def shared_inode(self, entry: Entry) -> Inode | None:
-        """What an entry has in common with other names that are kept as hard links; None of a file of its own."""
-        if entry.nlink > 1 and self.options.hardlinks and entry.type in LINKED_KINDS:
-            return Inode(entry.dev, entry.ino, entry.nlink)
-        return None
-
 
 class OptionsPlans:
-    """The Keeping of each Options object of a Job."""
+    """The plan of each Options object of a Job."""
 
     def __init__(self, keys: PkiKeys | None, workers: Workers, queue: RecordQueue) -> None:
         self.workers, self.encrypting = workers, keys is not None
@@ -60,7 +52,7 @@ class OptionsPlans:
         self._made: dict[int, OptionsPlan] = {}
 
     def of(self, options: Options) -> OptionsPlan:
-        """Options objects live as long as their matcher, so their identity is a key; each Keeping holds its own."""
+        """Options objects live as long as their matcher, so their identity is a key; each plan holds its own."""
         found = self._made.get(id(options))
         if found is None:
             found = self._made[id(options)] = OptionsPlan(options, self._keys, self.workers, self._queue)

@@ -1,27 +1,28 @@
-"""The main line of a backup: an instance lists, the host chooses, the chosen go out as records.
+"""Selected entries as records.
 
-    page of entries -> Choosing (choosing.py) -> fetch -> attributes, data, ACL, xattr, digest
+    selected entries of a page -> fetch -> attributes, data, ACL, xattr, digest
 
-FileIndex counts from 1 and rises with each attributes record. A page is asked for only when the last one is done with.
+FileIndex counts from 1 and rises with each attributes record.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 
 from filed.agents import AgentJob, Entry, Page, Want
 from filed.agents.abi import AgentStream, Change, EntryType, Status
+from filed.catalog import BaseRow
 from filed.errors import ItemError
 from filed.fileset import Options
+from filed.job.agents.instance import Lister
 from filed.job.context import Cancellation, Counters, Messages
 from filed.job.encode.attributes import Meta, encode_entry_nanoseconds, encode_entry_stat, meta_records, wire_type
-from filed.job.encode.options_plan import OptionsPlan, OptionsPlans
+from filed.job.encode.batch import Batch
+from filed.job.encode.content_digest import ContentDigests
+from filed.job.encode.options_plan import DATA_BIT, OptionsPlan, OptionsPlans
 from filed.job.encode.reader import MAX_OBJECT_BYTES, Reading, object_too_long
-from filed.job.select.changed_since import BaseRow, Selection
-from filed.job.select.chosen import DATA_BIT, FAILED, Batch, Chosen, Lister
-from filed.job.select.content_check import ContentChecks
-from filed.job.select.entry_filter import EntryFilter
-from filed.job.select.hard_links import First, HardLinks, Inode, PassedName
+from filed.job.select.chosen import FAILED, Chosen
+from filed.job.select.hard_links import First, HardLinks, Inode, PassedName, shared_inode
 from filed.pipeline import RecordQueue
 from filed.wire.attributes import FileType, Stat, decode_stat, encode_stat, pack_attributes
 from filed.wire.plugin_name import pack_plugin_end, pack_plugin_start
@@ -31,33 +32,30 @@ from filed.wire.stream import Buffer, Stream
 FILESYSTEM = b"filesystem"  # in the restore objects of agents of plain files
 
 
-class Sending:
-    """What the instances of one Job send, one after the other, into one queue of records.
+class PageEncoder:
+    """What the instances of one Job send, one after the other, into one queue of records. A Taker of their listing.
 
-    sent_before: by an earlier run of the Job; FileIndexes go on behind it.
+    links: notes which names of an inode are sent.  sent_after_all: called with the path of a name that was passed over, and
+    is sent since another name of its inode is.  sent_before: by an earlier run of the Job; FileIndexes go on behind it.
     """
 
     def __init__(
         self,
         queue: RecordQueue,
-        options_plans: OptionsPlans,
-        selection: Selection,
+        plans: OptionsPlans,
         links: HardLinks,
         *,
         messages: Messages,
         counters: Counters,
         cancellation: Cancellation,
+        sent_after_all: Callable[[bytes], None] = lambda _path: None,
         sent_before: int = 0,
     ) -> None:
-        self._messages, self._counters, self._cancellation = messages, counters, cancellation
-        self._queue = queue
-        self._selection = selection
-        self._choosing = EntryFilter(options_plans, selection, links, messages, counters)
-        self._links = links
+        self._messages, self._counters = messages, counters
+        self._queue, self._plans, self._links = queue, plans, links
+        self._sent_after_all = sent_after_all
         self._reading = Reading(queue, counters.read, counters.show)
-        self._comparing = ContentChecks(
-            options_plans.workers, counters, cancellation, encrypting=options_plans.encrypting
-        )
+        self._digests = ContentDigests(plans, counters, cancellation)
         self._next = sent_before + 1
         self._command = b""  # of the instance at work
         self._named = 0  # FileIndex of the plugin-name record that is open
@@ -69,41 +67,69 @@ class Sending:
         self._awaited: dict[int, Inode] = {}  # first names whose digest has not gone out yet
         self._put = queue.put
 
-    # -- one instance ---------------------------------------------------------------------------------------------
+    # -- what a listing gives -------------------------------------------------------------------------------------
 
-    def instance(self, lister: Lister) -> None:
-        """Send everything one instance lists."""
-        named = 0
-        while (page := lister.job.next_page()) is not None:
-            named += len(page)
-            choice = self._choosing.page(lister, page)
-            for row in choice.deleted:
-                self._deleted(row)
-            chosen = choice.chosen
-            if doubted := self._choosing.doubted(chosen):
-                self._finish_batch()  # its streams must be read before the agent is asked for more
-                chosen = self._choosing.resolve(chosen, self._comparing.same(lister, doubted))
-            if chosen:
-                self._send(lister, page, chosen)
-            self._counters.show()
-            self._cancellation.check()
-        self._finish_batch()
-        self._choosing.listed(lister, named)
+    def deleted(self, row: BaseRow) -> None:
+        was = decode_stat(row.lstat)
+        lstat = encode_stat(Stat(mtime=was.mtime, ctime=was.ctime, data_stream=Stream.FILE_DATA))
+        record = pack_attributes(self._next, FileType.DELETED, row.path, lstat)
+        self._put(self._next, Stream.UNIX_ATTRIBUTES, record)
+        self._next += 1
+        self._counters.deleted()
+
+    def passed_over(self, item: Chosen) -> None:
+        inode = shared_inode(item.entry, item.options)
+        if inode is not None:
+            lstat = encode_entry_stat(item.entry, self._plans.of(item.options).data_stream)
+            self._links.passed(inode, PassedName(item.path, lstat, encode_entry_nanoseconds(item.entry)))
+
+    def unchanged(self, lister: Lister, chosen: list[Chosen]) -> set[int]:
+        self.finish()  # its streams must be read before the agent is asked for more
+        return self._digests.same(lister, chosen)
+
+    def take(self, lister: Lister, page: Page, chosen: list[Chosen]) -> None:
+        plans = [self._plans.of(item.options) for item in chosen]
+        if not lister.job.fetches:
+            for item, plan in zip(chosen, plans, strict=True):
+                self._item(lister, page, item.entry, item, plan, None)
+            return
+        wants = [
+            Want(item.entry.cookie, self._streams(item, plan), plan.want_options)
+            for item, plan in zip(chosen, plans, strict=True)
+        ]
+        done = 0
+        while done < len(chosen):
+            fetched = lister.job.fetch(wants[done:])
+            end = done + len(fetched)
+            batch = Batch(lister, fetched, chosen[done:end], plans[done:end])
+            done = end
+            batch.pack_ahead()
+            self.finish()
+            self._batch = batch
+        if self._batch is not None and self._batch.needs_agent:
+            self.finish()  # its streams must be read before the agent is asked for more
+
+    def finish(self) -> None:
+        """Send the entries fetched last. One batch lags behind: it is compressed while the next is fetched."""
+        batch, self._batch = self._batch, None
+        if batch is None:
+            return
+        for entry, item, plan, content in zip(
+            batch.page.entries, batch.chosen, batch.plans, batch.packed(), strict=True
+        ):
+            self._item(batch.lister, batch.page, entry, item, plan, content)
+
+    # -- what the Job adds ----------------------------------------------------------------------------------------
 
     @property
     def sent(self) -> int:
         """How many entries have gone out, or will."""
         return self._next - 1 + (len(self._batch.chosen) if self._batch is not None else 0)
 
-    def deletions(self) -> None:
-        """After the last instance: marks for what the base has and nobody saw."""
-        for row in self._choosing.deletions():
-            self._deleted(row)
-
-    def take_over(self) -> None:
+    def take_over(self, rows: Iterable[BaseRow]) -> None:
         """After the last instance: what the Job has of its Base Jobs, as marks for the Director's catalog."""
         count = size = 0
-        for row in self._selection.taken_over():
+        for row in rows:
             self._put(
                 self._next, Stream.UNIX_ATTRIBUTES, pack_attributes(self._next, FileType.BASE, row.path, row.lstat)
             )
@@ -119,49 +145,25 @@ class Sending:
         self._put(self._next, Stream.RESTORE_OBJECT, pack_restore_object(make(self._next)))
         self._next += 1
 
-    def digest_went_out(self, file_index: int, stream: int, digest: bytes) -> None:
+    def digest_sent(self, file_index: int, stream: int, digest: bytes) -> None:
         """Called for each digest record as it leaves: hard links carry a copy of it."""
         inode = self._awaited.pop(file_index, None)
         if inode is not None:
             self._links.note_digest(inode, stream, digest)
 
-    def _send(self, lister: Lister, page: Page, chosen: list[Chosen]) -> None:
-        if not lister.job.fetches:
-            for item in chosen:
-                self._item(lister, page, item.entry, item, None)
-            return
-        wants = [Want(c.entry.cookie, self._streams(c), c.options_plan.want_options) for c in chosen]
-        done = 0
-        while done < len(chosen):
-            fetched = lister.job.fetch(wants[done:])
-            batch = Batch(lister, fetched, chosen[done : done + len(fetched)])
-            done += len(fetched)
-            batch.pack_ahead()
-            self._finish_batch()
-            self._batch = batch
-        if self._batch is not None and self._batch.needs_agent:
-            self._finish_batch()  # its streams must be read before the agent is asked for more
-
-    def _streams(self, chosen: Chosen) -> int:
+    def _streams(self, chosen: Chosen, plan: OptionsPlan) -> int:
         """What is wanted of an entry; nothing of a further name of an inode that this Job has saved."""
-        entry, options_plan = chosen.entry, chosen.options_plan
-        inode = options_plan.shared_inode(entry) if entry.nlink > 1 else None
+        entry = chosen.entry
+        inode = shared_inode(entry, chosen.options) if entry.nlink > 1 else None
         if inode is not None and self._links.first(inode) is not None:
             return 0
-        return options_plan.streams(entry)
-
-    def _finish_batch(self) -> None:
-        """Send the entries fetched last. One batch lags behind: it is compressed while the next is fetched."""
-        batch, self._batch = self._batch, None
-        if batch is None:
-            return
-        packed = batch.packed()
-        for entry, item, content in zip(batch.page.entries, batch.chosen, packed, strict=True):
-            self._item(batch.lister, batch.page, entry, item, content)
+        return plan.streams(entry)
 
     # -- one entry ------------------------------------------------------------------------------------------------
 
-    def _item(self, lister: Lister, page: Page, entry: Entry, chosen: Chosen, packed: Buffer | None) -> None:
+    def _item(  # noqa: PLR0917  each is one of the parts that meet here
+        self, lister: Lister, page: Page, entry: Entry, chosen: Chosen, plan: OptionsPlan, packed: Buffer | None
+    ) -> None:
         """Send one entry; what goes wrong with it alone is told and counted."""
         if entry.flags & FAILED:  # its message is out
             if entry.change != Change.DELETED:  # it went away since it was listed: the next Job will see that
@@ -173,49 +175,51 @@ class Sending:
             if entry.type == EntryType.OBJECT:
                 self._restore_object(lister, page, entry, chosen.path)
             else:
-                self._entry(lister, page, entry, chosen, packed)
+                self._entry(lister, page, entry, chosen, plan, packed)
         except ItemError as error:
             self._messages.error(str(error))
             lister.not_saved(chosen.entry, chosen.path)
         if self._named:
             self._plugin_end()
 
-    def _entry(self, lister: Lister, page: Page, entry: Entry, chosen: Chosen, packed: Buffer | None) -> None:
-        options_plan, path = chosen.options_plan, chosen.path
+    def _entry(  # noqa: PLR0917  as above
+        self, lister: Lister, page: Page, entry: Entry, chosen: Chosen, plan: OptionsPlan, packed: Buffer | None
+    ) -> None:
+        path = chosen.path
         if self.on_entry is not None:
-            self.on_entry(self._next, options_plan.options)
-        inode = options_plan.shared_inode(entry) if entry.nlink > 1 else None
+            self.on_entry(self._next, chosen.options)
+        inode = shared_inode(entry, chosen.options) if entry.nlink > 1 else None
         if inode is not None:
             first = self._links.first(inode)
             if first is not None:
-                lstat = encode_entry_stat(entry, options_plan.data_stream, first.file_index)
+                lstat = encode_entry_stat(entry, plan.data_stream, first.file_index)
                 self._link(inode, first, path, lstat, encode_entry_nanoseconds(entry))
                 return
         meta = meta_records(page, entry) if entry.tlv_len else []
-        streams = entry.streams & options_plan.streams(entry)
+        streams = entry.streams & plan.streams(entry)
         link = page.link(entry) if entry.link_len else b""
         if not streams & DATA_BIT:
-            file_index = self._attributes(entry, path, options_plan, link, with_data=False)
+            file_index = self._attributes(entry, path, plan, link, with_data=False)
             self._first_name(inode, file_index, chosen, digested=False)
             for stream, data in meta:
                 self._put(file_index, stream, data)
         elif (inline := page.inline(entry)) is not None:
             entry = entry._replace(size=len(inline)) if entry.size != len(inline) else entry
-            file_index = self._attributes(entry, path, options_plan, link, with_data=True)
-            self._first_name(inode, file_index, chosen, digested=options_plan.digested)
-            options_plan.encoder.small(file_index, inline, meta, packed=packed)
+            file_index = self._attributes(entry, path, plan, link, with_data=True)
+            self._first_name(inode, file_index, chosen, digested=plan.digested)
+            plan.encoder.small(file_index, inline, meta, packed=packed)
             self._counters.read(len(inline))
         else:
-            file_index = self._streamed(lister, entry, chosen, link, meta, inode)
+            file_index = self._streamed(lister, entry, chosen, plan, link, meta, inode)
         if inode is not None:
             for passed in self._passed_over:
-                self._selection.sent_after_all(passed.path)
+                self._sent_after_all(passed.path)
                 stat = decode_stat(passed.lstat)._replace(link_fi=file_index)
                 self._link(inode, First(file_index, path), passed.path, encode_stat(stat), passed.extended)
 
-    def _attributes(self, entry: Entry, path: bytes, options_plan: OptionsPlan, link: bytes, *, with_data: bool) -> int:
+    def _attributes(self, entry: Entry, path: bytes, plan: OptionsPlan, link: bytes, *, with_data: bool) -> int:
         file_index = self._next
-        lstat = encode_entry_stat(entry, options_plan.data_stream if with_data else options_plan.plain_stream)
+        lstat = encode_entry_stat(entry, plan.data_stream if with_data else plan.plain_stream)
         kind = wire_type(entry, with_data=with_data)
         record = pack_attributes(file_index, kind, path, lstat, link, encode_entry_nanoseconds(entry))
         if self._command:
@@ -226,22 +230,29 @@ class Sending:
         return file_index
 
     def _streamed(  # noqa: PLR0917  each is one of the parts that meet here
-        self, lister: Lister, entry: Entry, chosen: Chosen, link: bytes, meta: Meta, inode: Inode | None
+        self,
+        lister: Lister,
+        entry: Entry,
+        chosen: Chosen,
+        plan: OptionsPlan,
+        link: bytes,
+        meta: Meta,
+        inode: Inode | None,
     ) -> int:
         """Send an entry whose data is read piece by piece. Returns its FileIndex.
 
         Raises ItemError before the attributes are out when it cannot be opened. When reading breaks later, the entry
         stands on the Volume without digest and signature, is told, counted, and saved again by the next Job.
         """
-        options_plan, job = chosen.options_plan, lister.job
+        job = lister.job
         size = job.open_stream(entry.cookie, AgentStream.DATA)
         how, length = Status.E_FAIL, 0
         try:
             if size is not None and size != entry.size:
                 entry = entry._replace(size=size)
-            file_index = self._attributes(entry, chosen.path, options_plan, link, with_data=True)
+            file_index = self._attributes(entry, chosen.path, plan, link, with_data=True)
             digested = entry.type != EntryType.FIFO  # as real daemons have it
-            item = options_plan.encoder.entry(file_index, digested=digested)
+            item = plan.encoder.entry(file_index, digested=digested)
             try:
                 length = self._reading.pull(job, item.data)
                 how = Status.OK
@@ -254,7 +265,7 @@ class Sending:
         for stream, data in meta:
             item.meta(stream, data)
         if how is Status.OK:
-            self._first_name(inode, file_index, chosen, digested=digested and options_plan.digested)
+            self._first_name(inode, file_index, chosen, digested=digested and plan.digested)
             item.finish(length)
         else:
             self._first_name(inode, file_index, chosen, digested=False)
@@ -327,11 +338,3 @@ class Sending:
             self._passed_over = self._links.saved(inode, file_index, chosen.path)
             if digested:
                 self._awaited[file_index] = inode
-
-    def _deleted(self, row: BaseRow) -> None:
-        was = decode_stat(row.lstat)
-        lstat = encode_stat(Stat(mtime=was.mtime, ctime=was.ctime, data_stream=Stream.FILE_DATA))
-        record = pack_attributes(self._next, FileType.DELETED, row.path, lstat)
-        self._put(self._next, Stream.UNIX_ATTRIBUTES, record)
-        self._next += 1
-        self._counters.deleted()

@@ -1,7 +1,7 @@
-"""What a Director's Job sends: by time alone, or by the list that the Director sent of what its catalog holds.
+"""Accurate: what a Director's Job sends by the list that the Director sent of what its catalog holds.
 
-The list has one of three meanings. Of an Incremental or Differential it is the whole tree at the Job built upon. Of a Full it is what
-its Base Jobs hold: what is as there is not sent, but told to the catalog. Of an incomplete Full that is gone on with it is what was sent.
+Of an Incremental or Differential the list is the whole tree at the Job built upon; of an incomplete Full that is resumed it is what was
+sent. Of a Full it is what its Base Jobs hold (`base_job.py`).
 """
 
 from __future__ import annotations
@@ -11,45 +11,15 @@ from collections.abc import Iterator
 from filed.agents.abi import AgentStream, Entry, EntryFlag, EntryType, Has
 from filed.catalog import BaseList, BaseRow
 from filed.fileset import Options
-from filed.fileset.model import DEFAULT_ACCURATE, DEFAULT_BASEJOB, Signature
-from filed.job.select.changed_since import HAS_CHTIME, HAS_MTIME, Doubt, Everything, TakesNothingOver
+from filed.fileset.model import DEFAULT_ACCURATE, Signature
+from filed.job.select.changed_since import HAS_CHTIME, HAS_MTIME, is_newer
+from filed.job.select.selection import ContentCheck, TakesNothingOver
 from filed.pipeline import Digest
 from filed.wire.attributes import Stat, decode_stat
 
 DIGEST_LETTERS = frozenset("51236789")
 LISTED_FOR = frozenset("51")
 """A Director of 9.6 lists digests for these letters; for others it does not, and nothing is missing."""
-
-
-class ChangedAfter(TakesNothingOver):
-    """A Director's Incremental or Differential that is not accurate: by time alone, and nothing is found deleted.
-
-    since: epoch seconds by our clock.  A file moved in with an old mtime shows by its ctime, unless the FileSet says mtimeonly.
-    """
-
-    def __init__(self, since: int) -> None:
-        self._since = since
-        nothing = Everything()
-        self.lookup, self.below = nothing.lookup, nothing.below
-
-    def wants(self, entry: Entry, row: BaseRow | None, options: Options) -> bool:  # noqa: ARG002  the Protocol's signature
-        return is_newer(entry, self._since, options)
-
-    def seen(self, row: BaseRow | None) -> None:
-        """There is no list."""
-
-    def failed(self, path: bytes) -> None:
-        """Nothing is deleted."""
-
-    def deleted(self) -> Iterator[BaseRow]:
-        return iter(())
-
-
-def is_newer(entry: Entry, since: int, options: Options) -> bool:
-    """Whether an entry changed at `since` or later; one without times may have."""
-    if not entry.valid & HAS_MTIME or entry.mtime >= since:
-        return True
-    return bool(not options.mtimeonly and entry.valid & HAS_CHTIME and entry.chtime >= since)
 
 
 def _is_made_by(signature: Signature, digest_record: bytes) -> bool:
@@ -95,7 +65,7 @@ class DiffersFrom(TakesNothingOver):
             )
         return not _can_be_read_for(row.digest_record, entry) and self._differs_by_times(entry, was, options)
 
-    def doubt(self, entry: Entry, row: BaseRow | None, options: Options) -> Doubt | None:
+    def content_check(self, entry: Entry, row: BaseRow | None, options: Options) -> ContentCheck | None:
         if row is None or not _can_be_read_for(row.digest_record, entry):
             return None
         was = decode_stat(row.lstat)
@@ -104,7 +74,7 @@ class DiffersFrom(TakesNothingOver):
         stream, digest = row.digest_record[0], row.digest_record[1:]
         if options.signature is not None:
             stream = Digest[options.signature.name].stream
-        return Doubt(stream, digest, likely=self._differs_by_times(entry, was, options))
+        return ContentCheck(stream, digest, likely=self._differs_by_times(entry, was, options))
 
     def _is_digested(self, entry: Entry, was: Stat, options: Options) -> bool:
         """Whether its digest counts. One that was and is empty has the same."""
@@ -159,39 +129,10 @@ class DiffersFrom(TakesNothingOver):
 
 
 class NotSentBefore(DiffersFrom):
-    """An incomplete Full that is gone on with: what its earlier run sent, and is as it was then, is not sent again."""
+    """An incomplete Full that is resumed: what its earlier run sent, and is as it was then, is not sent again."""
 
     def below(self, directory: bytes) -> Iterator[BaseRow]:  # noqa: ARG002  as above
         return iter(())
 
     def deleted(self) -> Iterator[BaseRow]:
         return iter(())
-
-
-class UponBase(DiffersFrom):
-    """A Full upon Base Jobs: what is as in their list, by the letters for that, is not sent; its catalog rows come from the list."""
-
-    def _letters(self, entry: Entry, options: Options) -> str:
-        """What has no digest is small: directories and links are sent for a new time as well, to come back as they are."""
-        letters = options.basejob or DEFAULT_BASEJOB
-        return letters if entry.type == EntryType.REGULAR else letters + DEFAULT_ACCURATE
-
-    def seen(self, row: BaseRow | None) -> None:
-        """What counts is whether it is left out."""
-
-    def left_out(self, row: BaseRow | None) -> None:
-        super().seen(row)
-
-    def below(self, directory: bytes) -> Iterator[BaseRow]:  # noqa: ARG002  as above
-        return iter(())
-
-    def sent_after_all(self, path: bytes) -> None:
-        (row,) = self.lookup([path])
-        if row is not None:
-            self._base.unmark(row.number)
-
-    def deleted(self) -> Iterator[BaseRow]:
-        return iter(())
-
-    def taken_over(self) -> Iterator[BaseRow]:
-        return self._base.seen()

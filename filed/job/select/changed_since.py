@@ -1,4 +1,4 @@
-"""What a Job sends of what the FileSet takes: everything, or what differs from a base.
+"""What has changed since the base Job, or since a time that a Director gives.
 
 A file is unchanged when mtime, ctime and size are those of the base's record. Of an agent that knows no mtime everything is sent;
 where it knows no ctime, its mtime stands for it. ctime is the floor: nobody can set it. The inode counts, too: a directory that is
@@ -11,17 +11,14 @@ changes within one clock tick of up to 10 ms the same ctime, even when somebody 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
-from typing import Protocol
+from collections.abc import Iterator
 
 from filed.agents.abi import Entry, EntryType, Has
 from filed.catalog import INCOMPLETE, BaseList, BaseRow
 from filed.fileset import Options
 from filed.fileset.fstype import NAMES
+from filed.job.select.selection import Everything, TakesNothingOver
 from filed.wire.attributes import FileType, decode_stat, parse_nanoseconds
-
-__all__ = ["BaseRow", "ChangedSince", "Doubt", "Everything", "Selection", "has_fine_ctime"]
 
 HAS_MTIME, HAS_CHTIME = int(Has.MTIME), int(Has.CHTIME)  # plain ints: an IntFlag in `&` costs a microsecond an entry
 FINE_CTIME_SINCE = (6, 13)  # Linux; ext4, xfs, btrfs and tmpfs
@@ -30,101 +27,6 @@ HAS_INO = int(Has.INO)
 INODE_BITS = 0xFFFF_FFFF_FFFF_FFFF
 INVENTED_INODES = frozenset(number for number, name in NAMES.items() if name in {"vfat", "exfat", "fuse", "cifs"})
 """File systems whose inode numbers may be others after the next mount."""
-
-
-@dataclass(frozen=True, slots=True)
-class Doubt:
-    """Of an entry that is as the base has it but for its content, which has to be read: this is the digest that it had.
-
-    stream: of the digest's record.  likely: whether its times or its size say that it is another one.
-    """
-
-    stream: int
-    digest: bytes
-    likely: bool
-
-
-class Selection(Protocol):
-    """What `Choosing` asks about each entry that the FileSet takes."""
-
-    def lookup(self, paths: Sequence[bytes]) -> Sequence[BaseRow | None]:
-        """The base's row of each stored path of one page."""
-
-    def wants(self, entry: Entry, row: BaseRow | None, options: Options) -> bool:
-        """Whether the entry is to be sent. options: those that the FileSet has for it."""
-
-    def doubt(self, entry: Entry, row: BaseRow | None, options: Options) -> Doubt | None:
-        """Of an entry that is not wanted: whether its content may make it so."""
-
-    def seen(self, row: BaseRow | None) -> None:
-        """The path is still there."""
-
-    def left_out(self, row: BaseRow | None) -> None:
-        """The entry is not sent: it was not wanted."""
-
-    def sent_after_all(self, path: bytes) -> None:
-        """An entry that was left out is sent now, because another name of its inode is."""
-
-    def failed(self, path: bytes) -> None:
-        """The path could not be looked at: it, and all below it, count as still there."""
-
-    def below(self, directory: bytes) -> Iterator[BaseRow]:
-        """What the base has below a directory, its path with the slash at its end, and nobody saw so far."""
-
-    def deleted(self) -> Iterator[BaseRow]:
-        """What the base has and nobody saw, once every instance has listed all it has."""
-
-    def command(self, row: BaseRow) -> bytes | None:
-        """Whose entry it is: the text of its plugin-name record, b"" for plain files; None when the base does not say."""
-
-    def taken_over(self) -> Iterator[BaseRow]:
-        """What the Job has without sending it: a Base Job keeps its data."""
-
-
-class TakesNothingOver:
-    """Of a Job that builds upon no Base Job, and reads nothing twice."""
-
-    def doubt(self, entry: Entry, row: BaseRow | None, options: Options) -> Doubt | None:
-        """What is not wanted is left out."""
-
-    def left_out(self, row: BaseRow | None) -> None:
-        """Nobody asks later."""
-
-    def sent_after_all(self, path: bytes) -> None:
-        """Nobody asks later."""
-
-    def taken_over(self) -> Iterator[BaseRow]:
-        return iter(())
-
-    def command(self, row: BaseRow) -> bytes | None:  # noqa: ARG002  the Protocol's signature
-        return None
-
-
-class Everything(TakesNothingOver):
-    """A Full."""
-
-    def __init__(self) -> None:
-        self._nothing: list[None] = []
-
-    def lookup(self, paths: Sequence[bytes]) -> Sequence[BaseRow | None]:
-        if len(self._nothing) != len(paths):
-            self._nothing = [None] * len(paths)
-        return self._nothing
-
-    def wants(self, entry: Entry, row: BaseRow | None, options: Options) -> bool:  # noqa: ARG002  the Protocol's signature
-        return True
-
-    def seen(self, row: BaseRow | None) -> None:
-        """Nothing is compared."""
-
-    def failed(self, path: bytes) -> None:
-        """Nothing is deleted."""
-
-    def below(self, directory: bytes) -> Iterator[BaseRow]:  # noqa: ARG002  as above
-        return iter(())
-
-    def deleted(self) -> Iterator[BaseRow]:
-        return iter(())
 
 
 def has_fine_ctime(release: str) -> bool:
@@ -180,3 +82,34 @@ class ChangedSince(TakesNothingOver):
 
     def command(self, row: BaseRow) -> bytes | None:
         return self._base.command(row)
+
+
+class ChangedAfter(TakesNothingOver):
+    """A Director's Incremental or Differential that is not accurate: by time alone, and nothing is found deleted.
+
+    since: epoch seconds by our clock.  A file moved in with an old mtime shows by its ctime, unless the FileSet says mtimeonly.
+    """
+
+    def __init__(self, since: int) -> None:
+        self._since = since
+        nothing = Everything()
+        self.lookup, self.below = nothing.lookup, nothing.below
+
+    def wants(self, entry: Entry, row: BaseRow | None, options: Options) -> bool:  # noqa: ARG002  the Protocol's signature
+        return is_newer(entry, self._since, options)
+
+    def seen(self, row: BaseRow | None) -> None:
+        """There is no list."""
+
+    def failed(self, path: bytes) -> None:
+        """Nothing is deleted."""
+
+    def deleted(self) -> Iterator[BaseRow]:
+        return iter(())
+
+
+def is_newer(entry: Entry, since: int, options: Options) -> bool:
+    """Whether an entry changed at `since` or later; one without times may have."""
+    if not entry.valid & HAS_MTIME or entry.mtime >= since:
+        return True
+    return bool(not options.mtimeonly and entry.valid & HAS_CHTIME and entry.chtime >= since)

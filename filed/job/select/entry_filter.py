@@ -12,15 +12,15 @@ from itertools import chain
 
 from filed.agents import Entry, Page
 from filed.agents.abi import Attr, Change, EntryFlag, EntryType
+from filed.catalog import BaseRow
 from filed.fileset import Options
 from filed.fileset.match import Matcher
 from filed.fileset.strip import prefix_of_stripped, stripped
+from filed.job.agents.instance import SELECTED, Lister
 from filed.job.context import Counters, Messages
-from filed.job.encode.attributes import encode_entry_nanoseconds, encode_entry_stat, stored_path
-from filed.job.encode.options_plan import OptionsPlan, OptionsPlans
-from filed.job.select.changed_since import BaseRow, Selection
-from filed.job.select.chosen import FAILED, SELECTED, Chosen, Lister
-from filed.job.select.hard_links import HardLinks, Inode, PassedName
+from filed.job.select.chosen import FAILED, Chosen, stored_path
+from filed.job.select.hard_links import HardLinks, shared_inode
+from filed.job.select.selection import Selection
 
 # Plain ints: an IntFlag in `&` costs a microsecond an entry.
 TOP = int(EntryFlag.TOP)
@@ -31,28 +31,30 @@ _FORMAT = re.compile(rb":\d+:")
 
 @dataclass(frozen=True, slots=True)
 class Choice:
-    """Of one page. deleted: what its agent's journal says is gone, to be sent ahead of the chosen, which may have taken the name."""
+    """Of one page. deleted: what its agent's journal says is gone, to be sent ahead of the chosen, which may have taken the name.
+
+    passed_over: unchanged names of an inode that other names share; they are sent after all when one of those is.
+    """
 
     chosen: list[Chosen]
-    deleted: Iterable[BaseRow]
+    passed_over: list[Chosen]
+    deleted: Iterable[BaseRow] = ()
 
 
 class EntryFilter:
     """The choice of one Job, page by page, in the order the instances list; its deletions at the end.
 
-    links: which inodes were saved is for whoever saves them to note there; names that were passed over are noted here.
+    links: which inodes were saved, as those note there who save them.
     """
 
     def __init__(
         self,
-        options_plans: OptionsPlans,
         selection: Selection,
         links: HardLinks,
         messages: Messages,
         counters: Counters,
     ) -> None:
         self._messages, self._counters = messages, counters
-        self._keepings = options_plans
         self._selection = selection
         self._links = links
         self._ended: list[_Ended] = []
@@ -62,6 +64,7 @@ class EntryFilter:
         selection, matcher = self._selection, lister.matcher
         paths = [stored_path(name, entry.type) for entry, name in page]
         chosen: list[Chosen] = []
+        passed_over: list[Chosen] = []
         deleted: list[BaseRow] = []
         trees: list[bytes] = []
         rows = selection.lookup(paths)
@@ -80,43 +83,44 @@ class EntryFilter:
                 if entry.change == Change.DELETED:
                     continue
             if entry.type == EntryType.OBJECT:
-                chosen.append(Chosen(entry, path, self._keepings.of(OBJECT_OPTIONS)))  # no pattern is about objects
+                chosen.append(Chosen(entry, path, OBJECT_OPTIONS))  # no pattern is about objects
                 continue
-            options_plan = self._keeping(matcher, entry, path)
-            if options_plan is None:
+            options = _options_of(matcher, entry, path)
+            if options is None:
                 continue
-            if options_plan.options.strip_path:
-                path = stripped(path, options_plan.options.strip_path)  # noqa: PLW2901  the name from here on
+            if options.strip_path:
+                path = stripped(path, options.strip_path)  # noqa: PLW2901  the name from here on
                 (row,) = selection.lookup([path])  # noqa: PLW2901
             selection.seen(row)
-            if entry.flags & SELECTED or selection.wants(entry, row, options_plan.options):
-                chosen.append(Chosen(entry, path, options_plan))
-            elif (doubt := selection.doubt(entry, row, options_plan.options)) is not None:
-                chosen.append(Chosen(entry, path, options_plan, row, doubt))
-            elif self._is_sent_all_the_same(entry, path, options_plan, row):
-                chosen.append(Chosen(entry, path, options_plan))
-        return Choice(chosen, chain(deleted, self._nothing_below(trees)))
+            if entry.flags & SELECTED or selection.wants(entry, row, options):
+                chosen.append(Chosen(entry, path, options))
+            elif (check := selection.content_check(entry, row, options)) is not None:
+                chosen.append(Chosen(entry, path, options, row, check))
+            elif entry.nlink > 1:
+                self._leave_out_name(Chosen(entry, path, options, row), chosen, passed_over)
+            else:
+                selection.left_out(row)
+        return Choice(chosen, passed_over, chain(deleted, self._nothing_below(trees)))
 
-    def doubted(self, chosen: list[Chosen]) -> list[Chosen]:
+    def to_check(self, chosen: list[Chosen]) -> list[Chosen]:
         """Those of a page whose content has to be read before they are sent. Another name of a saved inode has not."""
         for item in chosen:
-            if (
-                item.doubt is not None
-                and item.entry.nlink > 1
-                and self._is_saved(item.options_plan.shared_inode(item.entry))
-            ):
-                item.doubt = None
-        return [item for item in chosen if item.doubt is not None]
+            if item.check is not None and item.entry.nlink > 1 and self._is_saved(item):
+                item.check = None
+        return [item for item in chosen if item.check is not None]
 
-    def resolve(self, chosen: list[Chosen], same: set[int]) -> list[Chosen]:
-        """What is left of a page. same: cookies of doubted ones whose content is that of the base."""
-        return [
-            item
-            for item in chosen
-            if item.doubt is None
-            or item.entry.cookie not in same
-            or self._is_sent_all_the_same(item.entry, item.path, item.options_plan, item.row)
-        ]
+    def checked(self, chosen: list[Chosen], same: set[int]) -> Choice:
+        """What is left of a page. same: cookies of those checked whose content is that of the base."""
+        left: list[Chosen] = []
+        passed_over: list[Chosen] = []
+        for item in chosen:
+            if item.check is None or item.entry.cookie not in same:
+                left.append(item)
+            elif item.entry.nlink > 1:
+                self._leave_out_name(item, left, passed_over)
+            else:
+                self._selection.left_out(item.row)
+        return Choice(left, passed_over)
 
     def listed(self, lister: Lister, named: int) -> None:
         """An instance has ended. named: how many entries its pages had."""
@@ -154,36 +158,20 @@ class EntryFilter:
         longest = max((length for length, _ in there), default=0)
         return [one for length, one in there if length == longest]
 
-    def _keeping(self, matcher: Matcher, entry: Entry, path: bytes) -> OptionsPlan | None:
-        nodump = bool(entry.attrs & NODUMP)
-        if entry.flags & TOP:
-            return self._keepings.of(matcher.top_entry(path.rstrip(b"/") or b"/"))
-        if entry.type == EntryType.DIRECTORY:
-            options = matcher.directory_entry(path.rstrip(b"/") or b"/", nodump)
+    def _leave_out_name(self, item: Chosen, chosen: list[Chosen], passed_over: list[Chosen]) -> None:
+        """Of an unchanged entry with several names: it is sent all the same where another of them was."""
+        if shared_inode(item.entry, item.options) is None:
+            self._selection.left_out(item.row)
+        elif self._is_saved(item):
+            chosen.append(item)
         else:
-            options = matcher.file(path, nodump)
-        return None if options is None else self._keepings.of(options)
+            passed_over.append(item)
+            self._selection.left_out(item.row)
 
-    def _is_sent_all_the_same(self, entry: Entry, path: bytes, options_plan: OptionsPlan, row: BaseRow | None) -> bool:
-        """Whether an entry that is not wanted for itself has to be sent; else it is left out."""
-        if entry.nlink > 1 and self._is_saved_elsewhere(entry, path, options_plan):
-            return True
-        self._selection.left_out(row)
-        return False
-
-    def _is_saved(self, inode: Inode | None) -> bool:
+    def _is_saved(self, item: Chosen) -> bool:
+        """Whether this Job has sent another name of the inode."""
+        inode = shared_inode(item.entry, item.options)
         return inode is not None and self._links.first(inode) is not None
-
-    def _is_saved_elsewhere(self, entry: Entry, path: bytes, options_plan: OptionsPlan) -> bool:
-        """Of an unchanged name: whether another name of its inode was saved. If not, it is remembered as passed over."""
-        inode = options_plan.shared_inode(entry)
-        if inode is None:
-            return False
-        if self._links.first(inode) is not None:
-            return True
-        lstat = encode_entry_stat(entry, options_plan.data_stream)
-        self._links.passed(inode, PassedName(path, lstat, encode_entry_nanoseconds(entry)))
-        return False
 
     def _no_longer(self, entry: Entry, old: bytes) -> Iterator[BaseRow]:
         """What a journal's entry takes away: DELETED its name, RENAMED its old one, as far as the base has it."""
@@ -217,6 +205,15 @@ class _Ended:
     def reaches(self, path: bytes) -> int:
         """How long the longest of its prefixes is that the path is at or below; -1: it is below none."""
         return max((len(prefix.rstrip(b"/")) for prefix in self.prefixes if _is_at_or_below(path, prefix)), default=-1)
+
+
+def _options_of(matcher: Matcher, entry: Entry, path: bytes) -> Options | None:
+    nodump = bool(entry.attrs & NODUMP)
+    if entry.flags & TOP:
+        return matcher.top_entry(path.rstrip(b"/") or b"/")
+    if entry.type == EntryType.DIRECTORY:
+        return matcher.directory_entry(path.rstrip(b"/") or b"/", nodump)
+    return matcher.file(path, nodump)
 
 
 def _is_at_or_below(path: bytes, prefix: bytes) -> bool:

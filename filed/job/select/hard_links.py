@@ -17,6 +17,9 @@ from pathlib import Path
 from types import TracebackType
 from typing import Self
 
+from filed.agents.abi import Entry, EntryType
+from filed.fileset import Options
+
 CACHE_KIB = 8192
 TEMPORARY_PREFIX = ".filed-links-"
 
@@ -45,6 +48,16 @@ class PassedName:
     path: bytes
     lstat: bytes
     extended: bytes
+
+
+LINKED_KINDS = (EntryType.REGULAR, EntryType.FIFO, EntryType.CHARDEV, EntryType.BLOCKDEV, EntryType.SYMLINK)
+
+
+def shared_inode(entry: Entry, options: Options) -> Inode | None:
+    """What an entry has in common with other names that are kept as hard links; None of a file of its own."""
+    if entry.nlink > 1 and options.hardlinks and entry.type in LINKED_KINDS:
+        return Inode(entry.dev, entry.ino, entry.nlink)
+    return None
 
 
 def _signed(number: int) -> int:

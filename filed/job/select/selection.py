@@ -1,29 +1,106 @@
-"""Which Selection a Director's Job has: by what it sent, if anything."""
+"""What a Job asks about each entry that its FileSet takes: is it sent? A Full sends everything."""
 
 from __future__ import annotations
 
-from contextlib import ExitStack
-from pathlib import Path
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import Protocol
 
-from filed.job.description import Changes, ListMeaning
-from filed.job.select.accurate import ChangedAfter, DiffersFrom, NotSentBefore, UponBase
-from filed.job.select.accurate_list import base_list
-from filed.job.select.changed_since import Everything, Selection
+from filed.agents.abi import Entry
+from filed.catalog import BaseRow
+from filed.fileset import Options
 
 
-def selection_of(changes: Changes, work: Path, stack: ExitStack) -> Selection:
-    """Everything for a Full; by the list when there is one; else by time. Raises JobError for a list of nonsense.
+@dataclass(frozen=True, slots=True)
+class ContentCheck:
+    """Of an entry that is as the base has it but for its content, which has to be read: this is the digest that it had.
 
-    The list of an incomplete Full has what its Base Jobs hold among what was sent, and nobody can tell the two apart; taken for sent, the
-    files of the Base would be missing. Then it is longer than what was sent, and everything is sent again.
+    stream: of the digest's record.  likely: whether its times or its size say that it is another one.
     """
-    if changes.accurate is None:
-        return ChangedAfter(changes.since) if changes.since else Everything()
-    listed = stack.enter_context(base_list(changes.accurate, work))
-    match changes.meaning:
-        case ListMeaning.BASE:
-            return UponBase(listed, changes.since)
-        case ListMeaning.SENT:
-            return NotSentBefore(listed, changes.since) if len(listed) <= changes.sent else Everything()
-        case ListMeaning.TREE:
-            return DiffersFrom(listed, changes.since)
+
+    stream: int
+    digest: bytes
+    likely: bool
+
+
+class Selection(Protocol):
+    """What the entry filter asks about each entry that the FileSet takes."""
+
+    def lookup(self, paths: Sequence[bytes]) -> Sequence[BaseRow | None]:
+        """The base's row of each stored path of one page."""
+
+    def wants(self, entry: Entry, row: BaseRow | None, options: Options) -> bool:
+        """Whether the entry is to be sent. options: those that the FileSet has for it."""
+
+    def content_check(self, entry: Entry, row: BaseRow | None, options: Options) -> ContentCheck | None:
+        """Of an entry that is not wanted: whether its content may make it so."""
+
+    def seen(self, row: BaseRow | None) -> None:
+        """The path is still there."""
+
+    def left_out(self, row: BaseRow | None) -> None:
+        """The entry is not sent: it was not wanted."""
+
+    def sent_after_all(self, path: bytes) -> None:
+        """An entry that was left out is sent now, because another name of its inode is."""
+
+    def failed(self, path: bytes) -> None:
+        """The path could not be looked at: it, and all below it, count as still there."""
+
+    def below(self, directory: bytes) -> Iterator[BaseRow]:
+        """What the base has below a directory, its path with the slash at its end, and nobody saw so far."""
+
+    def deleted(self) -> Iterator[BaseRow]:
+        """What the base has and nobody saw, once every instance has listed all it has."""
+
+    def command(self, row: BaseRow) -> bytes | None:
+        """Whose entry it is: the text of its plugin-name record, b"" for plain files; None when the base does not say."""
+
+    def taken_over(self) -> Iterator[BaseRow]:
+        """What the Job has without sending it: a Base Job keeps its data."""
+
+
+class TakesNothingOver:
+    """Of a Job that builds upon no Base Job, and reads nothing twice."""
+
+    def content_check(self, entry: Entry, row: BaseRow | None, options: Options) -> ContentCheck | None:
+        """What is not wanted is left out."""
+
+    def left_out(self, row: BaseRow | None) -> None:
+        """Nobody asks later."""
+
+    def sent_after_all(self, path: bytes) -> None:
+        """Nobody asks later."""
+
+    def taken_over(self) -> Iterator[BaseRow]:
+        return iter(())
+
+    def command(self, row: BaseRow) -> bytes | None:  # noqa: ARG002  the Protocol's signature
+        return None
+
+
+class Everything(TakesNothingOver):
+    """A Full."""
+
+    def __init__(self) -> None:
+        self._nothing: list[None] = []
+
+    def lookup(self, paths: Sequence[bytes]) -> Sequence[BaseRow | None]:
+        if len(self._nothing) != len(paths):
+            self._nothing = [None] * len(paths)
+        return self._nothing
+
+    def wants(self, entry: Entry, row: BaseRow | None, options: Options) -> bool:  # noqa: ARG002  the Protocol's signature
+        return True
+
+    def seen(self, row: BaseRow | None) -> None:
+        """Nothing is compared."""
+
+    def failed(self, path: bytes) -> None:
+        """Nothing is deleted."""
+
+    def below(self, directory: bytes) -> Iterator[BaseRow]:  # noqa: ARG002  as above
+        return iter(())
+
+    def deleted(self) -> Iterator[BaseRow]:
+        return iter(())

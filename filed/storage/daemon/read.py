@@ -7,6 +7,7 @@ from typing import Final
 
 from filed.errors import RemoteProtocolError, VolumeError
 from filed.storage.daemon.session import STALL_S, ask, leave, refused
+from filed.storage.joined import joined
 from filed.transport import Connection
 from filed.volume import Record, Session
 from filed.wire.frame import Packet, Signal
@@ -45,10 +46,14 @@ class DaemonReadSession:
             raise
 
     def records(self) -> Iterator[Record]:
-        """All records, in the order of the Volumes; HOT. To be taken once, and to its end.
+        """All records, in the order of the Volumes, long ones joined. To be taken once, and to its end.
 
         Their data is bytes. Raises VolumeError when the Storage Daemon gives up, ConnectionLost, RemoteProtocolError, JobCanceled.
         """
+        return joined(self._received())
+
+    def _received(self) -> Iterator[Record]:
+        """As they come; HOT."""
         receive, parse = self._connection.receive, RecordHeader.parse
         stall_s = self._stall_s
         session = Session(-1, -1)

@@ -6,7 +6,7 @@ import contextlib
 import os
 import re
 import time
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable
 from functools import partial
 from pathlib import Path
 
@@ -15,7 +15,7 @@ from filed.catalog import JobMedia
 from filed.errors import VolumeError
 from filed.storage.disk.append import VolumeAppendSession
 from filed.storage.disk.dead import take_back
-from filed.storage.disk.read import check_volume_name, read_session
+from filed.storage.disk.read import VolumeReadSession, check_volume_name, read_records
 from filed.storage.disk.scan import ScannedSession, scan
 from filed.storage.disk.sequence import Sequence
 from filed.storage.disk.tail import LABEL_PROGRAM, examine
@@ -25,7 +25,6 @@ from filed.volume import (
     FileIndexes,
     LabelType,
     OnDamage,
-    Record,
     Session,
     VolumeLabel,
     VolumeReader,
@@ -125,7 +124,7 @@ class VolumeDirectory:
             report=report,
         )
 
-    def read_session(
+    def read(
         self,
         media: Iterable[JobMedia],
         session: Session,
@@ -133,7 +132,7 @@ class VolumeDirectory:
         *,
         on_damage: OnDamage | None = None,
         key: bytes | None = None,
-    ) -> Iterator[Record]:
+    ) -> VolumeReadSession:
         """The records of a Job without its labels, those of the selected FileIndexes only, in the order of writing.
 
         media: where they are, in the order of writing, as `finish` returned it or `scan` found it.
@@ -142,7 +141,7 @@ class VolumeDirectory:
         key: of an encrypted Volume (32 or 64 bytes).
         Takes no lock. Record data may be a view; it stays valid, and keeps up to a megabyte alive.
         """
-        return read_session(self.path, media, session, selection, on_damage=on_damage, key=key)
+        return VolumeReadSession(read_records(self.path, media, session, selection, on_damage=on_damage, key=key))
 
     def scan(self, on_damage: OnDamage | None = None) -> list[ScannedSession]:
         """Every session in every Volume here, oldest first, dead ones (without end) too. Without `on_damage` strict."""

@@ -10,7 +10,26 @@ from filed.errors import VolumeError
 from filed.volume import Assembly, Damage, FileIndexes, OnDamage, Record, Session, VolumeReader
 
 
-def read_session(
+class VolumeReadSession:
+    """A ReadSession on Volume files. records: from `read_records`."""
+
+    def __init__(self, records: Iterator[Record]) -> None:
+        self._records = records
+
+    def records(self) -> Iterator[Record]:
+        return self._records
+
+    def finish(self) -> None:
+        """Nobody else took part."""
+
+    def interrupt(self) -> None:
+        """A disk is not waited for."""
+
+    def abandon(self) -> None:
+        """Nothing is held but what `records` has open."""
+
+
+def read_records(
     directory: Path,
     media: Iterable[JobMedia],
     session: Session,
@@ -19,7 +38,7 @@ def read_session(
     on_damage: OnDamage | None,
     key: bytes | None,
 ) -> Iterator[Record]:
-    """See VolumeDirectory.read_session."""
+    """See VolumeDirectory.read."""
     assembly = Assembly()
     volume = ""
     for part in media:

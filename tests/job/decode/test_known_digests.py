@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -74,15 +75,15 @@ def test_where_nothing_can_be_written_nothing_is_known(tmp_path: Path) -> None:
 def test_each_job_has_its_own_digests(tmp_path: Path) -> None:
     KnownDigests(tmp_path).remember(JOB, [Digest.MD5])
     decoder = Decoder()
-    with DigestsOfJobs(decoder, tmp_path) as digests:
-        digests.begin(JOB)
+    with closing(DigestsOfJobs(tmp_path)) as digests:
+        digests.begin(JOB, decoder)
         assert decoder.digests.expected() == (Digest.MD5,)
-        digests.begin(SAME_SLOT)
+        digests.begin(SAME_SLOT, decoder)
         assert set(decoder.digests.expected()) == set(Digest)
         decoder.digests.saw([Digest.SHA1])
-        digests.begin(JOB)
+        digests.begin(JOB, decoder)
         assert decoder.digests.expected() == (Digest.MD5,)
-        digests.begin(SAME_SLOT)
+        digests.begin(SAME_SLOT, decoder)
         assert decoder.digests.expected() == (Digest.SHA1,)
     assert KnownDigests(tmp_path).of(JOB) == {Digest.MD5}
 
@@ -91,11 +92,11 @@ def test_what_is_known_wrong_is_forgotten_in_the_end(tmp_path: Path) -> None:
     known = KnownDigests(tmp_path)
     known.remember(JOB, [Digest.MD5])
     decoder = Decoder()
-    with DigestsOfJobs(decoder, tmp_path) as digests:
-        digests.begin(JOB)
+    with closing(DigestsOfJobs(tmp_path)) as digests:
+        digests.begin(JOB, decoder)
         decoder.digests.saw([Digest.SHA1])
         for number in range(SESSIONS):  # more than are kept
-            digests.begin(Session(number, 1))
+            digests.begin(Session(number, 1), decoder)
     assert known.of(JOB) is None
 
 

@@ -10,13 +10,13 @@ from hypothesis import strategies as some
 
 from filed.agents.abi import Entry, EntryType, Has
 from filed.errors import StreamError
+from filed.job.decode.attributes import entry_to_restore
 from filed.job.encode.attributes import (
     encode_entry_nanoseconds,
     encode_entry_stat,
-    entry_to_restore,
-    stored_path,
     wire_type,
 )
+from filed.job.select.chosen import stored_path
 from filed.wire.attributes import Attributes, FileType, Stat, decode_stat, encode_stat, parse_nanoseconds
 from filed.wire.stream import Stream
 

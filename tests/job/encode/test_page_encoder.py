@@ -23,7 +23,7 @@ def records(jobs: Place, ran: Ran) -> list[tuple[int, int, bytes]]:
     with Catalog.read(jobs.volumes) as catalog:
         job, media = catalog.job(ran.outcome.jobid), catalog.media(ran.outcome.jobid)
     session = Session(job.vol_session_id, job.vol_session_time)
-    found = VolumeDirectory.open(jobs.volumes).read_session(media, session)
+    found = VolumeDirectory.open(jobs.volumes).read(media, session).records()
     return [
         (record.file_index, stream_type(record.stream), bytes(record.data))
         for record in found

@@ -12,8 +12,10 @@ from filed.catalog import BaseList
 from filed.fileset import Options
 from filed.fileset.model import Signature
 from filed.job.encode.attributes import encode_entry_stat
-from filed.job.select.accurate import ChangedAfter, DiffersFrom, NotSentBefore, UponBase
-from filed.job.select.changed_since import Doubt
+from filed.job.select.accurate import DiffersFrom, NotSentBefore
+from filed.job.select.base_job import UponBase
+from filed.job.select.changed_since import ChangedAfter
+from filed.job.select.selection import ContentCheck
 from tests.job.select.test_changed_since import FILE, OPTIONS, START
 
 
@@ -137,8 +139,8 @@ AGAIN = FILE._replace(flags=EntryFlag.REREAD, streams=1 << AgentStream.DATA)
 @pytest.mark.parametrize(
     ("listed_digest", "options", "changed", "found"),
     [
-        (MD5_OF_IT, Options(accurate="p5", signature=Signature.MD5), {"mtime": 1}, "doubted"),
-        (MD5_OF_IT, Options(accurate="p5"), {"mtime": 1}, "doubted"),  # bacula-fd compares nothing then
+        (MD5_OF_IT, Options(accurate="p5", signature=Signature.MD5), {"mtime": 1}, "checked"),
+        (MD5_OF_IT, Options(accurate="p5"), {"mtime": 1}, "checked"),  # bacula-fd compares nothing then
         (MD5_OF_IT, Options(accurate="p5", signature=Signature.MD5), {"mode": 0o600}, "wanted"),
         (MD5_OF_IT, Options(accurate="p5", signature=Signature.MD5), {"flags": 0}, "left out"),
         (MD5_OF_IT, Options(accurate="p5", signature=Signature.MD5), {"flags": 0, "mtime": 1}, "wanted"),
@@ -164,6 +166,6 @@ def test_a_digest_letter_has_content_read_that_is_as_before_in_all_else(
         (row,) = selection.lookup([b"/f"])
         entry = AGAIN._replace(**changed)
         assert selection.wants(entry, row, options) is (found == "wanted")
-        doubt = selection.doubt(entry, row, options)
-        assert found == "wanted" or (doubt is not None) is (found == "doubted")
-        assert found != "doubted" or doubt == Doubt(3, b"m" * 16, likely="mtime" in changed)
+        check = selection.content_check(entry, row, options)
+        assert found == "wanted" or (check is not None) is (found == "checked")
+        assert found != "checked" or check == ContentCheck(3, b"m" * 16, likely="mtime" in changed)

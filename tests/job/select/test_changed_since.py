@@ -6,10 +6,11 @@ from pathlib import Path
 import pytest
 
 from filed.agents.abi import Entry, EntryType, Has
-from filed.catalog import INCOMPLETE, BaseList
+from filed.catalog import INCOMPLETE, BaseList, BaseRow
 from filed.fileset import Options
 from filed.job.encode.attributes import encode_entry_nanoseconds, encode_entry_stat
-from filed.job.select.changed_since import BaseRow, ChangedSince, Everything, has_fine_ctime
+from filed.job.select.changed_since import ChangedSince, has_fine_ctime
+from filed.job.select.selection import Everything
 from filed.wire.attributes import FileType
 from filed.wire.stream import Stream
 from tests.catalog.model import Item, backup, open_catalog

@@ -6,10 +6,12 @@ from pathlib import Path
 import pytest
 
 from filed.job.description import Changes, ListMeaning
-from filed.job.select.accurate import ChangedAfter, DiffersFrom, NotSentBefore, UponBase
+from filed.job.select.accurate import DiffersFrom, NotSentBefore
 from filed.job.select.accurate_list import append_packet
-from filed.job.select.changed_since import Everything, Selection
-from filed.job.select.selection import selection_of
+from filed.job.select.base_job import UponBase
+from filed.job.select.changed_since import ChangedAfter
+from filed.job.select.level import selection_by_director
+from filed.job.select.selection import Everything, Selection
 
 STAT = b"P4A IOv0 IGk B A A A EAAC BAA I BrBBIG BrBBGe BrBBGe A A C"
 
@@ -26,7 +28,7 @@ def listed(tmp_path: Path) -> Path:
 
 def kind(changes: Changes, tmp_path: Path) -> type[Selection]:
     with ExitStack() as stack:
-        return type(selection_of(changes, tmp_path, stack))
+        return type(selection_by_director(changes, tmp_path, stack))
 
 
 def test_what_the_director_sent_says_what_is_compared(tmp_path: Path, listed: Path) -> None:

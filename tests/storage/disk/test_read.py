@@ -25,7 +25,7 @@ def saved(tmp_path: Path) -> Saved:
 def salvaged(saved: Saved, selection: FileIndexes | None = None) -> tuple[list[Plain], list[Damage]]:
     directory, session, media = saved
     told: list[Damage] = []
-    records = directory.read_session(media, session, selection, on_damage=told.append)
+    records = directory.read(media, session, selection, on_damage=told.append).records()
     return [(one.file_index, one.stream, bytes(one.data)) for one in records], told
 
 
@@ -91,7 +91,7 @@ def test_a_missing_end_of_the_list_is_noticed(saved: Saved) -> None:
     with pytest.raises(VolumeError, match="not complete"):
         load(directory, session, media[:2])
     told: list[Damage] = []
-    list(directory.read_session(media[:2], session, on_damage=told.append))
+    list(directory.read(media[:2], session, on_damage=told.append).records())
     assert told[-1].file_index == media[1].last_index
 
 

@@ -31,7 +31,7 @@ def test_a_dead_job_is_found_and_can_be_read_as_far_as_it_came(tmp_path: Path) -
     assert found.label is not None
     assert not found.is_complete
     told: list[Damage] = []
-    got = list(directory.read_session(found.media, found.session, on_damage=told.append))
+    got = list(directory.read(found.media, found.session, on_damage=told.append).records())
     assert got
     assert len(told) <= 1
 
@@ -43,7 +43,7 @@ def test_the_volumes_of_a_storage_daemon_are_scanned_too(tmp_path: Path) -> None
     assert sorted(found) == [30, 31, 32, 33, 34, 36]
     assert all(one.is_complete for one in found.values())
     assert [part.volume for part in found[31].media] == SPANNING
-    records = list(VolumeDirectory.open(tmp_path).read_session(found[31].media, found[31].session))
+    records = list(VolumeDirectory.open(tmp_path).read(found[31].media, found[31].session).records())
     assert [len(one.data) for one in records] == [85, 65536, 65536, 28928, 16, 79]
 
 

@@ -1,44 +1,42 @@
-"""Whether the content of an entry is that of the base: read for its digest alone, where nothing else of it differs.
-
-What is as before is left out; what is not is read once more when it is sent. So only entries that can be read again come here.
-"""
+"""Content read for its digest alone: is it that of the base? What differs is read once more when it is sent."""
 
 from __future__ import annotations
 
 from filed.agents import Want
 from filed.agents.abi import AgentStream, Status
 from filed.errors import ItemError
+from filed.job.agents.instance import Lister
 from filed.job.context import Cancellation, Counters
-from filed.job.encode.options_plan import plan_of_digest
+from filed.job.encode.options_plan import DATA_BIT, OptionsPlans, plan_of_digest
 from filed.job.encode.reader import Reading
-from filed.job.select.changed_since import Doubt
-from filed.job.select.chosen import DATA_BIT, FAILED, Chosen, Lister
-from filed.pipeline import Encoder, RecordQueue, Workers
+from filed.job.select.chosen import FAILED, Chosen
+from filed.job.select.selection import ContentCheck
+from filed.pipeline import Encoder, RecordQueue
 from filed.wire.stream import DIGEST_STREAMS, Buffer
 
 
-class ContentChecks:
-    """encrypting: whether the Job signs or encrypts; then it leaves no holes, which a digest would show."""
+class ContentDigests:
+    """Of entries that can be read again. A Job that signs or encrypts leaves no holes, which a digest would show."""
 
-    def __init__(self, workers: Workers, counters: Counters, cancellation: Cancellation, *, encrypting: bool) -> None:
-        self._workers, self._encrypting = workers, encrypting
+    def __init__(self, plans: OptionsPlans, counters: Counters, cancellation: Cancellation) -> None:
+        self._plans = plans
         self._counters, self._cancellation = counters, cancellation
         self._queue = RecordQueue(self._take)
         self._reading = Reading(self._queue, lambda _size: None, counters.show)  # what is sent is counted
         self._encoders: dict[tuple[int, bool], Encoder] = {}
         self._digest = b""
 
-    def same(self, lister: Lister, doubted: list[Chosen]) -> set[int]:
+    def same(self, lister: Lister, chosen: list[Chosen]) -> set[int]:
         """The cookies of those, of the last page, whose content is as before. What cannot be read is not among them."""
         found: set[int] = set()
-        wants = [Want(each.entry.cookie, DATA_BIT, each.options_plan.want_options) for each in doubted]
+        wants = [Want(each.entry.cookie, DATA_BIT, self._plans.of(each.options).want_options) for each in chosen]
         done = 0
-        while done < len(doubted):
+        while done < len(chosen):
             contents: list[Buffer | None] = [None]
             if lister.job.fetches:
                 page = lister.job.fetch(wants[done:])
                 contents = [None if entry.flags & FAILED else page.inline(entry) for entry in page.entries]
-            for each, content in zip(doubted[done:], contents, strict=False):
+            for each, content in zip(chosen[done:], contents, strict=False):
                 if self._is_same(lister, each, content):
                     found.add(each.entry.cookie)
             done += len(contents)
@@ -47,9 +45,9 @@ class ContentChecks:
         return found
 
     def _is_same(self, lister: Lister, chosen: Chosen, content: Buffer | None) -> bool:
-        doubt = chosen.doubt
-        assert doubt is not None
-        encoder = self._encoder(doubt, sparse=chosen.options_plan.options.sparse and not self._encrypting)
+        check = chosen.check
+        assert check is not None
+        encoder = self._encoder(check, sparse=chosen.options.sparse and not self._plans.encrypting)
         self._digest = b""
         if content is not None:
             encoder.small(0, content)
@@ -59,7 +57,7 @@ class ContentChecks:
             except ItemError:
                 return False  # told when it is sent, which fails as well or does not
         self._queue.flush()
-        return self._digest == doubt.digest
+        return self._digest == check.digest
 
     def _stream(self, lister: Lister, chosen: Chosen, encoder: Encoder) -> None:
         job = lister.job
@@ -78,10 +76,10 @@ class ContentChecks:
             job.close_stream(how)
         item.finish(length)
 
-    def _encoder(self, doubt: Doubt, *, sparse: bool) -> Encoder:
-        key = (doubt.stream, sparse)
+    def _encoder(self, check: ContentCheck, *, sparse: bool) -> Encoder:
+        key = (check.stream, sparse)
         if key not in self._encoders:
-            self._encoders[key] = Encoder(plan_of_digest(doubt.stream, sparse=sparse), self._workers, self._queue)
+            self._encoders[key] = Encoder(plan_of_digest(check.stream, sparse=sparse), self._plans.workers, self._queue)
         return self._encoders[key]
 
     def _take(self, _file_index: int, stream: int, data: Buffer) -> None:

@@ -1,11 +1,18 @@
-"""The states that agents keep from Job to Job: found by the base Job's name, sealed with the Job that they belong to."""
+"""What an agent is told when its part of a Job begins: the level, the base Job, and the state that it sealed in that."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
 
-from filed.agents import Agent, Begin, StateWhy
-from filed.catalog import Catalog
+from filed.agents import Agent, Begin, BeginFlag, Kind, StateWhy
+from filed.agents import Level as AgentLevel
+from filed.catalog import Catalog, Level
+
+_LEVELS = {
+    Level.FULL: AgentLevel.FULL,
+    Level.DIFFERENTIAL: AgentLevel.DIFFERENTIAL,
+    Level.INCREMENTAL: AgentLevel.INCREMENTAL,
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -18,7 +25,7 @@ class Found:
     confirmed: bool = False
 
 
-class Sealed:
+class BaseStates:
     """The states of one Job's base.
 
     catalog: None when there is none yet, in an estimate.  base_job: its unique name; "" when there is one that nobody named, None for a Full.  director: whose Jobs they are, "" our own.
@@ -53,3 +60,33 @@ class Sealed:
 def without_state(why: Begin) -> Begin:
     """The same again for an agent that cannot continue from its base."""
     return replace(why, state_why=StateWhy.GAP, state=b"", state_format=0)
+
+
+@dataclass(frozen=True, slots=True)
+class Basis:
+    """What a backup or an estimate tells each of its agents.
+
+    job: the unique name.  since: epoch seconds, 0 for a Full.  accurate: what is gone will be found.
+    """
+
+    kind: Kind
+    job: str
+    level: Level
+    since: int
+    accurate: bool
+    states: BaseStates
+
+    def begin(self, found: Found, fileset: bytes) -> Begin:
+        """found: the state of the instance.  fileset: its lines."""
+        return Begin(
+            kind=self.kind,
+            level=_LEVELS[self.level],
+            state_why=found.why,
+            flags=BeginFlag.ACCURATE if self.accurate else 0,
+            since=(self.since, 0),
+            job=self.job,
+            base_job=self.states.base_job,
+            state=found.blob,
+            state_format=found.format,
+            fileset=fileset,
+        )

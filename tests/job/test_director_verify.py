@@ -1,21 +1,20 @@
 from __future__ import annotations
 
 import os
+from contextlib import ExitStack
 from pathlib import Path
-from typing import Any
 
 import pytest
 
 from filed.daemon.supervisor import JobProcess
 from filed.fileset import FileSet, Include, Options, Signature
 from filed.job.description import NetworkVerify, VerifyLevel
-from filed.job.encode.page_encoder import Sending
-from filed.job.network_verify import network_verify
+from filed.job.ends.director_verify import DirectorVerify
 from filed.job.select.accurate_list import append_packet
 from filed.job.setup import default_setup
 from filed.process.channel import Event
 from filed.process.outcome import JobStatus, Outcome
-from filed.wire.attributes import parse_attributes
+from filed.wire.attributes import FileType, Stat, encode_stat, pack_attributes, parse_attributes
 from filed.wire.stream import Stream
 from filed.wire.verify import digest_text
 from tests.job.conftest import Desk
@@ -98,22 +97,19 @@ def test_the_disk_is_told_entry_by_entry(tmp_path: Path, source: Path, level: Ve
     assert len([line for line in lines if b"*SHA1-" in line]) == 2
 
 
-def test_no_name_waits_for_a_digest_that_was_told(
-    tmp_path: Path, source: Path, monkeypatch: pytest.MonkeyPatch, desk: Desk
-) -> None:
-    """A tree of hard links would fill the memory."""
-    made: list[Sending] = []
-
-    class Remembered(Sending):
-        def __init__(self, *args: Any, **options: Any) -> None:
-            super().__init__(*args, **options)
-            made.append(self)
-
-    monkeypatch.setattr("filed.job.network_verify.Sending", Remembered)
-    fileset = FileSet((Include(options=(Options(signature=Signature.MD5),), files=(os.fsencode(source),)),))
-    network_verify(NetworkVerify(who(tmp_path), VerifyLevel.INIT, default_setup(), fileset), desk.context)
-    (sending,) = made
-    assert sending._awaited == {}
+def test_no_name_waits_for_a_digest_that_was_told(tmp_path: Path, desk: Desk) -> None:
+    """A tree of hard links would fill the memory: each digest that is told is also passed on."""
+    job = NetworkVerify(who(tmp_path), VerifyLevel.INIT, default_setup(), FileSet())
+    with ExitStack() as stack:
+        disk = DirectorVerify(job, desk.context).disk(stack)
+    assert disk is not None
+    passed_on: list[tuple[int, int, bytes]] = []
+    disk.check.on_digest = lambda index, stream, digest: passed_on.append((index, stream, digest))
+    disk.check.entry(1, Options())
+    lstat = encode_stat(Stat(mode=0o100644, nlink=2))
+    disk.check.write(1, Stream.UNIX_ATTRIBUTES, pack_attributes(1, FileType.REGULAR, b"/a", lstat))
+    disk.check.write(1, Stream.MD5_DIGEST, b"m" * 16)
+    assert passed_on == [(1, Stream.MD5_DIGEST, b"m" * 16)]
 
 
 def test_each_entry_has_the_letters_of_its_own_options(tmp_path: Path, source: Path) -> None:

@@ -4,7 +4,7 @@ import base64
 import os
 from pathlib import Path
 
-from filed.job.agents.states import states_path
+from filed.job.agents.states_file import states_path
 from filed.job.description import Changes, Level, ListMeaning
 from filed.job.select.accurate_list import append_packet
 from filed.process.outcome import JobStatus

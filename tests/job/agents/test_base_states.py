@@ -9,7 +9,7 @@ import pytest
 from filed.agents import Begin, Kind, StateWhy
 from filed.catalog import Catalog, Job, JobTotals, SealedState
 from filed.catalog import StateWhy as CatalogWhy
-from filed.job.agents.sealed import Found, Sealed, without_state
+from filed.job.agents.base_states import BaseStates, Found, without_state
 from tests.catalog.model import begin, open_catalog
 
 
@@ -42,7 +42,7 @@ def sealed_job(tmp_path: Path) -> tuple[Catalog, Job]:
 def test_each_instance_finds_what_it_sealed_in_the_base_job(sealed_job: tuple[Catalog, Job]) -> None:
     catalog, job = sealed_job
     with catalog:
-        sealed = Sealed(catalog, job.job, "fs")
+        sealed = BaseStates(catalog, job.job, "fs")
         assert sealed.base_job == job.job
         assert sealed.find("pg", "") == Found(StateWhy.FOUND, b"here", 3)
         assert sealed.find("pg", "pg: db=x") == Found(StateWhy.FOUND, b"there", 3)
@@ -53,23 +53,23 @@ def test_each_instance_finds_what_it_sealed_in_the_base_job(sealed_job: tuple[Ca
 def test_a_full_wants_no_state_and_another_base_has_none(sealed_job: tuple[Catalog, Job]) -> None:
     catalog, _ = sealed_job
     with catalog:
-        assert Sealed(catalog, None, "fs").find("pg", "") == Found(StateWhy.NONE)
-        assert Sealed(catalog, None, "fs").base_job == ""
-        assert Sealed(catalog, "Other.2026-11-23_10.25.18_03", "fs").find("pg", "") == Found(StateWhy.LOST)
+        assert BaseStates(catalog, None, "fs").find("pg", "") == Found(StateWhy.NONE)
+        assert BaseStates(catalog, None, "fs").base_job == ""
+        assert BaseStates(catalog, "Other.2026-11-23_10.25.18_03", "fs").find("pg", "") == Found(StateWhy.LOST)
 
 
 def test_a_state_of_another_fileset_or_another_past_is_not_given(sealed_job: tuple[Catalog, Job]) -> None:
     catalog, job = sealed_job
     with catalog:
-        assert Sealed(catalog, job.job, "edited").find("pg", "") == Found(StateWhy.FILESET_CHANGED)
+        assert BaseStates(catalog, job.job, "edited").find("pg", "") == Found(StateWhy.FILESET_CHANGED)
         catalog.mark_restored("pg")
-        assert Sealed(catalog, job.job, "fs").find("pg", "") == Found(StateWhy.RESTORED)
+        assert BaseStates(catalog, job.job, "fs").find("pg", "") == Found(StateWhy.RESTORED)
 
 
 def test_once_confirmed_it_stays_so(sealed_job: tuple[Catalog, Job]) -> None:
     catalog, job = sealed_job
     with catalog:
         catalog.mark_confirmed(job.job, "pg", "")
-        sealed = Sealed(catalog, job.job, "fs")
+        sealed = BaseStates(catalog, job.job, "fs")
         assert sealed.find("pg", "").confirmed
         assert not sealed.find("pg", "pg: db=x").confirmed

@@ -8,7 +8,7 @@ import pytest
 
 from filed.catalog import Catalog, Level, Seal, SealedState, StateWhy
 from filed.errors import CatalogError
-from filed.job.agents.states import known_states, mark_restored, open_states, states_path
+from filed.job.agents.states_file import known_states, mark_restored, open_states, states_path
 from filed.job.description import DirectorJob
 from tests.job.conftest import Desk
 

@@ -1,0 +1,131 @@
+"""A backup into a directory of Volumes: its own catalog knows the Jobs before, and makes this one good."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import ExitStack, contextmanager
+from functools import partial
+
+from filed.agents import Kind
+from filed.catalog import Catalog, JobFacts, JobMedia, JobTotals, NewJob, RecordFeed, SealedState, facts_object
+from filed.catalog import Job as JobRow
+from filed.errors import FiledError, JobCanceled
+from filed.fileset import as_text
+from filed.job.agents.base_states import BaseStates, Basis
+from filed.job.context import JobContext
+from filed.job.description import BackupJob
+from filed.job.select.level import Base, choose_base, selection_upon
+from filed.job.select.selection import Selection
+from filed.pipeline import PkiKeys
+from filed.process.outcome import JobStatus, Outcome
+from filed.storage import AppendSession, JobIdentity, VolumeDirectory
+from filed.volume import Session
+from filed.wire.restore_object import RestoreObject
+
+
+@contextmanager
+def volumes_backup(job: BackupJob, context: JobContext) -> Iterator[VolumesBackup]:
+    """Open directory and catalog, after taking back what dead Jobs have left; begin the Job. A failure is noted in the catalog."""
+    directory = VolumeDirectory.open(job.directory, create=True)
+    directory.remove_stale()
+    # Where there are Volumes there was a catalog: a new one would hide what they hold, and give out its numbers again.
+    with Catalog.open(job.directory, create=not directory.volumes()) as catalog:
+        for dead in catalog.reconcile(time.time()):
+            context.messages.info(
+                f"Job {dead.job} (JobId {dead.job_id}) had died without a word; it is marked as failed"
+            )
+        directory.take_back(catalog.dead_sessions().__contains__, context.messages.info)
+        base = choose_base(catalog, job, context.messages)
+        row = catalog.begin_job(_new_job(job, base), time.time())
+        try:
+            yield VolumesBackup(job, directory, catalog, base, row, context)
+        except BaseException as error:
+            if context.parent.committed is None:
+                _failed(context, catalog, row, error)
+            raise
+
+
+class VolumesBackup:
+    """A BackupEnd: one Job of a catalog, and the Volumes that it is written to."""
+
+    sent_before = 0
+    neighbours = 0
+
+    def __init__(  # noqa: PLR0917  each is one of the parts that meet here
+        self,
+        job: BackupJob,
+        directory: VolumeDirectory,
+        catalog: Catalog,
+        base: Base,
+        row: JobRow,
+        context: JobContext,
+    ) -> None:
+        self._job, self._directory, self._catalog, self._base = job, directory, catalog, base
+        self._row, self._context = row, context
+        self.job_id: int = row.job_id
+        self.expected_bytes = base.expected_bytes
+        self.scratch = job.directory
+        self.feed: RecordFeed | None = catalog.feed(row.job_id)
+        states = BaseStates(catalog, base.base.job if base.base is not None else None, row.fileset_digest)
+        since = base.base.start_time if base.base is not None else 0
+        self.basis = Basis(Kind.BACKUP, row.job, base.level, since, accurate=True, states=states)
+
+    def selection(self, stack: ExitStack) -> Selection:
+        return selection_upon(self._catalog, self._base, self._job, stack)
+
+    def open(self, keys: PkiKeys | None, stack: ExitStack) -> AppendSession:  # noqa: ARG002  the Protocol's signature
+        row = self._row
+        session = self._directory.append_session(
+            JobIdentity(row.job_id, row.job, row.name, row.client, row.fileset_name, level=row.level),
+            self._job.max_volume_bytes,
+            session=Session(row.vol_session_id, row.vol_session_time),
+            finished=partial(_finished, self._catalog),
+            report=self._context.messages.info,
+        )
+        stack.callback(session.abandon)  # does nothing once it is finished
+        return session
+
+    def facts(self) -> Callable[[int], RestoreObject]:
+        row, read_bytes = self._row, self._context.counters.totals.read_bytes
+        base_job = self.basis.states.base_job
+        facts = JobFacts(row.start_time, row.since, base_job, row.fileset_text, read_bytes, row.fileset_digest)
+        return partial(facts_object, facts=facts)
+
+    def commit(self, media: list[JobMedia], states: Sequence[SealedState]) -> Outcome:
+        counters = self._context.counters
+        counters.stored(sum(part.end + 1 - part.start for part in media))
+        totals = counters.totals
+        status = JobStatus.WARNINGS if totals.errors else JobStatus.OK
+        counted = JobTotals(totals.files, totals.job_bytes, totals.read_bytes, totals.errors, totals.deleted)
+        self._catalog.finish_job(self.job_id, status, time.time(), counted, media, states=states)
+        return self._context.ended(status, volumes=tuple(dict.fromkeys(part.volume for part in media)))
+
+
+def _new_job(job: BackupJob, base: Base) -> NewJob:
+    return NewJob(
+        name=job.name,
+        client=job.client,
+        level=base.level,
+        fileset_digest=job.fileset.digest(),
+        fileset_name=job.fileset.name,
+        fileset_text=as_text(job.fileset),
+        since=base.base.start_time if base.base is not None else 0,
+        base=base.base.job_id if base.base is not None else None,
+    )
+
+
+def _failed(context: JobContext, catalog: Catalog, row: JobRow, error: BaseException) -> None:
+    """Leave the reason in the catalog. A cancel may be our parent's answer to an agent that hung; then that is the reason."""
+    status = JobStatus.FATAL
+    words = str(error) if isinstance(error, FiledError) else f"internal error: {error!r}"
+    if isinstance(error, JobCanceled):
+        status = JobStatus.FATAL if context.cancellation.reason else JobStatus.CANCELED
+        words = context.cancellation.reason or words
+    catalog.fail_job(row.job_id, time.time(), words, status)
+
+
+def _finished(catalog: Catalog, session: Session) -> bool:
+    """Whether the catalog knows the session as a good Job: then its blocks stay, with or without an end label."""
+    found = (job for job in catalog.jobs() if (job.vol_session_id, job.vol_session_time) == session)
+    return any(job.good for job in found)

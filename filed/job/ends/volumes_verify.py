@@ -1,0 +1,138 @@
+"""A verify of a directory of Volumes: are its records whole, and is the disk still what a Job holds?"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
+
+from filed.catalog import BaseList, Catalog, Job
+from filed.errors import JobError, printable
+from filed.fileset import Options, parse_text
+from filed.job.context import Counters, JobContext, Messages
+from filed.job.decode.record_check import RecordCheck
+from filed.job.description import VerifyJob
+from filed.job.ends.interface import Disk
+from filed.pipeline import Decoder
+from filed.process.outcome import JobStatus
+from filed.storage import ReadSession, VolumeDirectory
+from filed.volume import Record, Session
+from filed.wire.attributes import Attributes, FileType, decode_stat, parse_attributes, parse_nanoseconds
+from filed.wire.stream import DIGEST_STREAMS, Buffer, Stream
+
+
+@contextmanager
+def volumes_verify(job: VerifyJob, context: JobContext) -> Iterator[VolumesVerify]:
+    with Catalog.read(job.directory) as catalog:
+        yield VolumesVerify(job, catalog, context.messages, context.counters)
+
+
+class VolumesVerify:
+    """A VerifyEnd: the Volumes of `job.jobids`, or with `disk` the tree of the last of them against the disk."""
+
+    job_id = 0
+    errors_are = JobStatus.ERROR
+
+    def __init__(self, job: VerifyJob, catalog: Catalog, messages: Messages, counters: Counters) -> None:
+        self._job, self._catalog, self._messages, self._counters = job, catalog, messages, counters
+        self._comparison: _DiskComparison | None = None
+
+    @property
+    def found(self) -> int:
+        return self._comparison.found if self._comparison is not None else 0
+
+    def disk(self, stack: ExitStack) -> Disk | None:
+        if not self._job.disk:
+            return None
+        row = self._catalog.job(self._job.jobids[-1])
+        if not row.fileset_text:
+            raise JobError(
+                f"JobId {row.job_id} came from another File Daemon: its FileSet is not known; verify its Volumes only"
+            )
+        self._counters.expected_bytes = row.read_bytes
+        base = stack.enter_context(self._catalog.base_list(row.job_id))
+        self._comparison = _DiskComparison(self._messages, base)
+        return Disk(parse_text(row.fileset_text), row.job, self._comparison, scratch=None)
+
+    def volumes(self, new_decoder: Callable[[], Decoder], stack: ExitStack) -> Iterator[tuple[ReadSession, _JobCheck]]:
+        del stack
+        directory = VolumeDirectory.open(self._job.directory)
+        jobs = [self._catalog.job(number) for number in self._job.jobids]
+        self._counters.expected_bytes = sum(one.read_bytes for one in jobs)
+        for one in jobs:
+            session = Session(one.vol_session_id, one.vol_session_time)
+            media = self._catalog.media(one.job_id)
+            read = directory.read(media, session, on_damage=lambda damage: self._messages.error(str(damage)))
+            yield read, _JobCheck(one, new_decoder(), self._messages, self._counters)
+
+
+class _JobCheck:
+    """Checks each record of one Job, and their number. What is wrong is told and counted."""
+
+    def __init__(self, job: Job, decoder: Decoder, messages: Messages, counters: Counters) -> None:
+        self._job, self._messages = job, messages
+        self._check = RecordCheck(decoder, messages, counters, lambda _error, text: messages.error(text))
+
+    def record(self, record: Record) -> None:
+        self._check.record(record.stream, record.file_index, record.data)
+
+    def close(self) -> None:
+        self._check.end()
+        found, known = self._check.entries, self._job.files + self._job.deleted
+        if found != known:
+            self._messages.error(
+                f"JobId {self._job.job_id}: {found:,} entries on its Volumes, {known:,} in the catalog"
+            )
+
+
+class _DiskComparison:
+    """Takes the records of a walk and tells what differs from the tree of a Job."""
+
+    def __init__(self, messages: Messages, base: BaseList) -> None:
+        self._messages, self._base = messages, base
+        self._path = b""
+        self._digest_record = b""
+        self.found = 0
+        self.on_digest: Callable[[int, int, bytes], None] = lambda _index, _stream, _digest: None
+
+    def entry(self, file_index: int, options: Options) -> None:
+        """Its attributes record says all."""
+
+    def write(self, file_index: int, stream: int, data: Buffer) -> None:
+        if stream == Stream.UNIX_ATTRIBUTES:
+            self._entry(parse_attributes(data))
+        elif stream in DIGEST_STREAMS:
+            digest = bytes(data)
+            self.on_digest(file_index, stream, digest)
+            saved = self._digest_record
+            if saved and saved[0] == stream and saved[1:] != digest:
+                self._differs(self._path, "its content has changed")
+
+    def _entry(self, now: Attributes) -> None:
+        self._path, self._digest_record = now.path, b""
+        row = self._base.lookup([now.path])[0]
+        if row is None:
+            self._differs(now.path, "is new")
+            return
+        self._base.mark_seen(row.number)
+        was, is_now = decode_stat(row.lstat), decode_stat(now.lstat)
+        changed = [name for name in ("mode", "uid", "gid", "mtime") if getattr(was, name) != getattr(is_now, name)]
+        if now.type in (FileType.REGULAR, FileType.EMPTY) and was.size != is_now.size:
+            changed.append("size")
+        if now.type == FileType.SYMLINK and row.link != now.link:
+            changed.append("target")
+        saved, seen = parse_nanoseconds(row.extended), parse_nanoseconds(now.extended)
+        if "mtime" not in changed and saved and seen and saved[1] != seen[1]:
+            changed.append("mtime")
+        if changed:
+            self._differs(now.path, f"differs in {', '.join(changed)}")
+        else:
+            self._digest_record = row.digest_record
+
+    def _differs(self, path: bytes, how: str) -> None:
+        self.found += 1
+        self._messages.info(f"{printable(path)} {how}")
+
+    def close(self, failures: list[bytes]) -> None:
+        """What the walk did not meet is gone."""
+        for row in self._base.unseen(failures):
+            self._differs(row.path, "is gone")

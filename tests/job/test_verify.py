@@ -9,7 +9,7 @@ from filed.catalog import Catalog, Level
 from filed.fileset import FileSet, Include, Options, Signature
 from filed.job.description import BackupJob, KeyFiles, VerifyJob
 from filed.process.outcome import JobStatus, Severity
-from tests.job.test_verify_disk import save
+from tests.job.ends.test_volumes_verify import save
 from tests.pipeline.content import KEYS
 from tests.system_agents.jobs import Place, line
 

@@ -9,9 +9,9 @@ import pytest
 
 from filed.job.description import Changes, Level
 from filed.process.outcome import JobStatus
+from tests.job.ends.test_director_backup import as_list, entries
 from tests.job.network import Run, backup_of, run
 from tests.job.storage import Storage
-from tests.job.test_director_backup import as_list, entries
 
 SIZES = {"small": 100, "large": 3_000_000, "empty": 0}
 

@@ -25,7 +25,7 @@ from filed.director.daemon_api import Ending, Teller
 from filed.director.status import DaemonStatus, EndedJob, RunningJob
 from filed.errors import ConnectionLost, JobError
 from filed.job.description import DirectorJob, JobDescription, StorageDaemon
-from filed.job.storage_daemon import release
+from filed.job.ends.storage_daemon import release
 from filed.process.cancel_pipe import readable
 from filed.process.channel import Event
 from filed.process.outcome import JobStatus, Outcome

@@ -32,7 +32,6 @@ from filed.agents.page_buffer import INLINE_LIMIT
 from filed.agents.restore_loop import BY_PAGE, WholePage, WholeStream
 from filed.agents.scan import Scanned, examine, scan
 from filed.process.capture import Capture
-from filed.process.exit_report import describe_exit, describe_hang
 from filed.process.identity import Identity, identity_of
 from filed.process.limits import LimitsInForce, bound_process
 from filed.process.memory import GuardedMemory
@@ -90,8 +89,6 @@ __all__ = [
     "agent_id",
     "bound_process",
     "check_options",
-    "describe_exit",
-    "describe_hang",
     "examine",
     "find",
     "identity_of",

@@ -25,7 +25,7 @@ from filed.agents.abi import Feature, OptionFlag, OptionType
 from filed.agents.descriptor import Descriptor, OptionSpec
 from filed.agents.load import SUFFIX, find, load
 from filed.errors import AgentLoadError
-from filed.process.exit_report import describe_exit_code, describe_hang
+from filed.process.exit_report import describe_exit, describe_hang
 from filed.process.limits import bound_process
 from filed.process.status_page import PAGE_BYTES, StatusPage
 
@@ -78,9 +78,7 @@ def examine(
                 os.killpg(process.pid, signal.SIGKILL)  # with whatever it started
             process.communicate()
         if process.returncode:
-            return Scanned(
-                agent, path, None, refused=f"{describe_exit_code(status_page, process.returncode)}; not loaded"
-            )
+            return Scanned(agent, path, None, refused=f"{describe_exit(status_page, process.returncode)}; not loaded")
     return _judge(agent, path, answer, status_page)
 
 
@@ -101,7 +99,7 @@ def _judge(agent: str, path: Path, answer: bytes, status_page: StatusPage) -> Sc
             return Scanned(agent, path, None, refused=said["refused"])
         return Scanned(agent, path, _from_json(said["agent"]), said["version"])
     except (ValueError, TypeError, KeyError):
-        return Scanned(agent, path, None, refused=f"{describe_exit_code(status_page, 0)}; not loaded")
+        return Scanned(agent, path, None, refused=f"{describe_exit(status_page, 0)}; not loaded")
 
 
 def _to_json(about: Descriptor) -> dict[str, Any]:

@@ -7,6 +7,7 @@ import signal
 import tempfile
 import time
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 
 import click
@@ -23,7 +24,6 @@ from filed.cli.exit import exit_of
 from filed.cli.output import answer, message
 from filed.cli.restore import good_jobs, report_restore
 from filed.conformance import Subject
-from filed.daemon.supervisor import JobProcess
 from filed.errors import printable
 from filed.fileset import FileSet, Include, Options, Signature
 from filed.job.context import JobContext
@@ -38,7 +38,7 @@ from filed.job.description import (
     Level,
     RestoreJob,
 )
-from filed.job.process import do
+from filed.job.process import do, guarded, start_job
 from filed.job.setup import shipped_agents
 from filed.process.channel import Event, Sender
 from filed.process.outcome import Outcome, Severity
@@ -149,7 +149,7 @@ def _apart(description: JobDescription, console: Console) -> Outcome:
 
     before = signal.signal(signal.SIGINT, stop)
     try:
-        with JobProcess(description, agent_timeout_s=description.agents.timeout_s) as process:
+        with start_job(description) as process:
             return process.run(lambda event: _hear(event, console), lambda: None, wanted=lambda: not asked)
     finally:
         signal.signal(signal.SIGINT, before)
@@ -161,7 +161,7 @@ def _here(description: JobDescription, console: Console) -> Outcome:
     reader, writer = os.pipe()
     context = JobContext.of(_Here(lambda event: _hear(event, console)), StatusPage(), reader)
     try:
-        return do(description, context)
+        return guarded(partial(do, description), context)
     finally:
         os.close(reader)
         os.close(writer)

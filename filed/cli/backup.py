@@ -108,7 +108,7 @@ def backup(  # noqa: PLR0917  one argument for each option
         )
     begun = time.monotonic()
     with Console("backup", quiet=quiet or as_json, verbose=verbose) as console:
-        outcome = run_job(job, console, job.agents.timeout_s)
+        outcome = run_job(job, console)
     report_backup(outcome, time.monotonic() - begun, as_json=as_json)
     return exit_of(outcome.status)
 

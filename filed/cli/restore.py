@@ -81,7 +81,7 @@ def restore(  # noqa: PLR0917  one argument for each option
     )
     begun = time.monotonic()
     with Console("restore", quiet=quiet or as_json, verbose=verbose) as console:
-        outcome = run_job(description, console, agents.timeout_s)
+        outcome = run_job(description, console)
     report_restore(outcome, job, where, time.monotonic() - begun, as_json=as_json)
     return exit_of(outcome.status)
 

@@ -9,18 +9,18 @@ from types import FrameType
 
 from filed.catalog import Catalog
 from filed.cli.console import Console
-from filed.daemon.supervisor import JobProcess
 from filed.errors import CatalogError
 from filed.job.description import LocalJob
-from filed.job.process import KILL_AFTER_S
+from filed.job.process import start_job
 from filed.process.channel import Event
 from filed.process.outcome import Outcome, Severity
+from filed.process.supervisor import KILL_AFTER_S
 
 
-def run_job(description: LocalJob, console: Console, timeout_s: float, kill_after_s: float = KILL_AFTER_S) -> Outcome:
+def run_job(description: LocalJob, console: Console, kill_after_s: float = KILL_AFTER_S) -> Outcome:
     """Run a Job in its process. Ctrl-C and SIGTERM cancel it; the Job then ends marked canceled."""
     stop = _Stop()
-    with JobProcess(description, agent_timeout_s=timeout_s, kill_after_s=kill_after_s) as process, stop:
+    with start_job(description, kill_after_s=kill_after_s) as process, stop:
 
         def on_event(event: Event) -> None:
             if event["event"] == "message":

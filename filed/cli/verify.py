@@ -54,7 +54,7 @@ def verify(  # noqa: PLR0917  one argument for each option
     description = VerifyJob(directory, tuple(jobids), agents, disk=disk, keys=key_files)
     begun = time.monotonic()
     with Console("verify", quiet=quiet or as_json, verbose=verbose) as console:
-        outcome = run_job(description, console, description.agents.timeout_s)
+        outcome = run_job(description, console)
     totals, seconds = outcome.totals, time.monotonic() - begun
     if as_json:
         report(

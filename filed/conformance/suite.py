@@ -9,8 +9,7 @@ import re
 import tempfile
 import time
 from collections.abc import Callable, Collection
-from dataclasses import replace
-from functools import partial
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from filed.agents import Current
@@ -19,12 +18,15 @@ from filed.conformance.checks import CHECKS, Check
 from filed.conformance.findings import Checked, Finding, Grade, Report, Verdict
 from filed.conformance.room import Room, Skipped
 from filed.conformance.subject import Subject
-from filed.daemon.supervisor import JobProcess
 from filed.errors import AgentError, ItemError, printable
 from filed.job.context import JobContext
-from filed.job.description import OtherWork
+from filed.job.process import in_context
 from filed.process.channel import Event
+from filed.process.child import Parent
+from filed.process.codec import decode, encode
 from filed.process.outcome import JobStatus, Outcome
+from filed.process.supervisor import Supervisor
+from filed.process.task import Task
 
 GRACE_S = 2.0  # for what was told to stop, before it is killed
 _PRINTED = "printed in the job process: "
@@ -92,8 +94,8 @@ def run_check(subject: Subject, check: Check) -> Checked:
 
     begun = time.monotonic()
     with tempfile.TemporaryDirectory(prefix="filed-check-") as scratch:
-        work = OtherWork(Path(tempfile.gettempdir()), partial(_work, subject, check, Path(scratch)))
-        with JobProcess(work, agent_timeout_s=subject.timeout_s, kill_after_s=GRACE_S) as process:
+        task = Task(__name__, encode(_CheckWork, _CheckWork(check.name, subject, Path(scratch))), GRACE_S)
+        with Supervisor(task, silent_s=subject.timeout_s, postmortems=Path(tempfile.gettempdir())) as process:
             outcome = process.run(on_event, lambda: None, wanted)
     end = _end(subject, outcome, busy)
     if end and (report := next(filter(None, map(_SANITIZER.search, printed)), None)):
@@ -111,11 +113,25 @@ def _passed(checked: Checked) -> bool:
     return checked.verdict in (Verdict.PASSED, Verdict.WARNINGS)
 
 
-def _work(subject: Subject, check: Check, scratch: Path, context: JobContext) -> Outcome:
+@dataclass(frozen=True, slots=True)
+class _CheckWork:
+    """What a check's process is asked to do."""
+
+    check: str
+    subject: Subject
+    scratch: Path
+
+
+def perform(request: bytes, parent: Parent) -> Outcome:
     """In the check's process."""
-    room = Room(subject, context, scratch)
+    work: _CheckWork = decode(_CheckWork, request)
+    return in_context(parent, lambda context: _work(work, context))
+
+
+def _work(work: _CheckWork, context: JobContext) -> Outcome:
+    room = Room(work.subject, context, work.scratch)
     try:
-        check.run(room)
+        next(check for check in CHECKS if check.name == work.check).run(room)
     except Skipped as skipped:
         context.parent.send({"event": "skipped", "reason": str(skipped)})
     except AgentError as error:

@@ -20,16 +20,16 @@ from dataclasses import asdict
 from typing import Any, NamedTuple
 
 from filed.daemon.log import bind
-from filed.daemon.supervisor import JobProcess
 from filed.director.daemon_api import Ending, Teller
 from filed.director.status import DaemonStatus, EndedJob, RunningJob
 from filed.errors import ConnectionLost, JobError
 from filed.job.description import DirectorJob, JobDescription, StorageDaemon
 from filed.job.ends.storage_daemon import release
-from filed.process.cancel_pipe import readable
+from filed.job.process import start_job
 from filed.process.channel import Event
 from filed.process.outcome import JobStatus, Outcome
 from filed.process.status_page import Cancel, StatusPage
+from filed.process.system import readable
 from filed.wire.auth import TlsNeed
 
 MAX_MESSAGE = 1 << 18  # bytes of one message on the channel
@@ -54,11 +54,9 @@ class Daemon:
         cancel_pipe: int,
         calls: socket.socket,
         status_page: StatusPage,
-        agent_timeout_s: float,
     ) -> None:
         self.cancel_pipe = cancel_pipe
         self._channel, self._calls, self._status_page = channel, calls, status_page
-        self._agent_timeout_s = agent_timeout_s
         self._ending = Ending.NO
         self._begun = False
 
@@ -146,9 +144,7 @@ class Daemon:
         self, description: JobDescription, on_event: Callable[[Event, Teller], None], wanted: Callable[[], bool]
     ) -> Outcome:
         try:
-            started = JobProcess(
-                description, agent_timeout_s=self._agent_timeout_s, status_page=self._status_page, calls=self._calls
-            )
+            started = start_job(description, status_page=self._status_page, calls=self._calls)
         except OSError as error:
             text = f"the Job gets no process: {error.strerror}; look at the memory, and at the daemon's limits of processes and files"
             raise JobError(text) from error

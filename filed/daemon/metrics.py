@@ -15,7 +15,7 @@ from wsgiref.simple_server import WSGIRequestHandler, WSGIServer
 
 from filed.director.status import DaemonStatus, EndedJob
 from filed.errors import ConfigError
-from filed.process.cancel_pipe import readable
+from filed.process.system import readable
 
 PATIENCE_S = 5.0  # for a scraper that says nothing; others wait
 MAX_KINDS = 200  # of Jobs that are counted apart

@@ -36,10 +36,11 @@ from filed.director.lists import remove_lists
 from filed.director.scripts import end_program
 from filed.errors import AgentLoadError, FiledError
 from filed.job.keys import load_keys
-from filed.job.process import KILL_AFTER_S, load_ahead
+from filed.job.process import load_ahead
 from filed.job.setup import keys_of, setup_of
 from filed.process.exit_report import signal_name
 from filed.process.status_page import StatusPage
+from filed.process.supervisor import KILL_AFTER_S
 
 SPARE_VISITS = 50  # beyond Maximum Concurrent Jobs: consoles, and Jobs that wait for their turn
 MAX_STRANGERS = 20  # visits that have not proved who they are
@@ -259,10 +260,7 @@ class Service:
             ours.close()
             calls.close()
             os.close(ring)
-            daemon = Daemon(
-                theirs, cancel_pipe, taken, status_page, float(self._registry.conf.file_daemon.agent_timeout_s)
-            )
-            serve(daemon)
+            serve(Daemon(theirs, cancel_pipe, taken, status_page))
         theirs.close()
         taken.close()
         os.close(cancel_pipe)

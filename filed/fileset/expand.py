@@ -17,7 +17,7 @@ from dataclasses import dataclass, replace
 
 from filed.errors import JobCanceled, JobError, printable
 from filed.fileset.model import FileSet
-from filed.process.cancel_pipe import readable
+from filed.process.system import readable
 
 MAX_BYTES = 64 << 20
 MAX_NAMES = 1_000_000

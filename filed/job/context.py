@@ -11,10 +11,10 @@ from typing import Protocol, Self
 
 from filed.errors import JobCanceled
 from filed.process import status_page as page
-from filed.process.cancel_pipe import readable
 from filed.process.channel import RECEIVE_BYTES, Event, Receiver, Sender
 from filed.process.outcome import JobStatus, Outcome, Severity, Totals
 from filed.process.status_page import Cancel, StatusPage
+from filed.process.system import readable
 
 
 class Messages:

@@ -1,8 +1,7 @@
-"""What a job process is asked to do: frozen values, made by the command line or by a Director's session."""
+"""What a job process is asked to do: frozen values, made by the command line or by a Director's session, and sent to it (`process.codec`)."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass, field
 from enum import StrEnum
 from pathlib import Path
@@ -11,8 +10,6 @@ from filed.catalog import Level
 from filed.config.keys import NO_TLS, Tls
 from filed.config.limits import NO_LIMITS, AgentLimits
 from filed.fileset import FileSet
-from filed.job.context import JobContext
-from filed.process.outcome import Outcome
 from filed.wire.restore_object import RestoreObject
 from filed.wire.version import V9_6_7
 
@@ -229,18 +226,7 @@ class NetworkVerify:
     keys: KeyFiles | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class OtherWork:
-    """What is no Job and needs a process like one's: `filed agent check`. directory: for what a crash leaves."""
-
-    directory: Path
-    do: Callable[[JobContext], Outcome]
-    agents: AgentSetup = AgentSetup()
-
-
-JobDescription = (
-    BackupJob | RestoreJob | VerifyJob | EstimateJob | NetworkBackup | NetworkRestore | NetworkVerify | OtherWork
-)
+JobDescription = BackupJob | RestoreJob | VerifyJob | EstimateJob | NetworkBackup | NetworkRestore | NetworkVerify
 LocalJob = BackupJob | RestoreJob | VerifyJob
 
 __all__ = [
@@ -258,7 +244,6 @@ __all__ = [
     "NetworkBackup",
     "NetworkRestore",
     "NetworkVerify",
-    "OtherWork",
     "Replace",
     "RestoreJob",
     "StorageDaemon",

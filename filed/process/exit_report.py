@@ -2,19 +2,13 @@
 
 from __future__ import annotations
 
-import os
 import signal
 
 from filed.process.status_page import StatusPage
 
 
-def describe_exit(status_page: StatusPage, wait_status: int) -> str:
-    """One sentence for a job process that died without an outcome. wait_status: as `os.waitpid` gives it."""
-    return describe_exit_code(status_page, os.waitstatus_to_exitcode(wait_status))
-
-
-def describe_exit_code(status_page: StatusPage, exit_code: int) -> str:
-    """The same for an exit code, minus the signal's number for a crash.
+def describe_exit(status_page: StatusPage, exit_code: int) -> str:
+    """One sentence for a job process that died without an outcome. exit_code: minus the signal's number for a crash.
 
     Names agent, version, call and entry when an agent's call was in progress; or the rule that an agent broke, when
     that is why the process left.

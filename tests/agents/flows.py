@@ -34,10 +34,9 @@ from filed.agents import (
     Watchdog,
     WholePage,
     WholeStream,
-    describe_exit,
-    describe_hang,
 )
 from filed.errors import FiledError, ItemError
+from filed.process.exit_report import describe_exit, describe_hang
 from filed.process.memory import GuardedMemory
 
 READ_BYTES = 256 << 10
@@ -270,4 +269,4 @@ def _watch(
     _, status = os.waitpid(pid, 0)
     if hang:
         return hang
-    return said.decode() or describe_exit(status_page, status)
+    return said.decode() or describe_exit(status_page, os.waitstatus_to_exitcode(status))

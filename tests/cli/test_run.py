@@ -70,5 +70,5 @@ def test_a_catalog_that_cannot_be_written_any_more_hides_no_report(place: Place,
         place.setup(line("bad", sin="deaf-read")),
     )
     console = Recorder(stop=lambda: (place.volumes / "catalog.sqlite").exists() and spoil())
-    outcome = run_job(job, console, 0.3, 0.2)
+    outcome = run_job(job, console, 0.2)
     assert outcome.text.startswith("agent bad 6.6 made no progress")

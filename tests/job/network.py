@@ -6,7 +6,6 @@ import os
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from filed.daemon.supervisor import JobProcess
 from filed.fileset import FileSet, Include, Options, Signature
 from filed.job.description import (
     Changes,
@@ -17,6 +16,7 @@ from filed.job.description import (
     NetworkRestore,
     StorageDaemon,
 )
+from filed.job.process import start_job
 from filed.job.setup import default_setup
 from filed.process.channel import Event
 from filed.process.outcome import Outcome
@@ -33,7 +33,7 @@ def run(job: JobDescription, rounds: list[Event] | None = None, *, wanted: bool 
     """rounds: what is told after each round of a restore."""
     messages: list[str] = []
     left = list(rounds or [])
-    with JobProcess(job, agent_timeout_s=60) as process:
+    with start_job(job) as process:
 
         def on_event(event: Event) -> None:
             if event["event"] == "message":

@@ -84,7 +84,7 @@ def test_a_directory_that_cannot_be_made_is_named(jobs: Place, tmp_path: Path) -
 
     fileset = FileSet(includes=(Include(files=(b"/@GOOD",)),))
     job = BackupJob(tmp_path / "file" / "under", "J", "c", Level.FULL, fileset, jobs.setup(line("good")))
-    outcome = run_job(job, Recorder(), 5)
+    outcome = run_job(job, Recorder())
     assert outcome.status is JobStatus.FATAL
     assert str(tmp_path / "file") in outcome.text
 

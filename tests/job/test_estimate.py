@@ -5,10 +5,10 @@ from pathlib import Path
 
 from filed.agents import Entry, EntryType, Has
 from filed.cli.agents import default_setup
-from filed.daemon.supervisor import JobProcess
 from filed.fileset import FileSet, Include
 from filed.job.description import Changes, DirectorJob, EstimateJob, Level
 from filed.job.estimate import listing_line
+from filed.job.process import start_job
 from filed.process.channel import Event
 from filed.process.outcome import JobStatus
 
@@ -25,7 +25,7 @@ def run(tmp_path: Path, changes: Changes | None = None, *, listing: bool = True)
         if event["event"] == "listing":
             lines.extend(event["lines"])  # type: ignore[arg-type]
 
-    with JobProcess(job, agent_timeout_s=60) as process:
+    with start_job(job) as process:
         outcome = process.run(on_event, lambda: None)
     assert outcome.status is JobStatus.OK, outcome.text
     return outcome.totals.files, outcome.totals.job_bytes, lines

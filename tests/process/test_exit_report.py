@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import signal
 
-from filed.process.exit_report import describe_exit, describe_exit_code, describe_hang, signal_name
+from filed.process.exit_report import describe_exit, describe_hang, signal_name
 from filed.process.status_page import Call, StatusPage
 
 
@@ -14,24 +14,24 @@ def in_read() -> StatusPage:
 
 
 def test_a_crash_is_told_with_agent_version_call_entry_and_signal() -> None:
-    text = describe_exit(in_read(), int(signal.SIGSEGV))
+    text = describe_exit(in_read(), -signal.SIGSEGV)
     assert text == "agent exchange 1.4 crashed (SIGSEGV) in read, entry /@EXCHANGE/db"
 
 
 def test_an_exit_is_told_with_its_code() -> None:
-    assert describe_exit(in_read(), 3 << 8) == "agent exchange 1.4 called exit(3) in read, entry /@EXCHANGE/db"
+    assert describe_exit(in_read(), 3) == "agent exchange 1.4 called exit(3) in read, entry /@EXCHANGE/db"
 
 
 def test_a_death_in_our_own_code_blames_nobody() -> None:
-    assert describe_exit_code(StatusPage(), -9) == "the job process crashed (SIGKILL), outside of any agent"
-    assert describe_exit_code(StatusPage(), 1) == "the job process called exit(1), outside of any agent"
+    assert describe_exit(StatusPage(), -9) == "the job process crashed (SIGKILL), outside of any agent"
+    assert describe_exit(StatusPage(), 1) == "the job process called exit(1), outside of any agent"
 
 
 def test_last_words_count_more_than_the_exit_code_and_less_than_a_signal() -> None:
     status_page = StatusPage()
     status_page.set_reason("agent a 1: begin: broke the contract: it changed descriptors of the process")
-    assert describe_exit_code(status_page, 70) == status_page.backtrace
-    assert "SIGSEGV" in describe_exit_code(status_page, -11)
+    assert describe_exit(status_page, 70) == status_page.backtrace
+    assert "SIGSEGV" in describe_exit(status_page, -11)
 
 
 def test_a_hang_is_told_with_how_long() -> None:

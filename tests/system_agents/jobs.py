@@ -68,7 +68,7 @@ class Place:
 
     def run(self, description: JobDescription, stop: Callable[[], bool] = lambda: False) -> Ran:
         console = Recorder(stop)
-        outcome = run_job(description, console, self.timeout_s, self.grace_s)
+        outcome = run_job(description, console, self.grace_s)
         answered_s = time.monotonic() - console.stopped_at
         with Catalog.read(self.volumes) as catalog:
             found = [job for job in catalog.jobs() if job.job_id == outcome.jobid]

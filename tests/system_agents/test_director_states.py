@@ -10,10 +10,10 @@ from pathlib import Path
 import pytest
 
 from filed.catalog import state_of
-from filed.daemon.supervisor import JobProcess
 from filed.fileset import FileSet, Include, Options, Signature
 from filed.job.agents.states_file import states_path
 from filed.job.description import AgentSetup, Changes, DirectorJob, EstimateJob, Level, NetworkBackup, NetworkRestore
+from filed.job.process import start_job
 from filed.job.select.accurate_list import append_packet
 from filed.process.channel import Event
 from filed.process.outcome import JobStatus
@@ -146,7 +146,7 @@ def test_a_kill_before_the_storage_has_confirmed_seals_nothing(director: Directo
     director.backup("J.1", state="one")
     director.calls()
     messages: list[Event] = []
-    with JobProcess(director.described("J.2", INCREMENTAL, "J.1", state="two"), agent_timeout_s=60) as process:
+    with start_job(director.described("J.2", INCREMENTAL, "J.1", state="two")) as process:
         director.storage.before_close = lambda: os.kill(process.pid, signal.SIGKILL)
         outcome = process.run(messages.append, lambda: None)
     director.storage.before_close = lambda: None

@@ -301,7 +301,7 @@ def test_a_signal_at_the_command_line_cancels_with_130(
 PARENT = """
 import sys
 from pathlib import Path
-from filed.daemon.supervisor import JobProcess
+from filed.job.process import start_job
 from filed.catalog import Level
 from filed.fileset import FileSet, Include
 from filed.job.description import AgentLine, AgentSetup, BackupJob
@@ -311,7 +311,7 @@ options = tuple(tuple(pair.split("=", 1)) for pair in pairs)
 fileset = FileSet(includes=(Include(files=(file.encode(),)),))
 setup = AgentSetup((AgentLine(agent, options),), (Path(agents),))
 job = BackupJob(Path(volumes), "Orphan", "client", Level.FULL, fileset, setup)
-with JobProcess(job, agent_timeout_s=60, kill_after_s=float(grace)) as process:
+with start_job(job, kill_after_s=float(grace)) as process:
     print(process.pid, flush=True)
     process.run(lambda event: None, lambda: None)
 """

@@ -10,8 +10,8 @@ from typing import Final
 from filed.errors import AuthenticationError, ConnectionLost, FiledError, JobCanceled, JobError, RemoteProtocolError
 from filed.job.context import Counters, JobContext
 from filed.job.description import DirectorJob, StorageDaemon
-from filed.process.cancel_pipe import readable
 from filed.process.handed_socket import take_call
+from filed.process.system import readable
 from filed.storage.daemon.session import StorageAddress, open_storage, take_over
 from filed.transport import CONNECT_TIMEOUT_S, Bandwidth, Connection
 from filed.volume import Session

@@ -6,10 +6,10 @@ from pathlib import Path
 
 import pytest
 
-from filed.daemon.supervisor import JobProcess
 from filed.fileset import FileSet, Include, Options, Signature
 from filed.job.description import NetworkVerify, VerifyLevel
 from filed.job.ends.director_verify import DirectorVerify
+from filed.job.process import start_job
 from filed.job.select.accurate_list import append_packet
 from filed.job.setup import default_setup
 from filed.process.channel import Event
@@ -50,7 +50,7 @@ def ran(job: NetworkVerify) -> tuple[Outcome, list[bytes], list[str]]:
         elif event["event"] == "message":
             messages.append(str(event["text"]))
 
-    with JobProcess(job, agent_timeout_s=60) as process:
+    with start_job(job) as process:
         outcome = process.run(on_event, lambda: None, lambda: True)
     return outcome, lines, messages
 

@@ -7,9 +7,9 @@ from dataclasses import replace
 from pathlib import Path
 
 from filed.catalog import Level
-from filed.daemon.supervisor import JobProcess
 from filed.fileset import Options, Signature
 from filed.job.description import Changes, EstimateJob
+from filed.job.process import start_job
 from filed.process.channel import Event
 from filed.process.outcome import JobStatus
 from filed.wire.attributes import FileType, parse_attributes
@@ -96,7 +96,7 @@ def test_an_estimate_chooses_what_a_backup_sends(tmp_path: Path) -> None:
         assert sent.outcome.status is JobStatus.OK, sent.messages
         paths = [parse_attributes(data).path for _, stream, data in storage.records if stream == 1]
     estimate = EstimateJob(replace(job.who, job_id=0), job.level, job.fileset, job.agents, since, listing=True)
-    with JobProcess(estimate, agent_timeout_s=60) as process:
+    with start_job(estimate) as process:
         assert process.run(on_event, lambda: None).totals.files == sent.outcome.totals.files
     names_listed = [text.split("  ")[-1].split(" -> ")[0] for text in listed]
     assert names_listed == [os.fsdecode(path.rstrip(b"/")) for path in paths]

@@ -1,6 +1,6 @@
-"""The parent of a job process: starts it, listens to it, ends it, and says truly how it ended.
+"""The parent of a child process: starts it, gives it its task, listens to it, ends it, and says truly how it ended.
 
-No agent code ever runs here. What the job process does at the moment is read from the shared page (`StatusPage`), so that a
+No agent code ever runs here. What the child does at the moment is read from the shared page (`StatusPage`), so that a
 crash, a hang or an exit inside an agent is reported with the agent's name, the call and the entry.
 """
 
@@ -9,63 +9,63 @@ from __future__ import annotations
 import contextlib
 import os
 import selectors
-import signal
 import socket
 import time
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import replace
+from functools import partial
+from pathlib import Path
 from types import TracebackType
 from typing import Self
 
-from filed.agents import agent_id
 from filed.errors import RemoteProtocolError
-from filed.job.description import JobDescription, LocalJob, OtherWork
-from filed.job.process import KILL_AFTER_S, Ends, serve
+from filed.process import system
 from filed.process.backtrace import Backtrace
 from filed.process.capture import Capture
 from filed.process.channel import RECEIVE_BYTES, Event, Receiver, Sender
+from filed.process.child import Ends, serve
 from filed.process.exit_report import describe_exit, describe_hang
 from filed.process.outcome import JobStatus, Outcome, Severity, Totals
 from filed.process.postmortem import write_postmortem
 from filed.process.status_page import Cancel, StatusPage
+from filed.process.task import Task, send_task
 from filed.process.watchdog import Watchdog
 
 TICK_S = 0.2
-MAX_PRINTED_LINES = 1000  # of a Job; an agent that prints more is chattering
+KILL_AFTER_S = 30.0  # an agent that ignores a cancel for so long is killed with its process
+MAX_PRINTED_LINES = 1000  # of a child; an agent that prints more is chattering
 PRINTED, PRINTED_S = 3, 1.0  # lines printed so shortly before a crash are repeated in its report
 
 OnEvent = Callable[[Event], None]
 
 
-class JobProcess:
-    """One Job in a process of its own. Use as a context manager; `run` returns its Outcome.
+class Supervisor:
+    """One task in a process of its own. Use as a context manager; `run` returns its Outcome.
 
-    agent_timeout_s: an agent's call without any sign of life for so long cancels the Job.  kill_after_s: what has not ended
-    so long after a cancel is killed, with every process that agents started.  status_page: a page that others look at, too.
-    calls: where Storage Daemons that called come from (`job.calls`).
+    silent_s: an agent's call without any sign of life for so long cancels the task.  own_silent_s: of agents, by id, that have their own.
+    After a cancel the child has the task's `kill_after_s` to end, then it is killed with every process that it started.
+    postmortems: the directory for what a crash leaves.  status_page: a page that others look at, too.
+    calls: where the child gets sockets from (`handed_socket`).
+    Raises OSError when there is no room for a process.
     """
 
     def __init__(
         self,
-        description: JobDescription,
+        task: Task,
         *,
-        agent_timeout_s: float,
-        kill_after_s: float = KILL_AFTER_S,
+        silent_s: float,
+        postmortems: Path,
+        own_silent_s: Mapping[str, float] | None = None,
         status_page: StatusPage | None = None,
         calls: socket.socket | None = None,
     ) -> None:
         self.status_page = status_page or StatusPage()
         self.jobid = 0
-        self._kill_after_s = kill_after_s
-        own = {agent_id(line.name): line.limits.timeout_s for line in description.agents.lines if line.limits.timeout_s}
-        self._watchdog = Watchdog(self.status_page, agent_timeout_s, time.monotonic(), own)
+        self._kill_after_s = task.kill_after_s
+        self._postmortems = postmortems
+        self._watchdog = Watchdog(self.status_page, silent_s, time.monotonic(), own_silent_s)
         self._receiver = Receiver()
-        self._capture = Capture()
-        self._backtrace = Backtrace()
-        self._leave_it_in = (
-            description.directory if isinstance(description, LocalJob | OtherWork) else description.who.work
-        )
         self._printed = 0
         self._last_printed: deque[tuple[float, str]] = deque(maxlen=PRINTED)
         self._outcome: Outcome | None = None  # the last line
@@ -73,53 +73,51 @@ class JobProcess:
         self._hang = ""  # why we cancelled it
         self._killed = ""  # why we killed it
         self._cancel_at: float | None = None
-        ours, theirs = socket.socketpair()
-        cancel_read, self._cancel_pipe = os.pipe()
-        self.pid = os.fork()
-        if self.pid == 0:
-            ends = Ends(theirs, cancel_read, self._capture, self._backtrace, calls)
-            serve(description, ends, self.status_page, kill_after_s)  # never returns
-        with contextlib.suppress(OSError):  # it does so, too; whoever comes first
-            os.setpgid(self.pid, self.pid)
-        theirs.close()
-        os.close(cancel_read)
-        self._sock = ours
-        self._process = os.pidfd_open(self.pid)  # its end shows here, whoever else still holds the socket open
-        self._reaped: int | None = None
+        with contextlib.ExitStack() as opened:
+            self._capture = opened.enter_context(contextlib.closing(Capture()))
+            self._backtrace = opened.enter_context(contextlib.closing(Backtrace()))
+            self._sock, theirs = map(opened.enter_context, socket.socketpair())
+            cancel_pipe, self._cancel_pipe = os.pipe()
+            opened.callback(os.close, self._cancel_pipe)
+            ends = Ends(theirs, cancel_pipe, self._capture, self._backtrace, self.status_page, calls)
+            try:
+                self._process = system.start(partial(serve, ends))
+            finally:
+                theirs.close()
+                os.close(cancel_pipe)
+            opened.callback(self._process.close)
+            self._opened = opened.pop_all()
+        self.pid = self._process.pid
+        with contextlib.suppress(OSError):  # it has just ended; `run` says how
+            send_task(self._sock, task)
 
     def __enter__(self) -> Self:
         return self
 
     def __exit__(self, kind: type[BaseException] | None, value: BaseException | None, tb: TracebackType | None) -> None:
-        if self._reaped is None:
-            self._kill("its parent left")
-            self._wait()
-        self._sock.close()
-        self._capture.close()
-        self._backtrace.close()
-        os.close(self._process)
-        if self._cancel_pipe >= 0:
-            os.close(self._cancel_pipe)
-            self._cancel_pipe = -1
+        self._kill("its parent left")
+        self._process.wait()
+        self._cancel_pipe = -1
+        self._opened.close()
 
     def cancel(self, why: Cancel = Cancel.ASKED) -> None:
-        """Ask the Job to end: the cancel word, then the cancel pipe; after `kill_after_s` it is killed."""
-        if self._cancel_at is None:
+        """Ask it to end: the cancel word, then the cancel pipe; after `kill_after_s` it is killed. Nothing happens when it has ended."""
+        if self._cancel_at is None and self._cancel_pipe >= 0:
             self._cancel_at = time.monotonic()
             self.status_page.ask_cancel(why)
             with contextlib.suppress(BrokenPipeError):  # it has just ended by itself
                 os.write(self._cancel_pipe, b"c")
 
     def tell(self, event: Event) -> None:
-        """Say something to the Job; it reads it when it waits for it. Nothing happens when it has just ended."""
+        """Say something to the child; it reads it when it waits for it. Nothing happens when it has just ended."""
         with contextlib.suppress(OSError):
             Sender(self._sock).send(event)
 
     def run(self, on_event: OnEvent, on_tick: Callable[[], None], wanted: Callable[[], bool] = lambda: True) -> Outcome:
-        """Listen until the Job has ended.
+        """Listen until the child has ended.
 
         on_event: each `started` and `message`.  on_tick: about five times a second.
-        wanted: asked at each tick; when it says no, the Job is cancelled.
+        wanted: asked at each tick; when it says no, the task is canceled.
         """
         with selectors.DefaultSelector() as selector:
             selector.register(self._sock, selectors.EVENT_READ)
@@ -136,12 +134,12 @@ class JobProcess:
                     self.cancel()
                 self._watch()
                 on_tick()
-        status = self._wait()
+        code = self._process.wait()
         self._sock.setblocking(False)
         while self._receive(on_event):
             pass
         self._tell_printed(on_event, final=True)
-        return self._judge(status, on_event)
+        return self._judge(code, on_event)
 
     def _receive(self, on_event: OnEvent) -> bool:
         """Take what has come. False when nothing more will."""
@@ -163,7 +161,7 @@ class JobProcess:
                     on_event(event)
         except (RemoteProtocolError, ValueError, TypeError, KeyError) as broken:
             on_event(_message(Severity.ERROR, str(broken)))
-            self._kill("it sent what no job process sends")
+            self._kill("job process sent an invalid message; killed")
         return True
 
     def _tell_printed(self, on_event: OnEvent, *, final: bool = False) -> None:
@@ -193,36 +191,21 @@ class JobProcess:
 
     def _kill(self, why: str) -> None:
         self._killed = self._killed or why
-        if self._reaped is None:
-            self._kill_group()
-            os.kill(self.pid, signal.SIGKILL)
+        self._process.kill_tree()
 
-    def _kill_group(self) -> None:
-        """The process with the commands that agents started. Only before it is reaped: the number is its until then."""
-        with contextlib.suppress(ProcessLookupError, PermissionError):
-            os.killpg(self.pid, signal.SIGKILL)
-
-    def _wait(self) -> int:
-        """The wait status of the process. Nothing of its group is left."""
-        if self._reaped is None:
-            os.waitid(os.P_PID, self.pid, os.WEXITED | os.WNOWAIT)
-            self._kill_group()
-            self._reaped = os.waitpid(self.pid, 0)[1]
-        return self._reaped
-
-    def _judge(self, status: int, on_event: OnEvent) -> Outcome:
-        """The Job's own words when it had some and ended well, else what the page and the kernel tell."""
-        if self._outcome is not None and status == 0 and not self._killed and not self._hang:
+    def _judge(self, code: int, on_event: OnEvent) -> Outcome:
+        """The child's own words when it had some and ended well, else what the page and the kernel tell."""
+        if self._outcome is not None and code == 0 and not self._killed and not self._hang:
             return self._outcome
-        text = self._killed or self._hang or describe_exit(self.status_page, status)
+        text = self._killed or self._hang or describe_exit(self.status_page, code)
         canceled = self._cancel_at is not None and not self._hang
         if canceled and not self._killed:
-            if self._outcome is not None and status == 0:
+            if self._outcome is not None and code == 0:
                 return self._outcome
             text = f"canceled; {text}"
         now = time.monotonic()
         printed = [line for when, line in self._last_printed if now - when < PRINTED_S]
-        found = write_postmortem(self._leave_it_in, self.pid, text, printed, self._backtrace.read())
+        found = write_postmortem(self._postmortems, self.pid, text, printed, self._backtrace.read())
         if printed and not self._outcome:
             text += f"; its last words: {' | '.join(printed)}"
         if found:

@@ -5,7 +5,7 @@ import resource
 
 import pytest
 
-from filed.process.cancel_pipe import readable
+from filed.process.system import readable
 
 HIGH = 1500  # select ends at 1023
 

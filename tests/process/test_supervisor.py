@@ -9,9 +9,9 @@ from pathlib import Path
 import pytest
 
 from filed.catalog import Level
-from filed.daemon.supervisor import JobProcess
 from filed.fileset import FileSet, Include
 from filed.job.description import BackupJob
+from filed.job.process import start_job
 from filed.process.channel import Event
 from filed.process.outcome import JobStatus
 from tests.agents.compile import compile_agent
@@ -35,7 +35,7 @@ def alive(pid: int) -> bool:
 def test_events_come_in_order_and_the_outcome_is_the_jobs_own(place: Place) -> None:  # noqa: F811
     events: list[Event] = []
     ticks: list[int] = []
-    with JobProcess(job_of(place, "good", b"/@GOOD"), agent_timeout_s=30) as process:
+    with start_job(job_of(place, "good", b"/@GOOD")) as process:
         outcome = process.run(events.append, lambda: ticks.append(process.status_page.counters.files))
         assert process.jobid == 1
     assert outcome.status is JobStatus.OK
@@ -46,7 +46,7 @@ def test_events_come_in_order_and_the_outcome_is_the_jobs_own(place: Place) -> N
 
 
 def test_leaving_without_run_ends_the_process(place: Place) -> None:  # noqa: F811
-    with JobProcess(job_of(place, "bad", b"/@BAD", sin="deaf-ready"), agent_timeout_s=30) as process:
+    with start_job(job_of(place, "bad", b"/@BAD", sin="deaf-ready")) as process:
         assert alive(process.pid)
     assert not alive(process.pid)
 
@@ -57,14 +57,14 @@ def test_an_exception_of_a_listener_ends_the_process_too(place: Place) -> None: 
 
     with (
         pytest.raises(RuntimeError, match="no room"),
-        JobProcess(job_of(place, "bad", b"/@BAD", sin="deaf-ready"), agent_timeout_s=30) as process,
+        start_job(job_of(place, "bad", b"/@BAD", sin="deaf-ready")) as process,
     ):
         process.run(broken, lambda: None)
     assert not alive(process.pid)
 
 
 def test_a_cancel_may_come_twice_and_after_the_end(place: Place) -> None:  # noqa: F811
-    with JobProcess(job_of(place, "bad", b"/@BAD", sin="beat-begin"), agent_timeout_s=30) as process:
+    with start_job(job_of(place, "bad", b"/@BAD", sin="beat-begin")) as process:
         process.cancel()
         process.cancel()
         assert process.run(lambda _event: None, lambda: None).status is JobStatus.CANCELED
@@ -73,14 +73,14 @@ def test_a_cancel_may_come_twice_and_after_the_end(place: Place) -> None:  # noq
 
 def test_what_is_no_longer_wanted_is_canceled(place: Place) -> None:  # noqa: F811
     begun = time.monotonic()
-    with JobProcess(job_of(place, "bad", b"/@BAD", sin="beat-begin"), agent_timeout_s=30) as process:
+    with start_job(job_of(place, "bad", b"/@BAD", sin="beat-begin")) as process:
         outcome = process.run(lambda _event: None, lambda: None, wanted=lambda: False)
     assert outcome.status is JobStatus.CANCELED
     assert time.monotonic() - begun < 10
 
 
 def test_a_crash_keeps_the_numbers_that_were_seen(place: Place) -> None:  # noqa: F811
-    with JobProcess(job_of(place, "bad", b"/@BAD", sin="crash-next_entries"), agent_timeout_s=30) as process:
+    with start_job(job_of(place, "bad", b"/@BAD", sin="crash-next_entries")) as process:
         outcome = process.run(lambda _event: None, lambda: None)
     assert outcome.status is JobStatus.FATAL
     assert outcome.jobid == 1
@@ -92,10 +92,10 @@ def test_an_agent_that_writes_into_the_channel_is_killed_for_it(place: Place, tm
     compile_agent("trace.c", tmp_path, "forger", ['ID="forger"', "FORGE"])
     forging = Place(place.volumes, (tmp_path,))
     messages: list[str] = []
-    with JobProcess(job_of(forging, "forger", b"/@TRACE"), agent_timeout_s=30) as process:
+    with start_job(job_of(forging, "forger", b"/@TRACE")) as process:
         outcome = process.run(lambda event: messages.append(str(event.get("text"))), lambda: None)
     assert outcome.status is JobStatus.FATAL
-    assert outcome.text == "it sent what no job process sends"
+    assert outcome.text == "job process sent an invalid message; killed"
     assert any("a job process sent a line that is no JSON" in text for text in messages)
     assert not alive(process.pid)
 
@@ -113,8 +113,8 @@ def test_many_jobs_one_after_the_other_leave_no_descriptor_open(place: Place) ->
 
 def test_two_jobs_at_once_do_not_keep_each_other_alive(place: Place) -> None:  # noqa: F811
     """The second process is a copy of a parent that holds the first one's cancel pipe; the first must hear its end."""
-    with JobProcess(job_of(place, "bad", b"/@BAD", sin="beat-begin"), agent_timeout_s=30) as first:
-        with JobProcess(job_of(place, "bad", b"/@BAD", sin="beat-begin"), agent_timeout_s=30) as second:
+    with start_job(job_of(place, "bad", b"/@BAD", sin="beat-begin")) as first:
+        with start_job(job_of(place, "bad", b"/@BAD", sin="beat-begin")) as second:
             ends = {
                 os.readlink(f"/proc/self/fd/{first._cancel_pipe}"),
                 os.readlink(f"/proc/self/fd/{first._sock.fileno()}"),

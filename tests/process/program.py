@@ -1,0 +1,26 @@
+"""What children do in tests: the first word of the request says it."""
+
+from __future__ import annotations
+
+import os
+import threading
+
+from filed.process.child import Parent
+from filed.process.outcome import JobStatus, Outcome, Totals
+
+
+def perform(request: bytes, parent: Parent) -> Outcome:
+    word, _, rest = request.partition(b" ")
+    match word:
+        case b"repeat":
+            parent.sender.send({"event": "message", "severity": "info", "text": rest.hex()})
+        case b"wait":
+            canceled = threading.Event()
+            parent.on_cancel(canceled.set)
+            canceled.wait()
+            return Outcome(JobStatus.CANCELED, Totals())
+        case b"exit":
+            os._exit(int(rest))
+        case _:
+            raise LookupError("nothing here")
+    return Outcome(JobStatus.OK, Totals())

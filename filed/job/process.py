@@ -20,7 +20,7 @@ from filed.job.description import (
     RestoreJob,
 )
 from filed.process.child import Parent
-from filed.process.codec import decode, encode
+from filed.process.codec import decode, encode, prepare
 from filed.process.outcome import JobStatus, Outcome
 from filed.process.status_page import StatusPage
 from filed.process.supervisor import KILL_AFTER_S, Supervisor
@@ -49,6 +49,7 @@ def load_ahead(*, keys: bool) -> None:
     """For a parent of many Jobs, before the first: the code that each of them would load, 60 ms of it. keys: 80 ms more."""
     for name in (*MODULES_OF_NETWORK_JOBS, *(MODULES_OF_KEYS if keys else ())):
         import_module(name)
+    prepare(JobDescription)
 
 
 def start_job(

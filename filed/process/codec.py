@@ -23,6 +23,11 @@ from filed.errors import RemoteProtocolError
 _LENGTH = struct.Struct(">I")
 
 
+def prepare(kind: Any) -> None:
+    """For a parent of many children: what the first value of a kind would cost, 2 ms for a Job's."""
+    _form(kind)
+
+
 def encode(kind: Any, value: object) -> bytes:
     """kind: a type, or a union. Raises TypeError for a value of another."""
     blobs: list[bytes] = []

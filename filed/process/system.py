@@ -99,4 +99,5 @@ def at_end(descriptor: int, timeout_s: float | None = 0) -> bool:
     """Has the other side of a pipe gone? What still is in the pipe does not count. timeout_s: how long to wait for it; None for ever."""
     waiting = select.poll()
     waiting.register(descriptor, 0)
-    return bool(waiting.poll(None if timeout_s is None else timeout_s * 1000))
+    found = waiting.poll(None if timeout_s is None else timeout_s * 1000)
+    return any(event & select.POLLHUP for _, event in found)  # an agent may have closed it: nobody knows then

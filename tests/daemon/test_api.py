@@ -25,7 +25,7 @@ def test_a_descriptor_goes_along_with_a_question_and_is_closed_behind_it() -> No
     calls, taken = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
     reading, writing = os.pipe()
     with ours, theirs, calls, taken:
-        daemon = Daemon(theirs, -1, taken, StatusPage(), 1.0)
+        daemon = Daemon(theirs, -1, taken, StatusPage())
         daemon.hand_storage("Save.1", writing, TlsNeed.OK, "192.0.2.5")
         daemon.expect_storage("KEY", 15)
         os.close(writing)
@@ -46,6 +46,6 @@ def test_what_a_storage_daemon_has_to_know_is_asked_of_the_daemon() -> None:
     ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
     with ours, theirs:
         send_answer(ours, {"known": True, "key": "KEY", "protocol": 15})
-        assert Daemon(theirs, -1, theirs, StatusPage(), 1.0).expected_storage("Save.1") == Expected(
+        assert Daemon(theirs, -1, theirs, StatusPage()).expected_storage("Save.1") == Expected(
             known=True, key="KEY", protocol=15
         )

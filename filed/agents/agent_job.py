@@ -368,6 +368,12 @@ class AgentJob:
             self._leave_out(restore_loop.stream, error)
         if call == Call.restore_entry and not Action.SKIP <= restore_loop.action <= Action.HOST:
             self._caller.violated(call, f"action {restore_loop.action} is unknown")
+        if call == Call.restore_entry and restore_loop.untaken:
+            raise self.untaken()
+
+    def untaken(self) -> ItemError:
+        """What is wrong with an entry whose content is stored, and that the agent has made without."""
+        return ItemError(self._caller.entry, f"agent {self.label} made it without its content, which is stored")
 
     @property
     def handed(self) -> Handed:

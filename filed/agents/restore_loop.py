@@ -102,6 +102,7 @@ class _Handing(ctypes.Structure):
     status: int
     action: int
     number: int
+    untaken: int
     _fields_ = (
         ("api", ctypes.c_void_p),
         ("job", ctypes.c_void_p),
@@ -121,6 +122,7 @@ class _Handing(ctypes.Structure):
         ("restored", ctypes.c_uint64),
         ("skipped", ctypes.c_uint64),
         ("bytes", ctypes.c_uint64),
+        ("untaken", ctypes.c_uint64),
     )
 
 
@@ -182,6 +184,11 @@ class RestoreLoop:
     @property
     def action(self) -> int:
         return self._state.action
+
+    @property
+    def untaken(self) -> int:
+        """Bytes of content of the last entry, which the agent made and wants no content for."""
+        return self._state.untaken
 
     @property
     def handed(self) -> Handed:

@@ -16,6 +16,9 @@
 /* A longer path is left out and told: 16 times what one call of the kernel takes. */
 #define PATH_BYTES_MAX (64u * 1024)
 
+/* A file of size 0 may have content all the same, as those in /proc have: it is read, and no more of it than this. */
+#define UNSIZED_MOST (64u << 20)
+
 /* Files that fetch leaves open for their data, at most; an eighth of what the process may have open. */
 #define HELD_MOST 64u
 
@@ -40,7 +43,7 @@ typedef struct listing listing;   /* one directory being read; walk.c */
 typedef struct stream {
   slot    *of;
   int      fd;               /* -1: none is open */
-  bool     fifo, holes, ended, shrunk, heard, uncache;
+  bool     fifo, unsized, holes, ended, shrunk, heard, uncache;
   uint64_t at, limit, data_end; /* next byte; where it ends; where the known stretch of data ends */
 } stream;
 

@@ -8,6 +8,7 @@
 #include <fcntl.h>
 #include <limits.h>
 #include <string.h>
+#include <sys/sysmacros.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -18,6 +19,7 @@
 #include "speak.h"
 
 #define INLINE_MAX (64u * 1024)
+#define UNSIZED_INLINE 4096u
 #define CREDIT 2048u
 #define COLD_US 150   /* a cached file of INLINE_MAX takes a tenth of it */
 
@@ -127,17 +129,17 @@ static int64_t microseconds(void)
 static page_status add_contents(backup *b, bp_page *page, const slot *s, bool alone, const handle *h, const bp_entry *entry,
                                 bool *complete)
 {
-  uint32_t cap = (uint32_t)entry->size + 1;
+  uint32_t cap = (entry->size ? (uint32_t)entry->size : UNSIZED_INLINE) + 1;
   uint8_t *room = bp_page_inline_begin(page, cap);
   int64_t start;
   ssize_t n;
   if (!room)
     return BP_PAGE_FULL;
   start = alone ? microseconds() : 0;
-  n = entry->size ? read_all(h->fd, room, cap) : 0;
+  n = entry->size || !major(entry->dev) ? read_all(h->fd, room, cap) : 0; /* on a disk, size 0 is the truth */
   if (alone && microseconds() - start > COLD_US)
     b->ahead_credit = CREDIT;
-  if (n != (ssize_t)entry->size) {
+  if (entry->size ? n != (ssize_t)entry->size : n < 0 || n >= (ssize_t)UNSIZED_INLINE) {
     bp_page_inline_drop(page);
     return BP_OK;
   }

@@ -259,9 +259,7 @@ static bp_status prepare(restore *r, uint32_t replace, const target *first, uint
   case BP_TYPE_HARDLINK:
     *action = BP_ACTION_CREATED;
     return make_another_name(r, first);
-  case BP_TYPE_REGULAR:
-    *action = r->entry.valid & BP_HAS_SIZE && !r->entry.size ? BP_ACTION_CREATED : BP_ACTION_WANT;
-    return BP_OK;
+  case BP_TYPE_REGULAR: /* also of size 0: of some files, those in /proc for one, that is no more than what was known */
   case BP_TYPE_FIFO: /* what was read from one comes back as a file */
   case BP_TYPE_BLOCKDEV:
     *action = BP_ACTION_WANT;

@@ -76,8 +76,11 @@ bp_status backup_open(backup *b, uint64_t cookie, uint32_t number, uint64_t offs
     }
   } else {
     /* what the attributes promise, when fetch has sent them, and what is still there */
-    st->limit = entry.size < s->size ? entry.size : s->size;
+    st->limit = s->size && s->size < entry.size ? s->size : entry.size;
     st->shrunk = entry.size < s->size;
+    st->unsized = !s->size && !entry.size;
+    if (st->unsized)
+      st->limit = UNSIZED_MOST;
     st->holes = entry.blocks < entry.size / 512;
     if (st->limit > ADVISE_BYTES)
       (void)posix_fadvise(h.fd, 0, 0, POSIX_FADV_SEQUENTIAL);
@@ -85,7 +88,8 @@ bp_status backup_open(backup *b, uint64_t cookie, uint32_t number, uint64_t offs
   }
   if (!st->holes)
     st->data_end = st->limit;
-  *size = st->limit;
+  if (!st->unsized)
+    *size = st->limit;
   return BP_OK;
 }
 
@@ -161,6 +165,11 @@ static bp_status read_file(backup *b, uint8_t *buf, uint64_t cap, bp_chunk *chun
   ssize_t n;
   if (st->at < st->limit && st->at >= st->data_end && skip_hole(st))
     return end_here(st, chunk, st->at);
+  if (st->at >= st->limit && st->unsized) {
+    shown text;
+    return bp_failf(b->host, BP_E_ENTRY, BP_OS_NONE, 0, "%s says that its size is 0, and gives more than %u MB",
+                    show(&text, slot_path(b, st->of), st->of->path_len), UNSIZED_MOST >> 20);
+  }
   if (st->at >= st->limit)
     return end_here(st, chunk, st->at);
   want = st->data_end - st->at < cap ? st->data_end - st->at : cap;
@@ -173,12 +182,12 @@ static bp_status read_file(backup *b, uint8_t *buf, uint64_t cap, bp_chunk *chun
                          show(&text, slot_path(b, st->of), st->of->path_len), (unsigned long long)st->at);
   }
   if (n == 0) {
-    st->shrunk = true;
+    st->shrunk = !st->unsized;
     return end_here(st, chunk, st->at);
   }
   from = st->at;
   st->at += (uint64_t)n;
-  st->ended = st->at == st->limit;
+  st->ended = st->at == st->limit && !st->unsized;
   return bp_chunk_set(chunk, from, (uint64_t)n, st->ended);
 }
 

@@ -46,6 +46,7 @@ typedef struct restore_loop {
   uint64_t number;           /* of the stream, for restore_stream and write */
   /* so far */
   uint64_t restored, skipped, bytes;
+  uint64_t untaken;          /* content of the last item that the agent made without */
 } restore_loop;
 
 static void set_entry(const restore_loop *h, const char *name, uint32_t length)
@@ -97,6 +98,7 @@ static void next_stream(restore_loop *h, const item *i)
       h->next = CALL_RESTORE_STREAM;
       return;
     }
+    h->untaken += s->length;
     h->stream += sizeof *s + padded(s->length);
   }
 }
@@ -108,13 +110,14 @@ static int judged_entry(restore_loop *h, const item *i)
   set_entry(h, dest, i->dest_len);
   h->action = BP_ACTION_NONE;
   h->stream = i->streams;
+  h->untaken = 0;
   before(h, CALL_RESTORE_ENTRY);
   h->status = h->api->restore_entry(h->job, &i->entry, &i->entry, dest, h->replace, &h->action);
   stop = after(h);
   h->wants_data = h->action == BP_ACTION_WANT;
   if (h->status == BP_OK && (h->wants_data || h->action == BP_ACTION_CREATED)) {
     next_stream(h, i);
-    return stop;
+    return stop || h->untaken;
   }
   next_item(h, i);
   if (h->status != BP_OK || h->action != BP_ACTION_SKIP)

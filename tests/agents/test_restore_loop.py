@@ -170,3 +170,13 @@ def test_the_word_for_trouble_is_the_one_that_c_reads(restoring: Running) -> Non
     assert (word.value, callbacks.trouble) == (1, True)
     callbacks.trouble = False
     assert word.value == 0
+
+
+def test_content_that_the_agent_does_not_take_is_an_error_of_that_entry(restoring: Running) -> None:
+    page, fifo = WholePage(), Entry(type=EntryType.FIFO)
+    page.add(fifo[COOKIE:], b"/@GOOD/fifo", b"", b"/w/@GOOD/fifo", [WholeStream(AgentStream.DATA, 7, b"seven b")])
+    page.add(fifo[COOKIE:], b"/@GOOD/node", b"", b"/w/@GOOD/node", [WholeStream(AgentStream.DATA, 0, b"")])
+    ((number, error),) = restoring.job.restore_page(page, Replace.ALWAYS)
+    assert number == 0
+    assert "made it without its content" in str(error)
+    assert restoring.job.handed.restored == 1

@@ -26,7 +26,7 @@ from filed.volume import Session
 from filed.wire.attributes import Attributes, parse_attributes
 from filed.wire.plugin_name import parse_plugin_name
 from filed.wire.restore_object import RestoreObject
-from filed.wire.stream import ATTRIBUTE_STREAMS, Buffer, Stream, stream_type
+from filed.wire.stream import ATTRIBUTE_STREAMS, DATA_STREAMS, Buffer, Stream, stream_type
 
 HAS_SIZE = int(Has.SIZE)
 MAX_META_BYTES = 16 << 20
@@ -253,6 +253,7 @@ class _Item:
         self._stored = stored  # None: the agent wants no data
         self._streaming = False
         self._held: Piece | None = None  # until the next one comes: the last one is to say that it is
+        self._untaken = False  # content came all the same
         self._meta: list[tuple[AgentStream, bytes]] = []
         self._meta_bytes = 0
         self._open = True
@@ -267,6 +268,8 @@ class _Item:
             self._meta += meta_streams(kind, data)
         elif self._stored is not None:
             self._write(self._stored.record(word, kind, data))
+        elif kind in DATA_STREAMS:
+            self._untaken |= len(data) > 0
 
     def _write(self, pieces: Iterator[Piece]) -> None:
         assert self._stored is not None
@@ -292,6 +295,8 @@ class _Item:
     def finish(self) -> None:
         """Close the entry well; or, when digest, signature or size say otherwise, as corrupt, raising why."""
         try:
+            if self._untaken:
+                raise self._job.untaken()
             if self._stored is not None:
                 self._write(self._stored.finish())
                 self._messages.warn_once(self._stored.unproved)

@@ -16,7 +16,14 @@ from filed.errors import ItemError
 from filed.fileset import Options
 from filed.job.agents.instance import Lister
 from filed.job.context import Cancellation, Counters, Messages
-from filed.job.encode.attributes import Meta, encode_entry_nanoseconds, encode_entry_stat, meta_records, wire_type
+from filed.job.encode.attributes import (
+    HAS_SIZE,
+    Meta,
+    encode_entry_nanoseconds,
+    encode_entry_stat,
+    meta_records,
+    wire_type,
+)
 from filed.job.encode.batch import Batch
 from filed.job.encode.content_digest import ContentDigests
 from filed.job.encode.options_plan import DATA_BIT, OptionsPlan, OptionsPlans
@@ -248,7 +255,9 @@ class PageEncoder:
         size = job.open_stream(entry.cookie, AgentStream.DATA)
         how, length = Status.E_FAIL, 0
         try:
-            if size is not None and size != entry.size:
+            if size is None and not entry.size and entry.type == EntryType.REGULAR:  # no more than what was known
+                entry = entry._replace(valid=entry.valid & ~HAS_SIZE)
+            elif size is not None and size != entry.size:
                 entry = entry._replace(size=size)
             file_index = self._attributes(entry, chosen.path, plan, link, with_data=True)
             digested = entry.type != EntryType.FIFO  # as real daemons have it

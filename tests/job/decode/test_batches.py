@@ -165,6 +165,24 @@ def test_the_agent_of_plain_files_has_nobody_to_leave_a_file_to(tmp_path: Path, 
     assert [call.split()[0] for call in done.calls].count("restore_entry") == 1
 
 
+@pytest.mark.parametrize("by_page", [True, False])
+def test_content_that_the_agent_does_not_take_is_an_error_of_that_entry(
+    agents_dir: Path,
+    tmp_path: Path,
+    by_page: bool,  # noqa: FBT001
+) -> None:
+    records = records_of("plain", "empty", "a record of an empty piece", "directory", "compressed")
+    done = Restored(agents_dir, tmp_path, records, {"answer": "2"}, by_page=by_page)
+    untaken = [
+        text for text in done.texts if text.endswith("agent trace 3.1 made it without its content, which is stored")
+    ]
+    assert [text.partition(": ")[0].rpartition("/")[2] for text in untaken] == ["plain", "gz"]
+    assert (done.totals.files, done.totals.errors) == (3, 2)
+    assert [call for call in done.calls if call.startswith("restore_done")] == [
+        f"restore_done {status}" for status in (-23, 0, 0, 0, -23)
+    ]
+
+
 def batches_of(records: Sequence[Kept]) -> list[object]:
     gathering = Gathering(Destination(b"/to", Renaming()), by_page=True)
     return list(gathered((Record(EVERYTHING, n, word, data) for word, n, data in records), gathering))

@@ -9,7 +9,8 @@ import subprocess
 import tempfile
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack
 from pathlib import Path
 
 import pytest
@@ -110,6 +111,37 @@ def test_a_hard_link_is_told_by_its_numbers(driver: Driver, tmp_path: Path) -> N
     saved = driver.backup(fileset_of(tmp_path))
     first, second = named(saved, tmp_path / "a").entry, named(saved, tmp_path / "d" / "b").entry
     assert (first.dev, first.ino, first.nlink) == (second.dev, second.ino, 2)
+
+
+@pytest.fixture
+def environment() -> Iterator[Callable[[int], Path]]:
+    """A file of size 0 that has about so many bytes: the environment of a process."""
+    with ExitStack() as stack:
+
+        def started(size: int) -> Path:
+            run = stack.enter_context(subprocess.Popen(["cat"], env={"TEXT": "x" * size}, stdin=subprocess.PIPE))
+            path = Path(f"/proc/{run.pid}/environ")
+            assert path.stat().st_size == 0
+            return path
+
+        yield started
+
+
+@pytest.mark.parametrize("size", [100, 4000, 4096, 5000, 100_000])
+def test_a_file_of_size_0_that_has_content_is_read(
+    driver: Driver, environment: Callable[[int], Path], size: int
+) -> None:
+    path = environment(size)
+    item = named(driver.backup(fileset_of(path)), path)
+    assert (item.data, item.trouble) == (path.read_bytes(), "")
+    assert item.data.count(b"x") == size
+
+
+@pytest.mark.root
+def test_one_that_never_seems_to_end_is_told(driver: Driver, environment: Callable[[int], Path]) -> None:
+    pages = environment(1).with_name("pagemap")
+    item = named(driver.backup(fileset_of(pages)), pages)
+    assert f"{pages} says that its size is 0, and gives more than 64 MB" in item.trouble
 
 
 # ---- files that change ---------------------------------------------------------------------------------------------------

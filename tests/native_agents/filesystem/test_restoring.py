@@ -598,6 +598,13 @@ def test_an_attribute_that_is_none_is_told(driver: Driver, tmp_path: Path) -> No
     assert os.strerror(errno.EINVAL) in host.warnings()[0]
 
 
+def test_content_comes_back_though_its_size_was_said_to_be_0(driver: Driver, tmp_path: Path) -> None:
+    item = file_item(b"/file", b"content")
+    told = driver.restore([dataclasses.replace(item, entry=item.entry._replace(size=0))], tmp_path)
+    assert list(told.values()) == ["WANT"]
+    assert (tmp_path / "file").read_bytes() == b"content"
+
+
 def test_few_descriptors_are_enough(driver: Driver, open_tmp: Path) -> None:
     source, target = open_tmp / "source", open_tmp / "target"
     source.mkdir()

@@ -7,6 +7,7 @@ Job is something else: its messages.
 from __future__ import annotations
 
 import logging
+from datetime import datetime
 from enum import StrEnum
 from typing import TextIO
 
@@ -33,7 +34,7 @@ def configure(form: LogFormat, stream: TextIO, *, debug: bool) -> None:
             structlog.contextvars.merge_contextvars,
             structlog.stdlib.add_log_level,
             structlog.stdlib.ExtraAdder(),
-            structlog.processors.TimeStamper(fmt="iso", utc=False),
+            local_time,
         ],
         processors=[structlog.stdlib.ProcessorFormatter.remove_processors_meta]
         + ([structlog.processors.format_exc_info] if form is LogFormat.JSON else [])
@@ -44,6 +45,12 @@ def configure(form: LogFormat, stream: TextIO, *, debug: bool) -> None:
     root = logging.getLogger()
     root.handlers[:] = [handler]
     root.setLevel(logging.DEBUG if debug else logging.INFO)
+
+
+def local_time(_logger: object, _name: str, event: structlog.typing.EventDict) -> structlog.typing.EventDict:
+    """2026-10-25T02:30:00.123+01:00. structlog's own stamp of local time has no offset."""
+    event["timestamp"] = datetime.now().astimezone().isoformat(timespec="milliseconds")
+    return event
 
 
 def bind(**facts: str | int) -> None:

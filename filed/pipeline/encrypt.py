@@ -21,6 +21,7 @@ from __future__ import annotations
 import os
 import struct
 from collections.abc import Iterator, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Final
 
@@ -81,12 +82,14 @@ def open_session(record: Buffer, keyring: Keyring) -> SessionKey:
         pair = keyring.pair(recipient.key_id)
         if pair is None:
             continue
-        try:
+        key = b""
+        with suppress(ValueError):  # seldom: OpenSSL 3.2 and later give random bytes of a random length instead
             key = pair.private_key.decrypt(recipient.wrapped_key, PKCS1v15())
-        except ValueError as error:
-            raise StreamError("the session key cannot be unwrapped") from error
         if len(key) != cipher.key_bytes:
-            raise StreamError("the session key has a wrong length")
+            raise StreamError(
+                f"the session key cannot be unwrapped with key pair {recipient.key_id.hex()}: the record is damaged, "
+                "or another key pair has this key identifier"
+            )
         return SessionKey(cipher, key, iv)
     wanted = ", ".join(recipient.key_id.hex() for recipient in recipients)
     raise StreamError(f"encrypted for the keys {wanted or '(none)'}: give the key pair of one of them")

@@ -4,6 +4,7 @@ import io
 import json
 import logging
 from collections.abc import Iterator
+from datetime import datetime
 
 import pytest
 import structlog
@@ -48,6 +49,14 @@ def test_json_is_one_object_a_line_and_an_exception_one_field_without_values_of_
     assert (said["event"], said["level"], said["job_id"]) == ("a bug\nof two lines", "error", 7)
     assert "ValueError: invalid literal" in said["exception"]
     assert password not in stream.getvalue()
+
+
+def test_the_time_has_its_offset_from_utc() -> None:
+    stream = io.StringIO()
+    configure(LogFormat.JSON, stream, debug=False)
+    log.info("now")
+    stamp = datetime.fromisoformat(json.loads(stream.getvalue())["timestamp"])
+    assert stamp.utcoffset() is not None
 
 
 def test_debug_is_shown_when_asked_for() -> None:

@@ -112,7 +112,11 @@ def test_what_cannot_be_opened_says_why():
     ours = CLIENT.certificate.key_id
     wrapped = Recipient(ours, RSA_ENCRYPTION, CLIENT.certificate.public_key.encrypt(b"short", _padding()))
     for record, why in (
-        (pack_session(Cipher.AES128.oid, bytes(16), [wrapped]), "wrong length"),
+        (pack_session(Cipher.AES128.oid, bytes(16), [wrapped]), "unwrapped.*damaged"),
+        (
+            pack_session(Cipher.AES128.oid, bytes(16), [Recipient(ours, RSA_ENCRYPTION, b"\1" * 256)]),
+            "unwrapped.*damaged",
+        ),
         (pack_session(Cipher.AES128.oid, bytes(8), [wrapped]), "IV"),
         (pack_session("1.3.6.1.4.1.3029.1.2", bytes(8), [wrapped]), "1.3.6.1.4.1.3029.1.2"),
         (pack_session(Cipher.AES128.oid, bytes(16), [Recipient(ours, RSA_ENCRYPTION, b"x")]), "unwrapped"),

@@ -280,7 +280,8 @@ typedef int32_t bp_status;
 /* restore_entry: *action */
 #define BP_ACTION_NONE    0     /* no answer: a violation when the status is BP_OK */
 #define BP_ACTION_SKIP    1     /* left alone (replace); no streams, no restore_done */
-#define BP_ACTION_CREATED 2     /* made; do not send DATA. Other streams and restore_done follow */
+#define BP_ACTION_CREATED 2     /* made, without DATA; other streams and restore_done follow. For what has no content:
+                                   what is stored and not taken is an error of this entry, counted */
 #define BP_ACTION_WANT    3     /* made; send DATA and the rest, then restore_done */
 #define BP_ACTION_HOST    4     /* plain file, never a restore object: the agent `filesystem` restores it to dest, with
                                    its parents, under the same `replace`; nothing follows here. What goes wrong there is

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import ctypes
 
-from filed.agents import Agent, ProcessState, Status
+from filed.agents import Agent, Feature, ProcessState, Status
 from filed.agents.abi import HOST_MAX, HOST_MIN, OptionFlag, QueryFn, version, version_text
 from filed.agents.load import query_function
 from filed.conformance.room import Room
@@ -36,6 +36,11 @@ def load(room: Room) -> None:
             room.failed(f"it refuses a host that speaks versions {hosts}, its own among them", "query")
     if about.header > HOST_MAX and about.min_version > HOST_MIN:
         room.note(f"it does not run on hosts of {version_text(HOST_MIN)}: BP_TARGET_VERSION may help")
+    if Feature.PLAIN_FILES in about.features and about.can_restore and about.id != "filesystem":
+        room.warn(
+            "it has BP_FEATURE_PLAIN_FILES and restore calls, which are never made: the agent filesystem restores its entries",
+            "query",
+        )
     for spec in about.options:
         if not spec.help:
             room.warn(f"its option {spec.key} has no help", "query")

@@ -31,6 +31,13 @@ from filed.errors import ItemError
 
 _UMASK_MATTERS = 0o777
 _PIECE = 40_000  # what was read is written in other pieces than it was read in
+_GAP = 100_000
+_TRIED = 5  # files that are written with gaps
+_REFUSING = {
+    Replace.NEVER: "a file that exists",
+    Replace.IFNEWER: "a file that is as new as the entry",
+    Replace.IFOLDER: "a file that is as old as the entry",
+}
 
 
 @dataclass(slots=True)
@@ -53,16 +60,73 @@ def restore(room: Room) -> None:
         left = f"; {brought.by_host:,} by the host's file system agent" if brought.by_host else ""
         room.note(f"{len(seen):,} entries given back, {there:,} compared on the disk{left}")
         if there:
-            again = bring_back(room, seen, spool, where, Replace.NEVER)
-            for name, action in again.actions.items():
-                file = _on_disk(where, name)
-                if (
-                    action in (Action.WANT, Action.CREATED)
-                    and seen[name].entry.type == EntryType.REGULAR
-                    and file.is_file()
-                ):
-                    room.failed("replace NEVER, and it asks for the data of a file that exists", "restore_entry", name)
+            for replace, which in _REFUSING.items():
+                again = bring_back(room, seen, spool, where, replace)
+                for name, action in again.actions.items():
+                    entry = seen[name].entry
+                    compared = replace == Replace.NEVER or entry.valid & Has.MTIME
+                    replaced = action in (Action.WANT, Action.CREATED) and entry.type == EntryType.REGULAR
+                    if replaced and compared and _on_disk(where, name).is_file():
+                        text = f"replace {replace.name}, and it asks for the data of {which}"
+                        room.failed(text, "restore_entry", name)
             _compare(room, seen, brought, where)
+
+
+def order(room: Room) -> None:
+    """Directories before what is in them, and files whose directories never come: as in a restore of several Jobs."""
+    with source(room) as (seen, spool):
+        there = 0
+        for what, first in (("before", True), ("without", False)):
+            chosen = {name: one for name, one in seen.items() if first or one.entry.type != EntryType.DIRECTORY}
+            if first:
+                chosen = dict(sorted(chosen.items(), key=lambda item: item[1].entry.type != EntryType.DIRECTORY))
+            where = room.directory(what)
+            brought = bring_back(room, chosen, spool, where)
+            for name, error in brought.errors.items():
+                room.failed(f"with directories {what} their content an entry could not be restored: {error}", "", name)
+            there += _compare(room, chosen, brought, where)
+        room.note(f"{there:,} entries compared on the disk")
+
+
+def gaps(room: Room) -> None:
+    """Content with a gap between two writes and one at its end: both are zeros, whatever was in the file before."""
+    with source(room) as (seen, spool):
+        where = room.directory("gaps")
+        bring_back(room, seen, spool, where)
+        files = [
+            one for one in seen.values() if one.entry.type == EntryType.REGULAR and _on_disk(where, one.name).is_file()
+        ]
+        if not files:
+            raise Skipped("it leaves no files below where")
+        expected = b"head" + bytes(_GAP) + b"tail" + bytes(_GAP)
+        with room.agent() as (agent, _), room.begun(agent, room.why(Kind.RESTORE, where=os.fsencode(where))) as job:
+            tried = [one for one in files[:_TRIED] if _with_gaps(job, one, where, len(expected))]
+            job.commit()
+            job.end(Outcome.DONE)
+        for one in tried:
+            if _on_disk(where, one.name).read_bytes() != expected:
+                room.failed("restored content: a gap in the offsets is not a hole of zeros", "write", one.name)
+        room.note(f"{len(tried):,} files written with gaps")
+
+
+def _with_gaps(job: AgentJob, one: Seen, where: Path, size: int) -> bool:
+    """Was the entry written so? An agent may know that this is none of its content, and refuse it."""
+    try:
+        if _begun(job, one, where, Replace.ALWAYS) != Action.WANT:
+            if job.restoring:
+                job.restore_done(Status.OK)
+            return False
+        job.restore_stream(AgentStream.DATA, size)
+        job.write(b"head", 0, last=False)
+        job.write(b"tail", 4 + _GAP, last=False)
+        job.write(b"", size, last=True)
+        job.restore_done(Status.OK)
+    except ItemError:
+        with contextlib.suppress(ItemError):
+            if job.restoring:
+                job.restore_done(Status.E_CORRUPT)
+        return False
+    return True
 
 
 def corrupt(room: Room) -> None:

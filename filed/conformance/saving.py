@@ -78,9 +78,18 @@ def _entries(room: Room, seen: list[Seen], names: Counter[bytes]) -> None:
         if not one.read or entry.type != EntryType.REGULAR:
             continue
         if entry.valid & Has.SIZE and entry.size != one.size:
-            room.warn(f"a size of {entry.size:,} bytes is announced and {one.size:,} are read", "next_entries", name)
+            _size(room, one, f"a size of {entry.size:,} bytes is announced and {one.size:,} are read", entry.size)
         if one.announced is not None and one.announced != one.size:
-            room.warn(f"open_stream says {one.announced:,} bytes and {one.size:,} are read", "open_stream", name)
+            text = f"open_stream says {one.announced:,} bytes and {one.size:,} are read"
+            _size(room, one, text, one.announced, "open_stream")
+
+
+def _size(room: Room, one: Seen, text: str, announced: int, call: str = "next_entries") -> None:
+    """Fewer bytes than announced is content that was cut, and nobody says so; more may have come since."""
+    if one.size < announced:
+        room.failed(f"{text}: the content is cut, and close_stream does not say BP_E_CHANGED", call, one.name)
+    else:
+        room.warn(text, call, one.name)
 
 
 def directories_before_their_content(seen: Iterable[Seen]) -> list[bytes]:

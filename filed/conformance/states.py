@@ -2,12 +2,24 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 from filed.agents import Agent, Level, Outcome, StateWhy, Status
 from filed.conformance.room import Room, Skipped
-from filed.conformance.walk import Seen, differences, walk
+from filed.conformance.walk import NOT_READ, Reading, Seen, differences, walk
 from filed.errors import AgentError
 
 State = tuple[bytes, int]
+
+
+@dataclass(frozen=True, slots=True)
+class Taken:
+    """What an Incremental brought. complete: the list ended with COMPLETE."""
+
+    seen: dict[bytes, Seen]
+    complete: bool
+
+
 _FOREIGN = b"\xff\0not a state of yours\n" * 8
 
 
@@ -19,14 +31,37 @@ def incremental(room: Room) -> None:
             agent.confirmed(job, *(state or (b"", 0)))
         agent.confirmed("Check.Older", b"", 0)
         why = StateWhy.FOUND if state else StateWhy.FIRST
-        seen = _taken(room, agent, why, state, job)
-    if seen is None:
+        taken = _taken(room, agent, why, state, job)
+    if taken is None:
         room.failed("it cannot continue from the state that it has just put", "begin")
-    elif state is None:
-        _nothing_missing(room, whole, seen, "it keeps no state, and an Incremental has left out an entry")
+        return
+    if state is None:
+        _nothing_missing(room, whole, taken.seen, "it keeps no state, and an Incremental has left out an entry")
         room.note("it keeps no state: the host compares times and names")
     else:
-        room.note(f"a state of {len(state[0]):,} bytes; {len(seen):,} of {len(whole):,} entries in the Incremental")
+        count = len(taken.seen)
+        room.note(f"a state of {len(state[0]):,} bytes; {count:,} of {len(whole):,} entries in the Incremental")
+    if taken.complete:
+        text = "COMPLETE after a list that lacks an entry of the Full: a Job would mark it deleted"
+        _nothing_missing(room, whole, taken.seen, text)
+
+
+def failed_entry(room: Room) -> None:
+    """A Full in which one entry could not be read, then an Incremental upon its state: the entry comes again."""
+    once = iter((True,))
+    why = room.why()
+    with room.agent(quiet=True) as (agent, witness):
+        whole = room.saved_by(agent, why, Reading(fails=lambda: next(once, False)))
+    if not witness.states:
+        raise Skipped("it keeps no state")
+    failed = next((name for name, one in whole.items() if one.error == NOT_READ), None)
+    if failed is None:
+        raise Skipped("what it lists comes along in the pages: no stream can fail")
+    with room.agent(quiet=True) as (agent, _):
+        taken = _taken(room, agent, StateWhy.FOUND, witness.states[-1], why.job)
+    if taken is not None and failed not in taken.seen:
+        text = "it could not be read in the Full, whose state says that it was: no Incremental lists it again"
+        room.warn(text, "put_state", failed)
 
 
 def without_state(room: Room) -> None:
@@ -44,12 +79,12 @@ def without_state(room: Room) -> None:
     ):
         base = "" if why == StateWhy.UNNAMED else job
         with room.agent() as (agent, _):
-            seen = _taken(room, agent, why, None, base)
-        if seen is None:
+            taken = _taken(room, agent, why, None, base)
+        if taken is None:
             room.failed(f"BP_E_BASE though no state is given ({why.name}): nothing is left to begin from", "begin")
         else:
             text = f"without a state ({why.name}) an entry is left out"
-            _nothing_missing(room, whole, seen, text)
+            _nothing_missing(room, whole, taken.seen, text)
 
 
 def foreign_state(room: Room) -> None:
@@ -64,9 +99,9 @@ def foreign_state(room: Room) -> None:
         ("of 512 KiB", (b"\0" * (512 << 10), number)),
     ):
         with room.agent(quiet=True) as (agent, _):
-            seen = _taken(room, agent, StateWhy.FOUND, given, job)
-        if seen is not None:
-            missing = [name for name in whole if name not in seen]
+            taken = _taken(room, agent, StateWhy.FOUND, given, job)
+        if taken is not None:
+            missing = [name for name in whole if name not in taken.seen]
             if missing:
                 text = f"with a state {what} it lists fewer than without a state: a hole that nobody sees"
                 room.failed(text, "begin", missing[0])
@@ -79,19 +114,20 @@ def _full(room: Room) -> tuple[dict[bytes, Seen], State | None, str]:
     return whole, witness.states[-1] if witness.states else None, why.job
 
 
-def _taken(room: Room, agent: Agent, why: StateWhy, state: State | None, base_job: str) -> dict[bytes, Seen] | None:
+def _taken(room: Room, agent: Agent, why: StateWhy, state: State | None, base_job: str) -> Taken | None:
     """What an Incremental brings; None when the agent says BP_E_BASE."""
     begin = room.why(level=Level.INCREMENTAL, state_why=why, state=state, base_job=base_job)
     try:
         with room.begun(agent, begin) as job:
             seen = {one.name: one for one in walk(job)}
+            taken = Taken(seen, job.complete)
             job.commit()
             job.end(Outcome.DONE)
     except AgentError as error:
         if error.code == Status.E_BASE:
             return None
         raise
-    return seen
+    return taken
 
 
 def _nothing_missing(room: Room, whole: dict[bytes, Seen], seen: dict[bytes, Seen], text: str) -> None:

@@ -12,6 +12,7 @@ from filed.agents import AgentJob, AgentStream, Change, Entry, EntryFlag, EntryT
 from filed.errors import ItemError
 
 READ_BYTES = 256 << 10
+NOT_READ = "closed by the check, as one that could not be read"
 _ZEROS = bytes(1 << 20)
 _HASHED_HOLE = 64 << 20  # a longer one counts by its length
 _DATA = 1 << AgentStream.DATA
@@ -22,7 +23,8 @@ class Reading:
     """How a walk goes; the default is a Job's way.
 
     cap: bytes of the buffer of the next `read`, a multiple of 8. wants: entries in the next `fetch`. takes: is the
-    entry of this number wanted at all? abandons: close the streams of this number after their first chunk.
+    entry of this number wanted at all? abandons: close the streams of this number after their first chunk. fails: close
+    the next stream as one that could not be read.
     spool: where contents are kept.  at_page: called after each page, before anything of it is read.
     """
 
@@ -30,6 +32,7 @@ class Reading:
     wants: Callable[[], int] = lambda: 1 << 30
     takes: Callable[[int], bool] = lambda _number: True
     abandons: Callable[[int], bool] = lambda _number: False
+    fails: Callable[[], bool] = lambda: False
     spool: BinaryIO | None = None
     at_page: Callable[[Page], None] = lambda _page: None
 
@@ -139,6 +142,9 @@ class _Reader:
     ) -> Seen:
         job = self._job
         announced = job.open_stream(entry.cookie, stream)
+        if self._reading.fails():
+            job.close_stream(Status.E_IO)
+            return Seen(entry, name, link, small=small, error=NOT_READ)
         digest, end, how = hashlib.sha256(), 0, Status.E_FAIL
         pieces: list[tuple[int, int, int]] = []
         try:

@@ -73,17 +73,17 @@ def frozen_host(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return directory / "host"
 
 
-def told(*command: str | Path, **environment: str) -> str:
+def told(*command: str | Path, code: int = 0, **environment: str) -> str:
     done = subprocess.run(
         command, capture_output=True, text=True, check=False, timeout=120, env=os.environ | environment
     )
-    assert done.returncode == 0, done.stdout + done.stderr
+    assert done.returncode == code, done.stdout + done.stderr
     return done.stdout
 
 
-def filed_of(root: Path, *arguments: str | Path) -> str:
+def filed_of(root: Path, *arguments: str | Path, code: int = 0) -> str:
     program = "import sys; from filed.cli.main import main; main(sys.argv[1:])"
-    return told(sys.executable, "-P", "-c", program, *arguments, PYTHONPATH=str(root))
+    return told(sys.executable, "-P", "-c", program, *arguments, code=code, PYTHONPATH=str(root))
 
 
 # ---- what is committed -------------------------------------------------------------------------------------------
@@ -132,7 +132,9 @@ def test_a_golden_binary_keeps_the_contract_cancels_and_all(golden: Path) -> Non
     scanned = examine("golden", [golden.parent])
     assert scanned.about is not None
     report = conform(Subject(golden, scanned.about))
-    assert report.verdict is Verdict.PASSED, report.as_json()
+    # Where a state is put was said more clearly later; the host has a safeguard for agents of that age.
+    assert report.verdict is not Verdict.FAILED, report.as_json()
+    assert {one.name for one in report.checks if one.verdict is Verdict.WARNINGS} <= {"failed-entry"}
     assert {"cancel", "restore", "incremental", "later-host"} <= {
         one.name for one in report.checks if one.verdict is Verdict.PASSED
     }
@@ -150,9 +152,10 @@ def test_the_draft_is_a_minor_version_by_the_rules_of_the_layout(later: Path) ->
 
 
 def test_old_binaries_keep_the_contract_on_a_host_of_1_1(golden: Path, later_host: Path) -> None:
-    said = filed_of(later_host, "agent", "check", golden, "-v")
+    said = filed_of(later_host, "agent", "check", golden, "-v", code=3)
     assert "speaking 1.0" in said
-    assert "agent golden 1.0 keeps the contract" in said
+    assert "agent golden 1.0 keeps the contract: " in said
+    assert ", 1 warnings," in said  # see the test above
 
 
 def test_todays_agents_keep_the_contract_on_a_host_of_1_1(later_host: Path, tmp_path: Path) -> None:

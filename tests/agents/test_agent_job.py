@@ -104,9 +104,9 @@ def test_after_the_end_there_is_no_page_and_no_state(backing_up: Running) -> Non
     assert not job.listed_all
     page = job.next_page()
     assert page is not None
-    assert page.end
-    assert (job.listed_all, job.complete) == (True, True)
+    assert not page.end
     assert job.next_page() is None
+    assert (job.listed_all, job.complete) == (True, True)
     assert job.next_page() is None
 
 

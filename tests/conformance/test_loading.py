@@ -33,6 +33,13 @@ def test_a_query_that_is_not_what_it_should_be_is_named(
     assert rule in words(said)
 
 
+def test_restore_calls_that_will_never_be_made_are_named(check: Checking, tmp_path: Path) -> None:
+    compile_agent("subtle.c", tmp_path, "subtle", ["FEATURES=BP_FEATURE_PLAIN_FILES"])
+    said = check("load", tmp_path / "subtle.so")
+    assert said.verdict is Verdict.WARNINGS
+    assert "BP_FEATURE_PLAIN_FILES and restore calls, which are never made" in words(said)
+
+
 def test_a_table_that_is_left_alone_is_named(check: Checking) -> None:
     said = check("instance", "bad", sin="extension-untouched")
     assert said.verdict is Verdict.FAILED

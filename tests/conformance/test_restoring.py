@@ -18,13 +18,19 @@ FLAWS = {
     ("restore", "no-time"): r"failed: restore_done: /@SUBTLE/d/0: the modification time is \d+ and was 1700000000",
     ("restore", "not-restored"): "failed: restore_done: /@SUBTLE/d/3: an entry was restored, others are there, and it",
     ("restore", "ignores-never"): "failed: restore_entry: /@SUBTLE/d/0: replace NEVER",
+    (
+        "restore",
+        "ignores-newer",
+    ): "failed: restore_entry: /@SUBTLE/d/0: replace IFNEWER, and it asks for the data of a file that",
+    ("order", "times-early"): "failed: restore_done: /@SUBTLE/d: the modification time is",
+    ("gaps", "no-gaps"): "failed: write: /@SUBTLE/d/0: restored content: a gap in the offsets",
     ("restore", "where-exists"): "warning: : /@SUBTLE/d/0: an entry could not be restored: .*No such file",
     ("corrupt", "corrupt-fails"): "failed: restore_done: .*/@SUBTLE/d/0: it failed without saying why",
     ("links", "through-link"): "failed: restore_entry: : it wrote outside of where",
 }
 
 
-@pytest.mark.parametrize("name", ["restore", "corrupt", "given-up-restore", "links"])
+@pytest.mark.parametrize("name", ["restore", "order", "gaps", "corrupt", "given-up-restore", "links"])
 def test_an_agent_that_keeps_the_contract_passes(check: Checking, name: str) -> None:
     said = check(name)
     assert said.verdict is Verdict.PASSED, words(said)

@@ -35,6 +35,7 @@ struct bp_job {
   const bp_host_api *host;
   uint64_t base, next;           /* highest sequence of the base; the item to list next */
   uint32_t kind, stream;
+  int failed;                      /* something could not be read: the state stays that of the base */
   uint64_t cookie, position;       /* the open stream */
   char dest[4096];               /* the entry being restored */
   bp_entry entry;
@@ -245,8 +246,10 @@ static bp_status BPLUGIN_CALL next_entries(bp_job *job, bp_batch *batch)
     return BP_OK;
   if (status != BP_OK)
     return status;
+  if (bp_page_count(&page))
+    return BP_OK;
   if (job->kind == BP_KIND_BACKUP) {
-    int n = sprintf(state, "%llu", (unsigned long long)agent->files);
+    int n = sprintf(state, "%llu", (unsigned long long)(job->failed ? job->base : agent->files));
     status = bp_put_state(job->host, state, (uint64_t)n, 1);
     if (status != BP_OK)
       return status;
@@ -304,7 +307,7 @@ static bp_status BPLUGIN_CALL read_chunk(bp_job *job, void *buf, uint64_t cap, b
 
 static bp_status BPLUGIN_CALL close_stream(bp_job *job, bp_status how)
 {
-  (void)job, (void)how;
+  job->failed |= how != BP_OK;
   return BP_OK;
 }
 

@@ -27,7 +27,7 @@ struct bp_job {
   const bp_host_api *host;
   uint32_t kind, next, base;
   uint64_t cookie, position, size;
-  int fd, asked;
+  int fd, asked, failed;
   mode_t mode;
   int64_t mtime;
   char dest[4096];
@@ -172,15 +172,16 @@ static bp_status next_entries(bp_job *job, bp_batch *batch)
       memset(kept, 1, 4096);
     }
   }
-  if (job->next < all && !is(job->agent, "one-page"))
-    return BP_OK;
+  if ((job->next < all || bp_page_count(&page)) && !is(job->agent, "one-page"))
+    return BP_OK; /* asked again when these were read */
   if (job->kind == BP_KIND_BACKUP || is(job->agent, "state-always")) {
-    len = (uint32_t)sprintf(text, "%u", (unsigned)job->agent->files);
+    uint32_t saved = job->failed && !is(job->agent, "state-ahead") ? job->base : job->agent->files;
+    len = (uint32_t)sprintf(text, "%u", (unsigned)saved);
     status = bp_put_state(job->host, text, len, 1);
     if (status != BP_OK && !is(job->agent, "ignores-put_state"))
       return status;
   }
-  return bp_page_end(&page, !job->base);
+  return bp_page_end(&page, !job->base || is(job->agent, "complete-news"));
 }
 
 static bp_status open_stream(bp_job *job, uint64_t cookie, uint32_t stream, uint64_t offset, uint64_t *size)
@@ -199,7 +200,8 @@ static bp_status open_stream(bp_job *job, uint64_t cookie, uint32_t stream, uint
 
 static bp_status read_chunk(bp_job *job, void *buf, uint64_t cap, bp_chunk *chunk)
 {
-  uint64_t left = job->size - job->position, n = left < cap ? left : cap;
+  uint64_t size = is(job->agent, "cut") ? job->size / 2 : job->size;
+  uint64_t left = size - job->position, n = left < cap ? left : cap;
   for (int tenths = 0; is(job->agent, "slow-cancel") && tenths < 50; tenths++) {
     usleep(100000);
     bp_beat(job->host);
@@ -212,7 +214,7 @@ static bp_status read_chunk(bp_job *job, void *buf, uint64_t cap, bp_chunk *chun
 
 static bp_status close_stream(bp_job *job, bp_status how)
 {
-  (void)job, (void)how;
+  job->failed |= how != BP_OK;
   return BP_OK;
 }
 
@@ -235,6 +237,20 @@ static bp_status make_parents(const bp_job *job, size_t where)
   return BP_OK;
 }
 
+/* Does what is there stay, as `replace` says? */
+static int stays(const bp_job *job, uint32_t replace)
+{
+  struct stat status;
+  if (lstat(job->dest, &status))
+    return 0;
+  if (replace == BP_REPLACE_NEVER)
+    return !is(job->agent, "ignores-never");
+  if (is(job->agent, "ignores-newer"))
+    return 0;
+  return (replace == BP_REPLACE_IFNEWER && job->mtime <= status.st_mtime)
+         || (replace == BP_REPLACE_IFOLDER && job->mtime >= status.st_mtime);
+}
+
 static bp_status restore_entry(bp_job *job, const bp_entry *entry, const void *base, const char *dest,
                                uint32_t replace, uint32_t *action)
 {
@@ -251,7 +267,7 @@ static bp_status restore_entry(bp_job *job, const bp_entry *entry, const void *b
     return mkdir(dest, 0755) && errno != EEXIST ? bp_fail_errno(job->host, BP_E_ENTRY, errno, "mkdir") : BP_OK;
   if (is(job->agent, "not-restored") && !strcmp(strrchr(dest, '/'), "/3"))
     return BP_OK;
-  if (replace == BP_REPLACE_NEVER && !access(dest, F_OK) && !is(job->agent, "ignores-never")) {
+  if (stays(job, replace)) {
     *action = BP_ACTION_SKIP;
     return BP_OK;
   }
@@ -271,8 +287,12 @@ static bp_status restore_stream(bp_job *job, uint32_t stream, uint64_t size)
 static bp_status write_chunk(bp_job *job, const void *buf, const bp_chunk *chunk)
 {
   uint64_t offset = chunk->offset + (is(job->agent, "shifted") && chunk->offset ? 1 : 0);
+  if (is(job->agent, "no-gaps"))
+    return write(job->fd, buf, (size_t)chunk->len) == (ssize_t)chunk->len ? BP_OK : BP_E_IO;
   if (pwrite(job->fd, buf, (size_t)chunk->len, (off_t)offset) != (ssize_t)chunk->len)
     return bp_fail_errno(job->host, bp_status_of_errno(errno), errno, "write");
+  if (chunk->flags & BP_CHUNK_LAST && ftruncate(job->fd, (off_t)(offset + chunk->len)))
+    return bp_fail_errno(job->host, bp_status_of_errno(errno), errno, "ftruncate");
   return BP_OK;
 }
 
@@ -281,6 +301,8 @@ static bp_status restore_done(bp_job *job, bp_status how)
   struct timespec times[2] = { { job->mtime, 0 }, { job->mtime, 0 } };
   if (how == BP_E_CORRUPT && is(job->agent, "corrupt-fails"))
     return BP_E_FAIL;
+  if (job->fd < 0 && is(job->agent, "times-early"))
+    (void)utimensat(AT_FDCWD, job->dest, times, AT_SYMLINK_NOFOLLOW);
   if (job->fd < 0)
     return BP_OK;
   if (!is(job->agent, "no-mode"))
@@ -296,7 +318,7 @@ static bp_status commit(bp_job *job)
 {
   struct timespec times[2] = { { 1700000000, 0 }, { 1700000000, 0 } };
   char path[4096 + 16];
-  if (job->kind != BP_KIND_RESTORE)
+  if (job->kind != BP_KIND_RESTORE || is(job->agent, "times-early"))
     return BP_OK;
   snprintf(path, sizeof path, "%s/@SUBTLE/d", job->agent->where);
   (void)utimensat(AT_FDCWD, path, times, AT_SYMLINK_NOFOLLOW);
@@ -332,9 +354,12 @@ static const bp_option options[] = {
 };
 static const char *const claims[] = { "/@SUBTLE", NULL };
 
+#ifndef FEATURES
+# define FEATURES 0
+#endif
 #define DESCRIPTOR                                                                                               \
   {                                                                                                              \
-    .magic = BP_MAGIC, .struct_size = sizeof(bp_descriptor), .header = BP_HEADER_VERSION,                        \
+    .features = FEATURES, .magic = BP_MAGIC, .struct_size = sizeof(bp_descriptor), .header = BP_HEADER_VERSION,                        \
     .min_version = BP_VERSION(1, 0), .max_version = BP_VERSION(1, 0), .option_size = sizeof(bp_option),          \
     .format = 1, .id = "subtle", .version = "1.0", .vendor = "filed tests", .license = "MIT", .claims = claims,  \
     .options = options, .n_options = 2, .api = &api                                                              \

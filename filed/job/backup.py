@@ -23,7 +23,7 @@ from filed.job.description import BackupJob, NetworkBackup
 from filed.job.encode.options_plan import OptionsPlans
 from filed.job.encode.page_encoder import PageEncoder
 from filed.job.encode.sink import JobSink
-from filed.job.ends.interface import BackupEnd
+from filed.job.ends.backup_end import BackupEnd
 from filed.job.keys import load_keys
 from filed.job.select.entry_filter import EntryFilter
 from filed.job.select.hard_links import HardLinks

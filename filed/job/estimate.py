@@ -27,9 +27,9 @@ from filed.job.context import JobContext
 from filed.job.description import EstimateJob, Level
 from filed.job.encode.attributes import encode_entry_stat
 from filed.job.select.chosen import Chosen
+from filed.job.select.director_level import selection_by_director
 from filed.job.select.entry_filter import EntryFilter
 from filed.job.select.hard_links import HardLinks, shared_inode
-from filed.job.select.level import selection_by_director
 from filed.job.select.listing import Listing
 from filed.process.outcome import JobStatus, Outcome
 from filed.wire.attributes import decode_stat

@@ -15,7 +15,7 @@ from filed.job.decode.batches import gathered
 from filed.job.decode.read_ahead import ReadAhead
 from filed.job.decode.receive import Receiving
 from filed.job.description import NetworkRestore, RestoreJob
-from filed.job.ends.interface import RestoreEnd
+from filed.job.ends.restore_end import RestoreEnd
 from filed.job.keys import keyring
 from filed.pipeline import Decoder, Workers
 from filed.process.outcome import JobStatus, Outcome

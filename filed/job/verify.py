@@ -19,7 +19,7 @@ from filed.job.context import JobContext
 from filed.job.description import NetworkVerify, VerifyJob
 from filed.job.encode.options_plan import OptionsPlans
 from filed.job.encode.page_encoder import PageEncoder
-from filed.job.ends.interface import Disk, VerifyEnd
+from filed.job.ends.verify_end import Disk, VerifyEnd
 from filed.job.keys import keyring
 from filed.job.select.entry_filter import EntryFilter
 from filed.job.select.hard_links import HardLinks

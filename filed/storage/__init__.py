@@ -1,10 +1,9 @@
-"""The far end of a Job's records. Which files hold them, what is durable when, who may write where."""
+"""The far end of a Job's records. Which files hold them, what is durable when, who may write where.
+
+What talks to a Storage Daemon is not in this door: `filed.storage.daemon`, 30 ms of a start.
+"""
 
 from filed.catalog import JobMedia as JobMedia
-from filed.storage.daemon.append import DaemonAppendSession as DaemonAppendSession
-from filed.storage.daemon.read import DaemonReadSession as DaemonReadSession
-from filed.storage.daemon.session import StorageAddress as StorageAddress
-from filed.storage.daemon.session import open_storage as open_storage
 from filed.storage.disk.directory import VolumeDirectory as VolumeDirectory
 from filed.storage.disk.scan import ScannedSession as ScannedSession
 from filed.storage.interface import AppendSession as AppendSession

@@ -19,11 +19,12 @@ from filed.job.decode.known_digests import KnownDigests
 from filed.job.description import NetworkBackup
 from filed.job.encode.options_plan import digests_of
 from filed.job.ends.storage_daemon import count_lines, reach, session_of
-from filed.job.select.level import selection_by_director
+from filed.job.select.director_level import selection_by_director
 from filed.job.select.selection import Selection
 from filed.pipeline import PkiKeys
 from filed.process.outcome import JobStatus, Outcome
-from filed.storage import AppendSession, DaemonAppendSession
+from filed.storage import AppendSession
+from filed.storage.daemon.append import DaemonAppendSession
 from filed.transport import Connection
 
 CANCELED_S: Final = 0.5

@@ -22,7 +22,8 @@ from filed.job.description import NetworkRestore, Replace, StorageDaemon
 from filed.job.ends.storage_daemon import count_lines, reach, session_of
 from filed.pipeline import Decoder
 from filed.process.channel import Event
-from filed.storage import DaemonReadSession, ReadSession
+from filed.storage import ReadSession
+from filed.storage.daemon.read import DaemonReadSession
 from filed.volume import Session
 
 WHY_SKIPPED = {

@@ -16,12 +16,13 @@ from filed.job.context import Counters, JobContext, Messages
 from filed.job.decode.known_digests import DigestsOfJobs
 from filed.job.decode.record_check import RecordCheck
 from filed.job.description import NetworkVerify, VerifyLevel
-from filed.job.ends.interface import Disk, RecordsCheck
 from filed.job.ends.storage_daemon import reach, session_of
+from filed.job.ends.verify_end import Disk, RecordsCheck
 from filed.job.select.accurate_list import base_list
 from filed.pipeline import Decoder
 from filed.process.outcome import JobStatus
-from filed.storage import DaemonReadSession, ReadSession
+from filed.storage import ReadSession
+from filed.storage.daemon.read import DaemonReadSession
 from filed.volume import Record, Session
 from filed.wire.attributes import Attributes, FileType, Stat, decode_stat, encode_stat, parse_attributes
 from filed.wire.stream import ATTRIBUTE_STREAMS, DIGEST_STREAMS, Buffer, Stream, stream_type

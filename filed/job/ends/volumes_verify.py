@@ -11,7 +11,7 @@ from filed.fileset import Options, parse_text
 from filed.job.context import Counters, JobContext, Messages
 from filed.job.decode.record_check import RecordCheck
 from filed.job.description import VerifyJob
-from filed.job.ends.interface import Disk
+from filed.job.ends.verify_end import Disk
 from filed.pipeline import Decoder
 from filed.process.outcome import JobStatus
 from filed.storage import ReadSession, VolumeDirectory

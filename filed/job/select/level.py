@@ -1,19 +1,15 @@
-"""From the level of a Job to what it compares with: the base Job in our own catalog, or what its Director sent."""
+"""From the level of a Job to the base Job in our own catalog that it compares with, or the reason why it has to be a Full."""
 
 from __future__ import annotations
 
 import os
 from contextlib import ExitStack
 from dataclasses import dataclass
-from pathlib import Path
 
 from filed.catalog import BaseWhy, Catalog, Job, Level
 from filed.job.context import Messages
-from filed.job.description import BackupJob, Changes, ListMeaning
-from filed.job.select.accurate import DiffersFrom, NotSentBefore
-from filed.job.select.accurate_list import base_list
-from filed.job.select.base_job import UponBase
-from filed.job.select.changed_since import ChangedAfter, ChangedSince, has_fine_ctime
+from filed.job.description import BackupJob
+from filed.job.select.changed_since import ChangedSince, has_fine_ctime
 from filed.job.select.selection import Everything, Selection
 
 
@@ -46,24 +42,6 @@ def selection_upon(catalog: Catalog, base: Base, job: BackupJob, stack: ExitStac
     rows = stack.enter_context(catalog.base_list(base.base.job_id))
     fine = has_fine_ctime(os.uname().release)
     return ChangedSince(rows, base.base.start_time, digested=digested, fine_ctime=fine)
-
-
-def selection_by_director(changes: Changes, work: Path, stack: ExitStack) -> Selection:
-    """Everything for a Full; by the list when there is one; else by time. Raises JobError for a list of nonsense.
-
-    The list of an incomplete Full has what its Base Jobs hold among what was sent, and nobody can tell the two apart; taken for sent, the
-    files of the Base would be missing. Then it is longer than what was sent, and everything is sent again.
-    """
-    if changes.accurate is None:
-        return ChangedAfter(changes.since) if changes.since else Everything()
-    listed = stack.enter_context(base_list(changes.accurate, work))
-    match changes.meaning:
-        case ListMeaning.BASE:
-            return UponBase(listed, changes.since)
-        case ListMeaning.SENT:
-            return NotSentBefore(listed, changes.since) if len(listed) <= changes.sent else Everything()
-        case ListMeaning.TREE:
-            return DiffersFrom(listed, changes.since)
 
 
 def _article(level: str) -> str:

@@ -10,7 +10,7 @@ from filed.job.select.accurate import DiffersFrom, NotSentBefore
 from filed.job.select.accurate_list import append_packet
 from filed.job.select.base_job import UponBase
 from filed.job.select.changed_since import ChangedAfter
-from filed.job.select.level import selection_by_director
+from filed.job.select.director_level import selection_by_director
 from filed.job.select.selection import Everything, Selection
 
 STAT = b"P4A IOv0 IGk B A A A EAAC BAA I BrBBIG BrBBGe BrBBGe A A C"

@@ -10,6 +10,8 @@ import pytest
 from filed.catalog import Catalog, Level, NewJob, ProcessMark
 from filed.process.outcome import JobStatus
 from filed.storage import VolumeDirectory
+from filed.wire.attributes import FileType
+from tests.agents.compile import compile_agent
 from tests.system_agents.jobs import Place, line
 
 
@@ -114,3 +116,15 @@ def test_a_job_with_counted_errors_is_good_with_warnings_everywhere(jobs: Place)
     assert scanned.ended is not None
     assert scanned.ended.end is not None
     assert scanned.ended.end.status == "W"
+
+
+def test_files_that_had_one_inode_number_after_another_are_not_linked(tmp_path: Path) -> None:
+    compile_agent("good.c", tmp_path, "good", ["ONE_INODE"])
+    jobs = Place(tmp_path / "volumes", (tmp_path,))
+    ran = jobs.backup(line("good"), files=[b"/@GOOD"])
+    assert ran.outcome.status is JobStatus.OK
+    assert {row.type for row in jobs.tree(ran.outcome.jobid).values()}.isdisjoint({FileType.HARD_LINK})
+    back = jobs.restore(ran.outcome.jobid, tmp_path / "to", line("good", restore="disk"))
+    assert back.outcome.status is JobStatus.OK
+    sizes = [path.stat().st_size for path in (tmp_path / "to").rglob("*") if path.is_file() and not path.is_symlink()]
+    assert len(set(sizes)) == len(sizes) == 9

@@ -4,6 +4,10 @@ Promise: if any name of an inode is saved by a Job, all its names in the FileSet
 an older Job, and what `bextract` makes of one Job alone is whole. For that, names which an Incremental passed over as unchanged
 are remembered until another name of their inode turns out changed.
 
+The number of an inode is used again once its last name is gone. So a name is a link to the first only if both were looked at as the
+same file: born at the same time, with the same type, owner, size and time of modification; where no birth is known, also with the
+same time of change. What differs is saved with its data.
+
 The table lies on disk: a million links cost a few megabytes of memory. An inode is forgotten when all its names were seen.
 """
 
@@ -17,20 +21,33 @@ from pathlib import Path
 from types import TracebackType
 from typing import Self
 
-from filed.agents.abi import Entry, EntryType
+from filed.agents.abi import Entry, EntryType, Has
 from filed.fileset import Options
 
 CACHE_KIB = 8192
+HAS_BTIME = int(Has.BTIME)
 TEMPORARY_PREFIX = ".filed-links-"
 
 
 @dataclass(frozen=True, slots=True)
 class Inode:
-    """What makes two names one file."""
+    """What makes two names one file. born: tells the files apart that had the number one after another; look: likewise, and their states."""
 
     dev: int
     ino: int
     nlink: int
+    born: str = ""
+    look: str = ""
+
+
+def inode_of(entry: Entry) -> Inode:
+    """Of an entry with several names."""
+    owned = f"{entry.type} {entry.uid} {entry.gid}"
+    known = entry.valid & HAS_BTIME
+    born = f"{entry.btime} {entry.btime_ns}" if known else owned
+    change = "" if known else f" {entry.chtime} {entry.chtime_ns}"
+    look = f"{born} {owned} {entry.size} {entry.mtime} {entry.mtime_ns}{change}"
+    return Inode(entry.dev, entry.ino, entry.nlink, born, look)
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,13 +73,21 @@ LINKED_KINDS = (EntryType.REGULAR, EntryType.FIFO, EntryType.CHARDEV, EntryType.
 def shared_inode(entry: Entry, options: Options) -> Inode | None:
     """What an entry has in common with other names that are kept as hard links; None of a file of its own."""
     if entry.nlink > 1 and options.hardlinks and entry.type in LINKED_KINDS:
-        return Inode(entry.dev, entry.ino, entry.nlink)
+        return inode_of(entry)
     return None
 
 
 def _signed(number: int) -> int:
     """A u64 as SQLite keeps it."""
     return number - (1 << 64) if number >= 1 << 63 else number
+
+
+def _number(inode: Inode) -> tuple[int, int]:
+    return _signed(inode.dev), _signed(inode.ino)
+
+
+def _saved(inode: Inode) -> tuple[int, int, str]:
+    return *_number(inode), inode.look
 
 
 class HardLinks:
@@ -82,10 +107,10 @@ class HardLinks:
             f"""
             PRAGMA journal_mode=OFF; PRAGMA synchronous=OFF; PRAGMA locking_mode=EXCLUSIVE;
             PRAGMA cache_size=-{CACHE_KIB};
-            CREATE TABLE saved(dev INT, ino INT, left INT, file_index INT, path BLOB, digest BLOB, stream INT,
+            CREATE TABLE saved(dev INT, ino INT, look TEXT, left INT, file_index INT, path BLOB, digest BLOB, stream INT,
                                PRIMARY KEY(dev, ino)) WITHOUT ROWID;
-            CREATE TABLE passed(dev INT, ino INT, path BLOB, lstat BLOB, extended BLOB,
-                                PRIMARY KEY(dev, ino, path)) WITHOUT ROWID;
+            CREATE TABLE passed(dev INT, ino INT, born TEXT, path BLOB, lstat BLOB, extended BLOB,
+                                PRIMARY KEY(dev, ino, born, path)) WITHOUT ROWID;
             BEGIN;
             """
         )
@@ -98,43 +123,46 @@ class HardLinks:
 
     def first(self, inode: Inode) -> First | None:
         """The name this inode was saved under in this Job, if any was."""
-        key = (_signed(inode.dev), _signed(inode.ino))
-        row = self._db.execute("SELECT file_index, path FROM saved WHERE dev=? AND ino=?", key).fetchone()
+        row = self._db.execute(
+            "SELECT file_index, path FROM saved WHERE dev=? AND ino=? AND look=?", _saved(inode)
+        ).fetchone()
         return First(*row) if row else None
 
     def saved(self, inode: Inode, file_index: int, path: bytes) -> list[PassedName]:
         """Remember the first name. Returns the names passed over before, which must now be saved as links to it."""
-        key = (_signed(inode.dev), _signed(inode.ino))
-        self._db.execute("INSERT INTO saved VALUES(?,?,?,?,?,NULL,0)", (*key, inode.nlink - 1, file_index, path))
-        rows = self._db.execute("SELECT path, lstat, extended FROM passed WHERE dev=? AND ino=?", key).fetchall()
+        self._db.execute(
+            "INSERT OR REPLACE INTO saved VALUES(?,?,?,?,?,?,NULL,0)",
+            (*_saved(inode), inode.nlink - 1, file_index, path),
+        )
+        passed = (*_number(inode), inode.born)
+        rows = self._db.execute(
+            "SELECT path, lstat, extended FROM passed WHERE dev=? AND ino=? AND born=?", passed
+        ).fetchall()
         if rows:
-            self._db.execute("DELETE FROM passed WHERE dev=? AND ino=?", key)
+            self._db.execute("DELETE FROM passed WHERE dev=? AND ino=? AND born=?", passed)
         return [PassedName(*row) for row in rows]
 
     def linked(self, inode: Inode) -> None:
         """One more name was saved as a link; forget the inode with its last name."""
-        key = (_signed(inode.dev), _signed(inode.ino))
-        self._db.execute("UPDATE saved SET left = left - 1 WHERE dev=? AND ino=?", key)
-        self._db.execute("DELETE FROM saved WHERE dev=? AND ino=? AND left <= 0", key)
+        self._db.execute("UPDATE saved SET left = left - 1 WHERE dev=? AND ino=? AND look=?", _saved(inode))
+        self._db.execute("DELETE FROM saved WHERE dev=? AND ino=? AND look=? AND left <= 0", _saved(inode))
 
     def passed(self, inode: Inode, name: PassedName) -> None:
         """Remember a name that was left out as unchanged."""
         self._db.execute(
-            "INSERT OR REPLACE INTO passed VALUES(?,?,?,?,?)",
-            (_signed(inode.dev), _signed(inode.ino), name.path, name.lstat, name.extended),
+            "INSERT OR REPLACE INTO passed VALUES(?,?,?,?,?,?)",
+            (*_number(inode), inode.born, name.path, name.lstat, name.extended),
         )
 
     def note_digest(self, inode: Inode, stream: int, digest: bytes) -> None:
         """The digest of a first name, as it went out: its links carry a copy."""
         self._db.execute(
-            "UPDATE saved SET digest=?, stream=? WHERE dev=? AND ino=?",
-            (digest, stream, _signed(inode.dev), _signed(inode.ino)),
+            "UPDATE saved SET digest=?, stream=? WHERE dev=? AND ino=? AND look=?", (digest, stream, *_saved(inode))
         )
 
     def digest(self, inode: Inode) -> tuple[int, bytes] | None:
         """Stream and digest of the first name, once it went out."""
         row = self._db.execute(
-            "SELECT stream, digest FROM saved WHERE dev=? AND ino=? AND digest IS NOT NULL",
-            (_signed(inode.dev), _signed(inode.ino)),
+            "SELECT stream, digest FROM saved WHERE dev=? AND ino=? AND look=? AND digest IS NOT NULL", _saved(inode)
         ).fetchone()
         return (row[0], row[1]) if row else None

@@ -74,6 +74,11 @@ static uint32_t describe(const bp_agent *agent, uint64_t cookie, bp_entry *entry
   entry->valid = BP_HAS_MODE | BP_HAS_OWNER | BP_HAS_SIZE | BP_HAS_MTIME | BP_HAS_NLINK;
   entry->nlink = 1;
   entry->mtime.sec = FIRST_TIME;
+#ifdef ONE_INODE /* which each of its files had for a while, one after the other */
+  entry->valid |= BP_HAS_INO;
+  entry->dev = entry->ino = 1;
+  entry->nlink = 2;
+#endif
   entry->type = BP_TYPE_REGULAR;
   entry->mode = 0644;
   switch (cookie) {

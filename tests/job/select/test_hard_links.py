@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from filed.job.select.hard_links import First, HardLinks, Inode, PassedName
+from filed.agents import Entry, EntryType, Has
+from filed.job.select.hard_links import First, HardLinks, Inode, PassedName, inode_of
 
 
 @pytest.fixture
@@ -59,3 +60,52 @@ def test_the_table_has_no_name_on_the_disk_so_that_a_crash_leaves_none(tmp_path)
         table.saved(Inode(1, 2, 3), 4, b"/a")
         assert list(tmp_path.iterdir()) == []
         assert table.first(Inode(1, 2, 3)) == First(4, b"/a")
+
+
+BORN = Entry(
+    type=EntryType.REGULAR, valid=Has.BTIME, dev=1, ino=2, nlink=3, btime=9, size=5, mtime=7, chtime=8, uid=1, gid=1
+)
+UNBORN = BORN._replace(valid=0)
+
+
+@pytest.mark.parametrize(
+    "other",
+    [
+        {"btime": 10},
+        {"btime_ns": 1},
+        {"size": 6},
+        {"mtime": 8},
+        {"mtime_ns": 1},
+        {"uid": 0},
+        {"gid": 0},
+        {"type": EntryType.FIFO},
+    ],
+    ids=str,
+)
+def test_a_name_that_was_looked_at_as_another_file_is_saved_for_itself(links, other):
+    links.saved(inode_of(BORN), 5, b"/a")
+    links.note_digest(inode_of(BORN), 3, b"d" * 16)
+    changed = inode_of(BORN._replace(**other))
+    assert links.first(changed) is None
+    links.saved(changed, 6, b"/b")
+    links.note_digest(inode_of(BORN), 3, b"e" * 16)
+    assert (links.first(changed), links.digest(changed)) == (First(6, b"/b"), None)
+
+
+def test_a_link_made_meanwhile_changes_nothing_where_the_birth_is_known(links):
+    links.saved(inode_of(BORN), 5, b"/a")
+    assert links.first(inode_of(BORN._replace(chtime=9, nlink=4))) == First(5, b"/a")
+
+
+def test_without_a_birth_the_time_of_change_has_to_be_the_same(links):
+    links.saved(inode_of(UNBORN), 5, b"/a")
+    assert links.first(inode_of(UNBORN)) == First(5, b"/a")
+    assert links.first(inode_of(UNBORN._replace(chtime=9))) is None
+
+
+@pytest.mark.parametrize(("entry", "other"), [(BORN, {"btime": 10}), (UNBORN, {"uid": 0})])
+def test_a_name_passed_over_is_no_link_to_a_later_file_of_that_number(links, entry, other):
+    links.passed(inode_of(entry), PassedName(b"/a", b"stat", b""))
+    assert links.saved(inode_of(entry._replace(**other)), 5, b"/b") == []
+    grown = entry._replace(size=6, mtime=8)
+    assert links.saved(inode_of(grown), 6, b"/c") == [PassedName(b"/a", b"stat", b"")]

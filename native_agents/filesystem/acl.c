@@ -35,6 +35,11 @@ static bool is_value(const uint8_t *p, size_t len)
   return len >= HEAD_BYTES && (len - HEAD_BYTES) % ENTRY_BYTES == 0 && get32(p) == VERSION;
 }
 
+bool acl_is_name(const char *attribute)
+{
+  return !strcmp(attribute, ACL_ACCESS_NAME) || !strcmp(attribute, ACL_DEFAULT_NAME);
+}
+
 bool acl_is_mode(const void *value, size_t len)
 {
   const uint8_t *p = value;

@@ -15,6 +15,8 @@
 #define ACL_ACCESS_NAME "system.posix_acl_access"
 #define ACL_DEFAULT_NAME "system.posix_acl_default"
 
+bool acl_is_name(const char *attribute);
+
 /* Longest line written: "group:4294967295:rwx\n". */
 #define ACL_LINE_MAX 21
 

@@ -13,6 +13,7 @@
 #include "bplugin_sdk.h"
 
 #define ACL_VALUE_MAX (64u * 1024)
+#define NAMES_MAX (64u * 1024) /* the kernel's longest list */
 
 /* The owner first: it takes set-uid and capabilities away. Returns the mode bits that may not be set then. */
 static mode_t apply_owner(const attributes *a, const handle *h, const struct stat *now, tally *t)
@@ -89,6 +90,42 @@ static void apply_acls(const attributes *a, const handle *h, tally *t)
   while (bp_tlv_next(&reader, &tlv) == BP_OK)
     if (tlv.stream == BP_STREAM_ACL_ACCESS || tlv.stream == BP_STREAM_ACL_DEFAULT)
       apply_acl(a, h, &tlv, t);
+}
+
+/* Is it among the entry's? */
+static bool is_stored(const attributes *a, const char *name)
+{
+  uint32_t list = !strcmp(name, ACL_ACCESS_NAME) ? BP_STREAM_ACL_ACCESS : BP_STREAM_ACL_DEFAULT;
+  bp_tlv_reader reader;
+  bp_tlv tlv;
+  bp_tlv_begin(&reader, a->small, a->small_len);
+  while (bp_tlv_next(&reader, &tlv) == BP_OK) {
+    const char *stored;
+    const void *value;
+    uint32_t name_len;
+    uint64_t len;
+    if (tlv.stream != BP_STREAM_XATTR) {
+      if (acl_is_name(name) && tlv.stream == list)
+        return true;
+    } else if (bp_xattr_split(tlv.data, tlv.len, &stored, &name_len, &value, &len) == BP_OK && name_len == strlen(name)
+               && !memcmp(stored, name, name_len)) {
+      return true;
+    }
+  }
+  return false;
+}
+
+void attributes_clear(const attributes *a, const handle *h, bool lists, bool named, tally *t)
+{
+  char names[NAMES_MAX];
+  ssize_t len = lists || named ? handle_list(h, names, sizeof names) : 0;
+  for (const char *name = names; len > 0 && name < names + len; name += strlen(name) + 1) {
+    bool list = acl_is_name(name);
+    if (!(list ? lists : named && (!strncmp(name, "user.", 5) || !strncmp(name, "trusted.", 8))) || is_stored(a, name))
+      continue;
+    if (handle_remove(h, name) && errno != ENODATA)
+      tally_add(t, list ? LOSS_ACL : LOSS_XATTR, a->path, name, errno);
+  }
 }
 
 static struct timespec time_or_omit(const bp_entry *e, uint64_t bit, const bp_time *time)

@@ -16,6 +16,9 @@ typedef struct attributes {
   bool            link;      /* a symbolic link: owner and times only */
 } attributes;
 
+/* Takes away what it has and the entry has not: access control lists, attributes of users. What cannot be is counted and told. */
+void attributes_clear(const attributes *a, const handle *h, bool lists, bool named, tally *t);
+
 /* What cannot be set is counted and told; the rest is set all the same. */
 void attributes_apply(const attributes *a, const handle *h, tally *t);
 

@@ -28,11 +28,6 @@ typedef int32_t page_status;
 
 /* ---- ACL and extended attributes ---------------------------------------------------------------------------------------- */
 
-static bool is_acl(const char *name)
-{
-  return !strcmp(name, ACL_ACCESS_NAME) || !strcmp(name, ACL_DEFAULT_NAME);
-}
-
 static page_status add_acl(bp_page *page, uint32_t stream, const void *value, size_t len)
 {
   char text[ACL_LINE_MAX * (64 * 1024 / 8 / 8)]; /* ext4, xfs, btrfs: far fewer entries */
@@ -48,7 +43,7 @@ static page_status add_named(backup *b, bp_page *page, const handle *h, const ch
 {
   uint64_t acls = BP_STREAM_BIT(BP_STREAM_ACL_ACCESS) | BP_STREAM_BIT(BP_STREAM_ACL_DEFAULT);
   uint8_t *value = b->scratch + BACKUP_SCRATCH_BYTES / 2;
-  bool acl = is_acl(name);
+  bool acl = acl_is_name(name);
   ssize_t len;
   if (acl ? !(wanted & (acls | BP_STREAM_BIT(BP_STREAM_XATTR))) : !(wanted & BP_STREAM_BIT(BP_STREAM_XATTR)))
     return BP_OK;
@@ -76,18 +71,18 @@ static page_status add_all_named(backup *b, bp_page *page, const slot *s, const 
     return BP_OK;
   len = handle_list(h, names, BACKUP_SCRATCH_BYTES / 2);
   if (len < 0 && errno != EOPNOTSUPP && errno != ENOSYS)
-    bp_logf(b->host, BP_MSG_WARNING, "Cannot read the attributes of %s: %s",
+    bp_logf(b->host, BP_MSG_ERROR, "Cannot read the attributes of %s: %s",
             show(&text, slot_path(b, s), s->path_len), strerror(errno));
   if (len > 0) /* Bacula's order: the two lists first */
     for (int pass = 0; pass < 2; pass++)
       for (const char *name = names; name < names + len; name += strlen(name) + 1) {
-        if (is_acl(name) != (pass == 0))
+        if (acl_is_name(name) != (pass == 0))
           continue;
         status = add_named(b, page, h, name, wanted);
         if (status == BP_PAGE_FULL || status == BP_E_TOO_BIG)
           return status;
         if (status != BP_OK)
-          bp_logf(b->host, BP_MSG_WARNING, "Cannot read the attribute %s of %s: %s", name,
+          bp_logf(b->host, BP_MSG_ERROR, "Cannot read the attribute %s of %s: %s", name,
                   show(&text, slot_path(b, s), s->path_len), strerror(errno));
       }
   return BP_OK;
@@ -234,7 +229,7 @@ static page_status fetch_one(backup *b, bp_page *page, slot *s, const bp_want *w
     status = BP_PAGE_FULL;
   if (status == BP_PAGE_FULL && empty) {
     shown text;
-    bp_logf(b->host, BP_MSG_WARNING, "Not all attributes of %s are saved: they are larger than a page",
+    bp_logf(b->host, BP_MSG_ERROR, "Not all attributes of %s are saved: they are larger than a page",
             show(&text, path, path_len));
     status = BP_OK;
   }

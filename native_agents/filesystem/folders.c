@@ -184,7 +184,7 @@ static int order(const void *a, const void *b, void *base)
   return by_path ? by_path : (x > y) - (x < y);
 }
 
-static void apply_one(folders *f, place *p, tally *t, const record *r, bool made)
+static void apply_one(folders *f, place *p, bool lists, bool named, tally *t, const record *r, bool made)
 {
   const char *path = path_of(r);
   bp_entry entry = { .valid = r->valid, .mode = r->mode, .uid = r->uid, .gid = r->gid, .atime = r->atime,
@@ -211,10 +211,12 @@ static void apply_one(folders *f, place *p, tally *t, const record *r, bool made
   }
   handle_use_path(&h, fd);
   h.borrowed = true;
+  if (r->flags & ENTRY && !made)
+    attributes_clear(&a, &h, lists, named, t);
   attributes_apply(&a, &h, t);
 }
 
-bp_status folders_apply(folders *f, place *p, tally *t)
+bp_status folders_apply(folders *f, place *p, bool lists, bool named, tally *t)
 {
   uint8_t *base = f->bytes;
   bp_status status = BP_OK;
@@ -238,7 +240,7 @@ bp_status folders_apply(folders *f, place *p, tally *t)
       if (r->flags & ENTRY) /* the last entry of all counts */
         apply = r;
     }
-    apply_one(f, p, t, apply, made);
+    apply_one(f, p, lists, named, t, apply, made);
     i = next;
     bp_beat(f->host);
     if (bp_cancelled(f->host))

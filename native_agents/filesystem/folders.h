@@ -35,7 +35,10 @@ void folders_made(void *folders, const char *path, size_t len);
 void folders_entry(folders *f, const char *path, size_t len, const bp_entry *entry, const void *small, size_t small_len,
                    const struct stat *seen, bool made, bool only_if_made);
 
-/* Sets them all, what is below first. BP_OK, BP_E_CANCELLED, BP_E_NOMEM, BP_E_NOSPACE. */
-bp_status folders_apply(folders *f, place *p, tally *t);
+/*
+ * Sets them all, what is below first. lists, named: the Job had saved access control lists, extended attributes: those that a
+ * directory has got since are taken away. BP_OK, BP_E_CANCELLED, BP_E_NOMEM, BP_E_NOSPACE.
+ */
+bp_status folders_apply(folders *f, place *p, bool lists, bool named, tally *t);
 
 #endif

@@ -88,50 +88,9 @@ void place_disinherit(int path_fd, bool directory)
     (void)removexattr(proc, ACL_DEFAULT_NAME);
 }
 
-static uint64_t link_key(const struct stat *st)
-{
-  uint64_t key = (uint64_t)st->st_ino * 0x9E3779B97F4A7C15u ^ (uint64_t)st->st_dev * 0xC2B2AE3D27D4EB4Fu;
-  return key ? key : 1;
-}
-
-static void put_link(uint64_t *links, size_t cap, uint64_t key)
-{
-  size_t i = (size_t)(key >> 20) & (cap - 1);
-  while (links[i] && links[i] != key)
-    i = (i + 1) & (cap - 1);
-  links[i] = key;
-}
-
 bool place_made_link(place *p, const struct stat *st)
 {
-  if (!p->as_saved) /* none is followed anyway */
-    return true;
-  if (p->n_links * 4 >= p->cap_links * 3) {
-    size_t cap = p->cap_links ? p->cap_links * 2 : 1024;
-    uint64_t *links = calloc(cap, sizeof *links);
-    if (!links)
-      return false;
-    for (size_t i = 0; i < p->cap_links; i++)
-      if (p->links[i])
-        put_link(links, cap, p->links[i]);
-    free(p->links);
-    p->links = links;
-    p->cap_links = cap;
-  }
-  put_link(p->links, p->cap_links, link_key(st));
-  p->n_links++; /* at most one too many for a key that was there */
-  return true;
-}
-
-static bool made_by_us(const place *p, const struct stat *st)
-{
-  uint64_t key = link_key(st);
-  if (!p->cap_links)
-    return false;
-  for (size_t i = (size_t)(key >> 20) & (p->cap_links - 1); p->links[i]; i = (i + 1) & (p->cap_links - 1))
-    if (p->links[i] == key)
-      return true;
-  return false;
+  return !p->as_saved || inodes_add(&p->links, st); /* none is followed anyway, below `where` */
 }
 
 /* The target of a link that may be followed, into target[PATH_MAX]; false: it may not, or is no link. */
@@ -142,7 +101,7 @@ static bool trusted_link(const place *p, int fd, const char *name, char *target)
   struct stat st;
   if (link < 0)
     return false;
-  if (fstat(link, &st) == 0 && S_ISLNK(st.st_mode) && (st.st_uid == 0 || st.st_uid == geteuid()) && !made_by_us(p, &st))
+  if (fstat(link, &st) == 0 && S_ISLNK(st.st_mode) && (st.st_uid == 0 || st.st_uid == geteuid()) && !inodes_has(&p->links, &st))
     n = readlinkat(link, "", target, PATH_MAX - 1);
   close(link);
   if (n <= 0)
@@ -455,6 +414,6 @@ void place_end(place *p)
   free(p->steps);
   free(p->way);
   free(p->wanted);
-  free(p->links);
+  inodes_free(&p->links);
   *p = (place){ .top = { .fd = -1 } };
 }

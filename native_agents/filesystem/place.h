@@ -14,6 +14,7 @@
 #include <sys/stat.h>
 
 #include "bplugin.h"
+#include "inodes.h"
 
 typedef struct place_step {
   int    fd;     /* O_PATH; -1: closed to save descriptors */
@@ -33,8 +34,7 @@ typedef struct place {
   size_t      n_steps, cap_steps, n_closed, most_open; /* the first n_closed have no descriptor */
   char       *way, *wanted; /* its path below the root, "/a/b"; and the one asked for */
   size_t      way_len, wanted_len, cap_way, cap_wanted;
-  uint64_t   *links;       /* links this Job made, hashed; 0: free */
-  size_t      n_links, cap_links;
+  inodes      links;       /* that this Job made */
   void      (*made)(void *, const char *path, size_t len); /* told of each directory made whose entry did not come */
   void       *made_for;
 } place;

@@ -10,6 +10,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "aside.h"
 #include "attributes.h"
 #include "bplugin_sdk.h"
 #include "folders.h"
@@ -28,12 +29,16 @@ struct restore {
   place    place;
   folders  folders;
   tally    tally;
+  asides   asides;
+  inodes   several;          /* files with several names that this Job has made: the other names are links to them */
   bool     nameless;         /* files without a name can be had */
+  bool     lists, named;     /* access control lists, extended attributes came: the Job had saved them */
 
   /* the entry at hand */
   bool     active;
   bp_entry entry;
   spot     at;
+  bool     aside;            /* what is there stays, and the entry waits for another of its names */
   bool     may_replace;      /* something that stands there gives way */
   char    *path, *link;      /* for messages: the final path; where a symbolic link leads */
   size_t   cap_path, cap_link, link_len;
@@ -85,6 +90,19 @@ static bool keeps_existing(const restore *r, const struct stat *there, uint32_t 
   case BP_REPLACE_IFOLDER: return !dated || r->entry.mtime.sec >= there->st_mtime;
   default: return false;
   }
+}
+
+/* Is what is there a file as the entry was saved? */
+static bool is_as_saved(const restore *r, const struct stat *there)
+{
+  const bp_entry *e = &r->entry;
+  return (!(e->valid & BP_HAS_MTIME) || e->mtime.sec == there->st_mtime)
+         && (!(e->valid & BP_HAS_SIZE) || !S_ISREG(there->st_mode) || e->size == (uint64_t)there->st_size);
+}
+
+static bool has_several_names(const restore *r)
+{
+  return r->entry.valid & BP_HAS_NLINK && r->entry.nlink > 1;
 }
 
 /* ---- directories ---------------------------------------------------------------------------------------------------------- */
@@ -180,6 +198,10 @@ static bp_status finish_node(restore *r)
     place_disinherit(fd, false);
   attributes_apply(&a, &h, &r->tally);
   close(fd);
+  if (has_several_names(r) && !inodes_add(&r->several, &st)) {
+    (void)unlinkat(r->at.fd, name, 0);
+    return BP_E_NOMEM;
+  }
   if (link && !place_made_link(&r->place, &st)) {
     (void)unlinkat(r->at.fd, name, 0);
     return BP_E_NOMEM;
@@ -195,24 +217,38 @@ static int make_hard_link(int fd, const char *name, const void *what)
   return linkat(t->fd, t->name, fd, name, 0);
 }
 
-/* Another name for what stands at `link`, a final path: made at once, it has no attributes of its own. */
+static bp_status link_as(restore *r, newfile_make *make, const void *what)
+{
+  char name[40];
+  if (make(r->at.fd, r->at.name, what) == 0)
+    return BP_OK;
+  if (errno == EEXIST && r->may_replace && newfile_make_temp(&r->at, name, make, what) == 0
+      && newfile_rename(&r->at, name, true) == 0)
+    return BP_OK;
+  return failed(r, errno, "make hard link");
+}
+
+/*
+ * Another name for what stands at `link`, a final path: made at once, it has no attributes of its own. What was there and stays
+ * is not what was saved, unless it looks so.
+ */
 static bp_status make_another_name(restore *r, const target *first)
 {
+  const aside *aside = asides_find(&r->asides, r->link);
   struct stat there, target;
-  char name[40];
   shown text, other;
+  if (aside)
+    return link_as(r, aside_link, aside);
   if (fstatat(first->fd, first->name, &target, AT_SYMLINK_NOFOLLOW) || S_ISDIR(target.st_mode))
     return bp_fail_errno(r->host, BP_E_NOTFOUND, errno, "hard link %s: its first name is not there: %s",
                          show(&text, r->path, strlen(r->path)), show(&other, r->link, r->link_len));
   if (fstatat(r->at.fd, r->at.name, &there, AT_SYMLINK_NOFOLLOW) == 0 && there.st_dev == target.st_dev
       && there.st_ino == target.st_ino)
     return BP_OK;
-  if (make_hard_link(r->at.fd, r->at.name, first) == 0)
-    return BP_OK;
-  if (errno == EEXIST && r->may_replace && newfile_make_temp(&r->at, name, make_hard_link, first) == 0
-      && newfile_rename(&r->at, name, true) == 0)
-    return BP_OK;
-  return failed(r, errno, "make hard link");
+  if (!inodes_has(&r->several, &target) && !is_as_saved(r, &target))
+    return bp_failf(r->host, BP_E_NOTFOUND, BP_OS_NONE, 0, "hard link %s: its first name is another file, which was not restored: %s",
+                    show(&text, r->path, strlen(r->path)), show(&other, r->link, r->link_len));
+  return link_as(r, make_hard_link, first);
 }
 
 /* ---- the calls ---------------------------------------------------------------------------------------------------------------- */
@@ -250,7 +286,8 @@ static bp_status prepare(restore *r, uint32_t replace, const target *first, uint
   if (!exists && errno != ENOENT)
     return failed(r, errno, "look at");
   if (exists && keeps_existing(r, &there, replace)) {
-    *action = BP_ACTION_SKIP;
+    r->aside = r->entry.type == BP_TYPE_REGULAR && has_several_names(r) && !is_as_saved(r, &there);
+    *action = r->aside ? BP_ACTION_WANT : BP_ACTION_SKIP;
     return BP_OK;
   }
   if (exists && S_ISDIR(there.st_mode))
@@ -298,7 +335,7 @@ bp_status restore_entry(restore *r, const bp_entry *entry, const void *base, con
     return BP_E_NOMEM;
   small_clear(&r->small);
   r->file = (newfile){ .fd = -1 };
-  r->data_ended = r->stream_open = false;
+  r->data_ended = r->stream_open = r->aside = false;
   r->at = (spot){ .fd = -1 };
   r->place.clears = replace == BP_REPLACE_ALWAYS;
   status = find(r, dest, &first, first_name);
@@ -322,6 +359,8 @@ bp_status restore_stream(restore *r, uint32_t stream, uint64_t size)
     return bp_failf(r->host, BP_E_SEQUENCE, BP_OS_NONE, 0, "restore_stream: no entry is being restored");
   r->stream = stream;
   r->stream_open = true;
+  r->lists |= stream == BP_STREAM_ACL_ACCESS || stream == BP_STREAM_ACL_DEFAULT;
+  r->named |= stream == BP_STREAM_XATTR;
   if (stream != BP_STREAM_DATA)
     return small_start(&r->small, stream) ? BP_OK : BP_E_NOMEM;
   if (r->entry.type != BP_TYPE_REGULAR && r->entry.type != BP_TYPE_FIFO && r->entry.type != BP_TYPE_BLOCKDEV)
@@ -370,6 +409,7 @@ static bp_status finish_file(restore *r)
 {
   attributes a = { .entry = &r->entry, .small = r->small.bytes, .small_len = r->small.used, .path = r->path };
   handle h = { .fd = -1 };
+  struct stat made;
   if (r->file.fd < 0) {
     if (r->entry.valid & BP_HAS_SIZE && r->entry.size)
       return refused(r, "its data did not come");
@@ -381,6 +421,12 @@ static bp_status finish_file(restore *r)
   }
   h.fd = r->file.fd;
   attributes_apply(&a, &h, &r->tally);
+  if (r->aside)
+    return asides_add(&r->asides, r->path, &r->file, &r->at) ? BP_OK : failed(r, errno, "keep for its other names");
+  if (has_several_names(r) && (fstat(h.fd, &made) || !inodes_add(&r->several, &made))) {
+    newfile_drop(&r->file, &r->at);
+    return BP_E_NOMEM;
+  }
   return newfile_keep(&r->file, &r->at, r->may_replace) ? failed(r, errno, "restore") : BP_OK;
 }
 
@@ -437,7 +483,7 @@ bp_status restore_commit(restore *r)
 {
   bp_status status;
   place_flush(&r->place);
-  status = folders_apply(&r->folders, &r->place, &r->tally);
+  status = folders_apply(&r->folders, &r->place, r->lists, r->named, &r->tally);
   tally_tell(&r->tally);
   return status;
 }
@@ -472,6 +518,8 @@ void restore_end(restore *r)
     newfile_drop(&r->file, &r->at);
   place_end(&r->place);
   folders_end(&r->folders);
+  asides_end(&r->asides);
+  inodes_free(&r->several);
   small_free(&r->small);
   free(r->path);
   free(r->link);

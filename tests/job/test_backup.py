@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import os
+import tempfile
 from pathlib import Path
 
 import pytest
 
 from filed.catalog import Catalog, Level, NewJob, ProcessMark
+from filed.fileset import Options
 from filed.process.outcome import JobStatus
 from filed.storage import VolumeDirectory
 from filed.wire.attributes import FileType
@@ -128,3 +130,14 @@ def test_files_that_had_one_inode_number_after_another_are_not_linked(tmp_path: 
     assert back.outcome.status is JobStatus.OK
     sizes = [path.stat().st_size for path in (tmp_path / "to").rglob("*") if path.is_file() and not path.is_symlink()]
     assert len(set(sizes)) == len(sizes) == 9
+
+
+def test_attributes_that_could_not_be_saved_leave_the_job_with_warnings(jobs: Place) -> None:
+    with tempfile.TemporaryDirectory(dir="/dev/shm") as name:  # ext4 keeps 4 KiB of them, tmpfs far more
+        file = Path(name) / "file"
+        file.write_bytes(b"x")
+        for number in range(100):
+            os.setxattr(file, f"user.{number}", bytes(60_000))
+        ran = jobs.backup(line("filesystem"), files=[bytes(file)], options=Options(xattrsupport=True))
+    assert (ran.outcome.status, ran.outcome.totals.errors) == (JobStatus.WARNINGS, 1)
+    assert any("Not all attributes" in text for text in ran.texts())

@@ -43,6 +43,7 @@ from .driving import (
     fileset_of,
     hard_link,
     link_item,
+    linked,
     look,
     remove_deep,
     tree,
@@ -603,6 +604,128 @@ def test_content_comes_back_though_its_size_was_said_to_be_0(driver: Driver, tmp
     told = driver.restore([dataclasses.replace(item, entry=item.entry._replace(size=0))], tmp_path)
     assert list(told.values()) == ["WANT"]
     assert (tmp_path / "file").read_bytes() == b"content"
+
+
+# ---- several names, of which some are there -------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def names(driver: Driver, tmp_path: Path) -> list[Item]:
+    """A file of three names, as saved."""
+    source = tmp_path / "source"
+    source.mkdir()
+    (source / "a").write_bytes(b"saved")
+    for name in ("b", "c"):
+        (source / name).hardlink_to(source / "a")
+    os.utime(source / "a", (1_500_000_000, 1_500_000_000))
+    saved = [
+        dataclasses.replace(item, name=b"/" + os.path.basename(item.name)) for item in driver.backup(fileset_of(source))
+    ]
+    return sorted((item for item in saved if item.entry.type == EntryType.REGULAR), key=lambda item: item.name)
+
+
+@pytest.mark.parametrize("mode", [Replace.NEVER, Replace.IFNEWER])
+def test_a_missing_name_gets_the_content_that_was_saved_though_the_first_is_another_file(
+    driver: Driver, tmp_path: Path, names: list[Item], mode: Replace
+) -> None:
+    where = tmp_path / "where"
+    where.mkdir()
+    (where / "a").write_bytes(b"unrelated")
+    driver.restore(names, where, mode=mode)
+    assert {name: (where / name).read_bytes() for name in os.listdir(where)} == {
+        "a": b"unrelated",
+        "b": b"saved",
+        "c": b"saved",
+    }
+    assert (where / "b").samefile(where / "c")
+    assert (where / "b").stat().st_mtime == 1_500_000_000
+
+
+def test_a_first_name_that_is_as_it_was_saved_is_linked_to(driver: Driver, tmp_path: Path, names: list[Item]) -> None:
+    where = tmp_path / "where"
+    driver.restore(names[:1], where)
+    told = driver.restore(names, where, mode=Replace.NEVER)
+    assert told[bytes(where / "a")] == "SKIP"
+    assert (where / "a").samefile(where / "c")
+
+
+def test_nothing_is_left_of_what_no_name_was_missing_for(driver: Driver, tmp_path: Path, names: list[Item]) -> None:
+    where = tmp_path / "where"
+    where.mkdir()
+    for name in ("a", "b", "c"):
+        (where / name).write_bytes(b"unrelated")
+    driver.restore(names, where, mode=Replace.NEVER)
+    assert {path.read_bytes() for path in where.iterdir()} == {b"unrelated"}
+
+
+def test_a_name_is_no_link_to_a_file_that_the_job_did_not_restore(
+    driver: Driver, tmp_path: Path, names: list[Item]
+) -> None:
+    """Its first name could not be restored; what stands there is older."""
+    where = tmp_path / "where"
+    where.mkdir()
+    (where / "a").write_bytes(b"unrelated")
+    links = [item for item in linked(names) if item.entry.type == EntryType.HARDLINK]
+    told = driver.restore([links[0]], where)
+    assert "its first name is another file" in told[bytes(where / "b")]
+    assert os.listdir(where) == ["a"]
+
+
+def test_many_files_whose_first_names_stay_keep_few_descriptors(
+    driver: Driver, tmp_path: Path, names: list[Item]
+) -> None:
+    where = tmp_path / "where"
+    where.mkdir()
+    many = []
+    for number in range(200):
+        (where / f"{number}").write_bytes(b"unrelated")
+        entry = names[0].entry._replace(ino=number)
+        many.append(dataclasses.replace(names[0], name=b"/%d" % number, entry=entry))
+        many.append(dataclasses.replace(names[0], name=b"/%d.b" % number, entry=entry))
+    open_before = len(os.listdir("/proc/self/fd"))
+
+    def few(_: bytes) -> None:
+        assert len(os.listdir("/proc/self/fd")) - open_before < 200
+
+    driver.restore(many, where, mode=Replace.NEVER, before=few)
+    assert {(where / f"{number}.b").read_bytes() for number in range(200)} == {b"saved"}
+
+
+# ---- what a directory has got since ----------------------------------------------------------------------------------------
+
+
+def test_a_directory_loses_what_it_has_got_since_where_the_job_had_saved_such(
+    driver: Driver, tmp_path: Path, programs: Callable[..., None]
+) -> None:
+    programs("setfacl")
+    source, where = tmp_path / "source", tmp_path / "where"
+    for name in ("with", "without"):
+        (source / name).mkdir(parents=True)
+    os.setxattr(source / "with", "user.kept", b"1")
+    subprocess.run(["setfacl", "-m", "u:1234:r", source / "with"], check=True)
+    saved = driver.backup(fileset_of(source))
+    driver.restore(saved, where, strip=os.fsencode(source))
+    for name in ("with", "without"):
+        os.setxattr(where / name, "user.added", b"1")
+        subprocess.run(["setfacl", "-m", "u:4321:rwx", where / name], check=True)
+        subprocess.run(["setfacl", "-d", "-m", "u:4321:rwx", where / name], check=True)
+    driver.restore(saved, where, mode=Replace.NEVER, strip=os.fsencode(source))
+    assert "user.added" in os.listxattr(where / "without"), "never: it keeps what it has"
+    driver.restore(saved, where, strip=os.fsencode(source))
+    assert sorted(os.listxattr(where / "with")) == ["system.posix_acl_access", "user.kept"]
+    assert os.getxattr(where / "with", "system.posix_acl_access") == os.getxattr(
+        source / "with", "system.posix_acl_access"
+    )
+    assert os.listxattr(where / "without") == []
+
+
+def test_a_directory_keeps_what_it_has_where_the_job_had_saved_no_such(driver: Driver, tmp_path: Path) -> None:
+    source, where = tmp_path / "source", tmp_path / "where"
+    source.mkdir()
+    where.mkdir()
+    os.setxattr(where, "user.own", b"1")
+    driver.restore(driver.backup(fileset_of(source)), where, strip=os.fsencode(source))
+    assert os.listxattr(where) == ["user.own"]
 
 
 def test_few_descriptors_are_enough(driver: Driver, open_tmp: Path) -> None:

@@ -8,7 +8,7 @@ from filed.catalog.catalog import Catalog
 from filed.catalog.chain import BaseChoice, BaseWhy
 from filed.catalog.database import CATALOG_FILE
 from filed.catalog.facts import JobFacts, facts_object, facts_of
-from filed.catalog.feed import INCOMPLETE, RecordFeed
+from filed.catalog.feed import INCOMPLETE, METADATA_ONLY, RecordFeed
 from filed.catalog.find import Change, ChangeKind, glob_pattern
 from filed.catalog.job import GOOD, Job, JobId, JobMedia, JobTotals, Level, NewJob, Status, Volume
 from filed.catalog.liveness import ProcessMark
@@ -20,6 +20,7 @@ __all__ = [
     "CATALOG_FILE",
     "GOOD",
     "INCOMPLETE",
+    "METADATA_ONLY",
     "BaseChoice",
     "BaseList",
     "BaseRow",

@@ -27,7 +27,9 @@ MAX_PLUGIN_COMMANDS: Final = 1024
 
 _TYPE_MASK: Final = 0x7FF
 _ATTRIBUTES: Final = int(Stream.UNIX_ATTRIBUTES)
-_ATTRIBUTES_EX: Final = int(Stream.UNIX_ATTRIBUTES_EX)
+_ATTRIBUTE_UPDATE: Final = int(Stream.UNIX_ATTRIBUTE_UPDATE)
+_BEGINNINGS: Final = frozenset({_ATTRIBUTES, int(Stream.UNIX_ATTRIBUTES_EX), _ATTRIBUTE_UPDATE})
+_WITH_CONTENT: Final = frozenset({int(FileType.EMPTY), int(FileType.REGULAR)})
 _PLUGIN_NAME: Final = int(Stream.PLUGIN_NAME)
 _RESTORE_OBJECT: Final = int(Stream.RESTORE_OBJECT)
 _DELETED: Final = int(FileType.DELETED)
@@ -40,13 +42,16 @@ _DIGEST: Final = 5
 INCOMPLETE: Final = b"incomplete"
 """In place of nanoseconds: the Volume holds less of the file than there was. Only the catalog knows; a rebuild forgets it."""
 
+METADATA_ONLY: Final = b"metadata only"
+"""In place of nanoseconds: what bacula-fd 15 stores of a file whose content is as before. An earlier Job of the chain has that."""
+
 _UPSERT = """
 INSERT INTO file (job_id, path, file_index, type, lstat, extended, digest{more}) VALUES ({job_id}, ?, ?, ?, ?, ?, ?{marks})
 ON CONFLICT (job_id, path) DO UPDATE SET file_index = excluded.file_index, type = excluded.type,
     lstat = excluded.lstat, extended = excluded.extended, digest = excluded.digest, link = excluded.link,
     plugin_id = excluded.plugin_id
-WHERE excluded.file_index >= file.file_index
-"""  # A path saved twice in a Job counts as it was saved last, in whatever order rows come.
+WHERE excluded.file_index >= file.file_index AND excluded.extended != CAST('metadata only' AS BLOB)
+"""  # A path saved twice in a Job counts as it was saved last, in whatever order rows come; new attributes alone hide no content.
 
 _INSERT_OBJECT = """
 INSERT OR REPLACE INTO restore_object (job_id, file_index, type, object_index, command, name, content)
@@ -100,7 +105,7 @@ class RecordFeed:
         Raises StreamError when the record is not what its stream says, CatalogError when the catalog fails.
         """
         kind = stream & _TYPE_MASK
-        if kind in {_ATTRIBUTES, _ATTRIBUTES_EX}:
+        if kind in _BEGINNINGS:
             if self._bytes >= BATCH_BYTES:
                 self.flush()
             try:
@@ -113,6 +118,9 @@ class RecordFeed:
             if not path:
                 raise StreamError("an attributes record without a path", kind, file_index)
             self._last = row = [path, file_index, file_type, lstat, extended, b""]
+            if kind == _ATTRIBUTE_UPDATE and file_type in _WITH_CONTENT:
+                row[_EXTENDED] = METADATA_ONLY
+                self._last = None  # the digest behind it may be that of another file
             self._last_index = file_index
             self._bytes += len(data) + _FIXED_BYTES
             if file_type == _DELETED:

@@ -32,6 +32,7 @@ from filed.wire.stream import DIGEST_STREAMS, STREAM_TYPE_MASK, Stream
 WANTED_STREAMS: Final = DIGEST_STREAMS | {
     int(Stream.UNIX_ATTRIBUTES),
     int(Stream.UNIX_ATTRIBUTES_EX),
+    int(Stream.UNIX_ATTRIBUTE_UPDATE),
     int(Stream.PLUGIN_NAME),
     int(Stream.RESTORE_OBJECT),
 }

@@ -19,6 +19,7 @@ LOOSE_BYTES: Final = 256 << 10  # of a list of records
 LOOSE_RECORDS: Final = 256
 _PLUGIN_NAME: Final = int(Stream.PLUGIN_NAME)
 _BEGINNINGS: Final = ATTRIBUTE_STREAMS | {_PLUGIN_NAME}
+_ONE_BY_ONE: Final = frozenset({_PLUGIN_NAME, int(Stream.UNIX_ATTRIBUTE_UPDATE)})
 
 
 class Damaged(NamedTuple):
@@ -75,7 +76,7 @@ class Gathering:
         if kind in _BEGINNINGS:
             if self._entry is not None:
                 self._complete()
-            if kind == _PLUGIN_NAME or not self._by_page:
+            if kind in _ONE_BY_ONE or not self._by_page:
                 self._pass(record)
             else:
                 self._entry, self._entry_bytes, self._file_index = [record], len(data), file_index

@@ -7,26 +7,28 @@ agent is told at the end whether what it wrote is right: with a mismatch it must
 from __future__ import annotations
 
 import contextlib
+import time
 from collections.abc import Iterable, Iterator
 
 from filed.agents import BY_PAGE, Action, AgentStream, Entry, EntryType, Has, Status
 from filed.errors import AgentLoadError, ItemError, JobError, StreamError, printable
 from filed.job.agents.restorers import Restorer, Restorers
 from filed.job.context import Counters, Messages
+from filed.job.decode.attribute_update import WITH_CONTENT, update_attributes
 from filed.job.decode.attributes import META_STREAMS, entry_to_restore, meta_streams
 from filed.job.decode.batches import Batch, Damaged, Gathering
 from filed.job.decode.destination import Destination, Part
 from filed.job.decode.stored_file import StoredFile
 from filed.job.decode.whole_entries import NOT_RESTORED, WholeEntries
-from filed.job.description import NetworkRestore, RestoreJob
+from filed.job.description import NetworkRestore, Replace, RestoreJob
 from filed.pipeline import Decoder, Digest
 from filed.pipeline.reverse import Piece
 from filed.process.status_page import StatusPage
 from filed.volume import Session
-from filed.wire.attributes import Attributes, parse_attributes
+from filed.wire.attributes import Attributes, decode_stat, parse_attributes
 from filed.wire.plugin_name import parse_plugin_name
 from filed.wire.restore_object import RestoreObject
-from filed.wire.stream import ATTRIBUTE_STREAMS, DATA_STREAMS, Buffer, Stream, stream_type
+from filed.wire.stream import ACL_STREAMS, ATTRIBUTE_STREAMS, DATA_STREAMS, XATTR_STREAMS, Buffer, Stream, stream_type
 
 HAS_SIZE = int(Has.SIZE)
 MAX_META_BYTES = 16 << 20
@@ -49,10 +51,11 @@ class Receiving:
         self._messages, self._counters, self._status_page = messages, counters, status_page
         self._decoder = decoder
         self._restorers = restorers
-        self._where = bytes(job.where)
+        self._where, self._replace, self._began = bytes(job.where), job.replace, time.time()
         self._command = b""
         self._destination: Destination | None = None
         self._item: _Item | None = None
+        self._updated = 0  # FileIndex of the last metadata-only record
         self._objects: dict[bytes, list[RestoreObject]] = {}  # of this Job, by command, not yet handed over
 
     def begin(self, part: Part, objects: Iterable[RestoreObject] = ()) -> None:
@@ -101,7 +104,11 @@ class Receiving:
         try:
             if kind in ATTRIBUTE_STREAMS:
                 self._finish()
-                self._start(file_index, parse_attributes(data))
+                attributes = parse_attributes(data)
+                if kind == Stream.UNIX_ATTRIBUTE_UPDATE and attributes.type in WITH_CONTENT:
+                    self._update(attributes)
+                else:
+                    self._start(file_index, attributes)
             elif kind == Stream.PLUGIN_NAME:
                 self._finish()
                 self._command = parse_plugin_name(data).command
@@ -109,6 +116,8 @@ class Receiving:
                 self._finish()  # damage took the attributes of another entry: what is left of that one is nobody's
             elif self._item is not None:
                 self._item.record(word, kind, data)
+            elif self._updated == file_index and (kind in ACL_STREAMS or kind in XATTR_STREAMS):
+                self._messages.warn_once("ACLs and extended attributes of metadata-only records are not restored")
         except (ItemError, StreamError) as error:
             self._give_up(error, file_index)
 
@@ -142,6 +151,21 @@ class Receiving:
             return
         stored = StoredFile(self._decoder, attributes) if action == Action.WANT else None
         self._item = _Item(restorer, stored, file_index, attributes, messages=self._messages, counters=self._counters)
+
+    def _update(self, attributes: Attributes) -> None:
+        """Its content came with an earlier Job of the chain; the records behind it are no part of that."""
+        assert self._destination is not None
+        part, self._updated = self._destination.part, attributes.file_index
+        part.file_indexes.discard(attributes.file_index)
+        attributes = part.renamed(attributes)
+        if self._command:
+            raise ItemError(attributes.path, "a metadata-only record of a plugin, which nobody here can restore")
+        since = None if self._replace is Replace.ALWAYS else self._began
+        dest = self._destination.names(attributes).dest
+        if update_attributes(dest, self._where, decode_stat(attributes.lstat), since=since):
+            self._counters.files()
+        else:
+            self._counters.skipped()
 
     def _restorer(self) -> Restorer:
         """Of the entry at hand. It has its objects before its first file."""

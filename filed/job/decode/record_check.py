@@ -43,7 +43,7 @@ class RecordCheck:
         try:
             if kind in ATTRIBUTE_STREAMS:
                 self.end()
-                self._begin(parse_attributes(data))
+                self._begin(parse_attributes(data), with_content=kind != Stream.UNIX_ATTRIBUTE_UPDATE)
                 self._file_index = file_index
             elif kind == Stream.PLUGIN_NAME:
                 self.end()
@@ -69,12 +69,12 @@ class RecordCheck:
         except StreamError as error:
             self._wrong(error, f"{printable(self._path)}: {error}")
 
-    def _begin(self, attributes: Attributes) -> None:
+    def _begin(self, attributes: Attributes, *, with_content: bool) -> None:
         self.entries += 1
         self._path = attributes.path
         self._counters.files()
         if self.entries % SHOWN_EVERY == 0:
             self._counters.show()
         self._on_entry(attributes)
-        if attributes.type in _WITH_CONTENT:
+        if with_content and attributes.type in _WITH_CONTENT:
             self._file = StoredFile(self._decoder, attributes)

@@ -11,7 +11,7 @@ from array import array
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 
-from filed.catalog import Catalog, FileRow, Job, JobMedia
+from filed.catalog import METADATA_ONLY, Catalog, FileRow, Job, JobMedia
 from filed.volume import Session
 from filed.wire.attributes import Attributes, FileType, decode_stat
 
@@ -100,8 +100,16 @@ def choose(catalog: Catalog, jobid: int, paths: Sequence[bytes]) -> list[Wanted]
         job.job_id: Wanted(job, Session(job.vol_session_id, job.vol_session_time), catalog.media(job.job_id))
         for job in catalog.chain(jobid)
     }
+    older = list(reversed(parts))
     for row in catalog.tree(jobid, paths):
         parts[row.job_id].add(row)
+        if row.extended == METADATA_ONLY:
+            for job_id in older[older.index(row.job_id) + 1 :]:
+                content = catalog.entry(job_id, row.path)
+                if content is not None and content.type != FileType.DELETED:
+                    parts[job_id].add(content)
+                if content is not None and content.extended != METADATA_ONLY:
+                    break
     _adopt_orphans(catalog, jobid, paths, parts)
     return [part for part in parts.values() if part.file_indexes.count]
 

@@ -27,7 +27,7 @@ from filed.catalog.feed import RecordFeed
 from filed.catalog.find import Change, diff, find, versions
 from filed.catalog.job import GOOD, Job, JobId, JobMedia, JobTotals, NewJob, Status, Volume, unique_name
 from filed.catalog.liveness import ProcessMark
-from filed.catalog.retention import PrunePlan, Retention, plan_prune
+from filed.catalog.retention import PrunePlan, Retention, newest_with_entries, plan_prune
 from filed.catalog.state import FoundState, Seal, SealedState, find_state, mark_confirmed, mark_restored, seal
 from filed.catalog.tree import FileRow
 from filed.errors import CatalogError
@@ -75,7 +75,7 @@ class Catalog:
     # Jobs
 
     def jobs(self) -> list[Job]:
-        """All, the oldest first. One that runs, and whose process is gone, comes as failed: see `reconcile`."""
+        """All, in the order in which they began. One that runs, and whose process is gone, comes as failed: see `reconcile`."""
         found = chains.jobs(self.database)
         dead = self._dead() if any(job.running for job in found) else set()
         return [_vanished(job) if job.job_id in dead else job for job in found]
@@ -242,6 +242,12 @@ class Catalog:
             held[job_id].add(name)
         return plan_prune(self.jobs(), held, policy)
 
+    def newest_good(self) -> Job | None:
+        """The good backup that began last; one whose tree is empty only when there is no other."""
+        found = self.jobs()
+        good = [job for job in found if job.good]
+        return newest_with_entries(good, {job.job_id: job for job in found}) if good else None
+
     # Volumes
 
     def note_volume(self, name: str, created: int) -> None:
@@ -268,6 +274,16 @@ class Catalog:
             (job_id,),
         )
         return [JobMedia(*row) for row in rows]
+
+    def volume_use(self) -> dict[str, list[tuple[JobId, int]]]:
+        """Of each Volume the Jobs on it, with how many bytes of it are theirs."""
+        found: dict[str, list[tuple[JobId, int]]] = {volume.name: [] for volume in self.volumes()}
+        for name, job_id, size in self.database.rows(
+            "SELECT name, job_id, sum(end_address + 1 - start_address) FROM job_media JOIN volume USING (volume_id)"
+            " GROUP BY name, job_id ORDER BY job_id"
+        ):
+            found[name].append((job_id, size))
+        return found
 
     def forget_volumes(self, names: Iterable[str]) -> None:
         """Volumes that were deleted. CatalogError when a Job is still on one."""

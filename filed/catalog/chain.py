@@ -37,8 +37,8 @@ class BaseChoice:
 
 
 def jobs(database: Database) -> list[Job]:
-    """All, the oldest first."""
-    return [Job(*row) for row in database.rows(f"SELECT {JOB_COLUMNS} FROM job ORDER BY start_time, job_id")]
+    """All, in the order in which they began; a clock may have been wrong, JobIds never go back."""
+    return [Job(*row) for row in database.rows(f"SELECT {JOB_COLUMNS} FROM job ORDER BY job_id")]
 
 
 def job(database: Database, job_id: int) -> Job:
@@ -80,7 +80,7 @@ def choose_base(database: Database, name: str, client: str, level: str, fileset_
         return BaseChoice(None, BaseWhy.NOT_WANTED)
     rows = database.rows(
         f"SELECT {JOB_COLUMNS} FROM job WHERE name = ? AND client = ? AND type = 'B' AND status IN ('T', 'W')"
-        " ORDER BY start_time DESC, job_id DESC",
+        " ORDER BY job_id DESC",
         (name, client),
     )
     return choose_among([Job(*row) for row in rows], level, fileset_digest)

@@ -44,7 +44,7 @@ def versions(database: Database, path: bytes) -> list[FileRow]:
     columns = FILE_COLUMNS.replace("type", "file.type").replace("job_id", "job.job_id")
     rows = database.all(
         f"SELECT {columns} FROM job CROSS JOIN file ON file.job_id = job.job_id AND path = ?"
-        " WHERE status <> 'R' ORDER BY start_time, job.job_id",
+        " WHERE status <> 'R' ORDER BY job.job_id",
         (path,),
     )
     return [FileRow._make(row) for row in rows]

@@ -172,7 +172,7 @@ def _build(path: Path, events: Iterable[Event], old: Catalog | None, now: float)
         sessions = _read(catalog, events, report)
         for session in sorted(sessions, key=lambda one: one.end.time if one.end else 0):
             _end(catalog, session, report, now)
-        _join(catalog, sessions)
+        _join(catalog, sessions, report)
         if old is not None:
             _carry_marks(catalog.database, old.database)
         with translated(path):
@@ -268,12 +268,20 @@ def _end(catalog: Catalog, session: _Session, report: RebuildReport, now: float)
     media = sorted(session.media, key=lambda part: (part.first_index, part.volume))
     if end is None:
         report.unfinished += 1
+        report.note(
+            f"JobId {job.job_id} ({job.job}) has no end: it died, or its last Volume is missing; it counts as failed"
+        )
         catalog.add_media(job.job_id, media)
         catalog.fail_job(job.job_id, now, VANISHED)
         return
     facts = session.facts
     read_bytes = facts.read_bytes if facts else 0
     digest = (facts.fileset_digest if facts else "") or job.fileset_digest
+    found = session.feed.files + session.feed.deleted
+    if facts is not None and found != end.files:
+        report.note(
+            f"JobId {job.job_id} ({job.job}) saved {end.files:,} entries, and {found:,} are found: a Volume of it is missing or damaged"
+        )
     # The label counts every attributes record, deletions too; the feed tells them apart.
     totals = JobTotals(session.feed.files, end.bytes, read_bytes, end.errors, session.feed.deleted)
     status = end.status if end.status.isalpha() and len(end.status) == 1 and end.status != "R" else Status.FATAL
@@ -290,7 +298,7 @@ def _end(catalog: Catalog, session: _Session, report: RebuildReport, now: float)
     report.files += session.feed.files
 
 
-def _join(catalog: Catalog, sessions: Iterable[_Session]) -> None:
+def _join(catalog: Catalog, sessions: Iterable[_Session], report: RebuildReport) -> None:
     """Give each Job its base: by the name it wrote down, or as it would have been chosen at the time."""
     named = {session.job.job: session.facts.base for session in sessions if session.facts is not None}
     jobs = catalog.jobs()
@@ -301,6 +309,11 @@ def _join(catalog: Catalog, sessions: Iterable[_Session]) -> None:
         base_id: JobId | None = None
         if job.job in named:
             base_id = ids.get(named[job.job])
+            if base_id is None and named[job.job]:
+                report.note(
+                    f"JobId {job.job_id} ({job.job}) cannot be restored: it builds on Job {named[job.job]},"
+                    " whose Volumes are missing"
+                )
         elif job.level in {Level.INCREMENTAL, Level.DIFFERENTIAL}:
             base = choose_among(before, job.level, job.fileset_digest).base
             base_id = base.job_id if base else None

@@ -93,7 +93,7 @@ def chosen_job(catalog: Catalog, words: tuple[str, ...]) -> tuple[Job, tuple[str
     """
     if words and words[0].isdecimal():
         return good_job(catalog, int(words[0])), words[1:]
-    return good_jobs(catalog)[-1], words[1:] if words[:1] == ("latest",) else words
+    return newest_good(catalog), words[1:] if words[:1] == ("latest",) else words
 
 
 def good_job(catalog: Catalog, number: int) -> Job:
@@ -102,6 +102,11 @@ def good_job(catalog: Catalog, number: int) -> Job:
     if not job.good:
         raise CatalogError(f"JobId {job.job_id} is no good backup ({job.failure or 'it is still running'})")
     return job
+
+
+def newest_good(catalog: Catalog) -> Job:
+    """The newest one that has entries. Raises CatalogError when there is none."""
+    return catalog.newest_good() or good_jobs(catalog)[-1]
 
 
 def good_jobs(catalog: Catalog) -> list[Job]:

@@ -11,7 +11,7 @@ from contextlib import AbstractContextManager, ExitStack
 from functools import partial
 
 from filed.agents import Begin
-from filed.catalog import state_object
+from filed.catalog import Level, state_object
 from filed.errors import AgentError
 from filed.fileset import agent_text, expanded
 from filed.job.agents import instance as agents
@@ -59,7 +59,7 @@ def _far_end(job: BackupJob | NetworkBackup, context: JobContext) -> AbstractCon
 
 
 def _good(context: JobContext) -> JobStatus:
-    return JobStatus.WARNINGS if context.counters.totals.errors else JobStatus.OK
+    return context.counters.totals.when_saved
 
 
 def _save(job: BackupJob | NetworkBackup, end: BackupEnd, context: JobContext) -> None:
@@ -91,9 +91,12 @@ def _save(job: BackupJob | NetworkBackup, end: BackupEnd, context: JobContext) -
         if end.feed is not None:
             encoder.on_incomplete = end.feed.incomplete
         counters.files(end.sent_before)
-        listing = Listing(EntryFilter(selection, links, messages, counters), encoder, counters, cancellation)
+        entry_filter = EntryFilter(selection, links, messages, counters, own=end.own_files)
+        listing = Listing(entry_filter, encoder, counters, cancellation)
         for instance in made:
             _list_all(instance, end.basis, listing, encoder, context, stack)
+        if entry_filter.saw_nothing(full=end.basis.level is Level.FULL):
+            end.saw_nothing()
         listing.deletions()
         encoder.take_over(selection.taken_over())
         states = agents.states_to_seal(made, messages)

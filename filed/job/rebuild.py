@@ -36,10 +36,12 @@ def rebuild_catalog(path: Path, report: Callable[[str], None]) -> RebuildReport:
     def damaged(damage: Damage) -> None:
         report(f"{damage}; what lies there is left out")
 
-    return rebuild(path / CATALOG_FILE, _events(directory, damaged), time.time())
+    return rebuild(path / CATALOG_FILE, _events(directory, damaged, report), time.time())
 
 
-def _events(directory: VolumeDirectory, damaged: Callable[[Damage], None]) -> Iterator[CatalogEvent]:
+def _events(
+    directory: VolumeDirectory, damaged: Callable[[Damage], None], report: Callable[[str], None]
+) -> Iterator[CatalogEvent]:
     for name in directory.volumes():
         try:
             with VolumeReader(directory.path / name) as reader:
@@ -47,15 +49,21 @@ def _events(directory: VolumeDirectory, damaged: Callable[[Damage], None]) -> It
         except VolumeError as error:
             damaged(Damage(name, 0, 0, str(error)))
     for scanned in directory.scan(damaged):
-        yield from _session(directory, scanned, damaged)
+        yield from _session(directory, scanned, damaged, report)
 
 
 def _session(
-    directory: VolumeDirectory, scanned: ScannedSession, damaged: Callable[[Damage], None]
+    directory: VolumeDirectory,
+    scanned: ScannedSession,
+    damaged: Callable[[Damage], None],
+    report: Callable[[str], None],
 ) -> Iterator[CatalogEvent]:
     label = scanned.label
     if label is None:
-        return  # its first Volume is missing: nothing says which Job this was
+        for name in dict.fromkeys(part.volume for part in scanned.media):
+            lost = "is the end of a Job whose first Volume is missing, so that nothing says which one; it is left out"
+            report(f"Volume {name}: session {scanned.session} {lost}")
+        return
     key = scanned.session
     yield SessionBegan(
         session=key,

@@ -72,7 +72,9 @@ def _walk(job: VerifyJob | NetworkVerify, disk: Disk, context: JobContext, worke
     encoder = PageEncoder(queue, plans, links, messages=messages, counters=counters, cancellation=cancellation)
     encoder.on_entry, disk.check.on_digest = disk.check.entry, encoder.digest_sent
     selection = _All()
-    listing = Listing(EntryFilter(selection, links, messages, counters), encoder, counters, cancellation)
+    listing = Listing(
+        EntryFilter(selection, links, messages, counters, own=disk.own_files), encoder, counters, cancellation
+    )
     digested = _for_digests(fileset, keys=job.keys is not None)
     for instance in instances(libraries, digested, messages, stack):
         why = Begin(Kind.VERIFY, AgentLevel.NONE, job=disk.job, fileset=agent_text(instance.fileset))

@@ -64,6 +64,11 @@ class Totals:
     comm_bytes: int = 0  # said to Storage Daemons
     compressed_comm_bytes: int = 0  # the same as it went over the line
 
+    @property
+    def when_saved(self) -> JobStatus:
+        """How a backup ends whose data is safe."""
+        return JobStatus.WARNINGS if self.errors or self.warnings else JobStatus.OK
+
 
 @dataclass(frozen=True, slots=True)
 class Outcome:

@@ -10,7 +10,16 @@ from filed.catalog import Job, JobId, PrunePlan, Retention, plan_prune
 DAY = 86400
 
 
-def job(number: int, level: str = "F", base: int | None = None, *, status: str = "T", name: str = "etc") -> Job:
+def job(
+    number: int,
+    level: str = "F",
+    base: int | None = None,
+    *,
+    status: str = "T",
+    name: str = "etc",
+    files: int = 1,
+    start: int = 0,
+) -> Job:
     return Job(
         job_id=JobId(number),
         job=f"{name}.{number}",
@@ -19,7 +28,7 @@ def job(number: int, level: str = "F", base: int | None = None, *, status: str =
         type="B",
         level=level,
         status=status,
-        start_time=number * DAY,
+        start_time=start or number * DAY,
         end_time=number * DAY + 60,
         since=0,
         base_job_id=None if base is None else JobId(base),
@@ -28,7 +37,7 @@ def job(number: int, level: str = "F", base: int | None = None, *, status: str =
         fileset_text="",
         vol_session_id=number,
         vol_session_time=1,
-        files=0,
+        files=files,
         bytes=0,
         read_bytes=0,
         errors=0,
@@ -74,6 +83,21 @@ def test_a_job_goes_only_when_both_rules_let_it() -> None:
 def test_backups_that_stopped_do_not_prune_themselves_away() -> None:
     assert numbers(plan(TWO_CHAINS, keep_after=1000 * DAY)) == [1, 2, 3]
     assert numbers(plan(TWO_CHAINS, keep_after=1000 * DAY, keep_fulls=0)) == [1, 2, 3]
+
+
+def test_a_full_without_entries_takes_nobodys_place() -> None:
+    jobs = [job(1), job(2, "I", 1), job(3, files=0), job(4, files=0), job(5, "I", 4, files=0)]
+    assert numbers(plan(jobs, keep_fulls=1)) == [3, 4, 5]
+    assert numbers(plan(jobs, keep_after=1000 * DAY)) == [3, 4, 5]
+
+
+def test_the_order_of_jobs_counts_and_not_their_clocks() -> None:
+    ahead = [job(1), job(2, start=5000 * DAY), job(3), job(4)]
+    assert numbers(plan(ahead, keep_fulls=1)) == [1, 2, 3]
+    assert numbers(plan(ahead, keep_after=4 * DAY, now=5 * DAY)) == [1, 2, 3]
+    assert numbers(plan(ahead, keep_after=3 * DAY, now=5 * DAY)) == [1]
+    behind = [job(1), job(9), job(10, start=1), job(11)]
+    assert numbers(plan(behind, keep_after=5 * DAY, now=12 * DAY)) == [1]
 
 
 def test_each_name_is_counted_for_itself() -> None:

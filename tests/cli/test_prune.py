@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import fcntl
-import os
 from pathlib import Path
 
 import pytest
@@ -16,21 +15,19 @@ def ids(filed: Filed, saved: Saved) -> list[int]:
     return [job["jobid"] for job in filed("jobs", "-s", saved.volumes, "--json").json]
 
 
-def fill_a_volume(filed: Filed, saved: Saved) -> None:
-    """JobId 3 makes Vol-0001 long enough to be full, so that JobId 4 is alone in Vol-0002."""
-    (saved.source / "noise").write_bytes(os.urandom(200_000))
-    filed("backup", "-s", saved.volumes, saved.source)
-    (saved.source / "noise").unlink()
-    filed("backup", "-s", saved.volumes, "--max-volume-bytes", 1, saved.source)
+def backup_twice(filed: Filed, saved: Saved) -> None:
+    """JobIds 3 and 4, each a Full on a Volume of its own."""
+    for _ in range(2):
+        filed("backup", "-s", saved.volumes, saved.source)
 
 
 def test_without_a_rule_nothing_good_goes(filed: Filed, saved: Saved) -> None:
     said = filed("prune", "-s", saved.volumes)
-    assert (said.code, said.out) == (0, "0 Jobs removed, 2 kept\n")
+    assert (said.code, said.out) == (0, "0 Jobs removed, 2 kept, 0 B freed\n")
 
 
 def test_the_newest_fulls_and_what_builds_on_them_stay(filed: Filed, saved: Saved) -> None:
-    fill_a_volume(filed, saved)
+    backup_twice(filed, saved)
     said = filed("prune", "-s", saved.volumes, "--keep-fulls", 1)
     assert said.code == 0
     assert ids(filed, saved) == [4]
@@ -68,7 +65,7 @@ def test_a_time_that_is_none_is_a_wrong_argument(filed: Filed, saved: Saved) -> 
 
 
 def test_a_volume_in_use_stays_and_is_told(filed: Filed, saved: Saved) -> None:
-    fill_a_volume(filed, saved)
+    backup_twice(filed, saved)
     with (saved.volumes / "Vol-0001").open("rb+") as held:
         fcntl.flock(held, fcntl.LOCK_EX)
         said = filed("prune", "-s", saved.volumes, "--keep-fulls", 1)
@@ -81,18 +78,18 @@ def test_an_incremental_that_stays_keeps_the_full_it_builds_on(filed: Filed, sav
     filed("backup", "-s", saved.volumes, "--level", "incremental", saved.source)
     with Catalog.open(saved.volumes) as catalog, catalog.database.transaction() as connection:
         connection.execute("UPDATE job SET start_time = start_time - 864000 WHERE job_id = 1")
-    assert filed("prune", "-s", saved.volumes, "--older-than", "5 days").out == "0 Jobs removed, 3 kept\n"
+    assert filed("prune", "-s", saved.volumes, "--older-than", "5 days").out == "0 Jobs removed, 3 kept, 0 B freed\n"
     assert ids(filed, saved) == [1, 2, 3]
     assert filed("verify", "-s", saved.volumes).code == 0
 
 
 def test_what_is_old_goes_with_its_volume_and_failed_jobs_go_without_a_rule(filed: Filed, saved: Saved) -> None:
-    fill_a_volume(filed, saved)
+    backup_twice(filed, saved)
     with Catalog.open(saved.volumes) as catalog, catalog.database.transaction() as connection:
         connection.execute("UPDATE job SET start_time = start_time - 864000 WHERE job_id <= 3")
     said = filed("prune", "-s", saved.volumes, "--older-than", "1 week", "--json").json
-    assert (sorted(said["removed"]), said["volumes"], said["kept"]) == ([1, 2, 3], ["Vol-0001"], 1)
-    assert list(said) == ["removed", "volumes", "kept", "problems", "dry_run"]
+    assert (sorted(said["removed"]), said["volumes"], said["kept"]) == ([1, 2, 3], ["Vol-0001", "Vol-0002"], 1)
+    assert list(said) == ["removed", "volumes", "kept", "problems", "freed_bytes", "held", "dry_run"]
     assert not (saved.volumes / "Vol-0001").exists()
 
 

@@ -12,7 +12,7 @@ from filed.job.agents.base_states import Basis
 from filed.job.select.selection import Selection
 from filed.pipeline import PkiKeys
 from filed.process.outcome import Outcome
-from filed.storage import AppendSession
+from filed.storage import AppendSession, FileId
 from filed.wire.restore_object import RestoreObject
 
 
@@ -36,6 +36,12 @@ class BackupEnd(Protocol):
 
     def open(self, keys: PkiKeys | None, stack: ExitStack) -> AppendSession:
         """Begin to write. What was written is abandoned with `stack`, unless it was finished."""
+
+    def own_files(self) -> frozenset[FileId]:
+        """Device and inode of the files that the Job itself writes: they are not saved."""
+
+    def saw_nothing(self) -> None:
+        """None of the paths could be looked at. Raises JobError where that is no backup."""
 
     def facts(self) -> Callable[[int], RestoreObject] | None:
         """What is stored of the Job itself, behind its last entry."""

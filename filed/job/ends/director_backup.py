@@ -22,8 +22,8 @@ from filed.job.ends.storage_daemon import count_lines, reach, session_of
 from filed.job.select.director_level import selection_by_director
 from filed.job.select.selection import Selection
 from filed.pipeline import PkiKeys
-from filed.process.outcome import JobStatus, Outcome
-from filed.storage import AppendSession
+from filed.process.outcome import Outcome
+from filed.storage import AppendSession, FileId
 from filed.storage.daemon.append import DaemonAppendSession
 from filed.transport import Connection
 
@@ -73,6 +73,13 @@ class DirectorBackup:
         self.neighbours = int(connection.on_this_machine)
         return session
 
+    def own_files(self) -> frozenset[FileId]:
+        """None: the Storage Daemon has them."""
+        return frozenset()
+
+    def saw_nothing(self) -> None:
+        """Its Director counts the errors, and judges."""
+
     def facts(self) -> None:
         """The Director knows them."""
 
@@ -84,4 +91,4 @@ class DirectorBackup:
             now = int(time.time())
             seal = Seal(who.director, who.job, who.name, self._job.level, self._fileset_digest, now)
             self._catalog.seal(seal, states)
-        return self._context.ended(JobStatus.WARNINGS if counters.totals.errors else JobStatus.OK)
+        return self._context.ended(counters.totals.when_saved)

@@ -11,7 +11,7 @@ from typing import Protocol
 from filed.fileset import FileSet, Options
 from filed.pipeline import Decoder
 from filed.process.outcome import JobStatus
-from filed.storage import ReadSession
+from filed.storage import FileId, ReadSession
 from filed.volume import Record
 from filed.wire.stream import Buffer
 
@@ -42,12 +42,16 @@ class RecordsCheck(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Disk:
-    """What is walked. job: the unique name that agents are told.  scratch: for tables; None: where temporary files lie."""
+    """What is walked. job: the unique name that agents are told.  scratch: for tables; None: where temporary files lie.
+
+    own_files: device and inode of the files that a backup there does not save.
+    """
 
     fileset: FileSet
     job: str
     check: DiskCheck
     scratch: Path | None
+    own_files: Callable[[], frozenset[FileId]] = frozenset
 
 
 class VerifyEnd(Protocol):

@@ -8,12 +8,12 @@ from contextlib import ExitStack, contextmanager
 from functools import partial
 
 from filed.agents import Kind
-from filed.catalog import Catalog, JobFacts, JobMedia, JobTotals, NewJob, RecordFeed, SealedState, facts_object
+from filed.catalog import Catalog, JobFacts, JobMedia, JobTotals, Level, NewJob, RecordFeed, SealedState, facts_object
 from filed.catalog import Job as JobRow
-from filed.errors import FiledError, JobCanceled
+from filed.errors import FiledError, JobCanceled, JobError
 from filed.fileset import as_text
 from filed.job.agents.base_states import BaseStates, Basis
-from filed.job.context import JobContext
+from filed.job.context import JobContext, Messages
 from filed.job.description import BackupJob
 from filed.job.select.level import Base, choose_base, selection_upon
 from filed.job.select.selection import Selection
@@ -36,8 +36,9 @@ def volumes_backup(job: BackupJob, context: JobContext) -> Iterator[VolumesBacku
                 f"Job {dead.job} (JobId {dead.job_id}) had died without a word; it is marked as failed"
             )
         directory.take_back(catalog.dead_sessions().__contains__, context.messages.info)
-        base = choose_base(catalog, job, context.messages)
+        base = choose_base(catalog, directory, job, context.messages, time.time())
         row = catalog.begin_job(_new_job(job, base), time.time())
+        _look_at_the_clock(catalog, context.messages, row)
         try:
             yield VolumesBackup(job, directory, catalog, base, row, context)
         except BaseException as error:
@@ -64,12 +65,12 @@ class VolumesBackup:
         self._job, self._directory, self._catalog, self._base = job, directory, catalog, base
         self._row, self._context = row, context
         self.job_id: int = row.job_id
+        self.own_files = directory.own_files().now
         self.expected_bytes = base.expected_bytes
         self.scratch = job.directory
         self.feed: RecordFeed | None = catalog.feed(row.job_id)
         states = BaseStates(catalog, base.base.job if base.base is not None else None, row.fileset_digest)
-        since = base.base.start_time if base.base is not None else 0
-        self.basis = Basis(Kind.BACKUP, row.job, base.level, since, accurate=True, states=states)
+        self.basis = Basis(Kind.BACKUP, row.job, base.level, base.since, accurate=True, states=states)
 
     def selection(self, stack: ExitStack) -> Selection:
         return selection_upon(self._catalog, self._base, self._job, stack)
@@ -80,11 +81,15 @@ class VolumesBackup:
             JobIdentity(row.job_id, row.job, row.name, row.client, row.fileset_name, level=row.level),
             self._job.max_volume_bytes,
             session=Session(row.vol_session_id, row.vol_session_time),
+            begin_volume=self._base.level is Level.FULL,  # so that its Volumes go when it is pruned
             finished=partial(_finished, self._catalog),
             report=self._context.messages.info,
         )
         stack.callback(session.abandon)  # does nothing once it is finished
         return session
+
+    def saw_nothing(self) -> None:
+        raise JobError("none of its paths could be looked at; nothing is saved. Is a disk not mounted?")
 
     def facts(self) -> Callable[[int], RestoreObject]:
         row, read_bytes = self._row, self._context.counters.totals.read_bytes
@@ -96,10 +101,20 @@ class VolumesBackup:
         counters = self._context.counters
         counters.stored(sum(part.end + 1 - part.start for part in media))
         totals = counters.totals
-        status = JobStatus.WARNINGS if totals.errors else JobStatus.OK
+        status = totals.when_saved
         counted = JobTotals(totals.files, totals.job_bytes, totals.read_bytes, totals.errors, totals.deleted)
         self._catalog.finish_job(self.job_id, status, time.time(), counted, media, states=states)
         return self._context.ended(status, volumes=tuple(dict.fromkeys(part.volume for part in media)))
+
+
+def _look_at_the_clock(catalog: Catalog, messages: Messages, row: JobRow) -> None:
+    """Say so when an earlier Job began later, by the clock. Nothing depends on it: Jobs count in their order."""
+    ahead = [job for job in catalog.jobs() if job.job_id < row.job_id and job.start_time > row.start_time]
+    if ahead:
+        messages.info(
+            f"the clock was set back, or was ahead before: JobId {ahead[-1].job_id} began at a later time than now."
+            " Jobs count in the order of their JobIds"
+        )
 
 
 def _new_job(job: BackupJob, base: Base) -> NewJob:
@@ -110,7 +125,7 @@ def _new_job(job: BackupJob, base: Base) -> NewJob:
         fileset_digest=job.fileset.digest(),
         fileset_name=job.fileset.name,
         fileset_text=as_text(job.fileset),
-        since=base.base.start_time if base.base is not None else 0,
+        since=base.since,
         base=base.base.job_id if base.base is not None else None,
     )
 

@@ -51,7 +51,8 @@ class VolumesVerify:
         self._counters.expected_bytes = row.read_bytes
         base = stack.enter_context(self._catalog.base_list(row.job_id))
         self._comparison = _DiskComparison(self._messages, base)
-        return Disk(parse_text(row.fileset_text), row.job, self._comparison, scratch=None)
+        own = VolumeDirectory.open(self._job.directory).own_files().now
+        return Disk(parse_text(row.fileset_text), row.job, self._comparison, scratch=None, own_files=own)
 
     def volumes(self, new_decoder: Callable[[], Decoder], stack: ExitStack) -> Iterator[tuple[ReadSession, _JobCheck]]:
         del stack

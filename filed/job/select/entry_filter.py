@@ -6,13 +6,14 @@ page of entries -> FileSet (file by file) -> Selection (changed?) -> hard links 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from itertools import chain
 
 from filed.agents import Entry, Page
-from filed.agents.abi import Attr, Change, EntryFlag, EntryType
+from filed.agents.abi import Attr, Change, EntryFlag, EntryType, Has
 from filed.catalog import BaseRow
+from filed.errors import printable
 from filed.fileset import Options
 from filed.fileset.match import Matcher
 from filed.fileset.strip import prefix_of_stripped, stripped
@@ -21,9 +22,11 @@ from filed.job.context import Counters, Messages
 from filed.job.select.chosen import FAILED, Chosen, stored_path
 from filed.job.select.hard_links import HardLinks, shared_inode
 from filed.job.select.selection import Selection
+from filed.storage import FileId
 
 # Plain ints: an IntFlag in `&` costs a microsecond an entry.
 TOP = int(EntryFlag.TOP)
+HAS_INO = int(Has.INO)
 NODUMP = int(Attr.NODUMP)
 OBJECT_OPTIONS = Options()
 _FORMAT = re.compile(rb":\d+:")
@@ -44,6 +47,7 @@ class Choice:
 class EntryFilter:
     """The choice of one Job, page by page, in the order the instances list; its deletions at the end.
 
+    own: device and inode of the files that the Job itself writes.
     links: which inodes were saved, as those note there who save them.
     """
 
@@ -53,11 +57,16 @@ class EntryFilter:
         links: HardLinks,
         messages: Messages,
         counters: Counters,
+        *,
+        own: Callable[[], frozenset[FileId]] = frozenset,
     ) -> None:
         self._messages, self._counters = messages, counters
         self._selection = selection
         self._links = links
         self._ended: list[_Ended] = []
+        self._own = own
+        self._met_own = False
+        self._failed = self._failed_tops = self._looked_at = 0
 
     def page(self, lister: Lister, page: Page) -> Choice:
         """Those of a page that the FileSet takes and the Selection wants. What an agent could not look at is counted."""
@@ -68,12 +77,19 @@ class EntryFilter:
         deleted: list[BaseRow] = []
         trees: list[bytes] = []
         rows = selection.lookup(paths)
+        own = self._own()
         for entry, path, row in zip(page.entries, paths, rows, strict=True):
             if entry.flags & FAILED:
                 for count in matcher.strips | {0}:  # whichever name was stored is not deleted
                     selection.failed(stripped(path, count))
                 lister.not_saved(entry, path)
                 self._counters.failed()
+                self._failed += 1
+                self._failed_tops += bool(entry.flags & TOP)
+                continue
+            self._looked_at += 1
+            if (entry.dev, entry.ino) in own and entry.valid & HAS_INO:
+                self._leave_out_own(path)
                 continue
             if entry.change:
                 old = path if entry.change == Change.DELETED else stored_path(page.old_name(entry), entry.type)
@@ -102,6 +118,10 @@ class EntryFilter:
                 selection.left_out(row)
         return Choice(chosen, passed_over, chain(deleted, self._nothing_below(trees)))
 
+    def saw_nothing(self, *, full: bool) -> bool:
+        """Whether there was something to look at, and none of it could be. Of less than a Full, File lines alone count."""
+        return bool(self._failed if full else self._failed_tops) and not self._looked_at
+
     def to_check(self, chosen: list[Chosen]) -> list[Chosen]:
         """Those of a page whose content has to be read before they are sent. Another name of a saved inode has not."""
         for item in chosen:
@@ -121,6 +141,14 @@ class EntryFilter:
             else:
                 self._selection.left_out(item.row)
         return Choice(left, passed_over)
+
+    def _leave_out_own(self, path: bytes) -> None:
+        if not self._met_own:
+            self._met_own = True
+            where = printable(path.rpartition(b"/")[0] or b"/")
+            self._messages.info(
+                f"{where} holds the Volumes and the catalog of this backup: they are not saved into themselves"
+            )
 
     def listed(self, lister: Lister, named: int) -> None:
         """An instance has ended. named: how many entries its pages had."""

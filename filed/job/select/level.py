@@ -11,24 +11,33 @@ from filed.job.context import Messages
 from filed.job.description import BackupJob
 from filed.job.select.changed_since import ChangedSince, has_fine_ctime
 from filed.job.select.selection import Everything, Selection
+from filed.storage import VolumeDirectory
 
 
 @dataclass(frozen=True, slots=True)
 class Base:
-    """level: what the Job really is.  base: the Job it builds on, None for a Full.  expected_bytes: for progress only."""
+    """level: what the Job really is.  base: the Job it builds on, None for a Full.  expected_bytes: for progress only.
+
+    since: when the base began, epoch seconds; 0, for everything, where that is not known: the clock was ahead then.
+    """
 
     level: Level
     base: Job | None
     expected_bytes: int
+    since: int = 0
 
 
-def choose_base(catalog: Catalog, job: BackupJob, messages: Messages) -> Base:
+def choose_base(catalog: Catalog, directory: VolumeDirectory, job: BackupJob, messages: Messages, now: float) -> Base:
     """The base of a new Job. Where there is none, the Job becomes a Full and a message says why."""
     digest = job.fileset.digest()
     choice = catalog.choose_base(job.name, job.client, job.level, digest)
-    if choice.base is not None:
-        return Base(Level(job.level), choice.base, 0)
-    if choice.why is not BaseWhy.NOT_WANTED:
+    gone = _gone(catalog, directory, choice.base) if choice.base is not None else ""
+    if gone:
+        messages.warning(f"{gone}: doing a Full instead of {_article(job.level)}")
+    elif choice.base is not None:
+        began = choice.base.start_time
+        return Base(Level(job.level), choice.base, 0, began if began <= now else 0)
+    elif choice.why is not BaseWhy.NOT_WANTED:
         messages.info(f"{choice.why}: doing a Full instead of {_article(job.level)}")
     full = catalog.choose_base(job.name, job.client, Level.DIFFERENTIAL, digest).base
     return Base(Level.FULL, None, full.read_bytes if full is not None else 0)
@@ -41,7 +50,19 @@ def selection_upon(catalog: Catalog, base: Base, job: BackupJob, stack: ExitStac
     digested = any(options.signature for include in job.fileset.includes for options in include.options)
     rows = stack.enter_context(catalog.base_list(base.base.job_id))
     fine = has_fine_ctime(os.uname().release)
-    return ChangedSince(rows, base.base.start_time, digested=digested, fine_ctime=fine)
+    return ChangedSince(rows, base.since, digested=digested, fine_ctime=fine)
+
+
+def _gone(catalog: Catalog, directory: VolumeDirectory, base: Job) -> str:
+    """What of the Volumes that a restore of `base` would read is missing or too short; "" when all is there."""
+    for job in catalog.chain(base.job_id):
+        for part in catalog.media(job.job_id):
+            size = directory.size_of(part.volume)
+            if size is None:
+                return f"Volume {part.volume} of JobId {job.job_id} is missing"
+            if size <= part.end:
+                return f"Volume {part.volume} of JobId {job.job_id} is too short: {size:,} bytes of {part.end + 1:,}"
+    return ""
 
 
 def _article(level: str) -> str:

@@ -15,6 +15,7 @@ from filed.catalog import JobMedia
 from filed.errors import VolumeError
 from filed.storage.disk.append import VolumeAppendSession
 from filed.storage.disk.dead import take_back
+from filed.storage.disk.own_files import OwnFiles
 from filed.storage.disk.read import VolumeReadSession, check_volume_name, read_records
 from filed.storage.disk.scan import ScannedSession, scan
 from filed.storage.disk.sequence import Sequence
@@ -90,12 +91,24 @@ class VolumeDirectory:
             raise explain("the directory of Volumes cannot be read", self.path, error) from error
         return sorted((name for name in names if _OUR_NAME.fullmatch(name) or self._is_volume(name)), key=_order)
 
+    def own_files(self) -> OwnFiles:
+        """What a backup into this directory does not save."""
+        return OwnFiles(self.path, self.volumes)
+
+    def size_of(self, name: str) -> int | None:
+        """How long that Volume is; None when it is not there."""
+        try:
+            return (self.path / name).stat().st_size
+        except OSError:
+            return None
+
     def append_session(
         self,
         job: JobIdentity,
         max_volume_bytes: int = 0,
         *,
         session: Session | None = None,
+        begin_volume: bool = False,
         finished: Callable[[Session], bool] | None = None,
         report: Callable[[str], None] = _quiet,
     ) -> VolumeAppendSession:
@@ -103,6 +116,7 @@ class VolumeDirectory:
 
         max_volume_bytes: a Volume does not grow beyond that; 0 for no limit.
         session: the pair that names the Job's records, when a catalog gave it one; else one nobody had before.
+        begin_volume: take no Volume that holds another Job.
         finished: does the catalog know this session as a Job that ended? Asked before the blocks of a session which has no end
             in its Volume are cut off.
         report: called with one line for each thing a person should know (a tail cut off, a damaged Volume left alone).
@@ -111,7 +125,7 @@ class VolumeDirectory:
         for what, name in (("Job", job.job), ("Job", job.name), ("Client", job.client), ("FileSet", job.file_set)):
             check_name(what, name)
         session = session or self._sequence.next_session(self._clock())
-        volume, unused, created = self._room(session, max_volume_bytes, finished, report)
+        volume, unused, created = self._room(session, max_volume_bytes, finished, report, begin_volume=begin_volume)
         return VolumeAppendSession(
             volume,
             session,
@@ -175,6 +189,8 @@ class VolumeDirectory:
         limit: int,
         finished: Callable[[Session], bool] | None,
         report: Callable[[str], None],
+        *,
+        begin_volume: bool,
     ) -> tuple[VolumeFile, bool, bool]:
         """A locked Volume, offset set, and whether it holds no Job yet, and whether it was made just now."""
         for name in reversed(self.volumes()):
@@ -186,14 +202,17 @@ class VolumeDirectory:
             except VolumeError as error:
                 report(str(error))
                 continue
-            if taken is not None:
+            if taken is not None and (taken[1] or not begin_volume):
                 return (*taken, False)
+            if begin_volume:
+                if taken is not None:
+                    taken[0].close()
+                break
         return self._new_volume(session, "", 1), True, True
 
     def _is_full(self, name: str, limit: int) -> bool:
-        try:
-            size = (self.path / name).stat().st_size
-        except OSError:
+        size = self.size_of(name)
+        if size is None:
             return True  # gone meanwhile
         return bool(limit) and size + DEFAULT_BLOCK_BYTES > limit and size > DEFAULT_BLOCK_BYTES
 

@@ -6,8 +6,10 @@ person's machine it is skipped when the program is missing; with CI=true every s
 
 from __future__ import annotations
 
+import atexit
 import os
 import shutil
+import tempfile
 from collections.abc import Callable, Generator
 from typing import TypeVar
 
@@ -18,6 +20,10 @@ Report = TypeVar("Report", pytest.TestReport, pytest.CollectReport)
 
 IN_CI = os.environ.get("CI") == "true"
 BACULA = ("bacula-dir", "bacula-sd", "bacula-fd", "bconsole", "bls", "bextract", "bscan")
+
+# What `filed` remembers of the storages of a test is nobody's business, least of all the user's own.
+os.environ["XDG_STATE_HOME"] = tempfile.mkdtemp(prefix="filed-state-")
+atexit.register(shutil.rmtree, os.environ["XDG_STATE_HOME"], ignore_errors=True)
 
 # Debian keeps Bacula's programs where only root's PATH looks.
 os.environ["PATH"] += ":/usr/sbin:/sbin"

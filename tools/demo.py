@@ -173,6 +173,7 @@ def main() -> int:
     parser.add_argument("--compress", default="zstd3")
     args = parser.parse_args()
     place = Path(tempfile.mkdtemp(prefix="filed-demo-"))
+    os.environ["XDG_STATE_HOME"] = str(place / "state")  # what filed remembers of the demo is not the user's business
     tree, store = place / "tree", place / "volumes"
     try:
         print(f"Tree         /usr/include and Python's library, copied to {tree}")

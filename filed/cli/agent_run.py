@@ -22,6 +22,7 @@ from filed.cli.backup import LEVELS, report_backup
 from filed.cli.console import Console
 from filed.cli.exit import exit_of
 from filed.cli.output import answer, message
+from filed.cli.place import place_for_backup
 from filed.cli.restore import good_jobs, report_restore
 from filed.conformance import Subject
 from filed.errors import printable
@@ -108,6 +109,7 @@ def run(  # noqa: PLR0917  one argument for each option
             return exit_of(outcome.status)
         fileset = _fileset(library.absolute(), parse_options(pairs), paths, plugin)
         if backup is not None:
+            place_for_backup(backup.absolute())
             outcome = do_it(
                 BackupJob(backup.absolute(), _JOB, options.host_name(), LEVELS[level], fileset, setup), console
             )

@@ -13,6 +13,7 @@ from filed.cli.agents import default_setup
 from filed.cli.console import Console, duration_words, size_words
 from filed.cli.exit import exit_of
 from filed.cli.output import message, report
+from filed.cli.place import place_for_backup
 from filed.cli.run import run_job
 from filed.fileset import FileSet, Include, Options
 from filed.job.description import BackupJob, Level
@@ -106,10 +107,11 @@ def backup(  # noqa: PLR0917  one argument for each option
             keys=options.saving_keys(keys),
             max_volume_bytes=max_volume_bytes,
         )
+    made = place_for_backup(job.directory)
     begun = time.monotonic()
     with Console("backup", quiet=quiet or as_json, verbose=verbose) as console:
         outcome = run_job(job, console)
-    report_backup(outcome, time.monotonic() - begun, as_json=as_json)
+    report_backup(outcome, time.monotonic() - begun, as_json=as_json, made=job.directory if made else None)
     return exit_of(outcome.status)
 
 
@@ -126,7 +128,8 @@ def _saved(read: int, stored: int) -> str:
     return f"{share} % saved" if share >= 0 else f"{-share} % larger: many tiny files"
 
 
-def report_backup(outcome: Outcome, seconds: float, *, as_json: bool) -> None:
+def report_backup(outcome: Outcome, seconds: float, *, as_json: bool, made: Path | None = None) -> None:
+    """made: the directory of Volumes, when it was made for this Job."""
     totals = outcome.totals
     if as_json:
         report(
@@ -143,6 +146,7 @@ def report_backup(outcome: Outcome, seconds: float, *, as_json: bool) -> None:
                     "errors": totals.errors,
                     "warnings": totals.warnings,
                     "volumes": list(outcome.volumes),
+                    "created": made is not None,
                     "seconds": round(seconds, 3),
                     "text": outcome.text,
                 }
@@ -161,6 +165,8 @@ def report_backup(outcome: Outcome, seconds: float, *, as_json: bool) -> None:
         f"  {duration_words(seconds)}, {size_words(totals.read_bytes / max(seconds, 0.001))}/s",
         f"  on {', '.join(outcome.volumes)}",
     ]
+    if made is not None:
+        lines.append(f"  {made} did not exist: it was made")
     if totals.deleted:
         lines.insert(2, f"  {totals.deleted:,} deleted since the last backup")
     if totals.errors:

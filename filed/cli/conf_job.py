@@ -8,6 +8,7 @@ import click
 
 from filed.cli.options import host_name
 from filed.cli.output import message
+from filed.cli.place import refuse_address
 from filed.config import StandaloneConf, read_standalone_conf
 from filed.errors import ConfigError
 from filed.fileset.conf import read_fileset
@@ -29,7 +30,7 @@ def conf_job(path: Path, name: str | None, storage: Path | None, *, level: Level
     place = conf.storage(job.storage)
     daemon = conf.file_daemon
     return BackupJob(
-        directory=storage.absolute() if storage is not None else Path(place.archive_device),
+        directory=_directory(storage or Path(place.archive_device)),
         name=job.name,
         client=daemon.name if daemon is not None else host_name(),
         level=level or (Level[job.level.name] if job.level is not None else Level.FULL),
@@ -48,7 +49,12 @@ def conf_setting(path: Path, storage: Path | None) -> tuple[Path, AgentSetup, Ke
             raise ConfigError(f"{len(conf.storages)} Storage resources; say which directory with -s DIR", str(path))
         (only,) = conf.storages.values()
         storage = Path(only.archive_device)
-    return storage.absolute(), setup_of(conf.file_daemon, conf.agents), keys_of(conf.file_daemon)
+    return _directory(storage), setup_of(conf.file_daemon, conf.agents), keys_of(conf.file_daemon)
+
+
+def _directory(path: Path) -> Path:
+    refuse_address(path)
+    return path.absolute()
 
 
 def _read(path: Path) -> StandaloneConf:

@@ -18,6 +18,7 @@ from filed.errors import FiledError
 UNWRITABLE = (errno.ENOSPC, errno.EPIPE, errno.EIO, errno.EBADF)  # of what click itself writes: --help, --version
 
 COMMANDS = {
+    "init": "filed.cli.init:init",
     "backup": "filed.cli.backup:backup",
     "restore": "filed.cli.restore:restore",
     "jobs": "filed.cli.query:jobs",

@@ -89,8 +89,13 @@ accept_unsigned = click.option(
 )
 
 
-def needed_storage(given: Path | None) -> Path:
-    """The directory of `-s` or of the conf, absolute. Raises UsageError when there is neither."""
+def needed_storage(given: Path | None, *, known: bool = True) -> Path:
+    """The directory of `-s` or of the conf, absolute. Raises UsageError when there is neither.
+
+    known: raises VolumeError when this machine has used it, and it is gone.
+    """
+    from filed.cli.place import check_known, refuse_address  # noqa: PLC0415  `filed --help` needs no storage
+
     if given is None:
         conf = click.get_current_context().meta.get(CONF)
         if conf is None:
@@ -99,8 +104,13 @@ def needed_storage(given: Path | None) -> Path:
             )
         from filed.cli.conf_job import conf_setting  # noqa: PLC0415  the conf's grammar is 50 ms
 
-        return conf_setting(conf, None)[0]
-    return given.absolute()
+        directory = conf_setting(conf, None)[0]
+    else:
+        refuse_address(given)
+        directory = given.absolute()
+    if known:
+        check_known(directory)
+    return directory
 
 
 def setting(
@@ -119,8 +129,10 @@ def _setting(storage: Path | None, conf: Path | None, keys: str | None) -> tuple
     if conf is None:
         return needed_storage(storage), default_setup(), opening_keys(keys)
     from filed.cli.conf_job import conf_setting  # noqa: PLC0415  as above
+    from filed.cli.place import check_known  # noqa: PLC0415  as above
 
     directory, agents, conf_keys = conf_setting(conf, storage)
+    check_known(directory)
     return directory, agents, opening_keys(keys) or conf_keys
 
 

@@ -226,6 +226,7 @@ def main() -> None:
         work, turns = WORKS[name], defaultdict(list)
         tree = datasets.make(work.tree, args.directory)
         with tempfile.TemporaryDirectory(dir=args.directory) as scratch:
+            os.environ["XDG_STATE_HOME"] = scratch  # what filed remembers of storages
             for number in range(args.rounds):
                 for contender in args.only[:: 1 if number % 2 == 0 else -1]:  # who comes first may pay for the caches
                     root = Path(scratch, f"{contender}-{number}")

@@ -99,6 +99,7 @@ def main() -> None:
     for name in args.trees:
         tree = datasets.make(name, args.directory)
         with tempfile.TemporaryDirectory(dir=args.directory) as scratch:
+            os.environ["XDG_STATE_HOME"] = scratch  # what filed remembers of storages
             report += ["", table(tree, args.rounds or ROUNDS[name], args.only, Path(scratch))]
     print("\n".join(report))
 

@@ -69,6 +69,7 @@ def main() -> None:
         for name in args.only:
             contender = everybody[name]
             with tempfile.TemporaryDirectory(dir=args.directory) as scratch:
+                os.environ["XDG_STATE_HOME"] = scratch  # what filed remembers of storages
                 repository, log = Path(scratch), Path(scratch, "output.txt")
                 contender.prepare(repository)
                 warm(tree)

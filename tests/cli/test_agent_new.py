@@ -68,7 +68,7 @@ def test_a_new_agent_says_when_it_cannot_continue(fresh: Path, filed: Filed, tmp
     assert filed(*agent).code == 0
     source.write_text("begun anew\n")
     said = filed(*agent, "--level", "incremental")
-    assert said.code == 0
+    assert said.code == 3
     assert "the source is shorter than it was" in said.err
     assert "1 files" in said.out
 

@@ -21,8 +21,8 @@ def test_a_disk_that_is_not_mounted_for_weeks_pushes_no_backup_out(store: Store,
     (disk / "precious").write_text("precious")
     store("backup", disk)
     disk.rename(place / "away")
-    for _ in range(2):
-        said = store("backup", disk, code=2)
+    for level in ("full", "incremental"):
+        said = store("backup", "--level", level, disk, code=2)
         assert "none of its paths could be looked at" in said.err
     assert [job["status"] for job in store.jobs()] == ["T", "f", "f"]
     store("prune", "--keep-fulls", "2")

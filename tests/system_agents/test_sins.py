@@ -280,7 +280,7 @@ def test_complete_with_nothing_listed_is_believed_and_shown(place: Place) -> Non
     from filed.catalog import Level
 
     ran = place.backup(line("bad", sin="page-complete-false"), files=[b"/@BAD"], level=Level.INCREMENTAL)
-    assert ran.outcome.status is JobStatus.OK
+    assert ran.outcome.status is JobStatus.WARNINGS
     assert ran.outcome.totals.deleted == 3
     assert place.tree(ran.outcome.jobid) == {}
     (told,) = ran.texts(Severity.WARNING)

@@ -239,7 +239,7 @@ def test_a_base_that_is_refused_is_a_gap_with_a_warning_and_everything_is_sent(s
     service.place.calls()
     service.lists(Item("/@TRACE/a", "A2", times="1700000001"), Item("/@TRACE/b", "B"), ROOT)
     ran = service.backup(INCREMENTAL, state="two", base=base)
-    assert ran.outcome.status is JobStatus.OK
+    assert ran.outcome.status is JobStatus.WARNINGS
     assert ran.outcome.level == "Incremental"
     warnings = ran.texts(Severity.WARNING)
     assert len(warnings) == 1

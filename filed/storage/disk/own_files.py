@@ -6,7 +6,7 @@ import os
 from collections.abc import Callable
 from pathlib import Path
 
-OURS = ("catalog.sqlite", ".sequence", ".filed-")  # how their names begin, beside the Volumes
+OURS = ("catalog.sqlite", ".sequence", ".storage", ".filed-")  # how their names begin, beside the Volumes
 
 FileId = tuple[int, int]
 """st_dev and st_ino."""

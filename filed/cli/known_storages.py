@@ -1,0 +1,99 @@
+"""Which directories of Volumes this machine has used: their paths, ids and file systems, in a small file of the user's state.
+
+A disk that is not mounted leaves an empty directory, or none. Filling that would look like a backup.
+`$XDG_STATE_HOME/filed/storages.json`, else `~/.local/state/filed/storages.json`.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import json
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+
+@dataclass(frozen=True, slots=True)
+class Known:
+    """id: of the storage.  filesystem: where it was, in words: `/dev/sdb1 (ext4) at /mnt/disk`."""
+
+    id: str
+    filesystem: str
+
+
+def state_file() -> Path:
+    base = os.environ.get("XDG_STATE_HOME", "")
+    home = Path(base) if base.startswith("/") else Path("~/.local/state").expanduser()
+    return home / "filed" / "storages.json"
+
+
+def recall(directory: Path) -> Known | None:
+    """What is known of that directory; None when nothing is, or the file cannot be read."""
+    try:
+        found = _parse(state_file().read_text()).get(_key(directory))
+    except (OSError, RuntimeError):  # RuntimeError: no home
+        return None
+    return found
+
+
+def remember(directory: Path, storage_id: str) -> bool:
+    """Note it. False when that cannot be written."""
+    known = Known(storage_id, filesystem_of(directory))
+    if recall(directory) == known:
+        return True
+    try:
+        path = state_file()
+        path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+        with _locked(path.with_suffix(".lock")):
+            text = path.read_text() if path.exists() else ""
+            entries = {**_parse(text), _key(directory): known}
+            new = path.with_suffix(".new")
+            new.write_text(
+                json.dumps({key: {"id": one.id, "filesystem": one.filesystem} for key, one in entries.items()})
+            )
+            new.replace(path)
+    except (OSError, RuntimeError):
+        return False
+    return True
+
+
+def filesystem_of(directory: Path) -> str:
+    """The source, kind and mount point of the file system that a path is on; "" where the system does not say."""
+    try:
+        device = directory.stat().st_dev
+        lines = Path("/proc/self/mountinfo").read_text().splitlines()
+    except OSError:
+        return ""
+    number = f"{os.major(device)}:{os.minor(device)}"
+    for line in reversed(lines):
+        fields, _, rest = line.partition(" - ")
+        words = fields.split()
+        if words[2] == number:
+            kind, source = rest.split()[:2]
+            return f"{source} ({kind}) at {words[4]}"
+    return ""
+
+
+def _key(directory: Path) -> str:
+    return os.path.realpath(directory)
+
+
+def _parse(text: str) -> dict[str, Known]:
+    """Nothing for a file that is damaged: it is an aid, and is made again."""
+    try:
+        found = json.loads(text)
+        return {str(key): Known(str(one["id"]), str(one["filesystem"])) for key, one in found.items()}
+    except (ValueError, TypeError, KeyError, AttributeError):
+        return {}
+
+
+@contextmanager
+def _locked(path: Path) -> Iterator[None]:
+    descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX)
+        yield
+    finally:
+        os.close(descriptor)

@@ -6,6 +6,7 @@ agents of `plugin` lines are ours.  Passwords are kept out of `repr`.
 
 from __future__ import annotations
 
+import contextlib
 import re
 from collections.abc import Iterable
 from dataclasses import dataclass, field, replace
@@ -18,6 +19,7 @@ from filed.config.protocol import Protocol
 from filed.config.resources import Block, Warnings, unknown_resource
 from filed.config.secrecy import warn_if_readable
 from filed.config.syntax import Place, Statement, read
+from filed.config.trust import why_writable
 from filed.errors import ConfigError
 
 FD_PORT = 9102
@@ -148,6 +150,9 @@ def filedaemon_conf(statements: Iterable[Statement], file: str = "") -> FileDaem
     daemon = replace(daemons[0], agents=read_agents(agent_lines, warnings))
     if not daemon.working_directory:
         raise daemon.place.error('FileDaemon needs a "Working Directory" line')
+    with contextlib.suppress(OSError):  # whether it can be used shows when it is
+        if why := why_writable(daemon.working_directory, Path(daemon.working_directory).stat()):
+            raise daemon.place.error(f"the Working Directory {why}")
     if not directors:
         raise ConfigError("a Director resource is missing: nobody could connect", file)
     _check_names(daemon, directors, messages, consoles)

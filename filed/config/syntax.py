@@ -7,8 +7,10 @@ password, put in the wrong place.  The parser (lark) is loaded when the first co
 from __future__ import annotations
 
 import functools
+import os
 import re
 import shlex
+import stat
 import subprocess
 from collections.abc import Iterator
 from dataclasses import dataclass, field
@@ -16,6 +18,7 @@ from enum import Enum
 from pathlib import Path
 from typing import TYPE_CHECKING, NoReturn
 
+from filed.config.trust import why_not_trusted
 from filed.errors import ConfigError
 
 if TYPE_CHECKING:
@@ -184,6 +187,9 @@ class _Reading:
     def _text_of(self, path: Path, place: Place) -> str:
         try:
             with path.open("rb") as file:
+                status = os.fstat(file.fileno())
+                if stat.S_ISREG(status.st_mode) and (why := why_not_trusted(path, status)):
+                    raise place.error(why)  # before a program that it names is run
                 data = file.read(MAX_BYTES + 1)
         except OSError as error:
             raise place.error(f"cannot read {path}: {error.strerror}") from error

@@ -21,7 +21,7 @@ DIRECTIVES: dict[str, dict[str, str]] = {
         "FD Address": "127.0.0.1",
         "FD Addresses": "{ ip = { addr = 127.0.0.1; port = 9102 } }",
         "FD Source Address": "127.0.0.1",
-        "Working Directory": "/tmp",
+        "Working Directory": "/var/lib",
         "Pid Directory": "/tmp",
         "Sub Sys Directory": "/tmp",
         "Plugin Directory": "/tmp",
@@ -42,7 +42,6 @@ DIRECTIVES: dict[str, dict[str, str]] = {
         "PKI Master Key": "/master",
         "PKI Cipher": "aes256",
         "PKI Digest": "sha1",
-        "PKI Accept Unsigned": "yes",
         "Ver Id": "text",
         **TLS,
     },
@@ -98,7 +97,7 @@ ABSENT = {
 def conf_with(resource: str, directive: str, value: str) -> str:
     """A conf that is good but for, perhaps, this directive of this resource."""
     needed = {
-        "FileDaemon": {"Name": "a-fd", "Working Directory": "/tmp", "Pid Directory": "/tmp"},
+        "FileDaemon": {"Name": "a-fd", "Working Directory": "/var/lib", "Pid Directory": "/tmp"},
         "Director": {"Name": "a-dir", "Password": "p"},
         "Messages": {"Name": "Standard", "Director": "a-dir = all"},
         "Console": {"Name": "c", "Password": "p"},

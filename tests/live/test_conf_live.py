@@ -72,7 +72,7 @@ def test_includes_are_read_as_bacula_fd_reads_them(tmp_path: Path) -> None:
     (tmp_path / "password").write_text("from-a-file\n")
     (tmp_path / "director.conf").write_text(f"Director {{\n  Name = a-dir\n  Password = @{tmp_path}/password\n}}\n")
     (tmp_path / "make").write_text(
-        "#!/bin/sh\necho 'FileDaemon { Name = '$1'; WorkingDirectory = /tmp; PidDirectory = /tmp }'\n"
+        "#!/bin/sh\necho 'FileDaemon { Name = '$1'; WorkingDirectory = /var/lib; PidDirectory = /tmp }'\n"
     )
     (tmp_path / "make").chmod(0o755)
     path = tmp_path / "fd.conf"

@@ -19,7 +19,8 @@ NOON = 1_795_435_200.0
 def conf(tmp_path: Path, messages: str) -> FileDaemonConf:
     path = tmp_path / "fd.conf"
     path.write_text(
-        'FileDaemon { Name = a-fd; WorkingDirectory = "/var/lib" }\nDirector { Name = a-dir; Password = p }\n' + messages
+        'FileDaemon { Name = a-fd; WorkingDirectory = "/var/lib" }\nDirector { Name = a-dir; Password = p }\n'
+        + messages
     )
     return read_filedaemon_conf(path)
 

@@ -1,16 +1,15 @@
-"""Wild cards of fnmatch(3), translated to `re`: all patterns of a kind become one alternation.
+"""Wild cards of bacula-fd, translated to `re`: all patterns of a kind become one alternation.
 
-The rules are glibc's in a UTF-8 locale.  `*` is any text, `?` one character, `[...]` one of, `[!...]` or `[^...]` none
-of, with ranges and `[:class:]`; a backslash takes the next character as itself.  Of a name that is not valid UTF-8 the
-odd bytes count as one character each.  stdlib's fnmatch differs from fnmatch(3) in backslashes, `[^`, classes, slashes.
+`*` is any text, `?` one character, `[...]` one of, `[!...]` or `[^...]` none of, with ranges; a backslash takes the next
+character as itself.  Of a name that is not valid UTF-8 the odd bytes count as one character each.  That is fnmatch(3)
+without `[:class:]`, `[.x.]` and `[=x=]`: `[[:alpha:]]` is one of `[:alph` and a `]` behind it.  stdlib's fnmatch differs
+in backslashes, `[^` and slashes.
 """
 
 from __future__ import annotations
 
-import functools
 import itertools
 import re
-import sys
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -18,20 +17,6 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
 
 NOTHING = "(?!)"
-UNICODE_SPACES = "\u1680\u2000-\u2006\u2008-\u200a\u2028\u2029\u205f\u3000"
-CLASSES = {
-    "alpha": r"[^\W0-9_²³¹¼-¾]",
-    "digit": r"[0-9]",
-    "alnum": r"[^\W_²³¹¼-¾]",
-    "space": rf"[ \t-\r{UNICODE_SPACES}]",
-    "blank": r"[ \t\u1680\u2000-\u2006\u2008-\u200a\u205f\u3000]",
-    "punct": rf"(?:[^\w\x00-\x20\x7f-\x9f{UNICODE_SPACES}]|_)",
-    "print": r"[^\x00-\x1f\x7f-\x9f\u2028\u2029]",
-    "graph": rf"[^\x00-\x20\x7f-\x9f{UNICODE_SPACES}]",
-    "cntrl": r"[\x00-\x1f\x7f-\x9f\u2028\u2029]",
-    "xdigit": r"[0-9A-Fa-f]",
-}
-"""Tested one character at a time; `upper` and `lower` are computed when asked for."""
 
 
 def matcher(
@@ -117,26 +102,13 @@ def _bracket(pattern: str, at: int, *, ignore_case: bool, pathname: bool) -> _Br
     negated = pattern[at : at + 1] in ("!", "^")
     at += negated
     singles: list[str] = []
-    others: list[str] = []
     first = at
     while at < len(pattern):
         char = pattern[at]
         at += 1
         if char == "]" and at - 1 > first:
-            return _Bracket(_one_of(singles, others, negated=negated, pathname=pathname), at)
-        if char == "[" and (named := re.compile(r":([a-z]+):\]").match(pattern, at)):
-            expression = _class(named[1])
-            if expression is None:
-                return _Bracket(NOTHING, at)
-            others.append(f"(?-i:{expression})")
-            at = named.end()
-            continue
-        if char == "[" and (named := re.compile(r"\.(.)\.\]|=(.)=\]", re.DOTALL).match(pattern, at)):
-            char = named[1] or named[2]
-            at = named.end()
-        elif char == "[" and pattern[at : at + 1] == ".":
-            return _Bracket(NOTHING, at)  # not one character: an element for collating that no locale of ours has
-        elif char == "\\":
+            return _Bracket(_one_of(singles, negated=negated, pathname=pathname), at)
+        if char == "\\":
             if at == len(pattern):
                 return _Bracket(NOTHING, at)
             char = pattern[at]
@@ -159,13 +131,12 @@ def _bracket(pattern: str, at: int, *, ignore_case: bool, pathname: bool) -> _Br
     return None
 
 
-def _one_of(singles: list[str], others: list[str], *, negated: bool, pathname: bool) -> str:
-    members = ([f"[{''.join(singles)}]"] if singles else []) + others
-    chosen = "|".join(members) or NOTHING
+def _one_of(singles: list[str], *, negated: bool, pathname: bool) -> str:
+    chosen = f"[{''.join(singles)}]" if singles else NOTHING
     slash = "(?!/)" if pathname else ""
     if negated:
         return f"(?:{slash}(?!{chosen}).)"
-    return f"(?:{slash}(?:{chosen}))"
+    return f"(?:{slash}{chosen})"
 
 
 def _in_set(char: str) -> str:
@@ -175,26 +146,3 @@ def _in_set(char: str) -> str:
 def _fold(char: str) -> str:
     low = char.lower()
     return low if len(low) == 1 else char
-
-
-@functools.cache
-def _class(name: str) -> str | None:
-    """The set of `[:name:]`; None when there is no such class."""
-    if name in CLASSES:
-        return CLASSES[name]
-    if name == "upper":
-        return _members(lambda char: char.isupper() or char.istitle())
-    if name == "lower":
-        return _members(lambda char: char.islower() or (char.istitle() and not char.isupper()))
-    return None
-
-
-def _members(test: Callable[[str], bool]) -> str:
-    """A set of all characters for which `test` holds, as ranges."""
-    ranges: list[tuple[int, int]] = []
-    for code in filter(lambda c: test(chr(c)), range(sys.maxunicode + 1)):
-        if ranges and ranges[-1][1] == code - 1:
-            ranges[-1] = (ranges[-1][0], code)
-        else:
-            ranges.append((code, code))
-    return "[" + "".join(f"{_in_set(chr(low))}-{_in_set(chr(high))}" for low, high in ranges) + "]"

@@ -63,3 +63,17 @@ def test_no_room_has_a_junk_drawer() -> None:
 def test_every_directory_of_code_is_a_package() -> None:
     directories = {path.parent for path in modules()}
     assert [str(path.relative_to(ROOT)) for path in directories if not (path / "__init__.py").exists()] == []
+
+
+POSIX_MODULES = {"fcntl", "grp", "pty", "pwd", "resource", "select", "termios"}
+ROOMS_OF_POSIX = {"process", "transport"}
+
+
+def other_rooms() -> list[Path]:
+    """All that must run on another system as it is."""
+    return [path for path in modules() if path.relative_to(ROOT / "filed").parts[0] not in ROOMS_OF_POSIX]
+
+
+def test_modules_of_posix_are_imported_only_behind_the_rooms_that_hide_them() -> None:
+    found = {str(path.relative_to(ROOT)): sorted(imported(path) & POSIX_MODULES) for path in other_rooms()}
+    assert {path: names for path, names in found.items() if names} == {}

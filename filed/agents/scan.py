@@ -7,7 +7,6 @@ standard input and answers on its standard output in JSON, and whose status page
 
 from __future__ import annotations
 
-import contextlib
 import dataclasses
 import json
 import os
@@ -28,6 +27,7 @@ from filed.errors import AgentLoadError
 from filed.process.exit_report import describe_exit, describe_hang
 from filed.process.limits import bound_process
 from filed.process.status_page import PAGE_BYTES, StatusPage
+from filed.process.system import end_group, memory_file
 
 SCAN_TIMEOUT_S = 30.0
 
@@ -74,8 +74,7 @@ def examine(
         except subprocess.TimeoutExpired:
             return Scanned(agent, path, None, refused=f"{describe_hang(status_page, timeout_s)}; not loaded")
         finally:
-            with contextlib.suppress(ProcessLookupError):
-                os.killpg(process.pid, signal.SIGKILL)  # with whatever it started
+            end_group(process.pid, signal.SIGKILL)  # with whatever it started
             process.communicate()
         if process.returncode:
             return Scanned(agent, path, None, refused=f"{describe_exit(status_page, process.returncode)}; not loaded")
@@ -84,7 +83,7 @@ def examine(
 
 @contextmanager
 def _shared_page() -> Iterator[tuple[int, StatusPage]]:
-    page = os.memfd_create("filed-status-page")
+    page = memory_file("filed-status-page")
     try:
         os.ftruncate(page, PAGE_BYTES)
         yield page, StatusPage(page)

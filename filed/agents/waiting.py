@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import select
 from collections.abc import Callable
 
 from filed.errors import JobCanceled
 from filed.process.status_page import StatusPage
+from filed.process.system import readable
 
 _FIRST_PAUSE_S, _LONGEST_PAUSE_S = 0.01, 0.5
 
@@ -18,10 +18,7 @@ class Patience:
         self, status_page: StatusPage, timeout_s: float, cancel_pipe: int | None, clock: Callable[[], float]
     ) -> None:
         self._status_page, self._timeout_s, self._clock = status_page, timeout_s, clock
-        self._poll = select.poll()
-        self._rings = cancel_pipe is not None
-        if cancel_pipe is not None:
-            self._poll.register(cancel_pipe, select.POLLIN)
+        self._cancel_pipe = () if cancel_pipe is None else (cancel_pipe,)
         self._pause_s = 0.0
 
     def renew(self) -> None:
@@ -43,8 +40,7 @@ class Patience:
             self._sign, self._until = sign, max(self._until, now + self._timeout_s, now + extra)
         if now > self._until:
             return False
-        ready = self._poll.poll(self._pause_s * 1000)
-        if (ready and self._rings) or self._status_page.cancel:
+        if readable(*self._cancel_pipe, timeout_s=self._pause_s) or self._status_page.cancel:
             raise JobCanceled("canceled while an agent had nothing to list")
         self._pause_s = min(self._pause_s * 2, _LONGEST_PAUSE_S)
         return True

@@ -26,6 +26,7 @@ from filed.catalog.job import Job, JobId, JobMedia, JobTotals, Level, Status
 from filed.catalog.liveness import ProcessMark
 from filed.catalog.state import Seal, SealedState, seal, state_of
 from filed.errors import CatalogError, StreamError
+from filed.process.system import sync_directory
 from filed.wire.restore_object import parse_restore_object
 from filed.wire.stream import DIGEST_STREAMS, STREAM_TYPE_MASK, Stream
 
@@ -365,11 +366,7 @@ def _take_place(new_path: Path, path: Path, old: Catalog | None, highest: int) -
         _remove_log(path)
     try:
         new_path.replace(path)
-        directory = os.open(path.parent, os.O_RDONLY)
-        try:
-            os.fsync(directory)
-        finally:
-            os.close(directory)
+        sync_directory(path.parent)
     except OSError as error:
         raise CatalogError(f"cannot put the new catalog at {path}: {error.strerror}") from error
 

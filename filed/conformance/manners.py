@@ -6,7 +6,6 @@ import contextlib
 import ctypes
 import gc
 import os
-import select
 import time
 from collections.abc import Callable
 from functools import partial
@@ -21,6 +20,7 @@ from filed.conformance.room import Room
 from filed.conformance.saving import resident_bytes
 from filed.conformance.walk import Reading, walk
 from filed.process.status_page import Cancel
+from filed.process.system import Process, memory_file, readable
 
 _COPY = 71  # what the host's own copy exits with, when an agent's fork came back
 _WARM, _WARM_S, _JOBS = (
@@ -54,7 +54,7 @@ class _Mallinfo2(ctypes.Structure):
 
 def guest(room: Room) -> None:
     """Descriptors, threads, children, standard input: during a Job, and when it is over."""
-    bait = os.memfd_create("standard-input")
+    bait = memory_file("standard-input")
     os.write(bait, b"nobody's words\n" * 100)
     os.lseek(bait, 0, os.SEEK_SET)
     os.dup2(bait, 0)
@@ -168,14 +168,13 @@ def _of_program(name: str) -> Any:
 def _processes(room: Room, when: str) -> None:
     """Children, alive or not. Only those of the agent: this process has made none."""
     for pid in _children():
-        child = os.pidfd_open(pid)
-        ended = select.select([child], [], [], _DYING_S)[0]
-        os.close(child)
+        with contextlib.closing(Process(pid)) as child:
+            ended = readable(child.fileno(), timeout_s=_DYING_S)
+            code = child.wait() if ended else 0
         if not ended:
             room.failed(f"a process that it started is still there {when}: {_name(pid)}", "end")
             continue
-        _, status = os.waitpid(pid, 0)
-        if os.waitstatus_to_exitcode(status) == _COPY:
+        if code == _COPY:
             room.failed("it forked without exec, and the copy came back into the host", "next_entries")
         else:
             room.warn(f"a process that it started was not waited for {when}", "end")

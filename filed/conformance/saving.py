@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+import mmap
 import random
-import resource
 from collections import Counter
 from collections.abc import Iterable
 from functools import partial
@@ -224,4 +224,4 @@ def memory(room: Room) -> None:
 def resident_bytes() -> int:
     """Of this process now."""
     pages_ = int(Path("/proc/self/statm").read_text(encoding="ascii").split()[1])
-    return pages_ * resource.getpagesize()
+    return pages_ * mmap.PAGESIZE

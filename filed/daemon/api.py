@@ -29,7 +29,7 @@ from filed.job.process import start_job
 from filed.process.channel import Event
 from filed.process.outcome import JobStatus, Outcome
 from filed.process.status_page import Cancel, StatusPage
-from filed.process.system import readable
+from filed.process.system import memory_file, readable
 from filed.wire.auth import TlsNeed
 
 MAX_MESSAGE = 1 << 18  # bytes of one message on the channel
@@ -184,7 +184,7 @@ def question_on(channel: socket.socket) -> Iterator[tuple[bytes, int]]:
 
 def send_answer(channel: socket.socket, answer: dict[str, Any]) -> None:
     """In a file in memory: a status of many Jobs is longer than any message may be. Raises OSError."""
-    with os.fdopen(os.memfd_create("answer"), "wb") as file:
+    with os.fdopen(memory_file("answer"), "wb") as file:
         file.write(json.dumps(answer).encode())
         file.flush()
         socket.send_fds(channel, [b"a"], [file.fileno()])

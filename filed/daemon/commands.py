@@ -15,8 +15,8 @@ from collections import deque
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
-from filed.director.scripts import end_program
 from filed.errors import printable
+from filed.process.system import end_group, memory_file, read_at
 
 TIMEOUT_S = 60.0
 MOST_WAITING = 1000  # messages for one destination
@@ -79,9 +79,9 @@ class Commands:
 
     def _begin(self, words: Sequence[str], text: bytes) -> _Running:
         """Input and errors are files in memory: nobody has to feed or to empty a pipe. Raises as Popen does."""
-        said = os.memfd_create("said")
+        said = memory_file("said")
         try:
-            with os.fdopen(os.memfd_create("text"), "w+b") as file:
+            with os.fdopen(memory_file("text"), "w+b") as file:
                 file.write(text)
                 file.seek(0)
                 process = subprocess.Popen(
@@ -97,11 +97,11 @@ class Commands:
         if code is None and time.monotonic() < running.until:
             return
         if code is None:
-            end_program(running.process.pid, signal.SIGKILL)
+            end_group(running.process.pid, signal.SIGKILL)
             running.process.wait()
             self._fail(name, f"it had not ended after {self._patience_s:g} s")
         elif code:
-            said = printable(os.pread(running.said, SHOWN_BYTES, 0).strip())
+            said = printable(read_at(running.said, SHOWN_BYTES, 0).strip())
             self._fail(name, f"code {code} {said}")
         os.close(running.said)
         to.running = None

@@ -6,7 +6,6 @@ its process id, `current` names the SQLite file of that one. A file without a lo
 
 from __future__ import annotations
 
-import fcntl
 import os
 import secrets
 import signal
@@ -23,6 +22,7 @@ from typing import Final
 import filed
 from filed.daemon.unit import check_unit_path
 from filed.errors import ConfigError, FiledError
+from filed.process.system import lock_file
 
 STORE: Final = Path("/var/lib/filed/journal")
 STOP_S: Final = 30.0
@@ -67,7 +67,7 @@ def running_pid(store: Path) -> int:
     try:
         with (store / "watcher.lock").open("rb") as lock:
             try:
-                fcntl.flock(lock, fcntl.LOCK_SH | fcntl.LOCK_NB)
+                lock_file(lock.fileno(), wait=False, shared=True)
             except BlockingIOError:
                 return int(lock.read() or b"0")
     except FileNotFoundError:

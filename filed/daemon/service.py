@@ -33,7 +33,6 @@ from filed.daemon.notify import notify
 from filed.daemon.registry import Registry, Visit, tiresome
 from filed.director.daemon_api import Ending
 from filed.director.lists import remove_lists
-from filed.director.scripts import end_program
 from filed.errors import AgentLoadError, FiledError
 from filed.job.keys import load_keys
 from filed.job.process import load_ahead
@@ -41,6 +40,7 @@ from filed.job.setup import keys_of, setup_of
 from filed.process.exit_report import signal_name
 from filed.process.status_page import StatusPage
 from filed.process.supervisor import KILL_AFTER_S
+from filed.process.system import end_group, exists
 
 SPARE_VISITS = 50  # beyond Maximum Concurrent Jobs: consoles, and Jobs that wait for their turn
 MAX_STRANGERS = 20  # visits that have not proved who they are
@@ -84,7 +84,7 @@ class Service:
         load_ahead(keys=bool(daemon.pki.keypair))
         self._listeners = listen(daemon.addresses)
         self._work = Path(daemon.working_directory)
-        remove_lists(self._work, lambda pid: not Path(f"/proc/{pid}").exists())
+        remove_lists(self._work, lambda pid: not exists(pid))
         self._registry = Registry(conf, agents)
         self._metrics: list[socket.socket] = []
         self._attendants: list[Attendant] = []
@@ -289,7 +289,7 @@ class Service:
             self._selector.unregister(visit.channel)
         self._drain(visit)
         if visit.program:
-            end_program(visit.program)
+            end_group(visit.program)
         attendant = next((each for each in self._attendants if each.pid == pid), None)
         how = f"was killed by {signal_name(-code)}" if code < 0 else f"ended with code {code}"
         if attendant is not None and self._ending_at is None:

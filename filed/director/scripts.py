@@ -16,6 +16,7 @@ import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 
+from filed.process.system import end_group
 from filed.wire.director import RunScriptCommand
 
 AFTER, BEFORE, AFTER_VSS = 1, 2, 4  # the bits of When
@@ -95,7 +96,7 @@ def run_script(label: str, command: str, say: Say, wanted: Wanted, running: Runn
             asked_to_end = _listen(process, lambda line: say(f"{label}: {line}"), wanted)
             running(0)
         except BaseException:
-            end_program(process.pid, signal.SIGKILL)
+            end_group(process.pid, signal.SIGKILL)
             raise
     if asked_to_end:
         return f'{label} "{command}" was ended: the Job was canceled'
@@ -103,12 +104,6 @@ def run_script(label: str, command: str, say: Say, wanted: Wanted, running: Runn
         how = f"code {process.returncode}" if process.returncode > 0 else f"signal {-process.returncode}"
         return f'{label} "{command}" ended with {how}'
     return ""
-
-
-def end_program(group: int, number: signal.Signals = signal.SIGTERM) -> None:
-    """Ask a program, and what it started, to end. Nothing happens when they have."""
-    with contextlib.suppress(ProcessLookupError):
-        os.killpg(group, number)
 
 
 def _listen(process: subprocess.Popen[bytes], say: Say, wanted: Wanted) -> bool:
@@ -151,5 +146,5 @@ def _end(process: subprocess.Popen[bytes], told_at: float | None, wanted: Wanted
     now = time.monotonic()
     overdue = told_at is not None and now - told_at > KILL_AFTER_S
     if told_at is None or overdue:
-        end_program(process.pid, signal.SIGKILL if overdue else signal.SIGTERM)
+        end_group(process.pid, signal.SIGKILL if overdue else signal.SIGTERM)
     return told_at if told_at is not None else now

@@ -17,7 +17,7 @@ from dataclasses import dataclass, replace
 
 from filed.errors import JobCanceled, JobError, printable
 from filed.fileset.model import FileSet
-from filed.process.system import readable
+from filed.process.system import open_file, readable
 
 MAX_BYTES = 64 << 20
 MAX_NAMES = 1_000_000
@@ -77,7 +77,7 @@ class _Expansion:
 
     def _content(self, path: bytes) -> bytes:
         try:
-            descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
+            descriptor = open_file(path, follow=True)
             with os.fdopen(descriptor, "rb", buffering=0) as file:
                 if not stat.S_ISREG(os.fstat(file.fileno()).st_mode):
                     raise JobError(f'FileSet: the list "{printable(path)}" is not a regular file')

@@ -6,8 +6,6 @@ The agents list, the FileSet and the Selection choose, as in a backup. Lines go 
 from __future__ import annotations
 
 import functools
-import grp
-import pwd
 import re
 import stat as st
 import time
@@ -32,6 +30,7 @@ from filed.job.select.entry_filter import EntryFilter
 from filed.job.select.hard_links import HardLinks, shared_inode
 from filed.job.select.listing import Listing
 from filed.process.outcome import JobStatus, Outcome
+from filed.process.system import group_name, user_name
 from filed.wire.attributes import decode_stat
 
 BATCH_LINES = 200
@@ -150,7 +149,7 @@ def _one_line(name: bytes) -> str:
 @functools.lru_cache(maxsize=1000)
 def _user(number: int) -> str:
     try:
-        return pwd.getpwuid(number).pw_name
+        return user_name(number)
     except (KeyError, OverflowError):
         return str(number)
 
@@ -158,6 +157,6 @@ def _user(number: int) -> str:
 @functools.lru_cache(maxsize=1000)
 def _group(number: int) -> str:
     try:
-        return grp.getgrgid(number).gr_name
+        return group_name(number)
     except (KeyError, OverflowError):
         return str(number)

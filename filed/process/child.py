@@ -28,7 +28,7 @@ from filed.process.channel import Sender
 from filed.process.limits import bound_process
 from filed.process.outcome import Outcome
 from filed.process.status_page import StatusPage
-from filed.process.system import at_end, end_own_group, lead_group, readable
+from filed.process.system import at_end, end_own_group, readable
 from filed.process.task import receive_task
 
 GC_THRESHOLD = 50_000  # pages make and drop thousands of tuples; nothing here forms cycles
@@ -107,8 +107,7 @@ def serve(ends: Ends) -> NoReturn:
 
 
 def _settle(ends: Ends) -> None:
-    """Make this copy of our parent a process of its own: its own group, no terminal, nothing of other children, no core files."""
-    lead_group()  # a Ctrl-C on the terminal is the parent's to answer
+    """Make this copy of our parent a process of its own: no terminal, nothing of other children, no core files."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     signal.signal(signal.SIGTERM, signal.SIG_DFL)
     gc.set_threshold(GC_THRESHOLD)

@@ -6,11 +6,19 @@ Everything else in `filed` that needs one of these asks here, so that another sy
 from __future__ import annotations
 
 import contextlib
+import fcntl
+import grp
 import os
+import pwd
 import select
 import signal
 from collections.abc import Callable
+from pathlib import Path
 from typing import NoReturn
+
+_BOOT_ID = Path("/proc/sys/kernel/random/boot_id")
+_PID_NAMESPACE = Path("/proc/self/ns/pid")
+_THREADS_FIELD, _START_FIELD = 20 - 3, 22 - 3  # of /proc/<pid>/stat, counted after the command's closing bracket
 
 # -- processes -----------------------------------------------------------------------------------------------------
 
@@ -52,6 +60,7 @@ def start(main: Callable[[], NoReturn]) -> Process:
     pid = os.fork()
     if pid == 0:
         try:
+            lead_group()
             main()
         finally:
             os._exit(1)
@@ -81,6 +90,41 @@ def end_own_group() -> None:
     os.killpg(0, signal.SIGKILL)
 
 
+def exists(pid: int) -> bool:
+    """Is there a process of that number, anybody's?"""
+    try:
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return False
+    except PermissionError:
+        return True
+    return True
+
+
+def start_of(pid: int) -> int | None:
+    """When it was started, in clock ticks since boot. None: no such process, or it has ended and only its parent does not know yet.
+
+    The first thread of a killed process may be gone while others still hold its files, and the locks on Volumes.
+    """
+    try:
+        stat = Path(f"/proc/{pid}/stat").read_bytes()
+    except OSError:
+        return None
+    # The command stands in brackets and may hold brackets itself.
+    fields = stat[stat.rindex(b")") + 2 :].split()
+    if fields[0] in {b"Z", b"X"} and int(fields[_THREADS_FIELD]) <= 1:
+        return None
+    return int(fields[_START_FIELD])
+
+
+def this_machine() -> str:
+    """`<boot id> <pid namespace>`: where and between which two starts of the machine a pid means one process. "" when nobody can tell."""
+    try:
+        return f"{_BOOT_ID.read_text().strip()} {_PID_NAMESPACE.readlink()}"
+    except OSError:
+        return ""
+
+
 # -- waiting -------------------------------------------------------------------------------------------------------
 
 
@@ -101,3 +145,57 @@ def at_end(descriptor: int, timeout_s: float | None = 0) -> bool:
     waiting.register(descriptor, 0)
     found = waiting.poll(None if timeout_s is None else timeout_s * 1000)
     return any(event & select.POLLHUP for _, event in found)  # an agent may have closed it: nobody knows then
+
+
+# -- files ---------------------------------------------------------------------------------------------------------
+
+
+def open_file(
+    path: str | bytes | os.PathLike[str], flags: int = os.O_RDONLY, mode: int = 0o600, *, follow: bool = False
+) -> int:
+    """A descriptor that no program inherits; a FIFO is not waited for. flags: O_RDWR, O_CREAT, O_EXCL and the like.
+
+    follow: a symbolic link at the end of the path; else OSError.
+    """
+    return os.open(path, flags | os.O_CLOEXEC | os.O_NONBLOCK | (0 if follow else os.O_NOFOLLOW), mode)
+
+
+def read_at(descriptor: int, length: int, offset: int) -> bytes:
+    """Fewer bytes than `length` at the end of the file."""
+    return os.pread(descriptor, length, offset)
+
+
+def write_at(descriptor: int, data: bytes | memoryview, offset: int) -> int:
+    """How many of them were written."""
+    return os.pwrite(descriptor, data, offset)
+
+
+def lock_file(descriptor: int, *, wait: bool, shared: bool = False) -> None:
+    """Lock a whole file until it is closed, for other processes and for other opens of this one. Raises BlockingIOError unless `wait`."""
+    fcntl.flock(descriptor, (fcntl.LOCK_SH if shared else fcntl.LOCK_EX) | (0 if wait else fcntl.LOCK_NB))
+
+
+def sync_directory(path: Path) -> None:
+    """Names made, changed or removed in `path` are on stable storage on return."""
+    descriptor = os.open(path, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+def memory_file(name: str) -> int:
+    """A descriptor of a new file without a place on a disk; a child that is given it finds its content."""
+    return os.memfd_create(name, os.MFD_CLOEXEC)
+
+
+# -- names ---------------------------------------------------------------------------------------------------------
+
+
+def user_name(uid: int) -> str:
+    """Raises KeyError for an id without a name."""
+    return pwd.getpwuid(uid).pw_name
+
+
+def group_name(gid: int) -> str:
+    return grp.getgrgid(gid).gr_name

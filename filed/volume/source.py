@@ -12,6 +12,7 @@ from types import TracebackType
 from typing import Self
 
 from filed.errors import VolumeError
+from filed.process.system import open_file, read_at
 
 WINDOW_BYTES = 1 << 20
 SECTOR_BYTES = 4096
@@ -30,7 +31,7 @@ class VolumeSource:
         self._window = b""
         self._offset = 0
         try:
-            self._fd = os.open(self.path, os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK)
+            self._fd = open_file(self.path, follow=True)
         except OSError as error:
             raise VolumeError(f"Volume {self.name} cannot be opened ({self.path}): {error.strerror}") from error
         if not stat.S_ISREG(os.fstat(self._fd).st_mode):
@@ -66,7 +67,7 @@ class VolumeSource:
 
     def _read(self, offset: int, length: int) -> bytes:
         try:
-            return os.pread(self._fd, length, offset)
+            return read_at(self._fd, length, offset)
         except OSError as error:
             if not self._forgiving:
                 raise VolumeError(f"{self.path} cannot be read here: {error.strerror}") from error
@@ -79,7 +80,7 @@ class VolumeSource:
         while offset < stop:
             step = min(SECTOR_BYTES - offset % SECTOR_BYTES, stop - offset)
             try:
-                part = os.pread(self._fd, step, offset)
+                part = read_at(self._fd, step, offset)
             except OSError:
                 part = bytes(step)
             if not part:

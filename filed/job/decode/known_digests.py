@@ -20,6 +20,7 @@ from typing import Final
 from zlib import crc32
 
 from filed.pipeline import Decoder, Digest, DigestsInUse
+from filed.process.system import open_file, read_at, write_at
 from filed.volume import Session
 
 FILE_NAME: Final = "filed-digests"
@@ -46,11 +47,11 @@ class KnownDigests:
     def of(self, session: Session) -> frozenset[Digest] | None:
         """None when nothing is known."""
         try:
-            fd = os.open(self._path, os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC)
+            fd = open_file(self._path)
         except OSError:
             return None
         try:
-            found = _SLOT.fullmatch(os.pread(fd, _SLOT_BYTES, _at(session)))
+            found = _SLOT.fullmatch(read_at(fd, _SLOT_BYTES, _at(session)))
         except OSError:
             return None
         finally:
@@ -62,9 +63,9 @@ class KnownDigests:
 
     def _write(self, session: Session, slot: bytes) -> None:
         with contextlib.suppress(OSError):  # a full disk, say: the Job has other troubles
-            fd = os.open(self._path, os.O_WRONLY | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600)
+            fd = open_file(self._path, os.O_WRONLY | os.O_CREAT)
             try:
-                os.pwrite(fd, slot, _at(session))
+                write_at(fd, slot, _at(session))
             finally:
                 os.close(fd)
 

@@ -12,6 +12,7 @@ from collections.abc import Callable, Iterable
 from pathlib import Path
 
 from filed.errors import VolumeError
+from filed.process.system import open_file
 from filed.storage.disk.tail import examine
 from filed.storage.disk.volume_file import VolumeFile
 from filed.volume import Session, VolumeReader, parse_header
@@ -41,7 +42,7 @@ def _made_for(path: Path, dead: Callable[[Session], bool]) -> bool:
     A Job that lives may have an empty Volume for a moment: whoever locks it first has it, and the other makes the next.
     """
     try:
-        fd = os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK)
+        fd = open_file(path, follow=True)
         try:
             header = os.read(fd, BB03_HEADER_BYTES)
             return not header or dead(parse_header(header).session)

@@ -13,6 +13,7 @@ from pathlib import Path
 from filed import __version__
 from filed.catalog import JobMedia
 from filed.errors import VolumeError
+from filed.process.system import open_file, sync_directory
 from filed.storage.disk.append import VolumeAppendSession
 from filed.storage.disk.dead import take_back
 from filed.storage.disk.own_files import OwnFiles
@@ -20,7 +21,7 @@ from filed.storage.disk.read import VolumeReadSession, check_volume_name, read_r
 from filed.storage.disk.scan import ScannedSession, scan
 from filed.storage.disk.sequence import Sequence
 from filed.storage.disk.tail import LABEL_PROGRAM, examine
-from filed.storage.disk.volume_file import VolumeFile, explain, sync_directory
+from filed.storage.disk.volume_file import VolumeFile, explain
 from filed.storage.interface import JobIdentity
 from filed.volume import (
     FileIndexes,
@@ -293,7 +294,7 @@ class VolumeDirectory:
 
     def _is_volume(self, name: str) -> bool:
         try:
-            fd = os.open(self.path / name, os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK)
+            fd = open_file(self.path / name, follow=True)
         except OSError:
             return False
         try:

@@ -10,7 +10,6 @@ set back does not matter: the time never falls. If the file is lost, the names i
 
 from __future__ import annotations
 
-import fcntl
 import os
 import re
 from collections.abc import Iterator
@@ -18,7 +17,8 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from filed.errors import VolumeError
-from filed.storage.disk.volume_file import VOLUME_MODE, explain, sync_directory
+from filed.process.system import lock_file, open_file, read_at, sync_directory, write_at
+from filed.storage.disk.volume_file import VOLUME_MODE, explain
 from filed.volume import Session
 
 FILE_NAME = ".sequence"
@@ -54,15 +54,15 @@ class Sequence:
     @contextmanager
     def _held(self) -> Iterator[list[int]]:
         try:
-            fd = os.open(self._path, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC, VOLUME_MODE)
+            fd = open_file(self._path, os.O_RDWR | os.O_CREAT, VOLUME_MODE)
             try:
-                fcntl.flock(fd, fcntl.LOCK_EX)  # for microseconds
-                before = os.pread(fd, _LINE_BYTES, 0)
+                lock_file(fd, wait=True)  # for microseconds
+                before = read_at(fd, _LINE_BYTES, 0)
                 found = _LINE.fullmatch(before)
                 numbers = [int(number) for number in found.groups()] if found else [0, 0, 0]
                 yield numbers
                 volume, time, count = numbers
-                os.pwrite(fd, b"filed 1 volume %010d session %010d %010d\n" % (volume, time, count), 0)
+                write_at(fd, b"filed 1 volume %010d session %010d %010d\n" % (volume, time, count), 0)
                 os.fsync(fd)
                 if not before:
                     sync_directory(self._path.parent)

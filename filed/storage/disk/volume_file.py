@@ -7,12 +7,12 @@ Readers take no lock.
 from __future__ import annotations
 
 import errno
-import fcntl
 import os
 import stat
 from pathlib import Path
 
 from filed.errors import VolumeError
+from filed.process.system import lock_file, open_file, read_at, sync_directory, write_at
 
 VOLUME_MODE = 0o640
 
@@ -49,7 +49,7 @@ class VolumeFile:
     def lock(cls, path: Path) -> VolumeFile | None:
         """Open an existing Volume for appending; None when somebody has it, or it is gone. Raises VolumeError."""
         try:
-            fd = os.open(path, os.O_RDWR | os.O_NOFOLLOW | os.O_CLOEXEC | os.O_NONBLOCK)
+            fd = open_file(path, os.O_RDWR)
         except FileNotFoundError:
             return None
         except OSError as error:
@@ -60,7 +60,7 @@ class VolumeFile:
     def create(cls, path: Path) -> VolumeFile | None:
         """Make a new, empty Volume; None when the name is taken. Raises VolumeError."""
         try:
-            fd = os.open(path, os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC, VOLUME_MODE)
+            fd = open_file(path, os.O_RDWR | os.O_CREAT | os.O_EXCL, VOLUME_MODE)
         except FileExistsError:
             return None
         except OSError as error:
@@ -71,7 +71,7 @@ class VolumeFile:
     def _locked(cls, path: Path, fd: int) -> VolumeFile | None:
         volume = cls(path, fd)
         try:
-            fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            lock_file(fd, wait=False)
             mine, there = os.fstat(fd), path.stat(follow_symlinks=False)
         except (BlockingIOError, FileNotFoundError):
             volume.close()
@@ -92,7 +92,7 @@ class VolumeFile:
 
     def read(self, offset: int, length: int) -> bytes:
         try:
-            return os.pread(self._fd, length, offset)
+            return read_at(self._fd, length, offset)
         except OSError as error:
             raise explain(f"Volume {self.name} cannot be read at offset {offset}", self.path, error) from error
 
@@ -101,7 +101,7 @@ class VolumeFile:
         offset = self.offset
         try:
             while data:
-                done = os.pwrite(self._fd, data, offset)
+                done = write_at(self._fd, data, offset)
                 offset += done
                 data = data[done:]
         except OSError as error:
@@ -139,12 +139,3 @@ class VolumeFile:
         if self._fd >= 0:
             os.close(self._fd)
             self._fd = -1
-
-
-def sync_directory(path: Path) -> None:
-    """Names made, changed or removed in `path` are on stable storage on return. Raises OSError."""
-    fd = os.open(path, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
-    try:
-        os.fsync(fd)
-    finally:
-        os.close(fd)

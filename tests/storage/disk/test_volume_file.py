@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import errno
+import fcntl
 import os
 import stat
 from pathlib import Path
@@ -8,8 +9,7 @@ from pathlib import Path
 import pytest
 
 from filed.errors import VolumeError
-from filed.storage.disk import volume_file
-from filed.storage.disk.volume_file import VolumeFile, explain, sync_directory
+from filed.storage.disk.volume_file import VolumeFile, explain
 
 
 def made(path: Path) -> VolumeFile:
@@ -51,14 +51,14 @@ def test_a_file_that_was_made_anew_meanwhile_is_not_taken_for_the_old_one(
 ) -> None:
     path = tmp_path / "Vol"
     made(path).close()
-    real = volume_file.fcntl.flock
+    real = fcntl.flock
 
     def replaced(fd: int, how: int) -> None:
         path.rename(tmp_path / "Old")
         path.touch()
         real(fd, how)
 
-    monkeypatch.setattr(volume_file.fcntl, "flock", replaced)
+    monkeypatch.setattr(fcntl, "flock", replaced)
     assert VolumeFile.lock(path) is None
 
 
@@ -134,7 +134,7 @@ def test_a_file_system_without_locks_is_named(tmp_path: Path, monkeypatch: pytes
     def fail(_fd: int, _how: int) -> None:
         raise OSError(errno.ENOLCK, os.strerror(errno.ENOLCK))
 
-    monkeypatch.setattr(volume_file.fcntl, "flock", fail)
+    monkeypatch.setattr(fcntl, "flock", fail)
     with pytest.raises(VolumeError, match="cannot lock files"):
         VolumeFile.create(tmp_path / "Vol")
 
@@ -148,10 +148,3 @@ def test_a_removed_volume_is_gone_and_free(tmp_path: Path) -> None:
 def test_an_unknown_error_needs_no_advice(tmp_path: Path) -> None:
     text = str(explain("it broke", tmp_path, OSError(errno.EDOM, "odd")))
     assert text == f"it broke: {tmp_path}: odd"
-
-
-def test_a_directory_can_be_brought_to_the_disk(tmp_path: Path) -> None:
-    sync_directory(tmp_path)
-    (tmp_path / "file").touch()
-    with pytest.raises(NotADirectoryError):
-        sync_directory(tmp_path / "file")

@@ -6,13 +6,14 @@ A disk that is not mounted leaves an empty directory, or none. Filling that woul
 
 from __future__ import annotations
 
-import fcntl
 import json
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+
+from filed.process.system import lock_file
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,7 +94,7 @@ def _parse(text: str) -> dict[str, Known]:
 def _locked(path: Path) -> Iterator[None]:
     descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
     try:
-        fcntl.flock(descriptor, fcntl.LOCK_EX)
+        lock_file(descriptor, wait=True)
         yield
     finally:
         os.close(descriptor)

@@ -11,8 +11,9 @@ import uuid
 from pathlib import Path
 
 from filed.catalog import CATALOG_FILE
+from filed.process.system import sync_directory
 from filed.storage.disk.sequence import FILE_NAME as SEQUENCE_FILE
-from filed.storage.disk.volume_file import VOLUME_MODE, explain, sync_directory
+from filed.storage.disk.volume_file import VOLUME_MODE, explain
 
 ID_FILE = ".storage"
 DIRECTORY_MODE = 0o700

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import time
 from pathlib import Path
 
@@ -16,6 +17,7 @@ from filed.cli.output import message, report
 from filed.cli.place import place_for_backup
 from filed.cli.run import run_job
 from filed.fileset import FileSet, Include, Options
+from filed.fileset.typed import exclude_as_typed
 from filed.job.description import BackupJob, Level
 from filed.process.outcome import JobStatus, Outcome
 
@@ -117,7 +119,7 @@ def backup(  # noqa: PLR0917  one argument for each option
 
 def _fileset(paths: tuple[str, ...], choice: Options, exclude: tuple[str, ...]) -> FileSet:
     files = tuple(dict.fromkeys(options.path_bytes(path) for path in paths))
-    excludes = tuple(pattern.encode("utf-8", "surrogateescape") for pattern in exclude)
+    excludes = tuple(exclude_as_typed(os.fsencode(pattern)) for pattern in exclude)
     return FileSet(includes=(Include(options=(choice,), files=files),), excludes=excludes, name="command line")
 
 

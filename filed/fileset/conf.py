@@ -23,6 +23,7 @@ from filed.config.syntax import Statement
 from filed.errors import ConfigError, JobError, printable
 from filed.fileset.match import Matcher
 from filed.fileset.model import Compression, CompressionKind, Dedup, FileSet, Include, Options, Replace, Signature
+from filed.fileset.typed import exclude_as_typed
 from filed.fileset.unserved import refuse_unserved
 
 T = TypeVar("T")
@@ -123,12 +124,7 @@ def _exclude(statement: Statement, notes: Warnings) -> tuple[bytes, ...]:
         raise line.place.error("an Exclude block has no Options; put them, with Exclude = yes, into the Include")
     files = _files(block)
     block.finish()
-    for line, path in zip(block.each("File"), files, strict=True):
-        if path.endswith(b"/") and path != b"/":
-            notes.add(
-                line.place, f'"{printable(path)}" excludes nothing, as names are compared without a slash at the end'
-            )
-    return files
+    return tuple(map(exclude_as_typed, files))
 
 
 def _options(statement: Statement, notes: Warnings) -> Options:

@@ -32,8 +32,8 @@ def agent_text(fileset: FileSet) -> bytes:
 
 
 def as_text(fileset: FileSet) -> str:
-    """The whole FileSet as text to be kept and read again (`parse_text`), escaped like an agent's."""
-    return _escaped(wire_lines(fileset)).decode("utf-8", "surrogateescape")
+    """The whole FileSet as text to be kept and read again (`parse_text`), escaped like an agent's; a byte that is no UTF-8 is \\xNN."""
+    return _escaped(wire_lines(fileset)).decode("utf-8", "backslashreplace")
 
 
 def _escaped(lines: Iterable[bytes]) -> bytes:

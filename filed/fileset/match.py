@@ -45,12 +45,16 @@ class Matcher:
         so that its identity can be the key of what a caller derives from it.
     directory_entry(path, nodump=False) -> Options | None
         The same for the entry of a directory.
+    unused_excludes
+        Excludes that have taken nothing away yet.
     strips
         How many leading components are taken off names: all values that the Options blocks have.
     """
 
     def __init__(self, fileset: FileSet) -> None:
-        excluded = wild.matcher(fileset.excludes) if fileset.excludes else None
+        excludes = _Excludes(fileset.excludes)
+        self.unused_excludes = excludes.unused
+        excluded = excludes.has if fileset.excludes else None
         includes = fileset.includes or (Include(),)
         self.strips = {options.strip_path for include in includes for options in include.options}
         rules = [_Rules(include, excluded) for include in includes]
@@ -124,6 +128,22 @@ class Matcher:
 
     def _directory_of_many(self, path: bytes, nodump: bool = False, /) -> Options | None:  # noqa: FBT001, FBT002  hot: no keywords
         return self._page.at(path).directory(path, nodump)
+
+
+class _Excludes:
+    """The Exclude entries of a FileSet, and which of them have matched nothing yet."""
+
+    def __init__(self, patterns: tuple[bytes, ...]) -> None:
+        self._any = wild.matcher(patterns) if patterns else None
+        self.unused = {pattern: wild.matcher((pattern,)) for pattern in patterns}
+
+    def has(self, path: str) -> bool:
+        if self._any is None or not self._any(path):
+            return False
+        if self.unused:
+            for pattern in [pattern for pattern, match in self.unused.items() if match(path)]:
+                del self.unused[pattern]
+        return True
 
 
 class _Rules:

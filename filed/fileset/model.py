@@ -11,10 +11,12 @@ from __future__ import annotations
 import hashlib
 from dataclasses import dataclass, field, replace
 from enum import Enum, StrEnum
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+
+Item = TypeVar("Item", bytes, str)
 
 DEFAULT_ACCURATE = "mcs"
 """What an Accurate Job compares when the FileSet does not say: mtime, ctime, size."""
@@ -176,10 +178,15 @@ class FileSet:
     snapshot: bool = field(default=False, compare=False)
 
     def digest(self) -> str:
-        """64 hexadecimal digits that are equal exactly when two FileSets say the same; the name does not count."""
+        """64 hexadecimal digits that are equal exactly when two FileSets say the same; neither the name nor the order of lines counts."""
         from filed.fileset.lines import wire_lines  # noqa: PLC0415  lines.py knows the model, not the other way round
 
-        return hashlib.sha256(b"\0".join(wire_lines(self))).hexdigest()
+        includes = (
+            replace(include, files=_in_order(include.files), plugins=_in_order(include.plugins))
+            for include in self.includes
+        )
+        ordered = replace(self, includes=tuple(includes), excludes=_in_order(self.excludes))
+        return hashlib.sha256(b"\0".join(wire_lines(ordered))).hexdigest()
 
     def narrowed(self, file: Callable[[bytes], bool], plugin: Callable[[str], bool]) -> FileSet:
         """The part of one agent's instance: only the File and Plugin lines the two functions say yes to.
@@ -191,3 +198,7 @@ class FileSet:
             for inc in self.includes
         )
         return replace(self, includes=tuple(inc for inc in includes if inc.files or inc.plugins))
+
+
+def _in_order(items: tuple[Item, ...]) -> tuple[Item, ...]:
+    return tuple(sorted(set(items)))

@@ -52,12 +52,19 @@ def parse_lines(lines: Iterable[bytes], command: bytes = b"fileset") -> Parsed:
 
 
 def parse_text(text: str) -> FileSet:
-    """Read what `lines.as_text` wrote: nothing is stripped, `\\\\` is a backslash and `\\n` a newline."""
+    """Read what `lines.as_text` wrote: nothing is stripped, `\\\\` is a backslash, `\\n` a newline, `\\xNN` a byte."""
     reader = _Reader()
     for line in text.encode("utf-8", "surrogateescape").split(b"\n"):
-        reader.line(re.sub(rb"\\(.)", lambda escape: b"\n" if escape[1] == b"n" else escape[1], line))
+        reader.line(re.sub(rb"\\(x[0-9a-f]{2}|.)", _unescaped, line))
     reader.close()
     return FileSet(tuple(reader.includes), tuple(reader.excludes))
+
+
+def _unescaped(found: re.Match[bytes]) -> bytes:
+    code = found[1]
+    if len(code) > 1:
+        return bytes([int(code[1:], 16)])
+    return b"\n" if code == b"n" else code
 
 
 @dataclass(slots=True)

@@ -12,7 +12,7 @@ from functools import partial
 
 from filed.agents import Begin
 from filed.catalog import Level, state_object
-from filed.errors import AgentError
+from filed.errors import AgentError, printable
 from filed.fileset import agent_text, expanded
 from filed.job.agents import instance as agents
 from filed.job.agents.base_states import Basis
@@ -97,6 +97,8 @@ def _save(job: BackupJob | NetworkBackup, end: BackupEnd, context: JobContext) -
             _list_all(instance, end.basis, listing, encoder, context, stack)
         if entry_filter.saw_nothing(full=end.basis.level is Level.FULL):
             end.saw_nothing()
+        for pattern in set.intersection(*(set(instance.matcher.unused_excludes) for instance in made)) if made else ():
+            messages.info(f'Exclude "{printable(pattern)}" matched nothing')
         listing.deletions()
         encoder.take_over(selection.taken_over())
         states = agents.states_to_seal(made, messages)

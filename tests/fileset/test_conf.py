@@ -108,10 +108,20 @@ def test_lists_and_commands_lose_the_backslash_for_the_client():
     assert read.includes[0].files == (b"</list", b"<list", b"|sh -c 'ls'", b"|x")
 
 
-def test_an_exclude_with_a_last_slash_is_warned_about():
-    warnings: list[str] = []
-    fileset("Include { File = / }\nExclude { File = /tmp/ }", warnings)
-    assert warnings == ['f:4:11: "/tmp/" excludes nothing, as names are compared without a slash at the end']
+@pytest.mark.parametrize(
+    ("typed", "taken"),
+    [
+        ("/tmp/", b"/tmp"),
+        ("/", b"/"),
+        ("cache", b"*/cache"),
+        ("a/b/", b"*/a/b"),
+        ("**/x/", b"*/x"),
+        ("*.o", b"*.o"),
+        ("/home/**/x", b"/home/*/x"),
+    ],
+)
+def test_an_exclude_is_taken_as_people_type_it(typed: str, taken: bytes):
+    assert fileset(f'Include {{ File = / }}\nExclude {{ File = "{typed}" }}').excludes == (taken,)
 
 
 @pytest.mark.parametrize(

@@ -8,16 +8,15 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from filed.agents.abi import AgentStream, Entry, EntryFlag, EntryType, Has
+from filed.agents.abi import Entry, EntryType, Has
 from filed.catalog import BaseList, BaseRow
 from filed.fileset import Options
 from filed.fileset.model import DEFAULT_ACCURATE, Signature
-from filed.job.select.changed_since import HAS_CHTIME, HAS_MTIME, is_newer
+from filed.job.select.changed_since import DIGEST_LETTERS, HAS_CHTIME, HAS_MTIME, can_be_read_for, is_newer
 from filed.job.select.selection import ContentCheck, TakesNothingOver
 from filed.pipeline import Digest
 from filed.wire.attributes import Stat, decode_stat
 
-DIGEST_LETTERS = frozenset("51236789")
 LISTED_FOR = frozenset("51")
 """A Director of 9.6 lists digests for these letters; for others it does not, and nothing is missing."""
 
@@ -26,10 +25,6 @@ def _is_made_by(signature: Signature, digest_record: bytes) -> bool:
     """The kind of a digest in a Director's list shows in its length alone."""
     digest = Digest.__members__.get(signature.name)
     return digest is not None and len(digest.new().digest()) == len(digest_record) - 1
-
-
-def _can_be_read_for(digest_record: bytes, entry: Entry) -> bool:
-    return bool(digest_record and entry.flags & EntryFlag.REREAD and entry.streams & 1 << AgentStream.DATA)
 
 
 class DiffersFrom(TakesNothingOver):
@@ -63,10 +58,10 @@ class DiffersFrom(TakesNothingOver):
                 or not LISTED_FOR.isdisjoint(letters)
                 or self._differs_by_times(entry, was, options)
             )
-        return not _can_be_read_for(row.digest_record, entry) and self._differs_by_times(entry, was, options)
+        return not can_be_read_for(row.digest_record, entry) and self._differs_by_times(entry, was, options)
 
     def content_check(self, entry: Entry, row: BaseRow | None, options: Options) -> ContentCheck | None:
-        if row is None or not _can_be_read_for(row.digest_record, entry):
+        if row is None or not can_be_read_for(row.digest_record, entry):
             return None
         was = decode_stat(row.lstat)
         if not self._is_digested(entry, was, options):

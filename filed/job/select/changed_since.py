@@ -13,14 +13,15 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 
-from filed.agents.abi import Entry, EntryType, Has
+from filed.agents.abi import AgentStream, Entry, EntryFlag, EntryType, Has
 from filed.catalog import INCOMPLETE, BaseList, BaseRow
 from filed.fileset import Options
 from filed.fileset.fstype import NAMES
-from filed.job.select.selection import Everything, TakesNothingOver
+from filed.job.select.selection import ContentCheck, Everything, TakesNothingOver
 from filed.wire.attributes import FileType, decode_stat, parse_nanoseconds
 
 HAS_MTIME, HAS_CHTIME = int(Has.MTIME), int(Has.CHTIME)  # plain ints: an IntFlag in `&` costs a microsecond an entry
+DIGEST_LETTERS = frozenset("51236789")
 FINE_CTIME_SINCE = (6, 13)  # Linux; ext4, xfs, btrfs and tmpfs
 DIGESTED_TYPES = (FileType.REGULAR, FileType.EMPTY)
 HAS_INO = int(Has.INO)
@@ -50,25 +51,39 @@ class ChangedSince(TakesNothingOver):
         self._failed: list[bytes] = []
         self.lookup, self.below = base.lookup, base.below
 
-    def wants(self, entry: Entry, row: BaseRow | None, options: Options) -> bool:  # noqa: ARG002  as above
+    def wants(self, entry: Entry, row: BaseRow | None, options: Options) -> bool:
         if row is None or row.extended == INCOMPLETE:
             return True
         was = decode_stat(row.lstat)
         if not entry.valid & HAS_MTIME:
             return True
         chtime = entry.chtime if entry.valid & HAS_CHTIME else entry.mtime  # as it was stored
-        if was.mtime != entry.mtime or was.ctime != chtime:
+        by_ctime = _counts_ctime(options)
+        if was.mtime != entry.mtime or (by_ctime and was.ctime != chtime):
             return True
         if entry.type == EntryType.REGULAR and was.size != entry.size:
             return True
-        if was.ino & INODE_BITS != entry.ino and entry.valid & HAS_INO and entry.fs_type not in INVENTED_INODES:
+        if (
+            by_ctime
+            and was.ino & INODE_BITS != entry.ino
+            and entry.valid & HAS_INO
+            and entry.fs_type not in INVENTED_INODES
+        ):
             return True
         parts = parse_nanoseconds(row.extended)
-        if (parts is None or not self._fine_ctime) and was.ctime >= self._base_start - 1:
+        if (parts is None or not self._fine_ctime) and (was.ctime if by_ctime else was.mtime) >= self._base_start - 1:
             return True
-        if parts is not None and (parts[1] != entry.mtime_ns or parts[2] != entry.chtime_ns):
+        if parts is not None and (parts[1] != entry.mtime_ns or (by_ctime and parts[2] != entry.chtime_ns)):
             return True
         return self._digested and not row.digest_record and row.type in DIGESTED_TYPES
+
+    def content_check(self, entry: Entry, row: BaseRow | None, options: Options) -> ContentCheck | None:
+        """Where the FileSet has letters of digests, what is unchanged in all else is read: a mapping may change content, and no time."""
+        if options.accurate is None or row is None or DIGEST_LETTERS.isdisjoint(options.accurate):
+            return None
+        if not can_be_read_for(row.digest_record, entry):
+            return None
+        return ContentCheck(row.digest_record[0], row.digest_record[1:], likely=False)
 
     def failed(self, path: bytes) -> None:
         self._failed.append(path.rstrip(b"/") or b"/")
@@ -106,6 +121,15 @@ class ChangedAfter(TakesNothingOver):
 
     def deleted(self) -> Iterator[BaseRow]:
         return iter(())
+
+
+def _counts_ctime(options: Options) -> bool:
+    return not options.mtimeonly and (options.accurate is None or "c" in options.accurate)
+
+
+def can_be_read_for(digest_record: bytes, entry: Entry) -> bool:
+    """Whether an entry's content can be read to be compared with a digest."""
+    return bool(digest_record and entry.flags & EntryFlag.REREAD and entry.streams & 1 << AgentStream.DATA)
 
 
 def is_newer(entry: Entry, since: int, options: Options) -> bool:

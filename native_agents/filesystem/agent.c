@@ -2,6 +2,7 @@
 /* The agent as the host sees it: its descriptor, its tables, and which of its two halves a call goes to. */
 #define _GNU_SOURCE
 #include <stdlib.h>
+#include <string.h>
 #include <sys/eventfd.h>
 #include <unistd.h>
 
@@ -11,6 +12,8 @@
 
 struct bp_agent {
   const bp_host_api *host;
+  journal_use journal;
+  char *journal_directory; /* NULL: the usual one */
 };
 
 struct bp_job {
@@ -31,12 +34,21 @@ static bp_status BPLUGIN_CALL create(const bp_host_api *host, bp_agent **out)
 
 static bp_status BPLUGIN_CALL option(bp_agent *agent, const char *key, const char *value)
 {
-  (void)value;
+  if (!strcmp(key, "journal")) {
+    agent->journal = !strcmp(value, "yes") ? JOURNAL_YES : !strcmp(value, "auto") ? JOURNAL_AUTO : JOURNAL_NO;
+    return BP_OK;
+  }
+  if (!strcmp(key, "journal_directory")) {
+    free(agent->journal_directory);
+    agent->journal_directory = strdup(value);
+    return agent->journal_directory ? BP_OK : BP_E_NOMEM;
+  }
   return bp_failf(agent->host, BP_E_INVAL, BP_OS_NONE, 0, "there is no option %s", key);
 }
 
 static void BPLUGIN_CALL destroy(bp_agent *agent)
 {
+  free(agent->journal_directory);
   free(agent);
 }
 
@@ -62,7 +74,6 @@ static bp_status BPLUGIN_CALL begin(bp_agent *agent, const bp_host_api *host, co
 {
   bp_job *job = calloc(1, sizeof *job);
   bp_status status;
-  (void)agent;
   *out = NULL;
   if (!job)
     return BP_E_NOMEM;
@@ -71,7 +82,8 @@ static bp_status BPLUGIN_CALL begin(bp_agent *agent, const bp_host_api *host, co
   if (job->wake < 0)
     status = bp_fail_errno(host, BP_E_FAIL, errno, "eventfd");
   else if (how->kind == BP_KIND_BACKUP || how->kind == BP_KIND_ESTIMATE || how->kind == BP_KIND_VERIFY)
-    status = backup_begin(&job->backup, host, job->wake, how->fileset);
+    status = backup_begin(&job->backup, host, job->wake, how, agent->journal,
+                          agent->journal_directory ? agent->journal_directory : JOURNAL_DIRECTORY);
   else if (how->kind == BP_KIND_RESTORE)
     status = restore_begin(&job->restore, host, how->where);
   else
@@ -164,6 +176,13 @@ static const bp_agent_api api = {
 static const char *const claims[] = { "", NULL };
 static const char *const aliases[] = { NULL };
 
+static const bp_option options[] = {
+  { .key = "journal", .help = "Note what each backup saw, and look only at what the watcher saw change", .type = BP_OPTION_ENUM,
+    .choices = "no|auto|yes", .initial = "no" },
+  { .key = "journal_directory", .help = "Where the watcher and the states of backups are", .type = BP_OPTION_PATH,
+    .initial = JOURNAL_DIRECTORY },
+};
+
 static const bp_descriptor descriptor = {
   .magic = BP_MAGIC,
   .struct_size = sizeof(bp_descriptor),
@@ -178,6 +197,8 @@ static const bp_descriptor descriptor = {
   .license = "Apache-2.0",
   .aliases = aliases,
   .claims = claims,
+  .options = options,
+  .n_options = sizeof options / sizeof *options,
   .api = &api,
 };
 

@@ -12,6 +12,7 @@
 #include "bplugin.h"
 #include "dirs.h"
 #include "fileset.h"
+#include "journal.h"
 
 /* A longer path is left out and told: 16 times what one call of the kernel takes. */
 #define PATH_BYTES_MAX (64u * 1024)
@@ -52,6 +53,7 @@ typedef struct backup {
   int      wake;             /* readable once cancel() was called */
   dirs     dirs;
   fileset  set;
+  journal *journal;          /* NULL: this Job does without */
 
   /* the walk */
   listing *now;              /* innermost directory being listed */
@@ -77,7 +79,8 @@ typedef struct backup {
   uint8_t *scratch;          /* BACKUP_SCRATCH_BYTES: names and values of extended attributes */
 } backup;
 
-bp_status backup_begin(backup **out, const bp_host_api *host, int wake, const char *fileset);
+bp_status backup_begin(backup **out, const bp_host_api *host, int wake, const bp_begin *how, journal_use use,
+                       const char *journal_directory);
 void backup_end(backup *b);
 
 bp_status backup_next_entries(backup *b, bp_batch *batch);                                       /* walk.c */

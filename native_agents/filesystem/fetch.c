@@ -181,6 +181,8 @@ static page_status add_failed(backup *b, bp_page *page, const slot *s, uint64_t 
   entry_from_stat(&typed, &st);
   entry.type = typed.type;
   status = bp_page_add(page, &entry, path, len, NULL, 0);
+  if (status == BP_OK)
+    journal_again(b->journal, slot_path(b, s), s->path_len);
   if (status == BP_OK) /* told once: not again when the page was full */
     bp_logf(b->host, number == ENOENT ? BP_MSG_INFO : BP_MSG_WARNING, "Cannot open %s: %s", show(&text, path, len),
             number == ENOENT ? "it vanished after it was listed"

@@ -28,6 +28,7 @@
 static bp_status refuse(backup *b, const slot *s, bp_status status, int number, const char *what)
 {
   shown text;
+  journal_again(b->journal, slot_path(b, s), s->path_len);
   return bp_fail_errno(b->host, status, number, "%s %s", what, show(&text, slot_path(b, s), s->path_len));
 }
 
@@ -178,7 +179,9 @@ static bp_status read_file(backup *b, uint8_t *buf, uint64_t cap, bp_chunk *chun
   while (n < 0 && errno == EINTR);
   if (n < 0) {
     shown text;
-    return bp_fail_errno(b->host, BP_E_IO, errno, "read %s at byte %llu",
+    int number = errno;
+    journal_again(b->journal, slot_path(b, st->of), st->of->path_len);
+    return bp_fail_errno(b->host, BP_E_IO, number, "read %s at byte %llu",
                          show(&text, slot_path(b, st->of), st->of->path_len), (unsigned long long)st->at);
   }
   if (n == 0) {

@@ -37,6 +37,9 @@ struct listing {
   bool     complete;         /* the kernel has no more */
   bool     wanted, failed;   /* its own entry: the verdict, and whether all of it was seen */
   bool     items_below;      /* a File line names something in here */
+  bool     directed;         /* by the journal: `names` is not used, `last` is the name it gave last */
+  char     last[NAME_MAX + 1];
+  uint64_t identity;         /* for the journal */
   uint32_t path_before;      /* length of the path without this directory */
   uint32_t generation;       /* of d, when names was filled */
   int64_t  position;         /* behind the last name that was used */
@@ -105,6 +108,12 @@ static bp_status add(backup *b, bp_page *page, dir *at, uint32_t name, bp_entry 
                      uint32_t link_len)
 {
   int32_t status;
+  if (b->journal) {
+    bool entered = b->now && b->now->d == at && name == b->path_len, listed;
+    status = journal_entry(b->journal, b->path, b->path_len, entry, entered, entered ? b->now->identity : 0, &listed);
+    if (status != BP_OK || !listed)
+      return status;
+  }
   entry->cookie = b->first_cookie + b->n_slots;
   entry->streams = entry->flags & BP_ENTRY_FAILED ? 0 : entry_streams(entry);
   if (entry->streams & BP_STREAM_BIT(BP_STREAM_DATA) && entry->type == BP_TYPE_REGULAR)
@@ -193,6 +202,10 @@ static bp_status enter(backup *b, dir *d, const bp_entry *entry, bool wanted, ui
                   .include = include, .entry = *entry };
   b->path[b->path_len] = '/';
   l->items_below = fileset_reaches_below(&b->set, b->path, b->path_len + 1);
+  if (b->journal) {
+    l->identity = journal_identity(dirs_fd(&b->dirs, d));
+    l->directed = journal_directs(b->journal, b->path, b->path_len, entry, l->identity, !l->up, l->up && l->up->directed);
+  }
   b->now = l;
   b->depth++;
   return BP_OK;
@@ -207,6 +220,10 @@ static bp_status leave(backup *b, bp_page *page)
     l->entry.flags |= BP_ENTRY_FAILED;
   if (l->wanted || l->failed)
     status = add(b, page, l->d, b->path_len, &l->entry, NULL, 0);
+  else if (b->journal)
+    status = journal_passed(b->journal, b->path, b->path_len, &l->entry, true, l->identity);
+  if (status == BP_OK && b->journal && !l->directed && (!l->up || l->up->directed))
+    status = journal_looked(b->journal, b->path, b->path_len);
   if (l->up)
     (void)dirs_fd(&b->dirs, l->up->d); /* while this one is open, ".." leads there */
   b->now = l->up;
@@ -237,8 +254,10 @@ static bp_status directory(backup *b, bp_page *page, dir *at, uint32_t name, str
     status = bp_match(b->host, b->path_len ? b->path : "/", b->path_len ? b->path_len : 1, entry, &verdict);
     if (status != BP_OK)
       return status;
-    if (verdict == BP_VERDICT_SKIP || has_marker(b, at, component, include))
+    if (verdict == BP_VERDICT_SKIP)
       return BP_OK;
+    if (has_marker(b, at, component, include))
+      return b->journal ? journal_passed(b->journal, b->path, b->path_len, entry, false, 0) : BP_OK;
     if (verdict == BP_VERDICT_PRUNE)
       return add(b, page, at, name, entry, NULL, 0);
     if (inside_itself(b, st, entry)) {
@@ -381,29 +400,39 @@ static bp_status advance(backup *b, bp_page *page)
 {
   listing *l = b->now;
   uint32_t before = b->path_len;
-  const struct dirent64 *next = next_name(b);
+  const char *name;
+  unsigned char type = DT_UNKNOWN;
   bool entered = false;
   bp_status status;
   size_t len;
-  if (!next)
+  if (l->directed) {
+    name = journal_next(b->journal, b->path, before, l->last) ? l->last : NULL;
+  } else {
+    const struct dirent64 *next = next_name(b);
+    name = next ? next->d_name : NULL;
+    type = next ? next->d_type : DT_UNKNOWN;
+  }
+  if (!name)
     return leave(b, page);
-  len = strlen(next->d_name);
+  len = strlen(name);
   if (before + 1 + len > PATH_BYTES_MAX) {
     shown text;
     bp_logf(b->host, BP_MSG_ERROR, "Not saved, its path is longer than %u bytes: %s in %s", PATH_BYTES_MAX,
-            next->d_type == DT_DIR ? "a directory" : "a file", path_shown(b, &text));
+            type == DT_DIR ? "a directory" : "a file", path_shown(b, &text));
     return BP_OK;
   }
   b->path[before] = '/';
-  memcpy(b->path + before + 1, next->d_name, len + 1);
+  memcpy(b->path + before + 1, name, len + 1);
   b->path_len = before + 1 + (uint32_t)len;
-  if (next->d_type == DT_SOCK) {
+  if (type == DT_SOCK) {
     b->sockets++;
     status = BP_OK;
   } else if (l->items_below && fileset_names(&b->set, b->path, b->path_len)) {
     status = BP_OK;
   } else {
-    status = look(b, page, l->d, before + 1, 0, next->d_type, l->include, before, &entered);
+    status = look(b, page, l->d, before + 1, 0, type, l->include, before, &entered);
+    if (status == BP_OK && l->directed && !entered)
+      status = journal_looked(b->journal, b->path, before + 1 + (uint32_t)len);
   }
   if (!entered)
     b->path_len = before;
@@ -456,6 +485,10 @@ static bp_status start_item(backup *b, bp_page *page)
   }
   memcpy(b->path, item->path, item->len + 1);
   b->path_len = item->len;
+  if (b->journal && !journal_item(b->journal, item->path, item->len)) {
+    b->path_len = 0;
+    return BP_OK;
+  }
   fd = item->slash ? open_item(item, true) : -1;
   if (fd >= 0)
     name = b->path_len;
@@ -472,6 +505,8 @@ static bp_status start_item(backup *b, bp_page *page)
     status = look(b, page, at, name, BP_ENTRY_TOP, DT_UNKNOWN, include, 0, &entered);
   }
   dirs_drop(&b->dirs, at);
+  if (status == BP_OK && !entered && b->journal)
+    status = journal_looked(b->journal, item->path, item->len);
   if (!entered)
     b->path_len = 0;
   return status;
@@ -504,8 +539,19 @@ bp_status backup_next_entries(backup *b, bp_batch *batch)
     } else if (b->next_item < b->set.n_items) {
       status = start_item(b, &page);
     } else {
+      bool again = false, done = true, complete = true;
+      if (b->journal && (status = journal_lines_done(b->journal, &again)) != BP_OK)
+        return status;
+      if (again) {
+        b->next_item = 0;
+        continue;
+      }
+      if (b->journal && (status = journal_finish(b->journal, &page, &done, &complete)) != BP_OK)
+        return status;
+      if (!done)
+        return BP_OK;
       tell_counts(b);
-      return bp_page_end(&page, 1);
+      return bp_page_end(&page, complete);
     }
     if (status != BP_OK)
       return status;
@@ -514,7 +560,8 @@ bp_status backup_next_entries(backup *b, bp_batch *batch)
 
 /* ---- begin, end -------------------------------------------------------------------------------------------------------- */
 
-bp_status backup_begin(backup **out, const bp_host_api *host, int wake, const char *fileset)
+bp_status backup_begin(backup **out, const bp_host_api *host, int wake, const bp_begin *how, journal_use use,
+                       const char *journal_directory)
 {
   backup *b = calloc(1, sizeof *b);
   long files = sysconf(_SC_OPEN_MAX);
@@ -533,7 +580,9 @@ bp_status backup_begin(backup **out, const bp_host_api *host, int wake, const ch
   b->held_most = files / 16 < HELD_MOST ? (uint32_t)files / 16 + 2 : HELD_MOST;
   b->path = malloc(PATH_BYTES_MAX + NAME_MAX + 2);
   b->scratch = malloc(BACKUP_SCRATCH_BYTES);
-  status = b->path && b->scratch ? fileset_read(&b->set, host, fileset) : BP_E_NOMEM;
+  status = b->path && b->scratch ? fileset_read(&b->set, host, how->fileset) : BP_E_NOMEM;
+  if (status == BP_OK)
+    status = journal_begin(&b->journal, host, how, &b->set, use, journal_directory);
   if (status != BP_OK) {
     backup_end(b);
     return status;
@@ -554,6 +603,7 @@ void backup_end(backup *b)
   }
   if (b->stream.fd >= 0)
     close(b->stream.fd);
+  journal_end(b->journal);
   fileset_free(&b->set);
   free(b->slots);
   free(b->slots_text);

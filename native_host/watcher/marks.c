@@ -17,8 +17,11 @@
 
 #define XFS_MAGIC 0x58465342
 
-/* Nothing is paired, so a rename is its two halves, which kernels before 5.17 have too. */
-#define EVENTS (FAN_CREATE | FAN_DELETE | FAN_MOVED_FROM | FAN_MOVED_TO | FAN_MODIFY | FAN_CLOSE_WRITE | FAN_ATTRIB | FAN_ONDIR)
+/*
+ * Nothing is paired, so a rename is its two halves, which kernels before 5.17 have too. A renamed file has a new ctime, by which its
+ * other names show: FAN_MOVE_SELF names the file.
+ */
+#define EVENTS (FAN_MOVE_SELF | FAN_CREATE | FAN_DELETE | FAN_MOVED_FROM | FAN_MOVED_TO | FAN_MODIFY | FAN_CLOSE_WRITE | FAN_ATTRIB | FAN_ONDIR)
 
 typedef struct place {
   uint64_t fsid;

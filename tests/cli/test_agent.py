@@ -15,6 +15,7 @@ def plugins(tmp_path_factory: pytest.TempPathFactory) -> Path:
     directory = tmp_path_factory.mktemp("plugins")
     compile_agent("good.c", directory, "good")
     compile_agent("refuse.c", directory, "refuse", ["QUERY_CRASH"])
+    compile_agent("refuse.c", directory, "plain", ['ID="plain"'])
     return directory
 
 
@@ -66,9 +67,9 @@ def test_an_agent_that_crashes_when_it_is_asked_is_an_error_here_too(filed: File
     assert "crashed (SIGSEGV)" in said.err
 
 
-def test_an_agent_without_options_says_so(filed: Filed) -> None:
-    assert filed("agent", "options", "filesystem").out == "filesystem takes no options\n"
-    assert filed("agent", "options", "--json", "filesystem").json == []
+def test_an_agent_without_options_says_so(filed: Filed, plugins: Path) -> None:
+    assert filed("agent", "options", "-d", plugins, "plain").out == "plain takes no options\n"
+    assert filed("agent", "options", "-d", plugins, "--json", "plain").json == []
 
 
 def test_the_shipped_agent_claims_any_path(filed: Filed) -> None:

@@ -104,7 +104,8 @@ class Watcher:
 
     def rows(self, sql: str) -> list[tuple]:
         name = (self.store / "current").read_text().strip()
-        with closing(sqlite3.connect(f"{(self.store / name).as_uri()}?mode=rw", uri=True)) as events:
+        place = f"{(self.store / name).as_uri()}?mode=rw"
+        with closing(sqlite3.connect(place, uri=True, isolation_level=None)) as events:
             return events.execute(sql).fetchall()
 
     def names(self) -> set[bytes]:
@@ -118,7 +119,9 @@ class Watcher:
         return self.rows("SELECT value FROM about WHERE name = 'identity'")[0][0]
 
     def reader(self) -> int:
-        assert self.process is not None
+        """Its process id; 0 while there is none."""
+        if self.process is None:
+            return 0
         children = Path(f"/proc/{self.process.pid}/task/{self.process.pid}/children").read_text().split()
         return int(children[0]) if children else 0
 

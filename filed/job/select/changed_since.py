@@ -18,7 +18,7 @@ from filed.catalog import INCOMPLETE, BaseList, BaseRow
 from filed.fileset import Options
 from filed.fileset.fstype import NAMES
 from filed.job.select.selection import ContentCheck, Everything, TakesNothingOver
-from filed.wire.attributes import FileType, decode_stat, parse_nanoseconds
+from filed.wire.attributes import FileType, Stat, decode_stat, encode_stat, parse_nanoseconds
 
 HAS_MTIME, HAS_CHTIME = int(Has.MTIME), int(Has.CHTIME)  # plain ints: an IntFlag in `&` costs a microsecond an entry
 DIGEST_LETTERS = frozenset("51236789")
@@ -100,7 +100,8 @@ class ChangedSince(TakesNothingOver):
 
 
 class ChangedAfter(TakesNothingOver):
-    """A Director's Incremental or Differential that is not accurate: by time alone, and nothing is found deleted.
+    """A Director's Incremental or Differential that is not accurate: by time alone. Only what an agent says is gone is marked deleted,
+    known to the Director or not: there is no list, and a Director takes such marks in any Job.
 
     since: epoch seconds by our clock.  A file moved in with an old mtime shows by its ctime, unless the FileSet says mtimeonly.
     """
@@ -112,6 +113,9 @@ class ChangedAfter(TakesNothingOver):
 
     def wants(self, entry: Entry, row: BaseRow | None, options: Options) -> bool:  # noqa: ARG002  the Protocol's signature
         return is_newer(entry, self._since, options)
+
+    def gone(self, path: bytes) -> BaseRow | None:
+        return BaseRow(0, path, 0, 0, 0, encode_stat(Stat()), b"", b"", b"", 0)
 
     def seen(self, row: BaseRow | None) -> None:
         """There is no list."""

@@ -93,7 +93,7 @@ class EntryFilter:
                 continue
             if entry.change:
                 old = path if entry.change == Change.DELETED else stored_path(page.old_name(entry), entry.type)
-                deleted += self._no_longer(entry, old)
+                deleted += self._no_longer(matcher, entry, old)
                 if entry.type in (EntryType.DIRECTORY, 0):
                     trees.append(old.rstrip(b"/") + b"/")
                 if entry.change == Change.DELETED:
@@ -201,11 +201,18 @@ class EntryFilter:
         inode = shared_inode(item.entry, item.options)
         return inode is not None and self._links.first(inode) is not None
 
-    def _no_longer(self, entry: Entry, old: bytes) -> Iterator[BaseRow]:
-        """What a journal's entry takes away: DELETED its name, RENAMED its old one, as far as the base has it."""
+    def _no_longer(self, matcher: Matcher, entry: Entry, old: bytes) -> Iterator[BaseRow]:
+        """What a journal's entry takes away: DELETED its name, RENAMED its old one, as far as the base has it.
+
+        Where there is no list of the base, what the FileSet takes.
+        """
         # Of what is gone, the kind may be lost.
         names = [old] if entry.type or old.endswith(b"/") else [old, old + b"/"]
-        for row in self._selection.lookup(names):
+        options = _options_of(matcher, entry, old)
+        if options is not None and options.strip_path:
+            names = [stripped(name, options.strip_path) for name in names]
+        for name, found in zip(names, self._selection.lookup(names), strict=True):
+            row = self._selection.gone(name) if found is None and options is not None else found
             if row is not None:
                 self._selection.seen(row)
                 yield row

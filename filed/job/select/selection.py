@@ -53,6 +53,9 @@ class Selection(Protocol):
     def deleted(self) -> Iterator[BaseRow]:
         """What the base has and nobody saw, once every instance has listed all it has."""
 
+    def gone(self, path: bytes) -> BaseRow | None:
+        """What to mark deleted for a path that its agent says is gone, and `lookup` has nothing of."""
+
     def command(self, row: BaseRow) -> bytes | None:
         """Whose entry it is: the text of its plugin-name record, b"" for plain files; None when the base does not say."""
 
@@ -75,7 +78,11 @@ class TakesNothingOver:
     def taken_over(self) -> Iterator[BaseRow]:
         return iter(())
 
-    def command(self, row: BaseRow) -> bytes | None:  # noqa: ARG002  the Protocol's signature
+    def gone(self, path: bytes) -> BaseRow | None:  # noqa: ARG002  the Protocol's signature
+        """What the base does not have need not be marked."""
+        return None
+
+    def command(self, row: BaseRow) -> bytes | None:  # noqa: ARG002  as above
         return None
 
 

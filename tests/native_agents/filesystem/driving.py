@@ -150,12 +150,15 @@ class Driver:
                         wanted.append(Want(entry.cookie, entry.streams & streams, options))
                     if between:
                         between(name)
-                saved += self._fetch(job, wanted, reading)
+                saved += self.fetched(job, wanted, reading)
             job.commit()
             job.end(Outcome.DONE)
         return saved
 
-    def _fetch(self, job: AgentJob, wanted: list[Want], reading: Callable[[bytes, int], None] | None) -> Iterable[Item]:
+    def fetched(
+        self, job: AgentJob, wanted: list[Want], reading: Callable[[bytes, int], None] | None = None
+    ) -> Iterator[Item]:
+        """These entries of the last page, with what is in them."""
         while wanted:
             page = job.fetch(wanted)
             items = []

@@ -63,7 +63,7 @@ def test_files_may_be_read_again_and_at_any_offset(driver: Driver, tmp_path: Pat
         assert not any(entry.flags & EntryFlag.REREAD for entry, _ in page if entry.type != EntryType.REGULAR)
         wants = [Want(entry.cookie, AgentStream.DATA.bit, 0) for entry in files]
         for _ in range(2):
-            again = list(driver._fetch(job, wants, None))
+            again = list(driver.fetched(job, wants, None))
             assert {os.path.basename(item.name).decode(): item.data for item in again} == contents
         (large,) = [entry for entry, name in page if name.endswith(b"/large")]
         job.open_stream(large.cookie, AgentStream.DATA, 2 * READ_BYTES)

@@ -98,7 +98,8 @@ class Callbacks:
 
     in_job: the table of `begin`; without it the [job] functions that need a Job answer BP_E_SEQUENCE.
     state_allowed: set by the Job while `put_state` may be called.
-    made: how many callbacks there were.  as_host: entered while the host reads a secret, since the agent may run as another user.
+    made: how many callbacks there were.  as_host: entered for what the host does, since the agent may run as another user, who cannot
+    read the host's files, the modules that it imports late included.
     trouble: something below is set, look at it when the call returns. Reading one flag keeps the common case cheap.
     fault: the first thing that went wrong in the host itself, with the name of the callback. violation: the first rule
     that the agent broke. detail: its last `fail`.
@@ -165,6 +166,8 @@ class Callbacks:
     def trampoline(self, name: str, body: Callable[..., Status], *, job_thread: bool = False) -> Callable[..., int]:
         """`body` as C may call it: never raises, always an int."""
         words, own_thread, get_ident = self._status_page.words, self._thread, threading.get_ident
+        as_host = self._as_host
+        at_once = as_host is nullcontext
 
         @wraps(body)
         def called_by_c(context: int | None, *arguments: Any) -> int:
@@ -177,7 +180,10 @@ class Callbacks:
                     return self._refuse(f"{name} was called on the table of a Job that has ended", Status.E_SEQUENCE)
                 if job_thread and get_ident() != own_thread:
                     return self._refuse(f"{name} was called from a thread of the agent's own", Status.E_SEQUENCE)
-                return int(body(*arguments))
+                if at_once:
+                    return int(body(*arguments))
+                with as_host():
+                    return int(body(*arguments))
             except BaseException as fault:  # noqa: BLE001  an exception that left would hand C an uninitialised number
                 self.record_fault(name, fault)
                 return int(Status.E_HOST)
@@ -278,8 +284,7 @@ class Callbacks:
         if len(name) > MAX_SECRET_NAME_BYTES:
             return Status.E_INVAL
         key = name.decode("utf-8", "backslashreplace")
-        with self._as_host():
-            value = self._secrets[key].read() if key in self._secrets else self._services.secret(key)
+        value = self._secrets[key].read() if key in self._secrets else self._services.secret(key)
         if value is None:
             return Status.E_NOTFOUND
         if not isinstance(value, bytes):  # ctypes would copy a str's own representation

@@ -1,16 +1,21 @@
-"""Is this file a whole library for this machine? Asked before the dynamic linker, which dies of some cut files.
+"""Is this file a whole library for this machine, and where would the dynamic linker look for others? Asked before it is loaded.
+
+The linker dies of some cut files.
 
 Source: elf(5). Only what is needed: the class and machine of the head, and where the segments end in the file.
 """
 
 from __future__ import annotations
 
+import os
 import struct
+from collections.abc import Iterator
 from pathlib import Path
 
 _MACHINES = {3: "i386", 21: "ppc64", 22: "s390", 40: "arm", 62: "x86-64", 183: "aarch64", 243: "riscv"}
 _HEAD_BYTES = 64
 _PT_LOAD, _PT_DYNAMIC = 1, 2
+_DT_NULL, _DT_STRTAB, _DT_RPATH, _DT_RUNPATH = 0, 5, 15, 29
 
 
 def why_not_loadable(path: Path) -> str:
@@ -34,10 +39,37 @@ def why_not_loadable(path: Path) -> str:
     if len(headers) < entry_bytes * entries:
         return f"{path} is cut short: it has {size} bytes"
     for at in range(0, len(headers), entry_bytes):
-        kind, offset, length = _segment(headers[at : at + entry_bytes], head[4])
+        kind, offset, _, length = _segment(headers[at : at + entry_bytes], head[4])
         if kind in (_PT_LOAD, _PT_DYNAMIC) and offset + length > size:
             return f"{path} is cut short: it has {size} bytes, its contents end at {offset + length}"
     return ""
+
+
+def search_paths(path: Path) -> list[str]:
+    """The directories of its RUNPATH and RPATH, as they are written. Of a library that `why_not_loadable` found nothing wrong with."""
+    content = path.read_bytes()
+    table, entry_bytes, entries = _program_headers(content)
+    ends = range(table, table + entry_bytes * entries, entry_bytes)
+    segments = [_segment(content[at : at + entry_bytes], content[4]) for at in ends]
+    tags = [pair for kind, at, _, length in segments if kind == _PT_DYNAMIC for pair in _dynamic(content, at, length)]
+    texts = next((value for tag, value in tags if tag == _DT_STRTAB), 0)
+    found: list[str] = []
+    for tag, value in tags:
+        if tag in (_DT_RPATH, _DT_RUNPATH):
+            for kind, offset, address, length in segments:
+                if kind == _PT_LOAD and address <= texts + value < address + length:
+                    at = offset + texts + value - address
+                    found += os.fsdecode(content[at : content.index(0, at)]).split(":")
+    return found
+
+
+def _dynamic(content: bytes, at: int, length: int) -> Iterator[tuple[int, int]]:
+    """(tag, value) up to the end of the table."""
+    layout = struct.Struct("=qQ" if content[4] == 2 else "=iI")
+    for tag, value in layout.iter_unpack(content[at : at + length - length % layout.size]):
+        if tag == _DT_NULL:
+            return
+        yield tag, value
 
 
 def _machine(head: bytes) -> str:
@@ -53,10 +85,10 @@ def _program_headers(head: bytes) -> tuple[int, int, int]:
     return *struct.unpack_from("=I", head, 28), *struct.unpack_from("=HH", head, 42)
 
 
-def _segment(header: bytes, width: int) -> tuple[int, int, int]:
-    """(type, offset in the file, bytes in the file)"""
-    layout, picks = ("=IIQQQQ", (0, 2, 5)) if width == 2 else ("=IIIII", (0, 1, 4))
+def _segment(header: bytes, width: int) -> tuple[int, int, int, int]:
+    """(type, offset in the file, address, bytes in the file)"""
+    layout, (kind, offset, address, length) = ("=IIQQQQ", (0, 2, 3, 5)) if width == 2 else ("=IIIII", (0, 1, 2, 4))
     if len(header) < struct.calcsize(layout):
-        return 0, 0, 0
+        return 0, 0, 0, 0
     fields = struct.unpack_from(layout, header)
-    return fields[picks[0]], fields[picks[1]], fields[picks[2]]
+    return fields[kind], fields[offset], fields[address], fields[length]

@@ -16,8 +16,8 @@ from pathlib import Path
 
 from filed.agents.abi import HOST_MAX, HOST_MIN, QUERY_SYMBOL, BpAgentApi, QueryFn, version_text
 from filed.agents.descriptor import ID, Descriptor, read_descriptor
-from filed.agents.elf import why_not_loadable
-from filed.agents.trust import Writers, check_digest, check_path, trusted_writers
+from filed.agents.elf import search_paths, why_not_loadable
+from filed.agents.trust import Writers, check_digest, check_path, check_search_paths, trusted_writers
 from filed.errors import AgentLoadError
 from filed.process.identity import Identity
 from filed.process.status_page import Call, StatusPage
@@ -105,6 +105,7 @@ def load(
     flaw = why_not_loadable(path)
     if flaw:
         raise AgentLoadError(agent, "load", 0, f"not loaded: {flaw}")
+    check_search_paths(agent, path, search_paths(path), accepted)
     with _marked(status_page, agent, Call.load):
         try:
             handle = ctypes.CDLL(str(path), mode=os.RTLD_NOW | os.RTLD_LOCAL)

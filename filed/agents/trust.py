@@ -49,9 +49,38 @@ def check_path(agent: str, path: Path, writers: Writers) -> None:
     which is checked in turn. Of a symbolic link only the owner counts; check what it leads to by itself. Raises
     AgentLoadError naming the part and what to do.
     """
+    _check_parts(agent, path, writers)
+    if not stat.S_ISREG(path.stat().st_mode):
+        raise _refusal(agent, f"{path} is not a regular file")
+
+
+def check_search_paths(agent: str, path: Path, written: Collection[str], writers: Writers) -> None:
+    """Refuses a library that brings directories to look for other libraries in (RUNPATH) which somebody else could write.
+
+    One that is not there is harmless where nobody else can make it.
+    """
+    for one in written:
+        where = one.replace("${ORIGIN}", "$ORIGIN").replace("$ORIGIN", str(path.parent))
+        if not where.startswith("/") or "$" in where:
+            raise _refusal(
+                agent, f"its RUNPATH names {one or '.'!r}, which is no place that could be checked; link it without"
+            )
+        try:
+            for place in {Path(os.path.normpath(where)), Path(where).resolve()}:
+                _check_parts(agent, place, writers, may_be_missing=True)
+        except AgentLoadError as error:
+            raise _refusal(agent, f"its RUNPATH names {one}: {error.text.removeprefix('not loaded: ')}") from error
+
+
+def _check_parts(agent: str, path: Path, writers: Writers, *, may_be_missing: bool = False) -> None:
+    shared = False  # the directory that holds the part: anybody may make something in it
     for part in (*reversed(path.parents), path):
         try:
             status = part.lstat()
+        except FileNotFoundError as why:
+            if may_be_missing and not shared:
+                return
+            raise _refusal(agent, f"cannot look at {part}: {why.strerror}") from why
         except OSError as why:
             raise _refusal(agent, f"cannot look at {part}: {why.strerror}") from why
         if status.st_uid not in writers.users:
@@ -62,12 +91,11 @@ def check_path(agent: str, path: Path, writers: Writers) -> None:
                 f" copy the library to a directory of root's, or chown {part}",
             )
         mode = status.st_mode
+        shared = stat.S_ISDIR(mode) and bool(mode & stat.S_IWOTH)
         if stat.S_ISLNK(mode) or (stat.S_ISDIR(mode) and mode & stat.S_ISVTX):
             continue
         if mode & stat.S_IWOTH or (mode & stat.S_IWGRP and status.st_gid not in writers.groups):
             raise _refusal(agent, f"{part} can be written by group or others; chmod go-w {part}")
-    if not stat.S_ISREG(path.stat().st_mode):
-        raise _refusal(agent, f"{path} is not a regular file")
 
 
 def check_digest(agent: str, path: Path, accepted: Collection[str]) -> None:

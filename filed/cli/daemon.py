@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from pathlib import Path
 
@@ -12,6 +13,8 @@ from filed.cli.output import answer, message
 from filed.daemon.log import LogFormat, configure
 from filed.daemon.service import Service, check
 from filed.daemon.unit import unit_text
+
+PRIVATE_UMASK = 0o077
 
 
 @click.command(
@@ -47,6 +50,7 @@ def daemon(conf: Path, foreground: bool, test: bool, unit: bool, log_format: Log
             message(f"Warning: {warning}")
         return Exit.GOOD
     configure(LogFormat(log_format), sys.stderr, debug=bool(debug))
+    os.umask(PRIVATE_UMASK)  # inherited by Jobs and scripts: what they make is for this user, unless they say otherwise
     service = Service(conf.absolute())
     try:
         service.run()

@@ -4,7 +4,6 @@
 
 #include <errno.h>
 #include <fcntl.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
@@ -15,7 +14,7 @@
 #include "handle.h"
 
 #define HELD_BYTES (4u << 20) /* in memory before they go to the file */
-#define MADE_MODE 0755        /* less the umask: nobody has said what it was */
+#define MADE_MODE 0700        /* nobody has said what it was */
 
 enum { MADE = 1, ENTRY = 2, ONLY_IF_MADE = 4 };
 
@@ -33,23 +32,9 @@ static size_t padded(size_t n)
   return (n + 7) & ~(size_t)7;
 }
 
-/* Of this process, without changing it: asking by umask() would. */
-static mode_t read_umask(void)
-{
-  char line[256];
-  unsigned mask = 022;
-  FILE *file = fopen("/proc/self/status", "re");
-  while (file && fgets(line, sizeof line, file))
-    if (sscanf(line, "Umask: %o", &mask) == 1)
-      break;
-  if (file)
-    fclose(file);
-  return mask & 0777;
-}
-
 void folders_begin(folders *f, const bp_host_api *host)
 {
-  *f = (folders){ .host = host, .file = -1, .umask = read_umask() };
+  *f = (folders){ .host = host, .file = -1 };
 }
 
 void folders_end(folders *f)
@@ -184,7 +169,7 @@ static int order(const void *a, const void *b, void *base)
   return by_path ? by_path : (x > y) - (x < y);
 }
 
-static void apply_one(folders *f, place *p, bool lists, bool named, tally *t, const record *r, bool made)
+static void apply_one(place *p, bool lists, bool named, tally *t, const record *r, bool made)
 {
   const char *path = path_of(r);
   bp_entry entry = { .valid = r->valid, .mode = r->mode, .uid = r->uid, .gid = r->gid, .atime = r->atime,
@@ -198,7 +183,7 @@ static void apply_one(folders *f, place *p, bool lists, bool named, tally *t, co
     return;
   if (!(r->flags & ENTRY)) {
     entry.valid = BP_HAS_MODE;
-    entry.mode = MADE_MODE & ~f->umask;
+    entry.mode = MADE_MODE;
   }
   fd = place_directory(p, path, r->path_len);
   if (fd < 0 || fstat(fd, &now)) {
@@ -240,7 +225,7 @@ bp_status folders_apply(folders *f, place *p, bool lists, bool named, tally *t)
       if (r->flags & ENTRY) /* the last entry of all counts */
         apply = r;
     }
-    apply_one(f, p, lists, named, t, apply, made);
+    apply_one(p, lists, named, t, apply, made);
     i = next;
     bp_beat(f->host);
     if (bp_cancelled(f->host))

@@ -21,14 +21,13 @@ typedef struct folders {
   int       file;            /* -1: none */
   uint64_t *where;           /* each record's place */
   size_t    count, cap_where;
-  mode_t    umask;
   bool      failed;          /* out of memory or of disk: commit says so */
 } folders;
 
 void folders_begin(folders *f, const bp_host_api *host);
 void folders_end(folders *f);
 
-/* A directory was made for what is below it. Should its own entry not come, it gets ordinary permissions. */
+/* A directory was made for what is below it. Should its own entry not come, it stays for our eyes only. */
 void folders_made(void *folders, const char *path, size_t len);
 
 /* Its entry. only_if_made: what is there stays as it is, unless this Job made it. */

@@ -358,7 +358,7 @@ static int open_where(const char *where)
     if (len <= NAME_MAX) {
       memcpy(name, at + 1, len);
       name[len] = 0;
-      if (mkdirat(fd, name, 0777) == 0 || errno == EEXIST || errno == EROFS || errno == EACCES)
+      if (mkdirat(fd, name, 0755) == 0 || errno == EEXIST || errno == EROFS || errno == EACCES)
         next = openat(fd, name, O_PATH | O_DIRECTORY | O_CLOEXEC);
       number = errno;
     }

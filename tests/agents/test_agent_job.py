@@ -1,9 +1,11 @@
 from __future__ import annotations
 
 import hashlib
+import os
 import struct
 import threading
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Self
 
@@ -17,6 +19,7 @@ from filed.agents import (
     Begin,
     Entry,
     EntryType,
+    Has,
     Kind,
     Level,
     Library,
@@ -29,6 +32,7 @@ from filed.agents import (
     split_xattr,
 )
 from filed.errors import AgentError, JobCanceled, LocalProtocolError
+from filed.process.identity import identity_of
 from filed.process.memory import GuardedMemory
 from tests.agents.flows import READ_BYTES, Recorder, Saved, backup, read_all, take_all
 
@@ -294,3 +298,15 @@ def test_empty_pages_for_ever_end_as_a_violation(bad: Library) -> None:
     agent = Agent(bad, Recorder(), StatusPage(), settings, timeout_s=5.0, clock=lambda: float(next(ticks)))
     with agent, pytest.raises(AgentError, match="only empty pages, and no sign of life"), agent.begin(FULL) as job:
         job.next_page()
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root may change users")
+def test_a_callback_runs_as_the_host_though_the_agent_is_another_user(good: Library) -> None:
+    """What the host needs then, a module that it imports for the first time, say, that user may not be able to read."""
+    seen: list[tuple[int, int, list[int]]] = []
+    with Running(replace(good, identity=identity_of("nobody")), Kind.RESTORE) as running:
+        running.services.message = lambda *_: seen.append((os.geteuid(), os.getegid(), os.getgroups()))  # type: ignore[method-assign,assignment]
+        entry = Entry(type=EntryType.REGULAR, valid=Has.SIZE, size=0)
+        assert running.job.restore_entry(entry, b"/@GOOD/a", b"/w/@GOOD/a", Replace.ALWAYS) == Action.WANT
+        running.job.restore_done()
+    assert set(map(str, seen)) == {str((os.geteuid(), os.getegid(), os.getgroups()))}

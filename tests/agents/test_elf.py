@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from filed.agents.elf import why_not_loadable
+from filed.agents.elf import search_paths, why_not_loadable
 
 
 def test_a_whole_library_for_this_machine_has_nothing_wrong(agents_dir: Path) -> None:
@@ -61,3 +61,22 @@ def test_a_real_dll_is_told(tmp_path: Path) -> None:
     source.write_text("int answer(void) { return 42; }\n")
     subprocess.run(["x86_64-w64-mingw32-gcc", "-shared", str(source), "-o", str(library)], check=True)
     assert "Windows library" in why_not_loadable(library)
+
+
+def linked(directory: Path, *flags: str) -> Path:
+    library = directory / "linked.so"
+    source = directory / "a.c"
+    source.write_text("int x;")
+    subprocess.run(["gcc", "-shared", "-fPIC", *flags, source, "-o", library], check=True)
+    return library
+
+
+@pytest.mark.parametrize("tags", ["--enable-new-dtags", "--disable-new-dtags"])
+def test_the_places_where_the_linker_would_look_are_known(tmp_path: Path, tags: str) -> None:
+    library = linked(tmp_path, f"-Wl,{tags}", "-Wl,-rpath,$ORIGIN/lib:/opt/lib", "-Wl,-rpath,relative")
+    assert search_paths(library) == ["$ORIGIN/lib", "/opt/lib", "relative"]
+
+
+def test_a_library_without_such_places_names_none(tmp_path: Path, agents_dir: Path) -> None:
+    assert search_paths(linked(tmp_path)) == []
+    assert search_paths(agents_dir / "good.so") == []

@@ -12,6 +12,7 @@ from filed.agents.load import agent_id, find, load
 from filed.agents.trust import Writers
 from filed.errors import AgentLoadError
 from filed.process.status_page import StatusPage
+from tests.agents.compile import compile_agent
 from tests.agents.refuse import ACCEPTED, REFUSED, compile_dependent, compile_refused
 
 
@@ -131,3 +132,29 @@ def test_a_library_that_this_user_may_not_look_at_is_named(tmp_path: Path) -> No
             find("filesystem", [closed / "agents"])
     finally:
         os.seteuid(0)
+
+
+@pytest.mark.parametrize("flag", ["-Wl,--enable-new-dtags", "-Wl,--disable-new-dtags"])
+def test_an_agent_that_has_others_looked_for_where_anybody_may_write_is_refused(tmp_path: Path, flag: str) -> None:
+    shared = tmp_path / "shared"
+    shared.mkdir()
+    shared.chmod(0o777)
+    compile_agent("good.c", tmp_path, "good", flags=[flag, "-Wl,-rpath,$ORIGIN/shared"])
+    with pytest.raises(
+        AgentLoadError, match=f"its RUNPATH names .ORIGIN/shared: {shared} can be written by group or others"
+    ):
+        load("good", [tmp_path])
+    shared.chmod(0o755)
+    assert load("good", [tmp_path]).descriptor.id == "good"
+
+
+@pytest.mark.parametrize("where", ["", "lib", "$LIB/x", "/tmp/nobody-has-made-this"])
+def test_places_that_anybody_could_make_are_refused(tmp_path: Path, where: str) -> None:
+    compile_agent("good.c", tmp_path, "good", flags=[f"-Wl,-rpath,/usr/lib:{where}"])
+    with pytest.raises(AgentLoadError, match="its RUNPATH names"):
+        load("good", [tmp_path])
+
+
+def test_a_place_that_is_not_there_and_that_nobody_else_can_make_does_no_harm(tmp_path: Path) -> None:
+    compile_agent("good.c", tmp_path, "good", flags=["-Wl,-rpath,/usr/lib/not-there:$ORIGIN"])
+    assert load("good", [tmp_path]).descriptor.id == "good"

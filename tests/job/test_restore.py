@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import shutil
+import stat
 from pathlib import Path
 
 import pytest
@@ -89,3 +91,27 @@ def test_what_the_volumes_do_not_give_is_named_and_many_are_counted(jobs: Place,
     assert told[-1] == f"10 further entries are not on the Volumes of JobId {saved}"
     assert not (tmp_path / "r" / "@GOOD" / "small" / "0001").exists()
     assert (tmp_path / "r" / "@GOOD" / "link").is_symlink(), "the rest came back"
+
+
+def test_directories_above_a_chosen_path_get_what_they_had_where_they_had_to_be_made(
+    jobs: Place, tmp_path: Path
+) -> None:
+    source, where = tmp_path / "source", tmp_path / "where"
+    (source / "open" / "closed").mkdir(parents=True)
+    for name, mode in (("open", 0o751), ("open/closed", 0o710)):
+        (source / name / "file").write_bytes(b"x")
+        (source / name).chmod(mode)
+    full = jobs.backup(line("filesystem"), files=[bytes(source)])
+    (source / "open").chmod(0o755)
+    now = jobs.backup(line("filesystem"), files=[bytes(source)], level=Level.INCREMENTAL)
+    there = where / source.relative_to("/")
+    for ran, modes in ((full, [0o751, 0o710]), (now, [0o755, 0o710])):
+        chosen = [bytes(source / "open" / "closed" / "file")]
+        back = jobs.restore(ran.outcome.jobid, where, line("filesystem"), paths=chosen)
+        assert (back.outcome.status, back.outcome.totals.files) == (JobStatus.OK, 1)
+        assert [stat.S_IMODE((there / name).stat().st_mode) for name in ("open", "open/closed")] == modes
+        assert stat.S_IMODE(there.parent.stat().st_mode) == 0o700, "nobody knows what that one had"
+        (there / "open").chmod(0o701)
+        jobs.restore(ran.outcome.jobid, where, line("filesystem"), paths=chosen)
+        assert stat.S_IMODE((there / "open").stat().st_mode) == 0o701, "what is there stays as it is"
+        shutil.rmtree(where)

@@ -11,6 +11,7 @@ import time
 from collections.abc import Iterable, Iterator
 
 from filed.agents import BY_PAGE, Action, AgentStream, Entry, EntryType, Has, Status
+from filed.agents import Replace as AgentReplace
 from filed.errors import AgentLoadError, ItemError, JobError, StreamError, printable
 from filed.job.agents.restorers import Restorer, Restorers
 from filed.job.context import Counters, Messages
@@ -78,6 +79,19 @@ class Receiving:
                 del self._objects[command]
             else:
                 self._hand_over(restorer, command)
+
+    def parents(self, directories: Iterable[Attributes]) -> None:
+        """Directories above what was chosen. Those that had to be made get what they had; the others stay as they are."""
+        assert self._destination is not None
+        for attributes in directories:
+            job = self._restorers.of(b"").job
+            name, _, dest = self._destination.names(attributes)
+            try:
+                action = job.restore_entry(entry_to_restore(attributes), name, dest, AgentReplace.NEVER)
+                if action in (Action.CREATED, Action.WANT):
+                    job.restore_done(Status.OK)
+            except ItemError as error:
+                self._messages.error(_about(attributes.path, error))
 
     def gathering(self) -> Gathering:
         """Of the records that follow. Where content must be signed, each entry is looked at by itself."""

@@ -21,8 +21,10 @@ from filed.job.description import RestoreJob
 from filed.pipeline import Decoder
 from filed.storage import ReadSession, VolumeDirectory
 from filed.volume import Damage, FileIndexes, Session
+from filed.wire.attributes import Attributes, FileType
 from filed.wire.restore_object import RestoreObject
 
+SLASH = ord("/")
 NAMED = 20  # entries that a damaged Volume took with it; the rest is counted
 
 
@@ -57,6 +59,7 @@ class VolumesRestore:
                 receiving.objects()
             yield self._read(part, receiving.gathering())
             self._tell_missing(part)
+        receiving.parents(self._parents())
 
     def begin_session(self, session: Session, decoder: Decoder) -> None:
         """All Jobs of a chain are ours: their digests show soon."""
@@ -81,6 +84,18 @@ class VolumesRestore:
 
         selection = FileIndexes(part.file_indexes.ranges())
         return self._directory.read(part.media, part.session, selection, on_damage=damaged), gathering
+
+    def _parents(self) -> Iterator[Attributes]:
+        """The directories above the paths chosen, as they were, the outermost first."""
+        chosen = {path.rstrip(b"/") for path in self._job.paths}
+        above = {path[: at + 1] for path in chosen for at, byte in enumerate(path) if at and byte == SLASH}
+        chain = [job.job_id for job in reversed(self._catalog.chain(self._job.jobid))]
+        for path in sorted(above):
+            if any(path.startswith(one + b"/") for one in chosen):
+                continue  # it was chosen with one of them
+            row = next((row for job_id in chain if (row := self._catalog.entry(job_id, path))), None)
+            if row is not None and row.type == FileType.DIRECTORY and not row.plugin_id:
+                yield Attributes(row.file_index, row.type, row.path, row.lstat, extended=row.extended)
 
     def _objects(self, part: Wanted) -> list[RestoreObject]:
         """What agents want back before their files; what we keep ourselves among it is not theirs."""

@@ -240,14 +240,18 @@ def test_any_tree_comes_back(driver: Driver, open_tmp: Path, what: dict[bytes, o
 # ---- directories -------------------------------------------------------------------------------------------------------------
 
 
-def test_parents_that_never_come_are_ordinary(driver: Driver, tmp_path: Path) -> None:
-    mask = os.umask(0o027)
+def test_parents_that_never_come_stay_private_and_where_is_not_for_others_to_write(
+    driver: Driver, tmp_path: Path
+) -> None:
+    mask = os.umask(0)
     try:
-        driver.restore([file_item(b"/a/b/file", b"x"), directory_item(b"/a/b", 0o500)], tmp_path / "where")
+        driver.restore([file_item(b"/a/b/file", b"x"), directory_item(b"/a/b", 0o500)], tmp_path / "to" / "where")
     finally:
         os.umask(mask)
-    assert stat.S_IMODE((tmp_path / "where" / "a").stat().st_mode) == 0o750
-    assert stat.S_IMODE((tmp_path / "where" / "a" / "b").stat().st_mode) == 0o500
+    found = {
+        name: stat.S_IMODE((tmp_path / "to" / name).stat().st_mode) for name in ("", "where", "where/a", "where/a/b")
+    }
+    assert found == {"": 0o755, "where": 0o755, "where/a": 0o700, "where/a/b": 0o500}
 
 
 def test_a_directory_gets_its_attributes_when_all_is_in_it(driver: Driver, tmp_path: Path) -> None:

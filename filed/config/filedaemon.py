@@ -70,6 +70,19 @@ class FileDaemon:
 
 
 @dataclass(frozen=True, slots=True)
+class Directories:
+    """Where a Director may reach on this machine; none: everywhere."""
+
+    backup: tuple[str, ...] = ()
+    excluded: tuple[str, ...] = ()
+    restore: tuple[str, ...] = ()
+    scripts: tuple[str, ...] = ()
+
+
+EVERYWHERE = Directories()
+
+
+@dataclass(frozen=True, slots=True)
 class Director:
     """maximum_bandwidth_per_job: bytes a second, 0 = no limit."""
 
@@ -82,6 +95,7 @@ class Director:
     console: str = ""
     maximum_bandwidth_per_job: int = 0
     disabled_commands: tuple[str, ...] = ()
+    directories: Directories = EVERYWHERE
     tls: Tls = NO_TLS
     place: Place = field(default=Place(""), compare=False)
 
@@ -107,7 +121,7 @@ class FileDaemonConf:
 
 
 NOBODY_CALLS = "a Director calls us, and is never called from here"
-RESOURCES = ("FileDaemon", "Client", "Director", "Messages", "Console", "Statistics", "plugin")
+RESOURCES = ("FileDaemon", "Client", "Director", "Messages", "Console", "Statistics", "Schedule", "plugin")
 
 
 def read_filedaemon_conf(path: Path | str) -> FileDaemonConf:
@@ -141,6 +155,8 @@ def filedaemon_conf(statements: Iterable[Statement], file: str = "") -> FileDaem
                 warnings.add(statement.place, f"a Console resource has no effect: {NOBODY_CALLS}")
             case "job" | "fileset" | "storage":
                 warnings.add(statement.place, f"a {statement.name} resource is for `filed backup`, not for the daemon")
+            case "schedule":
+                warnings.add(statement.place, f"a Schedule resource has no effect: {NOBODY_CALLS}")
             case "statistics":
                 warnings.add(statement.place, "a Statistics resource has no effect: none are collected")
             case _:
@@ -191,6 +207,8 @@ def read_file_daemon(statement: Statement, agent_lines: list[Statement], warning
         place=statement.place,
     )
     block.accepted("Sub Sys Directory", "Scripts Directory")
+    block.unsupported("SD Packet Check", "what a Storage Daemon has to say is heard at once")
+    block.unsupported("Maximum Job Error Count", "a Job goes on, and its report has the number of its errors")
     block.unsupported("Snapshot Command", "snapshots are not taken")
     if block.integer("Maximum Network Buffer Size", NETWORK_BUFFER_BYTES, most=1_000_000) != NETWORK_BUFFER_BYTES:
         why = f"a packet has up to {NETWORK_BUFFER_BYTES:,} bytes of file data, and the system sizes its own buffers"
@@ -211,11 +229,20 @@ def _director(statement: Statement, warnings: Warnings) -> Director:
         console=block.string("Console"),
         maximum_bandwidth_per_job=block.speed_bytes_s("Maximum Bandwidth Per Job"),
         disabled_commands=_disabled(block),
+        directories=Directories(
+            _directories(block, "Allowed Backup Directories"),
+            _directories(block, "Excluded Backup Directories"),
+            _directories(block, "Allowed Restore Directories"),
+            _directories(block, "Allowed Script Directories"),
+        ),
         tls=read_tls(block, server=True),
         place=statement.place,
     )
-    if director.remote:
-        block.unsupported("Remote", NOBODY_CALLS)
+    for directive in ("Remote", "Connect To Director"):
+        if block.yes(directive):
+            block.unsupported(directive, NOBODY_CALLS)
+    for directive in ("DIR Port", "Reconnection Time", "Schedule"):
+        block.unsupported(directive, NOBODY_CALLS)
     block.finish()
     if not director.password:
         warnings.add(statement.place, f'Director "{director.name}" has an empty password')
@@ -292,6 +319,15 @@ def _disabled(block: Block) -> tuple[str, ...]:
         if word not in known:
             block.warnings.add(block.place, f'"Disable Command": there is no command "{word}"')
     return tuple(words)
+
+
+def _directories(block: Block, directive: str) -> tuple[str, ...]:
+    """Absolute ones. Raises ConfigError: what cannot be meant must not be taken for no limit."""
+    found = block.paths(directive)
+    for path in found:
+        if not path.startswith("/"):
+            raise block.place.error(f'"{directive}" names "{path}", which is no absolute path')
+    return found
 
 
 def _agent_digests(block: Block) -> frozenset[str]:

@@ -147,6 +147,7 @@ def _serve_director(
         ),
         keys_of(file_daemon),
         agents,
+        {each.name: each.directories for each in conf.directors},
         Deliveries(conf),
     )
     line.hear(hello)

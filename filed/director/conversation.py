@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import os
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
 from filed.catalog import Level
+from filed.config.filedaemon import EVERYWHERE, Directories
 from filed.director.connection import EndOfList, Item
 from filed.director.daemon_api import DaemonApi, Ending, Teller
 from filed.director.line import Line
@@ -45,7 +46,7 @@ _TYPES = {
 class Facts:
     """What holds for all sessions of the daemon. platform: `host,distribution,version`.  agents: "exchange 1.4" each.
 
-    storage: what our conf says of Storage Daemons.  post: where messages go.
+    storage: what our conf says of Storage Daemons.  directories: where a Director may reach, by its name.  post: where messages go.
     """
 
     name: str
@@ -55,6 +56,7 @@ class Facts:
     storage: StorageDaemon
     keys: KeyFiles | None = None
     agents: tuple[str, ...] = ()
+    directories: Mapping[str, Directories] = field(default_factory=dict)
     post: Post = field(default_factory=ToTheDirector)
 
 
@@ -106,6 +108,11 @@ class Conversation:
     def known(self) -> Asked:
         assert self.asked is not None  # the connection lets nothing through before the JobCommand
         return self.asked
+
+    @property
+    def directories(self) -> Directories:
+        """Where this Director may reach."""
+        return self.facts.directories.get(self.director, EVERYWHERE)
 
     def items(self) -> Iterator[bytes]:
         """The packets of the list that the last command announced."""

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import os
 from dataclasses import replace
 
 from filed.catalog import Level
 from filed.director.connection import ClockSample
 from filed.director.conversation import Asked, Conversation
 from filed.director.lists import AccurateFile
+from filed.director.programs import forbidden
 from filed.errors import JobError, RemoteProtocolError, printable
 from filed.fileset import FileSet
 from filed.fileset.expand import stands_for_others
@@ -83,7 +85,11 @@ def fileset(visit: Conversation, command: said.FileSetCommand) -> bool:
     except RemoteProtocolError as error:
         raise JobError(f"the FileSet cannot be used: {error}") from error
     _refuse_disabled(visit, parsed.fileset)
-    visit.known.fileset = parsed.fileset
+    visit.known.fileset = replace(
+        parsed.fileset,
+        allowed=tuple(map(os.fsencode, visit.directories.backup)),
+        barred=tuple(map(os.fsencode, visit.directories.excluded)),
+    )
     for complaint in (*parsed.complaints, *without_effect(parsed.fileset)):
         visit.say(MessageType.WARNING, complaint)
     return visit.answer(reply.OK_FILESET)
@@ -93,6 +99,8 @@ def _refuse_disabled(visit: Conversation, fileset: FileSet) -> None:
     """A Director that may run nothing here may not do so by a FileSet, nor read files by its lists. Raises JobError."""
     lines = [line for include in fileset.includes for line in include.files] + list(fileset.excludes)
     for line in filter(stands_for_others, lines):
+        if line.startswith(b"|") and (why := forbidden(os.fsdecode(line[1:].strip()), visit.directories.scripts)):
+            raise JobError(f"the FileSet names a program of this machine: {why}")
         word = "FileSetPrograms" if line.startswith(b"|") else "FileSetLists"
         if visit.line.disables(word, *RUN_COMMANDS):
             raise JobError(

@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+import contextlib
+import os
+import shlex
 from collections.abc import Callable
 from dataclasses import replace
 
 from filed.director.conversation import Asked, Conversation
 from filed.director.scripts import run_script
+from filed.errors import printable
+from filed.fileset.confine import real, within
 from filed.process.outcome import JobStatus, Outcome
 from filed.wire import director as said
 from filed.wire import reply
@@ -37,12 +42,26 @@ def run_all(visit: Conversation, scripts: list[said.RunScriptCommand], label: st
     for script in scripts:
         if not wanted():
             return fatal + 1
-        why = run_script(label, visit.codes.expand(script.command), visit.info, wanted, visit.house.runs)
+        command = visit.codes.expand(script.command)
+        why = forbidden(command, visit.directories.scripts)
+        why = why or run_script(label, command, visit.info, wanted, visit.house.runs)
         if why:
             fatal += script.kind != "Run" or script.abort_on_error
             visit.errors_beside += 1
             visit.say(MessageType.ERROR, why)
     return fatal + bool(scripts and not wanted())
+
+
+def forbidden(command: str, directories: tuple[str, ...]) -> str:
+    """Why the conf forbids a command; "" when it does not. Its first word has to be, and to lead to, a file in one of `directories`."""
+    if not directories:
+        return ""
+    with contextlib.suppress(ValueError):
+        program = next(iter(shlex.split(command)), "")
+        allowed = tuple(real(os.fsencode(path)) for path in directories)
+        if program.startswith("/") and within(real(os.fsencode(program)), allowed):
+            return ""
+    return f'"{printable(os.fsencode(command))}" is not in the Allowed Script Directories of the conf: not run'
 
 
 def run_after(visit: Conversation, asked: Asked, outcome: Outcome) -> Outcome:

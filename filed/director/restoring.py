@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import zlib
 
 from filed.director.connection import OBJECT_PACKETS
@@ -9,6 +10,7 @@ from filed.director.conversation import Conversation
 from filed.director.daemon_api import Teller
 from filed.director.preparation import storage
 from filed.errors import ConnectionLost, JobCanceled, JobError, RemoteProtocolError, printable
+from filed.fileset.confine import real, within
 from filed.job.description import NetworkRestore, Replace
 from filed.wire import director as said
 from filed.wire import reply
@@ -24,6 +26,11 @@ def restore(visit: Conversation, command: said.RestoreCommand) -> bool:
     asked = visit.known
     if asked.storage is None:
         raise JobError("the Director wants a restore without having said where from")
+    allowed = tuple(real(os.fsencode(path)) for path in visit.directories.restore)
+    where = real(command.where) if command.where.startswith(b"/") and not command.regexwhere else b"/"
+    if allowed and not within(where, allowed):
+        why = f"{printable(where)}: it is outside of the Allowed Restore Directories of the conf"
+        return visit.refuse(why, reply.BAD_RESTORE_PATH)
     visit.note(type="R")
     visit.line.send(reply.OK_RESTORE)
     job = NetworkRestore(

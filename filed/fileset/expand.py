@@ -16,6 +16,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 
 from filed.errors import JobCanceled, JobError, printable
+from filed.fileset.confine import confined
 from filed.fileset.model import FileSet
 from filed.process.system import open_file, readable
 
@@ -28,10 +29,10 @@ PIECE_BYTES = 1 << 16
 
 
 def expanded(fileset: FileSet, cancel_pipe: int, warn: Callable[[str], None] = lambda _text: None) -> FileSet:
-    """The FileSet with names in place of lists and programs.
+    """The FileSet with names in place of lists and programs, held to the directories of the conf.
 
     A program runs without a shell, and may take as long as it likes.  warn: gets a sentence about each list with lines that are
-    no absolute paths; they are left out.  `FileSet.digest()` belongs to the unexpanded one.
+    no absolute paths, which are left out, and about each File line that the conf cuts down.  `FileSet.digest()` belongs to the unexpanded one.
 
     Raises JobError when a list or program cannot be read or run or gives too much, JobCanceled when `cancel_pipe` becomes readable.
     """
@@ -39,7 +40,8 @@ def expanded(fileset: FileSet, cancel_pipe: int, warn: Callable[[str], None] = l
     includes = tuple(
         replace(include, files=tuple(expansion.names(include.files, paths=True))) for include in fileset.includes
     )
-    return replace(fileset, includes=includes, excludes=tuple(expansion.names(fileset.excludes, paths=False)))
+    excludes = tuple(expansion.names(fileset.excludes, paths=False))
+    return confined(replace(fileset, includes=includes, excludes=excludes), warn)
 
 
 def stands_for_others(item: bytes) -> bool:

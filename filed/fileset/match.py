@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Protocol
 
 from filed.errors import printable
 from filed.fileset import regex, wild
+from filed.fileset.confine import real, within
 from filed.fileset.fstype import listed, type_name
 from filed.fileset.model import FileSet, Include, Options, merged
 
@@ -57,7 +58,7 @@ class Matcher:
         excluded = excludes.has if fileset.excludes else None
         includes = fileset.includes or (Include(),)
         self.strips = {options.strip_path for include in includes for options in include.options}
-        rules = [_Rules(include, excluded) for include in includes]
+        rules = [_Rules(include, excluded, fileset.barred) for include in includes]
         items = [_Item(path, each) for include, each in zip(includes, rules, strict=True) for path in include.files]
         self._walk = _Place(items, rules[0])
         self._page = _Place(items, rules[0])
@@ -149,7 +150,9 @@ class _Excludes:
 class _Rules:
     """One Include's rules, made ready: patterns compiled, the usual case (no pattern) a function that only answers."""
 
-    def __init__(self, include: Include, excluded: Callable[[str], object] | None) -> None:
+    def __init__(
+        self, include: Include, excluded: Callable[[str], object] | None, barred: tuple[bytes, ...] = ()
+    ) -> None:
         last = include.options[-1] if include.options else Options()
         honor = any(options.honor_nodump for options in include.options)
         self.top = merged(include.options)
@@ -157,6 +160,9 @@ class _Rules:
         self.directory = _decider(include.options, excluded, last, directories=True)
         if honor:
             self.file = _unless_nodump(self.file)
+        if barred:
+            places = tuple(map(real, barred))
+            self.file, self.directory = _unless_within(places, self.file), _unless_within(places, self.directory)
 
 
 def _decider(
@@ -193,6 +199,13 @@ def _decider(
         return default
 
     return first_match if tests else unconditional
+
+
+def _unless_within(barred: tuple[bytes, ...], decide: Decide) -> Decide:
+    def unless_within(path: bytes, nodump: bool = False, /) -> Options | None:  # noqa: FBT001, FBT002  hot: no keywords
+        return None if within(path.rstrip(b"/"), barred) else decide(path, nodump)
+
+    return unless_within
 
 
 def _unless_nodump(decide: Decide) -> Decide:

@@ -169,13 +169,18 @@ class Include:
 
 @dataclass(frozen=True, slots=True)
 class FileSet:
-    """vss, snapshot: what the Director asked for beside the lines; they mean nothing on Unix."""
+    """vss, snapshot: what the Director asked for beside the lines; they mean nothing on Unix.
+
+    allowed, barred: directories of this machine's conf, which the lines are held to (confine.py); no part of what the FileSet says.
+    """
 
     includes: tuple[Include, ...] = ()
     excludes: tuple[bytes, ...] = ()
     name: str = field(default="", compare=False)
     vss: bool = field(default=False, compare=False)
     snapshot: bool = field(default=False, compare=False)
+    allowed: tuple[bytes, ...] = ()
+    barred: tuple[bytes, ...] = ()
 
     def digest(self) -> str:
         """64 hexadecimal digits that are equal exactly when two FileSets say the same; neither the name nor the order of lines counts."""

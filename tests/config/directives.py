@@ -85,9 +85,24 @@ DIRECTIVES: dict[str, dict[str, str]] = {
     },
 }
 
+NEWER: dict[str, dict[str, str]] = {
+    "FileDaemon": {"TLS PSK Enable": "yes", "SD Packet Check": "10", "Maximum Job Error Count": "10"},
+    "Director": {
+        "TLS PSK Enable": "no",
+        "DIR Port": "9101",
+        "Connect To Director": "no",
+        "Reconnection Time": "10",
+        "Allowed Backup Directories": "/home, /etc",
+        "Excluded Backup Directories": "/home/none",
+        "Allowed Restore Directories": "/restored",
+        "Allowed Script Directories": "/scripts",
+    },
+}
+"""What 15.0.3 knows as well."""
+
 ABSENT = {
     "FileDaemon": ("TLS Verify Peer", "TLS Allowed CN", "TLS DH File", "Password", "Schedule", "Catalog"),
-    "Director": ("DIR Port", "Schedule", "Allowed Script Dir"),
+    "Director": ("Allowed Script Dir", "Maximum Job Error Count"),
     "Console": ("Heartbeat Interval", "Comm Compression", "Director"),
     "Messages": ("Password", "Port"),
 }

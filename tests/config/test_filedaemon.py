@@ -7,8 +7,9 @@ from filed.config.filedaemon import Address, filedaemon_conf, read_filedaemon_co
 from filed.config.messages import MessageType
 from filed.config.syntax import parse
 from filed.errors import ConfigError
-from tests.config.directives import ABSENT, DIRECTIVES, conf_with
+from tests.config.directives import ABSENT, DIRECTIVES, NEWER, conf_with
 
+TABLES = (DIRECTIVES, NEWER)
 DEBIAN_CONF = Path(__file__).parent / "bacula-fd-debian.conf"
 DIRECTOR = 'Director { Name = d; Password = "hush" }\n'
 
@@ -148,10 +149,11 @@ def test_a_bad_conf_is_refused_with_the_reason(text, message):
 
 
 @pytest.mark.parametrize(
-    ("resource", "directive"), [(resource, name) for resource, names in DIRECTIVES.items() for name in names]
+    ("resource", "directive"),
+    [(resource, name) for table in TABLES for resource, names in table.items() for name in names],
 )
 def test_every_directive_of_bacula_fd_is_known_in_any_case_and_spacing(resource: str, directive: str) -> None:
-    value = DIRECTIVES[resource][directive]
+    value = next(table[resource][directive] for table in TABLES if directive in table.get(resource, {}))
     for spelling in (directive, directive.replace(" ", ""), directive.upper(), directive.lower().replace(" ", "  ")):
         filedaemon_conf(parse(conf_with(resource, directive, value).replace(f"  {directive} =", f"  {spelling} =")))
 
@@ -170,6 +172,10 @@ def test_what_bacula_fd_does_not_know_is_no_directive_here(resource: str, direct
         ("FileDaemon", "Snapshot Command", "/x", '"Snapshot Command" has no effect: snapshots are not taken'),
         ("FileDaemon", "Maximum Network Buffer Size", "32768", "has no effect: a packet has up to 65,536 bytes"),
         ("Director", "Remote", "yes", '"Remote" has no effect: a Director calls us'),
+        ("Director", "Connect To Director", "yes", '"Connect To Director" has no effect: a Director calls us'),
+        ("Director", "Schedule", "Nights", '"Schedule" has no effect: a Director calls us'),
+        ("FileDaemon", "SD Packet Check", "10", '"SD Packet Check" has no effect: what a Storage Daemon'),
+        ("FileDaemon", "Maximum Job Error Count", "10", '"Maximum Job Error Count" has no effect: a Job goes on'),
         ("Console", "Description", "x", "a Console resource has no effect: a Director calls us"),
     ],
 )

@@ -9,6 +9,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Self
 
+from filed.config.filedaemon import EVERYWHERE, Directories
 from filed.director.connection import DirectorConnection
 from filed.director.conversation import Facts
 from filed.director.daemon_api import Ending, Teller
@@ -104,12 +105,13 @@ class NotingHouse:
 class Visiting(Dialogue):
     """The Director's end; the session runs in a thread."""
 
-    def __init__(
+    def __init__(  # noqa: PLR0917  what a conf and a Director may bring
         self,
         work_directory: Path,
         work: Working = lambda _job, _on_event, _wanted: GOOD,
         post: Post = ToTheDirector(),  # noqa: B008  it keeps nothing
         number: int = 103,
+        directories: Directories = EVERYWHERE,
         disabled: tuple[str, ...] = (),
     ) -> None:
         near, far = socket.socketpair()
@@ -117,7 +119,15 @@ class Visiting(Dialogue):
         self.house = NotingHouse(work)
         core = DirectorConnection("a-fd", {DIRECTOR.name: DIRECTOR}, 4711, 1795428868, {DIRECTOR.name: disabled})
         line = Line(Connection(far, "a Director"), core, lambda _connection, _begins: None, lambda: False)
-        facts = Facts("a-fd", "h,d,1", work_directory, default_setup(), storage_at(1), post=post)
+        facts = Facts(
+            "a-fd",
+            "h,d,1",
+            work_directory,
+            default_setup(),
+            storage_at(1),
+            directories={DIRECTOR.name: directories},
+            post=post,
+        )
         self._thread = threading.Thread(target=self._serve, args=(Session(line, self.house, facts), line), daemon=True)
         self.error: Exception | None = None
 

@@ -11,14 +11,14 @@ import pytest
 from filed.config.filedaemon import filedaemon_conf, read_filedaemon_conf
 from filed.config.syntax import parse
 from filed.errors import ConfigError
-from tests.config.directives import ABSENT, DIRECTIVES, conf_with
+from tests.config.directives import ABSENT, DIRECTIVES, NEWER, conf_with
 from tests.live.bacula import Bacula
 from tests.live.filed_daemon import PROGRAM, ROOT, FiledDaemon
 from tests.live.jobs import restored, saved, shown
+from tests.live.releases import BACULA_9, Release
 
 pytestmark = pytest.mark.live
 
-STOCK = Path("/usr/share/bacula-common/defconfig/bacula-fd.conf")
 TRICKY = {
     "names in any case and spacing": ("FileDaemon", "HEART  beat INTERVAL", "1 hour 30 min"),
     "a quoted value": ("FileDaemon", "Description", '"with # { } ; and \\\\ in it"'),
@@ -35,9 +35,10 @@ TRICKY = {
 }
 
 
-def bacula_fd_takes(path: Path) -> bool:
+def bacula_fd_takes(path: Path, release: Release = BACULA_9) -> bool:
     """Whether `bacula-fd -t` is content."""
-    done = subprocess.run(["bacula-fd", "-t", "-c", str(path)], capture_output=True, timeout=60, check=False)
+    command = [release.program("bacula-fd"), "-t", "-c", str(path)]
+    done = subprocess.run(command, env=release.environment, capture_output=True, timeout=60, check=False)
     return not done.returncode
 
 
@@ -50,13 +51,14 @@ def we_take(text: str) -> bool:
 
 
 @pytest.mark.parametrize("resource", DIRECTIVES)
-def test_bacula_fd_knows_just_the_directives_that_we_know(tmp_path: Path, resource: str) -> None:
+def test_bacula_fd_knows_just_the_directives_that_we_know(tmp_path: Path, resource: str, release: Release) -> None:
     path = tmp_path / "fd.conf"
     differing = []
-    for name in (*DIRECTIVES[resource], *ABSENT[resource]):
-        text = conf_with(resource, name, DIRECTIVES[resource].get(name, "1"))
+    known = DIRECTIVES[resource] | (NEWER.get(resource, {}) if release.newer else {})
+    for name in (*known, *ABSENT[resource]):
+        text = conf_with(resource, name, known.get(name, "1"))
         path.write_text(text)
-        if bacula_fd_takes(path) is not we_take(text):
+        if bacula_fd_takes(path, release) is not we_take(text):
             differing.append(name)
     assert differing == []
 
@@ -84,16 +86,16 @@ def test_includes_are_read_as_bacula_fd_reads_them(tmp_path: Path) -> None:
     assert (read.file_daemon.name, read.directors[0].password) == ("a-fd", "from-a-file")
 
 
-def test_debians_own_conf_runs_unchanged(tmp_path: Path) -> None:
+def test_debians_own_conf_runs_unchanged(tmp_path: Path, release: Release) -> None:
     """As the package installs it: it fills in its marks. Where it works and listens is ours, for others test here, too."""
     source = tmp_path / "source"
     source.mkdir()
     (source / "file").write_text("saved with Debian's conf\n")
     before = shown(source)
-    with Bacula(tmp_path) as bacula:
+    with Bacula(tmp_path, release=release) as bacula:
         file_set = f'FileSet {{ Name = Source; Include {{ Options {{ signature = MD5 }} File = "{source}" }} }}'
         bacula.write_confs(file_sets=file_set, jobs="Job { Name = Save; JobDefs = Common; FileSet = Source }")
-        text = STOCK.read_text()
+        text = (release.default_confs / "bacula-fd.conf").read_text()
         for mark, value in (
             ("@debian_basename@", "t"),
             ("XXX_FDPASSWORD_XXX", bacula.password),

@@ -37,6 +37,7 @@ from filed.job.description import (
     EstimateJob,
     JobDescription,
     Level,
+    Places,
     RestoreJob,
 )
 from filed.job.process import do, guarded, start_job
@@ -103,7 +104,9 @@ def run(  # noqa: PLR0917  one argument for each option
                 raise click.UsageError("--restore needs --where DIR: a directory that everything comes below")
             with Catalog.read(restore.absolute()) as catalog:
                 job = good_jobs(catalog)[-1]
-            description = RestoreJob(restore.absolute(), job.job_id, Path(os.path.realpath(where)), setup)
+            description = RestoreJob(
+                Places.within(restore.absolute()), job.job_id, Path(os.path.realpath(where)), setup
+            )
             outcome = do_it(description, console)
             report_restore(outcome, job, where, time.monotonic() - begun, as_json=as_json)
             return exit_of(outcome.status)
@@ -111,7 +114,8 @@ def run(  # noqa: PLR0917  one argument for each option
         if backup is not None:
             place_for_backup(backup.absolute())
             outcome = do_it(
-                BackupJob(backup.absolute(), _JOB, options.host_name(), LEVELS[level], fileset, setup), console
+                BackupJob(Places.within(backup.absolute()), _JOB, options.host_name(), LEVELS[level], fileset, setup),
+                console,
             )
             report_backup(outcome, time.monotonic() - begun, as_json=as_json)
             return exit_of(outcome.status)

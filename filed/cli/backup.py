@@ -18,7 +18,7 @@ from filed.cli.place import place_for_backup
 from filed.cli.run import run_job
 from filed.fileset import FileSet, Include, Options
 from filed.fileset.typed import exclude_as_typed
-from filed.job.description import BackupJob, Level
+from filed.job.description import BackupJob, Level, Places
 from filed.process.outcome import JobStatus, Outcome
 
 LEVELS = {level.name.lower(): level for level in Level}
@@ -100,7 +100,7 @@ def backup(  # noqa: PLR0917  one argument for each option
             xattrsupport=True,
         )
         job = BackupJob(
-            directory=options.needed_storage(storage),
+            places=Places.within(options.needed_storage(storage)),
             name=job_name or "Backup",
             client=options.host_name(),
             level=LEVELS[level or "full"],
@@ -109,11 +109,11 @@ def backup(  # noqa: PLR0917  one argument for each option
             keys=options.saving_keys(keys),
             max_volume_bytes=max_volume_bytes,
         )
-    made = place_for_backup(job.directory)
+    made = place_for_backup(job.places.volumes)
     begun = time.monotonic()
     with Console("backup", quiet=quiet or as_json, verbose=verbose) as console:
         outcome = run_job(job, console)
-    report_backup(outcome, time.monotonic() - begun, as_json=as_json, made=job.directory if made else None)
+    report_backup(outcome, time.monotonic() - begun, as_json=as_json, made=job.places.volumes if made else None)
     return exit_of(outcome.status)
 
 

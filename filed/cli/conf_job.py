@@ -12,7 +12,7 @@ from filed.cli.place import refuse_address
 from filed.config import StandaloneConf, read_standalone_conf
 from filed.errors import ConfigError
 from filed.fileset.conf import read_fileset
-from filed.job.description import AgentSetup, BackupJob, KeyFiles, Level
+from filed.job.description import AgentSetup, BackupJob, KeyFiles, Level, Places
 from filed.job.setup import keys_of, setup_of
 
 
@@ -30,7 +30,7 @@ def conf_job(path: Path, name: str | None, storage: Path | None, *, level: Level
     place = conf.storage(job.storage)
     daemon = conf.file_daemon
     return BackupJob(
-        directory=_directory(storage or Path(place.archive_device)),
+        places=Places.within(_directory(storage or Path(place.archive_device))),
         name=job.name,
         client=daemon.name if daemon is not None else host_name(),
         level=level or (Level[job.level.name] if job.level is not None else Level.FULL),

@@ -16,7 +16,7 @@ from filed.cli.exit import Exit, exit_of
 from filed.cli.output import answer, message, report
 from filed.cli.run import run_job
 from filed.errors import CatalogError, printable
-from filed.job.description import Replace, RestoreJob
+from filed.job.description import Places, Replace, RestoreJob
 from filed.process.outcome import Outcome
 
 EXAMPLES = """
@@ -70,7 +70,7 @@ def restore(  # noqa: PLR0917  one argument for each option
         if dry_run:
             return _dry_run(catalog, job, paths, as_json=as_json)
     description = RestoreJob(
-        directory=directory,
+        places=Places.within(directory),
         jobid=job.job_id,
         # `..` as the kernel takes it; a link that it goes through is the user's own. Path.resolve raises for a loop.
         where=Path(os.path.realpath(where)),

@@ -32,14 +32,14 @@ def run_job(description: LocalJob, console: Console, kill_after_s: float = KILL_
 
         outcome = process.run(on_event, on_tick, wanted=lambda: not stop.asked)
     if not outcome.status.good and process.jobid:
-        _mark_failed(description.directory, outcome)
+        _mark_failed(description.places.catalog, outcome)
     return outcome
 
 
-def _mark_failed(directory: Path, outcome: Outcome) -> None:
+def _mark_failed(path: Path, outcome: Outcome) -> None:
     """A Job whose process died could not say so in the catalog itself."""
     try:
-        with Catalog.open(directory) as catalog:
+        with Catalog.open(path) as catalog:
             catalog.fail_job(outcome.jobid, time.time(), outcome.text, outcome.status)
     except CatalogError:
         return  # what is wrong with the catalog is in the Job's own message; the next Job marks this one

@@ -15,7 +15,7 @@ from filed.cli.exit import exit_of
 from filed.cli.output import report
 from filed.cli.restore import chosen_job, good_jobs
 from filed.cli.run import run_job
-from filed.job.description import VerifyJob
+from filed.job.description import Places, VerifyJob
 from filed.process.outcome import JobStatus
 
 
@@ -51,7 +51,7 @@ def verify(  # noqa: PLR0917  one argument for each option
             jobids = [job.job_id for job in catalog.chain(chosen_job(catalog, words)[0].job_id)]
         else:
             jobids = [job.job_id for job in good_jobs(catalog)]
-    description = VerifyJob(directory, tuple(jobids), agents, disk=disk, keys=key_files)
+    description = VerifyJob(Places.within(directory), tuple(jobids), agents, disk=disk, keys=key_files)
     begun = time.monotonic()
     with Console("verify", quiet=quiet or as_json, verbose=verbose) as console:
         outcome = run_job(description, console)

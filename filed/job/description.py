@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from pathlib import Path
 
-from filed.catalog import Level
+from filed.catalog import CATALOG_FILE, Level
 from filed.config.keys import NO_TLS, Tls
 from filed.config.limits import NO_LIMITS, AgentLimits
 from filed.fileset import FileSet
@@ -74,10 +74,28 @@ class KeyFiles:
 
 
 @dataclass(frozen=True, slots=True)
+class Places:
+    """What a Job without a Director needs, and where that is. volumes: a directory.  catalog: a file.
+
+    scratch: a directory for tables of the Job's own.  postmortems: a directory for what a crash leaves.
+    """
+
+    volumes: Path
+    catalog: Path
+    scratch: Path
+    postmortems: Path
+
+    @classmethod
+    def within(cls, directory: Path) -> Places:
+        """All of it in the directory of Volumes."""
+        return cls(directory, directory / CATALOG_FILE, directory, directory)
+
+
+@dataclass(frozen=True, slots=True)
 class BackupJob:
     """Save what a FileSet names into a Volume directory."""
 
-    directory: Path
+    places: Places
     name: str
     client: str
     level: Level
@@ -91,7 +109,7 @@ class BackupJob:
 class RestoreJob:
     """Bring back the tree as it was at one Job, or the parts of it below some paths."""
 
-    directory: Path
+    places: Places
     jobid: int
     where: Path
     agents: AgentSetup
@@ -104,7 +122,7 @@ class RestoreJob:
 class VerifyJob:
     """Read the records of Jobs back from their Volumes and check them; with `disk`, compare the tree of one with the disk."""
 
-    directory: Path
+    places: Places
     jobids: tuple[int, ...]
     agents: AgentSetup
     disk: bool = False
@@ -244,6 +262,7 @@ __all__ = [
     "NetworkBackup",
     "NetworkRestore",
     "NetworkVerify",
+    "Places",
     "Replace",
     "RestoreJob",
     "StorageDaemon",

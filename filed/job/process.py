@@ -70,7 +70,7 @@ def start_job(
         ),
         silent_s=agents.timeout_s,
         own_silent_s={agent_id(line.name): line.limits.timeout_s for line in agents.lines if line.limits.timeout_s},
-        postmortems=description.directory if isinstance(description, LocalJob) else description.who.work,
+        postmortems=description.places.postmortems if isinstance(description, LocalJob) else description.who.work,
         status_page=status_page,
         calls=calls,
     )

@@ -19,7 +19,7 @@ from filed.catalog.rebuild import (
 )
 from filed.catalog.rebuild import Event as CatalogEvent
 from filed.errors import VolumeError
-from filed.storage import ScannedSession, VolumeDirectory
+from filed.storage import Repository, ScannedSession, VolumeDirectory
 from filed.volume import Damage, VolumeReader
 from filed.wire.stream import stream_type
 
@@ -40,20 +40,20 @@ def rebuild_catalog(path: Path, report: Callable[[str], None]) -> RebuildReport:
 
 
 def _events(
-    directory: VolumeDirectory, damaged: Callable[[Damage], None], report: Callable[[str], None]
+    repository: Repository, damaged: Callable[[Damage], None], report: Callable[[str], None]
 ) -> Iterator[CatalogEvent]:
-    for name in directory.volumes():
+    for name in repository.volumes():
         try:
-            with VolumeReader(directory.path / name) as reader:
+            with VolumeReader(repository.volume(name)) as reader:
                 yield VolumeSeen(name, reader.label().labelled // MICROSECONDS)
         except VolumeError as error:
             damaged(Damage(name, 0, 0, str(error)))
-    for scanned in directory.scan(damaged):
-        yield from _session(directory, scanned, damaged, report)
+    for scanned in repository.scan(damaged):
+        yield from _session(repository, scanned, damaged, report)
 
 
 def _session(
-    directory: VolumeDirectory,
+    repository: Repository,
     scanned: ScannedSession,
     damaged: Callable[[Damage], None],
     report: Callable[[str], None],
@@ -81,7 +81,7 @@ def _session(
     )
     for part in scanned.media:
         yield MediaSeen(key, part)
-    for record in directory.read(scanned.media, key, on_damage=damaged).records():
+    for record in repository.read(scanned.media, key, on_damage=damaged).records():
         if stream_type(record.stream) in WANTED_STREAMS:
             yield SessionRecord(key, record.file_index, record.stream, record.data)
     ended = scanned.ended

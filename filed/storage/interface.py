@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
 from filed.catalog import JobMedia
-from filed.volume import Buffer, Record, Session
+from filed.volume import Buffer, FileIndexes, OnDamage, RangeReader, Record, Session, SessionLabel
+
+FileId = tuple[int, int]
+"""st_dev and st_ino."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,6 +35,20 @@ class JobTotals:
     bytes: int
     errors: int = 0
     status: str = "T"  # one letter: T, W, E, f, A
+
+
+@dataclass(frozen=True, slots=True)
+class ScannedSession:
+    """One Job's run as the Volumes tell it."""
+
+    session: Session
+    label: SessionLabel | None  # None: the Volume with its start is missing
+    ended: SessionLabel | None  # with `end`; None: the Job died, or its last Volume is missing
+    media: tuple[JobMedia, ...]  # in the order in which they were written
+
+    @property
+    def is_complete(self) -> bool:
+        return self.label is not None and self.ended is not None
 
 
 class AppendSession(Protocol):
@@ -67,3 +84,53 @@ class ReadSession(Protocol):
 
     def abandon(self) -> None:
         """No more is read. Never raises; nothing happens after `finish`."""
+
+
+class Repository(Protocol):
+    """Volumes of ours, wherever they lie. Many processes append to and read from them at once. Each call raises VolumeError."""
+
+    def volumes(self) -> list[str]:
+        """The names of all Volumes, in order."""
+
+    def volume(self, name: str) -> RangeReader:
+        """A Volume, to be read by who closes it."""
+
+    def size_of(self, name: str) -> int | None:
+        """How long that Volume is; None when it is not there."""
+
+    def own_files(self) -> Callable[[], frozenset[FileId]]:
+        """Which files of this machine are the Repository's own now: a backup into it does not save them."""
+
+    def append_session(
+        self,
+        job: JobIdentity,
+        max_volume_bytes: int = 0,
+        *,
+        session: Session | None = None,
+        begin_volume: bool = False,
+        finished: Callable[[Session], bool] | None = None,
+        report: Callable[[str], None] = ...,
+    ) -> AppendSession:
+        """Begin a Job's session where there is room. See `VolumeDirectory.append_session` for the arguments."""
+
+    def read(
+        self,
+        media: Iterable[JobMedia],
+        session: Session,
+        selection: FileIndexes | None = None,
+        *,
+        on_damage: OnDamage | None = None,
+    ) -> ReadSession:
+        """The records of a Job. See `VolumeDirectory.read` for the arguments."""
+
+    def scan(self, on_damage: OnDamage | None = None) -> list[ScannedSession]:
+        """Every session in every Volume, oldest first, dead ones (without end) too."""
+
+    def remove_stale(self) -> None:
+        """Remove private files of processes that were killed."""
+
+    def take_back(self, dead: Callable[[Session], bool], report: Callable[[str], None] = ...) -> None:
+        """Remove what Jobs that were killed have left. dead: did this session end without being good?"""
+
+    def remove_volume(self, name: str) -> None:
+        """Delete a Volume that no Job needs any more."""

@@ -16,11 +16,14 @@ from filed.volume.label import parse_session_label as parse_session_label
 from filed.volume.label import parse_volume_label as parse_volume_label
 from filed.volume.reader import Assembly as Assembly
 from filed.volume.reader import VolumeReader as VolumeReader
+from filed.volume.reader import open_volume as open_volume
 from filed.volume.record import Buffer as Buffer
 from filed.volume.record import LabelType as LabelType
 from filed.volume.record import Record as Record
 from filed.volume.record import Session as Session
 from filed.volume.selection import FileIndexes as FileIndexes
+from filed.volume.source import FileRanges as FileRanges
+from filed.volume.source import RangeReader as RangeReader
 from filed.volume.survey import SessionPart as SessionPart
 from filed.volume.survey import end_of_session as end_of_session
 from filed.volume.survey import last_file_index as last_file_index

@@ -11,7 +11,7 @@ from filed.errors import VolumeError
 from filed.volume.label import VolumeLabel, parse_volume_label
 from filed.volume.record import MAX_RECORD_BYTES, RECORD_HEADER, LabelType, Record, Session
 from filed.volume.selection import MAX_FILE_INDEX, FileIndexes
-from filed.volume.source import VolumeSource
+from filed.volume.source import FileRanges, RangeReader, VolumeSource
 from filed.volume.walk import TO_THE_END, Block, Damage, OnDamage, Walk
 
 MAX_OPEN_BYTES = 64 << 20
@@ -82,6 +82,7 @@ class Assembly:
 class VolumeReader:
     """One Volume: its label and its records.
 
+    ranges: ours from now on.
     key: 32 or 64 bytes, for a Volume with encrypted blocks.
     on_damage: None is strict, damage raises VolumeError. Else it is called for each damage, in order with the records, and
         all that can be read is read: only the records that the damage hit are missing.
@@ -89,13 +90,12 @@ class VolumeReader:
 
     def __init__(
         self,
-        path: str | os.PathLike[str],
+        ranges: RangeReader,
         *,
-        name: str = "",
         key: bytes | None = None,
         on_damage: OnDamage | None = None,
     ) -> None:
-        self._source = VolumeSource(path, name, forgiving=on_damage is not None)
+        self._source = VolumeSource(ranges, forgiving=on_damage is not None)
         self._on_damage = on_damage
         self.name = self._source.name
         self.walk = Walk(self._source, key, on_damage)
@@ -235,3 +235,10 @@ class VolumeReader:
             entry = f" (FileIndex {file_index})" if file_index else ""
             raise VolumeError(f"Volume {self.name}, offset {offset}: {text}{entry}")
         self._on_damage(Damage(self.name, offset, 0, text, session, file_index))
+
+
+def open_volume(
+    path: str | os.PathLike[str], *, name: str = "", key: bytes | None = None, on_damage: OnDamage | None = None
+) -> VolumeReader:
+    """A Volume that is a file. name: if it is not the file's."""
+    return VolumeReader(FileRanges(path, name), key=key, on_damage=on_damage)

@@ -39,7 +39,7 @@ def conf(tmp_path: Path) -> Path:
 def test_a_job_has_what_its_resources_say(conf: Path) -> None:
     job = conf_job(conf, "Nightly", None, level=None)
     assert (job.name, job.client, job.level) == ("Nightly", "here-fd", Level.INCREMENTAL)
-    assert job.directory == Path("/mnt/disk")
+    assert job.places.volumes == Path("/mnt/disk")
     assert job.max_volume_bytes == 10**9
     assert job.fileset.includes[0].files == (b"/home",)
     assert job.fileset.includes[0].options[0].signature is Signature.SHA1
@@ -64,7 +64,7 @@ def test_keys_are_those_of_the_file_daemon(conf: Path) -> None:
 
 def test_the_command_line_counts_more_than_the_conf(conf: Path, tmp_path: Path) -> None:
     job = conf_job(conf, "Weekly", tmp_path, level=Level.DIFFERENTIAL)
-    assert (job.level, job.directory) == (Level.DIFFERENTIAL, tmp_path)
+    assert (job.level, job.places.volumes) == (Level.DIFFERENTIAL, tmp_path)
     assert conf_job(conf, "Weekly", None, level=None).level is Level.FULL
 
 
@@ -144,7 +144,7 @@ def test_what_has_no_effect_is_warned_about_on_stderr(tmp_path: Path, capsys: py
 def test_a_directory_given_is_taken_from_where_we_stand(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     conf = small(tmp_path, SMALL)
     monkeypatch.chdir(tmp_path)
-    assert conf_job(conf, None, Path("v"), level=None).directory == tmp_path / "v"
+    assert conf_job(conf, None, Path("v"), level=None).places.volumes == tmp_path / "v"
     assert conf_setting(conf, Path("v"))[0] == tmp_path / "v"
 
 

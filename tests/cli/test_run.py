@@ -57,12 +57,12 @@ def test_a_catalog_that_cannot_be_written_any_more_hides_no_report(place: Place,
 
     from filed.cli.run import run_job
     from filed.fileset import FileSet, Include
-    from filed.job.description import BackupJob, Level
+    from filed.job.description import BackupJob, Level, Places
     from tests.system_agents.jobs import Recorder
 
     place.timeout_s = 0.3
     job = BackupJob(
-        place.volumes,
+        Places.within(place.volumes),
         "J",
         "c",
         Level.FULL,

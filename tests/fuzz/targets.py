@@ -49,7 +49,7 @@ from filed.storage.daemon.read import DaemonReadSession
 from filed.storage.daemon.session import StorageAddress, greet
 from filed.transport import Connection
 from filed.volume import Session as VolumeSession
-from filed.volume import VolumeReader, survey
+from filed.volume import open_volume, survey
 from filed.wire.acl import parse_acl
 from filed.wire.attributes import decode_stat, pack_attributes, parse_attributes, parse_nanoseconds
 from filed.wire.auth import Challenge, StartTls, TlsNeed
@@ -322,7 +322,7 @@ def volumes(data: bytes) -> None:
         file.write(data)
         file.flush()
         for on_damage in (None, lambda _damage: None):
-            with contextlib.suppress(VolumeError), VolumeReader(Path(file.name), on_damage=on_damage) as reader:
+            with contextlib.suppress(VolumeError), open_volume(Path(file.name), on_damage=on_damage) as reader:
                 reader.label()
                 for _part in survey(reader):
                     pass

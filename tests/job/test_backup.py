@@ -83,11 +83,11 @@ def test_a_directory_that_cannot_be_made_is_named(jobs: Place, tmp_path: Path) -
     (tmp_path / "file").write_text("")
     from filed.cli.run import run_job
     from filed.fileset import FileSet, Include
-    from filed.job.description import BackupJob
+    from filed.job.description import BackupJob, Places
     from tests.system_agents.jobs import Recorder
 
     fileset = FileSet(includes=(Include(files=(b"/@GOOD",)),))
-    job = BackupJob(tmp_path / "file" / "under", "J", "c", Level.FULL, fileset, jobs.setup(line("good")))
+    job = BackupJob(Places.within(tmp_path / "file" / "under"), "J", "c", Level.FULL, fileset, jobs.setup(line("good")))
     outcome = run_job(job, Recorder())
     assert outcome.status is JobStatus.FATAL
     assert str(tmp_path / "file") in outcome.text
@@ -95,11 +95,13 @@ def test_a_directory_that_cannot_be_made_is_named(jobs: Place, tmp_path: Path) -
 
 def test_a_job_goes_on_in_new_volumes_and_comes_back(jobs: Place, tmp_path: Path) -> None:
     from filed.fileset import FileSet, Include, Options, Signature
-    from filed.job.description import BackupJob
+    from filed.job.description import BackupJob, Places
 
     fileset = FileSet(includes=(Include((Options(signature=Signature.MD5),), (b"/@GOOD",)),))
     setup = jobs.setup(line("good", big="1000000"))
-    ran = jobs.run(BackupJob(jobs.volumes, "J", "c", Level.FULL, fileset, setup, max_volume_bytes=200_000))
+    ran = jobs.run(
+        BackupJob(Places.within(jobs.volumes), "J", "c", Level.FULL, fileset, setup, max_volume_bytes=200_000)
+    )
     assert ran.outcome.status is JobStatus.OK
     assert len(ran.outcome.volumes) >= 5
     assert all(size <= 200_000 for size in sizes(jobs).values())

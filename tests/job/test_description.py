@@ -19,6 +19,7 @@ from filed.job.description import (
     BackupJob,
     JobDescription,
     Level,
+    Places,
     Replace,
     RestoreJob,
     StorageDaemon,
@@ -50,7 +51,7 @@ def test_a_secret_is_sent_and_not_shown() -> None:
 
 
 def test_a_description_cannot_be_changed_on_its_way() -> None:
-    job = BackupJob(Path("/v"), "J", "c", Level.FULL, FileSet(), AgentSetup())
+    job = BackupJob(Places.within(Path("/v")), "J", "c", Level.FULL, FileSet(), AgentSetup())
     with pytest.raises(dataclasses.FrozenInstanceError):
         job.name = "other"  # type: ignore[misc]
 
@@ -64,4 +65,4 @@ def test_without_a_word_it_is_the_file_systems_agent_and_ten_minutes() -> None:
 
 def test_each_way_to_replace_is_one_that_agents_know() -> None:
     assert {way.name for way in Replace} == {way.name for way in AgentReplace}
-    assert RestoreJob(Path("/v"), 1, Path("/r"), AgentSetup()).replace is Replace.ALWAYS
+    assert RestoreJob(Places.within(Path("/v")), 1, Path("/r"), AgentSetup()).replace is Replace.ALWAYS

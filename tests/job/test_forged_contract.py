@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from filed.cli.agents import shipped_agents
-from filed.job.description import AgentLine, AgentSetup, Replace, RestoreJob, VerifyJob
+from filed.job.description import AgentLine, AgentSetup, Places, Replace, RestoreJob, VerifyJob
 from filed.process.outcome import JobStatus, Severity
 from filed.wire.attributes import FileType
 from filed.wire.plugin_name import pack_plugin_end, pack_plugin_start
@@ -27,8 +27,8 @@ OF_ANOTHER = [(2, Stream.FILE_DATA, b"of another"), digest(2, b"of another")]
 def run(jobs: Place, where: Path, records: list[Record], replace: Replace = Replace.ALWAYS) -> tuple[Ran, Ran]:
     """A Job of these records, verified and restored."""
     jobid = forge(jobs.volumes, records)
-    verified = jobs.run(VerifyJob(jobs.volumes, (jobid,), SETUP))
-    return verified, jobs.run(RestoreJob(jobs.volumes, jobid, where, SETUP, replace=replace))
+    verified = jobs.run(VerifyJob(Places.within(jobs.volumes), (jobid,), SETUP))
+    return verified, jobs.run(RestoreJob(Places.within(jobs.volumes), jobid, where, SETUP, replace=replace))
 
 
 @pytest.fixture
@@ -183,7 +183,7 @@ def test_a_plugin_name_that_is_none_is_told_and_the_rest_comes_back(jobs: Place,
 
 def test_the_disk_cannot_be_held_against_a_job_whose_fileset_nobody_knows(jobs: Place) -> None:
     jobid = forge(jobs.volumes, [HEAD, DATA, PROOF])
-    ran = jobs.run(VerifyJob(jobs.volumes, (jobid,), SETUP, disk=True))
+    ran = jobs.run(VerifyJob(Places.within(jobs.volumes), (jobid,), SETUP, disk=True))
     assert not ran.outcome.status.good
     assert (
         ran.outcome.text == "JobId 1 came from another File Daemon: its FileSet is not known; verify its Volumes only"

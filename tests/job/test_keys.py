@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from filed.errors import ConfigError
-from filed.job.description import KeyFiles
+from filed.job.description import KeyFiles, Places
 from filed.job.keys import keyring, load_keys
 from filed.pipeline import Cipher, Keyring, SignatureDigest
 
@@ -54,10 +54,10 @@ def test_what_one_pair_encrypted_a_restore_with_another_cannot_read(jobs, tmp_pa
     (tmp_path / "secret").write_text("in the clear?" * 100)
     fileset = FileSet(includes=(Include((Options(signature=Signature.MD5),), (str(tmp_path / "secret").encode(),)),))
     setup = jobs.setup(line("filesystem"))
-    saved = jobs.run(BackupJob(jobs.volumes, "K", "c", Level.FULL, fileset, setup, keys=KeyFiles(PAIR)))
+    saved = jobs.run(BackupJob(Places.within(jobs.volumes), "K", "c", Level.FULL, fileset, setup, keys=KeyFiles(PAIR)))
     assert saved.outcome.status.value == "T"
     assert b"in the clear?" not in (jobs.volumes / "Vol-0001").read_bytes()
-    back = RestoreJob(jobs.volumes, 1, tmp_path / "r", setup, keys=KeyFiles(PAIR))
+    back = RestoreJob(Places.within(jobs.volumes), 1, tmp_path / "r", setup, keys=KeyFiles(PAIR))
     assert jobs.run(back).outcome.status.value == "T"
     assert (tmp_path / "r" / str(tmp_path / "secret").lstrip("/")).read_text().startswith("in the clear?")
     blind = jobs.run(dataclasses.replace(back, keys=None, where=tmp_path / "r2"))

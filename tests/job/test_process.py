@@ -8,7 +8,7 @@ import pytest
 
 from filed.catalog import Level
 from filed.fileset import FileSet, Include
-from filed.job.description import BackupJob, JobDescription, RestoreJob
+from filed.job.description import BackupJob, JobDescription, Places, RestoreJob
 from filed.job.process import start_job
 from filed.process.channel import Event
 from filed.process.outcome import JobStatus, Outcome
@@ -24,7 +24,7 @@ def run(description: JobDescription) -> tuple[Outcome, list[Event]]:
 @pytest.fixture
 def good(jobs: Place) -> BackupJob:
     fileset = FileSet(includes=(Include(files=(b"/@GOOD",)),))
-    return BackupJob(jobs.volumes, "J", "c", Level.FULL, fileset, jobs.setup(line("good")))
+    return BackupJob(Places.within(jobs.volumes), "J", "c", Level.FULL, fileset, jobs.setup(line("good")))
 
 
 def test_a_job_reports_its_start_and_its_end(good: BackupJob) -> None:
@@ -36,7 +36,7 @@ def test_a_job_reports_its_start_and_its_end(good: BackupJob) -> None:
 
 
 def test_a_job_that_fails_is_an_outcome_and_no_crash(jobs: Place) -> None:
-    outcome, _ = run(RestoreJob(jobs.volumes, 1, Path("/nowhere"), jobs.setup(line("good"))))
+    outcome, _ = run(RestoreJob(Places.within(jobs.volumes), 1, Path("/nowhere"), jobs.setup(line("good"))))
     assert outcome.status is JobStatus.FATAL
     assert str(jobs.volumes) in outcome.text
 

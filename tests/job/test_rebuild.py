@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from filed.catalog import Catalog, Level
 from filed.fileset import FileSet, Include, Options
-from filed.job.description import BackupJob
+from filed.job.description import BackupJob, Places
 from filed.job.rebuild import rebuild_catalog
 from filed.process.outcome import JobStatus
 from tests.system_agents.jobs import Place, line
@@ -82,7 +82,9 @@ def test_a_volume_that_is_none_is_told(jobs: Place) -> None:
 def test_a_job_whose_first_volume_is_missing_is_left_out_and_the_others_are_there(jobs: Place) -> None:
     fileset = FileSet(includes=(Include(options=(Options(),), files=(b"/@GOOD",)),), name="T")
     setup = jobs.setup(line("good", big="2000000"))
-    long = jobs.run(BackupJob(jobs.volumes, "Long", "client", Level.FULL, fileset, setup, max_volume_bytes=300_000))
+    long = jobs.run(
+        BackupJob(Places.within(jobs.volumes), "Long", "client", Level.FULL, fileset, setup, max_volume_bytes=300_000)
+    )
     assert long.outcome.status is JobStatus.OK, long.messages
     first, *others = long.outcome.volumes
     assert others

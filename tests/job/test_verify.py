@@ -7,7 +7,7 @@ from pathlib import Path
 
 from filed.catalog import Catalog, Level
 from filed.fileset import FileSet, Include, Options, Signature
-from filed.job.description import BackupJob, KeyFiles, VerifyJob
+from filed.job.description import BackupJob, KeyFiles, Places, VerifyJob
 from filed.process.outcome import JobStatus, Severity
 from tests.job.ends.test_volumes_verify import save
 from tests.pipeline.content import KEYS
@@ -45,7 +45,9 @@ def save_with(jobs: Place, root: Path, keys: KeyFiles) -> int:
     include = Include(options=(Options(signature=Signature.MD5),), files=(os.fsencode(root),))
     fileset = FileSet(includes=(include,), name="T")
     setup = jobs.setup(line("filesystem"))
-    return jobs.run(BackupJob(jobs.volumes, "Test", "client", Level.FULL, fileset, setup, keys)).outcome.jobid
+    return jobs.run(
+        BackupJob(Places.within(jobs.volumes), "Test", "client", Level.FULL, fileset, setup, keys)
+    ).outcome.jobid
 
 
 def test_signatures_that_nobody_can_check_are_one_warning_for_all_files(jobs: Place, tree: Path) -> None:
@@ -55,7 +57,10 @@ def test_signatures_that_nobody_can_check_are_one_warning_for_all_files(jobs: Pl
     assert ran.outcome.status is JobStatus.WARNINGS
     (said,) = ran.texts(Severity.WARNING)
     assert said.startswith("signatures could not be checked: ")
-    assert jobs.run(VerifyJob(jobs.volumes, (jobid,), jobs.setup(), keys=keys)).outcome.status is JobStatus.OK
+    assert (
+        jobs.run(VerifyJob(Places.within(jobs.volumes), (jobid,), jobs.setup(), keys=keys)).outcome.status
+        is JobStatus.OK
+    )
 
 
 def test_without_the_key_each_encrypted_file_is_an_error(jobs: Place, tree: Path) -> None:

@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 
 from filed.storage import JobIdentity, JobMedia, JobTotals, VolumeDirectory
-from filed.volume import Damage, Session, VolumeReader
+from filed.volume import Damage, Session, open_volume
 from filed.wire.attributes import FileType, Stat, encode_stat, pack_attributes
 from filed.wire.stream import Stream
 from tests.live.bacula import Bacula
@@ -117,7 +117,7 @@ def test_bls_lists_our_labels_and_files(bacula: Bacula, tree: Path) -> None:
     labels = bacula.bls("Vol-0001", "-L", "-v")
     assert "Vol-0001" in labels
     blocks = bacula.bls("Vol-0001", "-k", "-v")
-    with VolumeReader(bacula.volumes / "Vol-0001") as reader:
+    with open_volume(bacula.volumes / "Vol-0001") as reader:
         ours = [f"Addr={at + header.length} blk_num={header.number}" for at, header in reader.walk.headers()]
     assert re.findall(r"Addr=\d+ blk_num=\d+", blocks) == ours
 
@@ -226,7 +226,7 @@ def test_our_reader_and_bls_agree_on_a_damaged_volume(bacula: Bacula, tree: Path
     path.write_bytes(data)
     said = bacula.bls("Vol-0001", "-p")
     told: list[Damage] = []
-    with VolumeReader(path, on_damage=told.append) as reader:
+    with open_volume(path, on_damage=told.append) as reader:
         list(reader.records())
     assert len([damage for damage in told if damage.length]) == 1
     assert "checksum mismatch" in said.lower()

@@ -17,7 +17,7 @@ from filed.pipeline.reverse import Checked, Decoder, EntryDecoder
 from filed.pipeline.sign import Signed
 from filed.pipeline.sparse import ZEROS
 from filed.pipeline.workers import Workers
-from filed.volume import Assembly, Record, VolumeReader
+from filed.volume import Assembly, Record, open_volume
 from filed.wire.acl import parse_acl
 from filed.wire.attributes import FileType, Stat, decode_stat, parse_attributes
 from filed.wire.stream import ACL_STREAMS, ATTRIBUTE_STREAMS, DATA_STREAMS, DIGEST_STREAMS, Stream, stream_type
@@ -63,7 +63,7 @@ def volume_records(name: str, tmp_path: Path, assembly: Assembly | None = None) 
         path = tmp_path / name
         path.write_bytes(gzip.decompress((VECTORS / entry["file"]).read_bytes()))
     key = bytes.fromhex(entry["volume_key_hex"]) if "volume_key_hex" in entry else None
-    with VolumeReader(path, name=name, key=key) as reader:
+    with open_volume(path, name=name, key=key) as reader:
         yield from reader.records(assembly=assembly)
 
 

@@ -10,7 +10,7 @@ import pytest
 
 from filed.catalog import Level
 from filed.fileset import FileSet, Include
-from filed.job.description import BackupJob
+from filed.job.description import BackupJob, Places
 from filed.job.process import start_job
 from filed.process.channel import Event
 from filed.process.outcome import JobStatus
@@ -21,7 +21,7 @@ from tests.system_agents.jobs import Place, line
 
 def job_of(place: Place, agent: str, file: bytes, **options: str) -> BackupJob:  # noqa: F811
     fileset = FileSet(includes=(Include(files=(file,)),))
-    return BackupJob(place.volumes, "J", "c", Level.FULL, fileset, place.setup(line(agent, **options)))
+    return BackupJob(Places.within(place.volumes), "J", "c", Level.FULL, fileset, place.setup(line(agent, **options)))
 
 
 def alive(pid: int) -> bool:

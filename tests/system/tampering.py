@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable
 from itertools import groupby
 from pathlib import Path
 
-from filed.volume import BlockWriter, Record, Session, VolumeReader
+from filed.volume import BlockWriter, Record, Session, open_volume
 
 Entry = list[Record]
 Change = Callable[[Entry], Iterable[Record]]
@@ -14,7 +14,7 @@ Change = Callable[[Entry], Iterable[Record]]
 
 def tamper(volume: Path, change: Change) -> None:
     """Give each entry's records, which share a FileIndex, to `change`, and write what it returns in their place."""
-    with VolumeReader(volume) as reader:
+    with open_volume(volume) as reader:
         label = reader.walk.block(0).stop
         records = [record for record in reader.records() if record.file_index >= 0 or record.file_index < -3]
     out = bytearray(volume.read_bytes()[:label])

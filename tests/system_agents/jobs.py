@@ -12,7 +12,7 @@ from filed.catalog import Catalog, FileRow, Job, Level
 from filed.cli.console import Console
 from filed.cli.run import run_job
 from filed.fileset import FileSet, Include, Options, Signature
-from filed.job.description import AgentLine, AgentSetup, BackupJob, JobDescription, RestoreJob, VerifyJob
+from filed.job.description import AgentLine, AgentSetup, BackupJob, JobDescription, Places, RestoreJob, VerifyJob
 from filed.process.outcome import Outcome, Severity
 
 TIMEOUT_S = 30.0
@@ -87,7 +87,7 @@ class Place:
     ) -> Ran:
         choice = options or Options(signature=signature)
         fileset = FileSet(includes=(Include(options=(choice,), files=tuple(files), plugins=tuple(plugins)),), name="T")
-        job = BackupJob(self.volumes, name, "client", level, fileset, self.setup(*lines))
+        job = BackupJob(Places.within(self.volumes), name, "client", level, fileset, self.setup(*lines))
         return self.run(job, stop)
 
     def restore(
@@ -98,10 +98,10 @@ class Place:
         paths: Sequence[bytes] = (),
         stop: Callable[[], bool] = lambda: False,
     ) -> Ran:
-        return self.run(RestoreJob(self.volumes, jobid, where, self.setup(*lines), tuple(paths)), stop)
+        return self.run(RestoreJob(Places.within(self.volumes), jobid, where, self.setup(*lines), tuple(paths)), stop)
 
     def verify(self, *jobids: int) -> Ran:
-        return self.run(VerifyJob(self.volumes, jobids, self.setup()))
+        return self.run(VerifyJob(Places.within(self.volumes), jobids, self.setup()))
 
     def tree(self, jobid: int) -> dict[bytes, FileRow]:
         with Catalog.read(self.volumes) as catalog:

@@ -16,7 +16,7 @@ import pytest
 from filed.catalog import Catalog, Level
 from filed.errors import CatalogError
 from filed.fileset import FileSet, Include
-from filed.job.description import BackupJob
+from filed.job.description import BackupJob, Places
 from filed.process.outcome import JobStatus, Severity
 from tests.agents.compile import ROOT as PROJECT
 from tests.agents.compile import compile_agent
@@ -193,7 +193,7 @@ def test_a_cancel_in_a_restore_wakes_the_agent(place: Place, plan: str, tmp_path
     from filed.job.description import RestoreJob
 
     setup = place.setup(line("trace", trace=str(place.trace), block="write"))
-    description = RestoreJob(place.volumes, saved.outcome.jobid, tmp_path / "r", setup)
+    description = RestoreJob(Places.within(place.volumes), saved.outcome.jobid, tmp_path / "r", setup)
     place.grace_s = 20
     ran = place.run(description, stop=lambda: "blocked in write" in place.calls(forget=False))
     assert ran.outcome.status is JobStatus.CANCELED
@@ -304,13 +304,13 @@ from pathlib import Path
 from filed.job.process import start_job
 from filed.catalog import Level
 from filed.fileset import FileSet, Include
-from filed.job.description import AgentLine, AgentSetup, BackupJob
+from filed.job.description import AgentLine, AgentSetup, BackupJob, Places
 
 agents, volumes, agent, file, grace, *pairs = sys.argv[1:]
 options = tuple(tuple(pair.split("=", 1)) for pair in pairs)
 fileset = FileSet(includes=(Include(files=(file.encode(),)),))
 setup = AgentSetup((AgentLine(agent, options),), (Path(agents),))
-job = BackupJob(Path(volumes), "Orphan", "client", Level.FULL, fileset, setup)
+job = BackupJob(Places.within(Path(volumes)), "Orphan", "client", Level.FULL, fileset, setup)
 with start_job(job, kill_after_s=float(grace)) as process:
     print(process.pid, flush=True)
     process.run(lambda event: None, lambda: None)
@@ -356,7 +356,9 @@ def test_a_job_process_whose_parent_was_killed_ends_by_itself(
             assert [row.status for row in catalog.jobs()] == ["A"]
     fileset = FileSet(includes=(Include(files=(b"/@GOOD",)),))
     healthy = Place(volumes, (agents_dir,))
-    ran = healthy.run(BackupJob(volumes, "Next", "client", Level.FULL, fileset, healthy.setup(line("good"))))
+    ran = healthy.run(
+        BackupJob(Places.within(volumes), "Next", "client", Level.FULL, fileset, healthy.setup(line("good")))
+    )
     assert ran.outcome.status is JobStatus.OK
     with Catalog.read(volumes) as catalog:
         assert [row.good for row in catalog.jobs()] == [False, True]

@@ -4,16 +4,27 @@ from __future__ import annotations
 
 import errno
 import os
-from collections.abc import Callable, Collection
+from collections.abc import Collection
+
+from filed.volume.source import SECTOR_BYTES
 
 
-def bad_sectors(bad: Collection[int], sector: int = 4096) -> Callable[[int, int, int], bytes]:
-    """An `os.pread` for which some sectors of the file cannot be read."""
-    real = os.pread
+class InMemory:
+    """A RangeReader on bytes. bad: sectors that cannot be read."""
 
-    def pread(fd: int, length: int, offset: int) -> bytes:
-        if any(offset < (number + 1) * sector and number * sector < offset + length for number in bad):
+    name = "Vol-0001"
+
+    def __init__(self, content: bytes, bad: Collection[int] = ()) -> None:
+        self._content, self._bad = content, bad
+
+    def size(self) -> int:
+        return len(self._content)
+
+    def pread(self, length: int, offset: int) -> bytes:
+        end = offset + length
+        if any(offset < (number + 1) * SECTOR_BYTES and number * SECTOR_BYTES < end for number in self._bad):
             raise OSError(errno.EIO, os.strerror(errno.EIO))
-        return real(fd, length, offset)
+        return self._content[offset:end]
 
-    return pread
+    def close(self) -> None:
+        self._content = b""

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from filed.errors import VolumeError
-from filed.volume import Damage, FileIndexes, VolumeReader, survey
+from filed.volume import Damage, FileIndexes, open_volume, survey
 from tests.volume.build import OTHER, SESSION, Plain, blocks, files, label_block, plain
 from tests.volume.golden import BB02, BB03, blocks_of, golden, listed
 
@@ -55,14 +55,14 @@ def test_harm_costs_the_blocks_it_hits_and_is_told_of(tmp_path: Path, seed: int)
     data, hit = harmed(interleaved(chance), chance)
     path.write_bytes(data)
     told: list[Damage] = []
-    with VolumeReader(path, on_damage=told.append) as reader:
+    with open_volume(path, on_damage=told.append) as reader:
         records = list(reader.records())
     for session, whole in FILES.items():
         got = plain(one for one in records if one.session == session and one.file_index > 0)
         assert_rest(got, whole, told, hit)
         selection = FileIndexes.of(chance.sample(range(1, 61), chance.choice([1, 3, 20])))
         told_then: list[Damage] = []
-        with VolumeReader(path, on_damage=told_then.append) as reader:
+        with open_volume(path, on_damage=told_then.append) as reader:
             chosen = plain(reader.select(session, selection))
         assert chosen == [one for one in got if one[0] in selection]
         assert told_then or all(one in got for one in whole if one[0] in selection)
@@ -86,12 +86,12 @@ def test_a_harmed_real_volume_is_an_error_or_its_rest(tmp_path: Path, name: str)
             data[chance.randrange(len(data))] ^= 1 << chance.randrange(8)
         path.write_bytes(data)
         told: list[Damage] = []
-        with VolumeReader(path, key=vector.key, on_damage=told.append) as reader:
+        with open_volume(path, key=vector.key, on_damage=told.append) as reader:
             got = listed(reader.records())
             survey(reader)
         assert set(got) <= set(vector.expected)
         assert told
-        with VolumeReader(path, key=vector.key) as reader, pytest.raises(VolumeError, match=r"^Volume Volume, offset"):
+        with open_volume(path, key=vector.key) as reader, pytest.raises(VolumeError, match=r"^Volume Volume, offset"):
             list(reader.records())
 
 
@@ -102,7 +102,7 @@ def test_a_volume_made_to_waste_time_does_not(tmp_path: Path) -> None:
     path.write_bytes(LABEL + fake * 1_000_000)
     told: list[Damage] = []
     start = time.process_time()
-    with VolumeReader(path, on_damage=told.append) as reader:
+    with open_volume(path, on_damage=told.append) as reader:
         assert len(list(reader.records())) == 1
     assert time.process_time() - start < 10
     assert told

@@ -11,8 +11,8 @@ from filed.volume import (
     SessionEnd,
     SessionLabel,
     VolumeLabel,
-    VolumeReader,
     check_name,
+    open_volume,
     pack_session_label,
     pack_volume_label,
     parse_session_label,
@@ -50,14 +50,14 @@ def test_any_bytes_are_a_label_or_an_error(data: bytes) -> None:
 
 def test_real_volume_labels_pack_to_the_same_bytes(tmp_path) -> None:
     for name in BB02:
-        with VolumeReader(golden(name).put(tmp_path)) as reader:
+        with open_volume(golden(name).put(tmp_path)) as reader:
             data = next(reader.records()).data
             assert pack_volume_label(reader.label()) == data
 
 
 def test_the_extra_fields_of_a_bb03_label_do_not_disturb(tmp_path) -> None:
     for name in BB03:
-        with VolumeReader(golden(name).put(tmp_path)) as reader:
+        with open_volume(golden(name).put(tmp_path)) as reader:
             assert reader.label().name == name
             assert reader.label().program_version.startswith("Ver. 15.0.3")
 

@@ -1,6 +1,5 @@
 from __future__ import annotations
 
-import os
 import random
 from pathlib import Path
 
@@ -9,11 +8,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from filed.errors import VolumeError
-from filed.volume import Damage, FileIndexes, VolumeReader, parse_header
-from filed.volume.source import VolumeSource
+from filed.volume import Damage, FileIndexes, VolumeReader, open_volume, parse_header
+from filed.volume.source import FileRanges, VolumeSource
 from filed.volume.walk import Walk
 from tests.volume.build import OTHER, SESSION, blocks, files, label_block, plain, volume
-from tests.volume.failing import bad_sectors
+from tests.volume.failing import InMemory
 from tests.volume.golden import blocks_of
 
 SMALL = 4096
@@ -44,18 +43,18 @@ def damaged(path: Path, at: int, xor: int = 0x10) -> Path:
 
 def salvage(path: Path, selection: FileIndexes | None = None) -> tuple[list[tuple[int, int, bytes]], list[Damage]]:
     told: list[Damage] = []
-    with VolumeReader(path, on_damage=told.append) as reader:
+    with open_volume(path, on_damage=told.append) as reader:
         return plain(reader.select(SESSION, selection)), told
 
 
 def test_every_block_comes_in_order(sound: Path) -> None:
-    with VolumeSource(sound) as source:
+    with VolumeSource(FileRanges(sound)) as source:
         assert [block.offset for block in Walk(source).blocks()][1:] == offsets(sound)
         assert [offset for offset, _ in Walk(source).headers()][1:] == offsets(sound)
 
 
 def test_a_selection_reads_only_the_blocks_that_matter(sound: Path) -> None:
-    with VolumeSource(sound) as source:
+    with VolumeSource(FileRanges(sound)) as source:
         read = [block.offset for block in Walk(source).wanted(SESSION, FileIndexes.of([30]))]
     holding = [at for number, at in enumerate(offsets(sound)) if 30 in _indexes_near(sound, number)]
     assert set(holding) <= set(read)
@@ -67,7 +66,7 @@ def test_a_selection_brings_exactly_what_was_asked_for(tmp_path_factory, wanted:
     path = tmp_path_factory.getbasetemp() / "Selection"
     if not path.exists():
         volume(path, blocks(files(FILES), block_bytes=SMALL))
-    with VolumeReader(path) as reader:
+    with open_volume(path) as reader:
         got = plain(reader.select(SESSION, FileIndexes.of(wanted)))
     assert got == [record for record in files(FILES) if record[0] in wanted]
 
@@ -76,7 +75,7 @@ def test_blocks_of_other_sessions_are_passed_by(tmp_path: Path) -> None:
     mine = blocks_of(blocks(files(FILES), block_bytes=SMALL))
     others = blocks_of(blocks(files(FILES, seed=2), OTHER, block_bytes=SMALL, number=0))
     mixed = [block for pair in zip(mine, others, strict=False) for block in pair] + mine[len(others) :]
-    with VolumeReader(volume(tmp_path / "Mixed", *mixed)) as reader:
+    with open_volume(volume(tmp_path / "Mixed", *mixed)) as reader:
         assert plain(reader.select(SESSION)) == files(FILES)
         chosen = FileIndexes.of([1, 17, FILES])
         assert plain(reader.select(SESSION, chosen)) == [one for one in files(FILES) if one[0] in chosen]
@@ -85,7 +84,7 @@ def test_blocks_of_other_sessions_are_passed_by(tmp_path: Path) -> None:
 def test_damage_names_volume_offset_and_what_is_wrong(sound: Path) -> None:
     at = offsets(sound)[3]
     with (
-        VolumeReader(damaged(sound, at + 100)) as reader,
+        open_volume(damaged(sound, at + 100)) as reader,
         pytest.raises(VolumeError, match=rf"^Volume Damaged, offset {at}: the checksum of block 4 is"),
     ):
         list(reader.select(SESSION))
@@ -148,19 +147,19 @@ def test_a_volume_cut_anywhere_gives_an_error_and_all_whole_blocks(sound: Path) 
         path.write_bytes(data[:whole])
         if size not in starts:
             assert told
-            with VolumeReader(path.with_name("Cut")) as reader:
+            with open_volume(path.with_name("Cut")) as reader:
                 assert got == plain(reader.select(SESSION))
             path.write_bytes(data[:size])
-            with VolumeReader(path) as reader, pytest.raises(VolumeError, match=r"cut short|bytes are left"):
+            with open_volume(path) as reader, pytest.raises(VolumeError, match=r"cut short|bytes are left"):
                 list(reader.select(SESSION))
 
 
 def test_an_end_that_the_catalog_knows_must_be_reached(sound: Path) -> None:
     size = sound.stat().st_size
-    with VolumeReader(sound) as reader, pytest.raises(VolumeError, match="10 bytes of the Job are missing"):
+    with open_volume(sound) as reader, pytest.raises(VolumeError, match="10 bytes of the Job are missing"):
         list(reader.select(SESSION, None, 0, size + 10))
     told: list[Damage] = []
-    with VolumeReader(sound, on_damage=told.append) as reader:
+    with open_volume(sound, on_damage=told.append) as reader:
         assert plain(reader.select(SESSION, None, 0, size + 10)) == files(FILES)
     assert "10 bytes" in str(told[0])
 
@@ -177,11 +176,12 @@ def test_a_volume_saved_inside_a_damaged_block_is_not_taken_for_the_volume(tmp_p
     assert all(one in records for one in got)
 
 
-def test_a_bad_sector_costs_only_its_block(sound: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_bad_sector_costs_only_its_block(sound: Path) -> None:
     starts = offsets(sound)
     sector = starts[6] // 4096 + 1
-    monkeypatch.setattr(os, "pread", bad_sectors({sector}))
-    got, told = salvage(sound)
+    told: list[Damage] = []
+    with VolumeReader(InMemory(sound.read_bytes(), bad={sector}), on_damage=told.append) as reader:
+        got = plain(reader.select(SESSION))
     hit = [number for number, at in enumerate(starts) if abs(at - sector * 4096) <= 4096]
     lost = set().union(*(_indexes_near(sound, number) for number in hit))
     assert told
@@ -193,12 +193,12 @@ def test_hostile_bytes_are_an_error_or_nothing(tmp_path_factory, junk: bytes, be
     path = tmp_path_factory.getbasetemp() / "Hostile"
     path.write_bytes((label_block("Hostile") if behind_label else b"") + junk)
     told: list[Damage] = []
-    with VolumeReader(path, on_damage=told.append) as reader:
+    with open_volume(path, on_damage=told.append) as reader:
         assert plain(reader.select(SESSION)) == []
     assert bool(told) == bool(junk)
 
 
 def test_looking_for_the_next_block_stops_at_the_end(sound: Path) -> None:
-    with VolumeReader(sound) as reader:
+    with open_volume(sound) as reader:
         assert reader.walk.next_valid(offsets(sound)[-1]) is None
         assert reader.walk.next_valid(3) == offsets(sound)[0]

@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from filed.errors import VolumeError
-from filed.volume import Assembly, BlockWriter, Record, Session, VolumeReader, parse_header
+from filed.volume import Assembly, BlockWriter, Record, Session, open_volume, parse_header
 from tests.volume.build import SESSION, Plain, blocks, plain, volume
 from tests.volume.golden import BB02, SPANNING, blocks_of, golden
 
@@ -16,7 +16,7 @@ ROOM = SMALL - 24 - 12  # data bytes of a record that fills a block
 
 
 def read_back(path: Path, data: bytes) -> list[Plain]:
-    with VolumeReader(volume(path, data)) as reader:
+    with open_volume(volume(path, data)) as reader:
         return plain(reader.select(SESSION))
 
 
@@ -43,7 +43,7 @@ def rewritten(records: list[Record], number: int) -> list[bytes]:
 
 @pytest.mark.parametrize("name", [name for name in BB02 if name not in {*SPANNING, "unused"}])
 def test_the_records_of_a_real_volume_become_the_same_blocks_again(tmp_path: Path, name: str) -> None:
-    with VolumeReader(golden(name).put(tmp_path)) as reader:
+    with open_volume(golden(name).put(tmp_path)) as reader:
         records = [record for record in reader.records() if record.file_index not in (-1, -2)]
     for session, real in by_session(golden(name).data).items():
         mine = [record for record in records if record.session == session]
@@ -55,7 +55,7 @@ def test_a_real_job_over_three_volumes_becomes_the_same_blocks_again(tmp_path: P
     records: list[Record] = []
     real: list[bytes] = []
     for name in SPANNING:
-        with VolumeReader(golden(name).put(tmp_path)) as reader:
+        with open_volume(golden(name).put(tmp_path)) as reader:
             records += [record for record in reader.records(assembly=assembly) if record.file_index != -2]
         real += blocks_of(golden(name).data)[1:]
     assert rewritten(records, 1) == real

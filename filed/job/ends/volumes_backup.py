@@ -19,7 +19,7 @@ from filed.job.select.level import Base, choose_base, selection_upon
 from filed.job.select.selection import Selection
 from filed.pipeline import PkiKeys
 from filed.process.outcome import JobStatus, Outcome
-from filed.storage import AppendSession, JobIdentity, VolumeDirectory
+from filed.storage import AppendSession, JobIdentity, Repository, VolumeDirectory
 from filed.volume import Session
 from filed.wire.restore_object import RestoreObject
 
@@ -27,20 +27,20 @@ from filed.wire.restore_object import RestoreObject
 @contextmanager
 def volumes_backup(job: BackupJob, context: JobContext) -> Iterator[VolumesBackup]:
     """Open directory and catalog, after taking back what dead Jobs have left; begin the Job. A failure is noted in the catalog."""
-    directory = VolumeDirectory.open(job.directory, create=True)
-    directory.remove_stale()
+    volumes: Repository = VolumeDirectory.open(job.places.volumes, create=True)
+    volumes.remove_stale()
     # Where there are Volumes there was a catalog: a new one would hide what they hold, and give out its numbers again.
-    with Catalog.open(job.directory, create=not directory.volumes()) as catalog:
+    with Catalog.open(job.places.catalog, create=not volumes.volumes()) as catalog:
         for dead in catalog.reconcile(time.time()):
             context.messages.info(
                 f"Job {dead.job} (JobId {dead.job_id}) had died without a word; it is marked as failed"
             )
-        directory.take_back(catalog.dead_sessions().__contains__, context.messages.info)
-        base = choose_base(catalog, directory, job, context.messages, time.time())
+        volumes.take_back(catalog.dead_sessions().__contains__, context.messages.info)
+        base = choose_base(catalog, volumes, job, context.messages, time.time())
         row = catalog.begin_job(_new_job(job, base), time.time())
         _look_at_the_clock(catalog, context.messages, row)
         try:
-            yield VolumesBackup(job, directory, catalog, base, row, context)
+            yield VolumesBackup(job, volumes, catalog, base, row, context)
         except BaseException as error:
             if context.parent.committed is None:
                 _failed(context, catalog, row, error)
@@ -56,18 +56,18 @@ class VolumesBackup:
     def __init__(  # noqa: PLR0917  each is one of the parts that meet here
         self,
         job: BackupJob,
-        directory: VolumeDirectory,
+        volumes: Repository,
         catalog: Catalog,
         base: Base,
         row: JobRow,
         context: JobContext,
     ) -> None:
-        self._job, self._directory, self._catalog, self._base = job, directory, catalog, base
+        self._job, self._volumes, self._catalog, self._base = job, volumes, catalog, base
         self._row, self._context = row, context
         self.job_id: int = row.job_id
-        self.own_files = directory.own_files().now
+        self.own_files = volumes.own_files()
         self.expected_bytes = base.expected_bytes
-        self.scratch = job.directory
+        self.scratch = job.places.scratch
         self.feed: RecordFeed | None = catalog.feed(row.job_id)
         states = BaseStates(catalog, base.base.job if base.base is not None else None, row.fileset_digest)
         self.basis = Basis(Kind.BACKUP, row.job, base.level, base.since, accurate=True, states=states)
@@ -77,7 +77,7 @@ class VolumesBackup:
 
     def open(self, keys: PkiKeys | None, stack: ExitStack) -> AppendSession:  # noqa: ARG002  the Protocol's signature
         row = self._row
-        session = self._directory.append_session(
+        session = self._volumes.append_session(
             JobIdentity(row.job_id, row.job, row.name, row.client, row.fileset_name, level=row.level),
             self._job.max_volume_bytes,
             session=Session(row.vol_session_id, row.vol_session_time),

@@ -19,7 +19,7 @@ from filed.job.decode.receive import Receiving
 from filed.job.decode.wanted import Wanted, choose
 from filed.job.description import RestoreJob
 from filed.pipeline import Decoder
-from filed.storage import ReadSession, VolumeDirectory
+from filed.storage import ReadSession, Repository, VolumeDirectory
 from filed.volume import Damage, FileIndexes, Session
 from filed.wire.attributes import Attributes, FileType
 from filed.wire.restore_object import RestoreObject
@@ -36,8 +36,8 @@ class VolumesRestore:
     def __init__(self, job: RestoreJob, context: JobContext) -> None:
         self._job, self._messages, self._counters = job, context.messages, context.counters
         self._open = ExitStack()
-        self._directory = VolumeDirectory.open(job.directory, create=False)
-        self._catalog = self._open.enter_context(Catalog.read(job.directory))
+        self._volumes: Repository = VolumeDirectory.open(job.places.volumes, create=False)
+        self._catalog = self._open.enter_context(Catalog.read(job.places.catalog))
 
     def __enter__(self) -> Self:
         return self
@@ -83,7 +83,7 @@ class VolumesRestore:
             gathering.damaged(f"{damage}; what lies there is not restored")
 
         selection = FileIndexes(part.file_indexes.ranges())
-        return self._directory.read(part.media, part.session, selection, on_damage=damaged), gathering
+        return self._volumes.read(part.media, part.session, selection, on_damage=damaged), gathering
 
     def _parents(self) -> Iterator[Attributes]:
         """The directories above the paths chosen, as they were, the outermost first."""

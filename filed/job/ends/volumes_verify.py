@@ -14,7 +14,7 @@ from filed.job.description import VerifyJob
 from filed.job.ends.verify_end import Disk
 from filed.pipeline import Decoder
 from filed.process.outcome import JobStatus
-from filed.storage import ReadSession, VolumeDirectory
+from filed.storage import ReadSession, Repository, VolumeDirectory
 from filed.volume import Record, Session
 from filed.wire.attributes import Attributes, FileType, decode_stat, parse_attributes, parse_nanoseconds
 from filed.wire.stream import DIGEST_STREAMS, Buffer, Stream
@@ -22,7 +22,7 @@ from filed.wire.stream import DIGEST_STREAMS, Buffer, Stream
 
 @contextmanager
 def volumes_verify(job: VerifyJob, context: JobContext) -> Iterator[VolumesVerify]:
-    with Catalog.read(job.directory) as catalog:
+    with Catalog.read(job.places.catalog) as catalog:
         yield VolumesVerify(job, catalog, context.messages, context.counters)
 
 
@@ -51,18 +51,18 @@ class VolumesVerify:
         self._counters.expected_bytes = row.read_bytes
         base = stack.enter_context(self._catalog.base_list(row.job_id))
         self._comparison = _DiskComparison(self._messages, base)
-        own = VolumeDirectory.open(self._job.directory).own_files().now
+        own = VolumeDirectory.open(self._job.places.volumes).own_files()
         return Disk(parse_text(row.fileset_text), row.job, self._comparison, scratch=None, own_files=own)
 
     def volumes(self, new_decoder: Callable[[], Decoder], stack: ExitStack) -> Iterator[tuple[ReadSession, _JobCheck]]:
         del stack
-        directory = VolumeDirectory.open(self._job.directory)
+        volumes: Repository = VolumeDirectory.open(self._job.places.volumes)
         jobs = [self._catalog.job(number) for number in self._job.jobids]
         self._counters.expected_bytes = sum(one.read_bytes for one in jobs)
         for one in jobs:
             session = Session(one.vol_session_id, one.vol_session_time)
             media = self._catalog.media(one.job_id)
-            read = directory.read(media, session, on_damage=lambda damage: self._messages.error(str(damage)))
+            read = volumes.read(media, session, on_damage=lambda damage: self._messages.error(str(damage)))
             yield read, _JobCheck(one, new_decoder(), self._messages, self._counters)
 
 

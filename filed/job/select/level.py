@@ -11,7 +11,7 @@ from filed.job.context import Messages
 from filed.job.description import BackupJob
 from filed.job.select.changed_since import ChangedSince, has_fine_ctime
 from filed.job.select.selection import Everything, Selection
-from filed.storage import VolumeDirectory
+from filed.storage import Repository
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,11 +27,11 @@ class Base:
     since: int = 0
 
 
-def choose_base(catalog: Catalog, directory: VolumeDirectory, job: BackupJob, messages: Messages, now: float) -> Base:
+def choose_base(catalog: Catalog, volumes: Repository, job: BackupJob, messages: Messages, now: float) -> Base:
     """The base of a new Job. Where there is none, the Job becomes a Full and a message says why."""
     digest = job.fileset.digest()
     choice = catalog.choose_base(job.name, job.client, job.level, digest)
-    gone = _gone(catalog, directory, choice.base) if choice.base is not None else ""
+    gone = _gone(catalog, volumes, choice.base) if choice.base is not None else ""
     if gone:
         messages.warning(f"{gone}: doing a Full instead of {_article(job.level)}")
     elif choice.base is not None:
@@ -53,11 +53,11 @@ def selection_upon(catalog: Catalog, base: Base, job: BackupJob, stack: ExitStac
     return ChangedSince(rows, base.since, digested=digested, fine_ctime=fine)
 
 
-def _gone(catalog: Catalog, directory: VolumeDirectory, base: Job) -> str:
+def _gone(catalog: Catalog, volumes: Repository, base: Job) -> str:
     """What of the Volumes that a restore of `base` would read is missing or too short; "" when all is there."""
     for job in catalog.chain(base.job_id):
         for part in catalog.media(job.job_id):
-            size = directory.size_of(part.volume)
+            size = volumes.size_of(part.volume)
             if size is None:
                 return f"Volume {part.volume} of JobId {job.job_id} is missing"
             if size <= part.end:

@@ -21,10 +21,10 @@ from filed.volume import (
     Session,
     SessionEnd,
     SessionLabel,
-    VolumeReader,
     block_length,
     first_file_index,
     last_file_index,
+    open_volume,
     pack_session_label,
 )
 from filed.volume.block import BLOCK_HEADER_BYTES
@@ -149,7 +149,7 @@ class VolumeAppendSession:
     def _switch(self, first_index: int) -> None:
         """Go on in a new Volume, with a block whose first record has FileIndex `first_index`."""
         full = self._volume
-        with VolumeReader(full.path) as reader:
+        with open_volume(full.path) as reader:
             self._note_media(last_file_index(reader.walk.block(self._last_block)))
         full.sync()
         self._volume = self._next_volume(self._session, full.name, len(self._media) + 1)

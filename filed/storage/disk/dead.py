@@ -15,7 +15,7 @@ from filed.errors import VolumeError
 from filed.process.system import open_file
 from filed.storage.disk.tail import examine
 from filed.storage.disk.volume_file import VolumeFile
-from filed.volume import Session, VolumeReader, parse_header
+from filed.volume import Session, open_volume, parse_header
 from filed.volume.block import BB03_HEADER_BYTES
 
 
@@ -56,7 +56,7 @@ def _previous(path: Path, report: Callable[[str], None]) -> set[str]:
     try:
         if not path.stat().st_size:
             return set()
-        with VolumeReader(path) as reader:
+        with open_volume(path) as reader:
             return {reader.label().previous} - {""}
     except FileNotFoundError:
         return set()

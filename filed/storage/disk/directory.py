@@ -18,19 +18,20 @@ from filed.storage.disk.append import VolumeAppendSession
 from filed.storage.disk.dead import take_back
 from filed.storage.disk.own_files import OwnFiles
 from filed.storage.disk.read import VolumeReadSession, check_volume_name, read_records
-from filed.storage.disk.scan import ScannedSession, scan
+from filed.storage.disk.scan import scan
 from filed.storage.disk.sequence import Sequence
 from filed.storage.disk.tail import LABEL_PROGRAM, examine
 from filed.storage.disk.volume_file import VolumeFile, explain
-from filed.storage.interface import JobIdentity
+from filed.storage.interface import FileId, JobIdentity, ScannedSession
 from filed.volume import (
     FileIndexes,
+    FileRanges,
     LabelType,
     OnDamage,
     Session,
     VolumeLabel,
-    VolumeReader,
     check_name,
+    open_volume,
     pack_volume_label,
     parse_header,
     single_record_block,
@@ -52,7 +53,7 @@ def _quiet(_text: str) -> None:
 
 
 class VolumeDirectory:
-    """Volumes to append to and to read from. Many processes may use one directory at once."""
+    """A Repository: Volumes to append to and to read from. Many processes may use one directory at once."""
 
     def __init__(self, path: Path, host: str, clock: Callable[[], float]) -> None:
         self.path = path
@@ -92,9 +93,9 @@ class VolumeDirectory:
             raise explain("the directory of Volumes cannot be read", self.path, error) from error
         return sorted((name for name in names if _OUR_NAME.fullmatch(name) or self._is_volume(name)), key=_order)
 
-    def own_files(self) -> OwnFiles:
+    def own_files(self) -> Callable[[], frozenset[FileId]]:
         """What a backup into this directory does not save."""
-        return OwnFiles(self.path, self.volumes)
+        return OwnFiles(self.path, self.volumes).now
 
     def size_of(self, name: str) -> int | None:
         """How long that Volume is; None when it is not there."""
@@ -102,6 +103,10 @@ class VolumeDirectory:
             return (self.path / name).stat().st_size
         except OSError:
             return None
+
+    def volume(self, name: str) -> FileRanges:
+        check_volume_name(name)
+        return FileRanges(self.path / name)
 
     def append_session(
         self,
@@ -283,7 +288,7 @@ class VolumeDirectory:
         for other in self.volumes():
             if other != name:
                 try:
-                    with VolumeReader(self.path / other) as reader:
+                    with open_volume(self.path / other) as reader:
                         ours = reader.label().program == LABEL_PROGRAM
                         # A Job that goes on does so in a new Volume: the label block has its ids.
                         if not ours or reader.walk.block(0).header.session == session:

@@ -6,10 +6,9 @@ import os
 from collections.abc import Callable
 from pathlib import Path
 
-OURS = ("catalog.sqlite", ".sequence", ".storage", ".filed-")  # how their names begin, beside the Volumes
+from filed.storage.interface import FileId
 
-FileId = tuple[int, int]
-"""st_dev and st_ino."""
+OURS = ("catalog.sqlite", ".sequence", ".storage", ".filed-")  # how their names begin, beside the Volumes
 
 
 class OwnFiles:

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from filed.catalog import JobMedia
 from filed.errors import VolumeError
-from filed.volume import Assembly, Damage, FileIndexes, OnDamage, Record, Session, VolumeReader
+from filed.volume import Assembly, Damage, FileIndexes, OnDamage, Record, Session, VolumeReader, open_volume
 
 
 class VolumeReadSession:
@@ -72,7 +72,7 @@ def check_volume_name(name: str) -> None:
 
 def _open(directory: Path, part: JobMedia, on_damage: OnDamage | None, key: bytes | None) -> VolumeReader:
     check_volume_name(part.volume)
-    reader = VolumeReader(directory / part.volume, key=key, on_damage=on_damage)
+    reader = open_volume(directory / part.volume, key=key, on_damage=on_damage)
     try:
         _check_label(reader, part.volume)
     except VolumeError as error:

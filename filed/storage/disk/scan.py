@@ -3,26 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass
 from pathlib import Path
 
 from filed.catalog import JobMedia
 from filed.errors import VolumeError
-from filed.volume import Damage, OnDamage, Session, SessionLabel, SessionPart, VolumeReader, survey
-
-
-@dataclass(frozen=True, slots=True)
-class ScannedSession:
-    """One Job's run as the Volumes tell it."""
-
-    session: Session
-    label: SessionLabel | None  # None: the Volume with its start is missing
-    ended: SessionLabel | None  # with `end`; None: the Job died, or its last Volume is missing
-    media: tuple[JobMedia, ...]  # in the order in which they were written
-
-    @property
-    def is_complete(self) -> bool:
-        return self.label is not None and self.ended is not None
+from filed.storage.interface import ScannedSession
+from filed.volume import Damage, OnDamage, Session, SessionPart, open_volume, survey
 
 
 def scan(directory: Path, volumes: Iterable[str], on_damage: OnDamage | None) -> list[ScannedSession]:
@@ -33,7 +19,7 @@ def scan(directory: Path, volumes: Iterable[str], on_damage: OnDamage | None) ->
     found: dict[Session, list[tuple[str, SessionPart]]] = {}
     for name in volumes:
         try:
-            with VolumeReader(directory / name, on_damage=on_damage) as reader:
+            with open_volume(directory / name, on_damage=on_damage) as reader:
                 for part in survey(reader):
                     found.setdefault(part.session, []).append((name, part))
         except VolumeError as error:

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 
 from filed.errors import VolumeError
 from filed.storage.disk.volume_file import VolumeFile
-from filed.volume import Session, VolumeReader, end_of_session, parse_header
+from filed.volume import Session, VolumeReader, end_of_session, open_volume, parse_header
 
 LABEL_PROGRAM = "filed"
 """LabelProg of the Volumes we may append to. Others are known to a Storage Daemon's catalog byte by byte."""
@@ -38,7 +38,7 @@ def examine(volume: VolumeFile, keep: Callable[[Session], bool]) -> Tail | None:
     keep: asked about a session without end in this Volume: can it be that somebody still wants it? (It may go on in another.)
     """
     size = volume.size()
-    with VolumeReader(volume.path) as reader:
+    with open_volume(volume.path) as reader:
         try:
             label = reader.label()
         except VolumeError:

@@ -9,14 +9,14 @@ import pytest
 
 from filed.errors import AgentLoadError
 from filed.job.agents.restorers import Restorers
-from filed.job.description import AgentSetup, RestoreJob
+from filed.job.description import AgentSetup, Places, RestoreJob
 from tests.job.conftest import Desk
 from tests.system_agents.jobs import line
 
 
 @pytest.fixture
 def restorers(desk: Desk, agents_dir: Path, tmp_path: Path) -> Iterator[Restorers]:
-    job = RestoreJob(tmp_path, 1, tmp_path / "to", AgentSetup((line("trace"),), (agents_dir,)))
+    job = RestoreJob(Places.within(tmp_path), 1, tmp_path / "to", AgentSetup((line("trace"),), (agents_dir,)))
     with desk.restorers(job) as made:
         yield made
 

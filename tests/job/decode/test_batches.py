@@ -16,7 +16,7 @@ from filed.job.decode.batches import LOOSE_RECORDS, Damaged, Gathering, gathered
 from filed.job.decode.destination import Destination
 from filed.job.decode.renaming import Renaming
 from filed.job.decode.whole_entries import Kept, WholeEntries
-from filed.job.description import AgentSetup, RestoreJob
+from filed.job.description import AgentSetup, Places, RestoreJob
 from filed.pipeline import Decoder, Digest
 from filed.volume import Record, Session
 from filed.wire.acl import pack_acl
@@ -116,7 +116,7 @@ class Restored:
     ) -> None:
         trace = work / f"trace-{by_page}"
         setup = AgentSetup((line(agent, trace=str(trace), **options),), (agents, shipped_agents()))
-        job = RestoreJob(work, 1, work / "to", setup)
+        job = RestoreJob(Places.within(work), 1, work / "to", setup)
         shutil.rmtree(work / "to", ignore_errors=True)
         self.end = ""
         with new_desk() as desk, desk.restorers(job) as restorers:

@@ -11,7 +11,7 @@ import pytest
 from filed.catalog import Catalog
 from filed.job.decode.receive import Receiving
 from filed.job.decode.wanted import Wanted
-from filed.job.description import AgentSetup, RestoreJob
+from filed.job.description import AgentSetup, Places, RestoreJob
 from filed.pipeline import Decoder, Digest, Workers
 from filed.volume import Session
 from filed.wire.attributes import FileType, Stat, encode_stat, pack_attributes
@@ -52,7 +52,7 @@ class Restore:
 def restore(desk: Desk, agents_dir: Path, tmp_path: Path) -> Iterator[Restore]:
     trace = tmp_path / "trace"
     setup = AgentSetup((line("trace", trace=str(trace)),), (agents_dir,))
-    job = RestoreJob(tmp_path, 1, Path("/w"), setup)
+    job = RestoreJob(Places.within(tmp_path), 1, Path("/w"), setup)
     with open_catalog(tmp_path) as catalog, Workers() as workers, desk.restorers(job) as restorers:
         assert isinstance(catalog, Catalog)
         decoder = Decoder(None, workers)

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from filed.catalog import Level
-from filed.job.description import VerifyJob
+from filed.job.description import Places, VerifyJob
 from filed.process.outcome import JobStatus, Severity
 from tests.system_agents.jobs import Place, Ran, line
 
@@ -20,7 +20,7 @@ def save(jobs: Place, root: Path) -> int:
 
 
 def against_disk(jobs: Place, jobid: int) -> Ran:
-    return jobs.run(VerifyJob(jobs.volumes, (jobid,), jobs.setup(line("filesystem")), disk=True))
+    return jobs.run(VerifyJob(Places.within(jobs.volumes), (jobid,), jobs.setup(line("filesystem")), disk=True))
 
 
 def test_a_disk_as_it_was_saved_is_no_difference(jobs: Place, tree: Path) -> None:
@@ -60,7 +60,7 @@ def test_a_verify_reads_and_tells_agents_nothing_of_states(jobs: Place, tmp_path
     trace = line("trace", plan=plan, trace=str(jobs.trace), state="one")
     saved = jobs.backup(trace, files=[b"/@TRACE"])
     jobs.calls()
-    ran = jobs.run(VerifyJob(jobs.volumes, (saved.outcome.jobid,), jobs.setup(trace), disk=True))
+    ran = jobs.run(VerifyJob(Places.within(jobs.volumes), (saved.outcome.jobid,), jobs.setup(trace), disk=True))
     assert ran.outcome.status is JobStatus.OK, ran.messages
     calls = jobs.calls()
     assert any(call.startswith("begin kind=4") for call in calls)

@@ -52,13 +52,13 @@ def test_jobs_of_another_name_are_no_base(jobs: Place) -> None:
 def test_the_bytes_of_the_last_full_are_what_the_next_one_expects(jobs: Place, desk: Desk) -> None:
     from filed.catalog import Catalog
     from filed.fileset import FileSet, Include, Options
-    from filed.job.description import BackupJob
+    from filed.job.description import BackupJob, Places
     from filed.job.select.level import choose_base
     from filed.storage import VolumeDirectory
 
     full = jobs.backup(line("good"), files=[b"/@GOOD"])
     fileset = FileSet(includes=(Include((Options(signature=Signature.MD5),), (b"/@GOOD",)),), name="T")
-    job = BackupJob(jobs.volumes, "Test", "client", Level.FULL, fileset, jobs.setup())
+    job = BackupJob(Places.within(jobs.volumes), "Test", "client", Level.FULL, fileset, jobs.setup())
     with Catalog.read(jobs.volumes) as catalog:
         base = choose_base(catalog, VolumeDirectory.open(jobs.volumes), job, desk.context.messages, 0.0)
     assert base.expected_bytes == full.outcome.totals.read_bytes > 0

@@ -17,7 +17,7 @@ import pytest
 from filed.catalog import Level
 from filed.cli.agents import shipped_agents
 from filed.fileset import Options, Signature
-from filed.job.description import AgentLine, RestoreJob
+from filed.job.description import AgentLine, Places, RestoreJob
 from filed.job.description import Replace as Replacing
 from filed.process.outcome import JobStatus, Severity
 from tests.system_agents.jobs import Place, Ran, line
@@ -99,7 +99,9 @@ def names(place: Place, ran: Ran) -> list[str]:
 
 def restored(place: Place, ran: Ran, where: Path, home: Path, **more: object) -> Path:
     """Where the databases are after a good restore."""
-    back = place.run(RestoreJob(place.volumes, ran.outcome.jobid, where, place.setup(agent(place)), **more))  # type: ignore[arg-type]
+    back = place.run(
+        RestoreJob(Places.within(place.volumes), ran.outcome.jobid, where, place.setup(agent(place)), **more)
+    )  # type: ignore[arg-type]
     assert back.outcome.status is JobStatus.OK, back.messages
     return where / "@SQLITE" / home.relative_to("/")
 

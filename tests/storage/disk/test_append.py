@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 
 from filed.errors import VolumeError
 from filed.storage import JobTotals
-from filed.volume import VolumeReader, parse_session_label
+from filed.volume import open_volume, parse_session_label
 from tests.storage.jobs import NOW, Plain, files, fill, job, load, opened, save, state
 
 BLOCK = 64512
@@ -32,7 +32,7 @@ def test_a_job_comes_back_as_it_went(tmp_path: Path) -> None:
 def test_the_labels_say_who_and_how_much(tmp_path: Path) -> None:
     directory = opened(tmp_path)
     session, media = save(directory, files(3))
-    with VolumeReader(directory.path / "Vol-0001") as reader:
+    with open_volume(directory.path / "Vol-0001") as reader:
         label = reader.label()
         records = list(reader.records())
     assert (label.name, label.pool, label.media_type, label.host, label.program) == (
@@ -45,7 +45,7 @@ def test_the_labels_say_who_and_how_much(tmp_path: Path) -> None:
     assert (start.job_id, start.job, start.client, start.file_set, start.level) == (1, job().job, "client", "All", "F")
     assert end.end is not None
     assert (end.end.files, end.end.status, end.end.start, end.end.errors) == (3, "T", media[0].start, 0)
-    with VolumeReader(directory.path / "Vol-0001") as reader:
+    with open_volume(directory.path / "Vol-0001") as reader:
         assert [block.offset for block in reader.walk.blocks()][-1] == end.end.end
     assert records[-1].stream == 1
 
@@ -59,7 +59,7 @@ def test_a_second_job_goes_behind_the_first(tmp_path: Path) -> None:
     assert second[0].start == first[0].end + 1
     assert load(directory, first_session, first) == files(5)
     assert load(directory, second_session, second) == files(5, seed=2)
-    with VolumeReader(directory.path / "Vol-0001") as reader:
+    with open_volume(directory.path / "Vol-0001") as reader:
         numbers = {offset: header.number for offset, header in reader.walk.headers()}
     assert (numbers[0], numbers[first[0].start], numbers[second[0].start]) == (0, 1, 0)
 
@@ -80,7 +80,7 @@ def test_a_job_over_many_volumes_comes_back_whole(tmp_path: Path) -> None:
     assert all((directory.path / part.volume).stat().st_size <= 300_000 for part in media)
     for before, after in pairwise(media):
         assert before.last_index in (after.first_index, after.first_index - 1)
-    with VolumeReader(directory.path / "Vol-0003") as reader:
+    with open_volume(directory.path / "Vol-0003") as reader:
         label, record = reader.label(), next(reader.records())
     assert (label.previous, record.stream) == ("Vol-0002", 3)
 
@@ -90,7 +90,7 @@ def test_block_numbers_go_on_in_the_next_volume(tmp_path: Path) -> None:
     save(directory, files(20), limit=300_000)
     numbers = []
     for name in directory.volumes():
-        with VolumeReader(directory.path / name) as reader:
+        with open_volume(directory.path / name) as reader:
             found = [header.number for _, header in reader.walk.headers()]
         assert found[0] == 0
         numbers += found[1:]
@@ -113,7 +113,7 @@ def test_any_job_over_volumes_of_any_size(
     session, media = save(directory, records, limit=limit)
     assert load(directory, session, media) == records
     for part in media:
-        with VolumeReader(directory.path / part.volume) as reader:
+        with open_volume(directory.path / part.volume) as reader:
             present = {one.file_index for one in reader.select(session, None, part.start, part.end + 1)}
         assert all(part.first_index <= one <= part.last_index for one in present)
     (found,) = directory.scan()
@@ -135,7 +135,7 @@ def test_the_end_label_knows_its_block_whatever_room_is_left(tmp_path: Path, lef
     assert found.ended is not None
     assert found.ended.end is not None
     last = media[-1]
-    with VolumeReader(directory.path / last.volume) as reader:
+    with open_volume(directory.path / last.volume) as reader:
         blocks = [block.offset for block in reader.walk.blocks()]
     assert found.ended.end.end == blocks[-1]
     assert found.media == tuple(media)

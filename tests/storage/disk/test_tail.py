@@ -8,7 +8,7 @@ import pytest
 from filed.errors import VolumeError
 from filed.storage.disk.tail import Tail, examine
 from filed.storage.disk.volume_file import VolumeFile
-from filed.volume import Session, VolumeLabel, VolumeReader, pack_volume_label, single_record_block
+from filed.volume import Session, VolumeLabel, open_volume, pack_volume_label, single_record_block
 from tests.storage.jobs import files, fill, job, opened, save
 from tests.volume.golden import golden
 
@@ -147,7 +147,7 @@ def test_a_cut_end_label_of_a_whole_job_costs_that_job_only(path: Path) -> None:
 @pytest.mark.parametrize("block", [1, 3])
 def test_a_damaged_header_in_the_middle_does_not_cost_what_is_behind_it(path: Path, block: int, field: int) -> None:
     start = with_a_dead_job(path)
-    with VolumeReader(path) as reader:
+    with open_volume(path) as reader:
         offsets = [offset for offset, _ in reader.walk.headers()]
     assert offsets[block] < start
     damaged = bytearray(path.read_bytes())

@@ -12,6 +12,7 @@
 #include "bplugin.h"
 #include "dirs.h"
 #include "fileset.h"
+#include "remote.h"
 #include "journal.h"
 
 /* A longer path is left out and told: 16 times what one call of the kernel takes. */
@@ -32,6 +33,7 @@ typedef struct slot {
   uint32_t path_len, name; /* name: offset into the path of the last component; at the path's end: `at` itself */
   uint32_t mode, nlink, flags;
   uint32_t uid, gid;
+  bool     unseen;      /* a mount point that is not looked at, as that may hang */
   int      ahead;       /* opened before its turn, while the disk reads it; -1: not */
   int      held;        /* a file whose attributes fetch gave and whose data is still to be read: opened then; -1: not */
   uint64_t turn;        /* in which it was held last; opened.c */
@@ -53,6 +55,7 @@ typedef struct backup {
   int      wake;             /* readable once cancel() was called */
   dirs     dirs;
   fileset  set;
+  remotes  remotes;
   journal *journal;          /* NULL: this Job does without */
 
   /* the walk */
@@ -98,6 +101,9 @@ const char *slot_name(const backup *b, const slot *s); /* "" when `at` is meant 
 
 /* What statx said, as an entry; type 0 for a socket. Times, sizes and numbers, no flags, no streams. */
 void entry_from_stat(bp_entry *entry, const struct statx *st);
+
+/* A mount point of which no more is known. */
+bp_entry entry_unseen(uint64_t cookie, uint32_t flags);
 
 /* Which streams such an entry can have. */
 uint64_t entry_streams(const bp_entry *entry);

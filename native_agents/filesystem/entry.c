@@ -67,6 +67,11 @@ void entry_from_stat(bp_entry *entry, const struct statx *st)
     entry->attrs |= BP_ATTR_NODUMP;
 }
 
+bp_entry entry_unseen(uint64_t cookie, uint32_t flags)
+{
+  return (bp_entry){ .cookie = cookie, .flags = flags, .type = BP_TYPE_DIRECTORY, .mode = S_IFDIR | 0755, .valid = BP_HAS_MODE };
+}
+
 uint64_t entry_streams(const bp_entry *entry)
 {
   uint64_t named = BP_STREAM_BIT(BP_STREAM_ACL_ACCESS) | BP_STREAM_BIT(BP_STREAM_XATTR);

@@ -205,6 +205,10 @@ static page_status fetch_one(backup *b, bp_page *page, slot *s, const bp_want *w
   bp_entry entry;
   handle h;
   s->options = want->options;
+  if (s->unseen) {
+    entry = entry_unseen(want->cookie, s->flags);
+    return bp_page_add(page, &entry, path, path_len, NULL, 0);
+  }
   if (!empty && bp_page_room(page, 1) < (uint64_t)path_len + (data && s->size <= INLINE_MAX ? s->size + 8 : 0))
     return BP_PAGE_FULL; /* seen before the file is read for nothing */
   if (!open_slot(b, s, data && S_ISREG(s->mode), &h, &entry))

@@ -37,6 +37,7 @@ struct listing {
   bool     complete;         /* the kernel has no more */
   bool     wanted, failed;   /* its own entry: the verdict, and whether all of it was seen */
   bool     items_below;      /* a File line names something in here */
+  bool     remotes_below;    /* a mount that may hang is in here */
   bool     directed;         /* by the journal: `names` is not used, `last` is the name it gave last */
   char     last[NAME_MAX + 1];
   uint64_t identity;         /* for the journal */
@@ -202,6 +203,7 @@ static bp_status enter(backup *b, dir *d, const bp_entry *entry, bool wanted, ui
                   .include = include, .entry = *entry };
   b->path[b->path_len] = '/';
   l->items_below = fileset_reaches_below(&b->set, b->path, b->path_len + 1);
+  l->remotes_below = remotes_reach_below(&b->remotes, b->path, b->path_len + 1);
   if (b->journal) {
     l->identity = journal_identity(dirs_fd(&b->dirs, d));
     l->directed = journal_directs(b->journal, b->path, b->path_len, entry, l->identity, !l->up, l->up && l->up->directed);
@@ -395,6 +397,31 @@ static const struct dirent64 *next_name(backup *b)
   }
 }
 
+/*
+ * A mount that may hang, at b->path: the host is asked with what the kernel's list says. *wanted: it wants what is in there. Else
+ * the mount point is saved, or not, without a look at it.
+ */
+static bp_status at_remote(backup *b, bp_page *page, dir *at, uint32_t name, const remote *m, bool *wanted)
+{
+  bp_entry entry = entry_unseen(0, 0);
+  uint32_t verdict;
+  shown text;
+  bp_status status;
+  entry.dev = m->dev;
+  entry.valid |= BP_HAS_INO;
+  status = bp_match(b->host, b->path, b->path_len, &entry, &verdict);
+  *wanted = status == BP_OK && verdict != BP_VERDICT_SKIP && verdict != BP_VERDICT_PRUNE;
+  if (*wanted) /* should it hang, this names it */
+    bp_logf(b->host, BP_MSG_INFO, "Looking into %s, a mount of type %s", path_shown(b, &text), m->type);
+  if (*wanted || status != BP_OK || verdict == BP_VERDICT_SKIP)
+    return status;
+  entry = entry_unseen(0, 0);
+  status = add(b, page, at, name, &entry, NULL, 0);
+  if (status == BP_OK)
+    b->slots[b->n_slots - 1].unseen = true;
+  return status;
+}
+
 /* One more name of the innermost listing. */
 static bp_status advance(backup *b, bp_page *page)
 {
@@ -402,7 +429,7 @@ static bp_status advance(backup *b, bp_page *page)
   uint32_t before = b->path_len;
   const char *name;
   unsigned char type = DT_UNKNOWN;
-  bool entered = false;
+  bool entered = false, wanted = true;
   bp_status status;
   size_t len;
   if (l->directed) {
@@ -430,7 +457,10 @@ static bp_status advance(backup *b, bp_page *page)
   } else if (l->items_below && fileset_names(&b->set, b->path, b->path_len)) {
     status = BP_OK;
   } else {
-    status = look(b, page, l->d, before + 1, 0, type, l->include, before, &entered);
+    const remote *m = l->remotes_below ? remotes_at(&b->remotes, b->path) : NULL;
+    status = m ? at_remote(b, page, l->d, before + 1, m, &wanted) : BP_OK;
+    if (wanted && status == BP_OK)
+      status = look(b, page, l->d, before + 1, 0, type, l->include, before, &entered);
     if (status == BP_OK && l->directed && !entered)
       status = journal_looked(b->journal, b->path, before + 1 + (uint32_t)len);
   }
@@ -580,7 +610,7 @@ bp_status backup_begin(backup **out, const bp_host_api *host, int wake, const bp
   b->held_most = files / 16 < HELD_MOST ? (uint32_t)files / 16 + 2 : HELD_MOST;
   b->path = malloc(PATH_BYTES_MAX + NAME_MAX + 2);
   b->scratch = malloc(BACKUP_SCRATCH_BYTES);
-  status = b->path && b->scratch ? fileset_read(&b->set, host, how->fileset) : BP_E_NOMEM;
+  status = b->path && b->scratch && remotes_read(&b->remotes) ? fileset_read(&b->set, host, how->fileset) : BP_E_NOMEM;
   if (status == BP_OK)
     status = journal_begin(&b->journal, host, how, &b->set, use, journal_directory);
   if (status != BP_OK) {
@@ -605,6 +635,7 @@ void backup_end(backup *b)
     close(b->stream.fd);
   journal_end(b->journal);
   fileset_free(&b->set);
+  remotes_free(&b->remotes);
   free(b->slots);
   free(b->slots_text);
   free(b->path);

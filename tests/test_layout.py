@@ -66,6 +66,7 @@ def test_every_directory_of_code_is_a_package() -> None:
 
 
 POSIX_MODULES = {"fcntl", "grp", "pty", "pwd", "resource", "select", "termios"}
+POSIX_CALLS = {"fork", "forkpty", "getpgid", "killpg", "pidfd_open", "setpgid", "setsid", "waitid", "waitpid"}
 ROOMS_OF_POSIX = {"process", "transport"}
 
 
@@ -77,3 +78,14 @@ def other_rooms() -> list[Path]:
 def test_modules_of_posix_are_imported_only_behind_the_rooms_that_hide_them() -> None:
     found = {str(path.relative_to(ROOT)): sorted(imported(path) & POSIX_MODULES) for path in other_rooms()}
     assert {path: names for path, names in found.items() if names} == {}
+
+
+def test_processes_are_started_and_ended_in_one_room() -> None:
+    calls = [
+        f"{path.relative_to(ROOT)}: os.{node.attr}"
+        for path in other_rooms()
+        for node in ast.walk(ast.parse(path.read_text()))
+        if isinstance(node, ast.Attribute) and isinstance(node.value, ast.Name) and node.value.id == "os"
+        if node.attr in POSIX_CALLS
+    ]
+    assert calls == []

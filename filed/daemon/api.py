@@ -161,19 +161,19 @@ class Daemon:
         try:
             socket.send_fds(self._channel, [json.dumps(message).encode()], descriptors)
         except OSError as error:
-            raise ConnectionLost("the daemon", "a visit", error.strerror or "gone") from error
+            raise ConnectionLost("the daemon", "a question to it", error.strerror or "gone") from error
 
     def _ask(self, **message: object) -> dict[str, Any]:
         self._send(**message)
         answer = receive_answer(self._channel)
         if not answer:
-            raise ConnectionLost("the daemon", "a visit", "it is gone")
+            raise ConnectionLost("the daemon", "a question to it", "it is gone")
         return answer
 
 
 @contextlib.contextmanager
 def question_on(channel: socket.socket) -> Iterator[tuple[bytes, int]]:
-    """A question, b"" when the visit is gone, and the descriptor that came with it, -1 for none. Raises OSError."""
+    """A question, b"" when the process is gone, and the descriptor that came with it, -1 for none. Raises OSError."""
     data, descriptors, _, _ = socket.recv_fds(channel, MAX_MESSAGE, 1)
     try:
         yield data, descriptors[0] if descriptors else -1

@@ -1,7 +1,6 @@
-"""A caller's visit in a process of its own, forked for it: talks to the caller, runs the Job, asks the daemon about the rest.
+"""The process of one client: talks to it, runs its Job, asks the daemon about the rest.
 
-The process has one thread, so that it can fork job processes safely; and whatever a stranger makes of his conversation, no other feels
-it. Who calls is a Director, or a Storage Daemon that a Director told to (`storage_call.py`): his Hello says it.
+It has one thread, so that it can start job processes safely; and whatever an unauthenticated client does, no other is affected. Who calls is a Director, or a Storage Daemon that a Director told to (`storage_call.py`): his Hello says it.
 """
 
 from __future__ import annotations
@@ -41,11 +40,11 @@ REFUSED_PAUSE_S = 3.0  # who could not prove who it is waits so long for his nex
 log = logging.getLogger("filed")
 
 
-def serve_caller(
+def serve_client(
     sock: socket.socket, caller: str, conf: FileDaemonConf, agents: tuple[str, ...], daemon: Daemon
 ) -> NoReturn:
     """Talk to whoever called, and leave. Called in a fresh fork, which this never returns from."""
-    leave_after(caller, lambda: _visit(sock, caller, conf, agents, daemon))
+    leave_after(caller, lambda: _serve(sock, caller, conf, agents, daemon))
 
 
 def leave_after(caller: str, work: Callable[[], None]) -> NoReturn:
@@ -54,7 +53,6 @@ def leave_after(caller: str, work: Callable[[], None]) -> NoReturn:
     try:
         for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
             signal.signal(number, _leave_it_to_the_daemon)
-        signal.signal(signal.SIGCHLD, signal.SIG_DFL)
         work()
         code = 0
     except AuthenticationError as error:
@@ -73,7 +71,7 @@ def _leave_it_to_the_daemon(_number: int, _frame: FrameType | None) -> None:
     """The daemon gets the signal as well, and rings. Not SIG_IGN: the programs of a Job would inherit that."""
 
 
-def _visit(sock: socket.socket, caller: str, conf: FileDaemonConf, agents: tuple[str, ...], daemon: Daemon) -> None:
+def _serve(sock: socket.socket, caller: str, conf: FileDaemonConf, agents: tuple[str, ...], daemon: Daemon) -> None:
     heartbeat_s = conf.file_daemon.heartbeat_interval_s
     connection = Connection(sock, f"a Director at {caller}", cancel_pipe=daemon.cancel_pipe, keepalive_s=heartbeat_s)
     try:

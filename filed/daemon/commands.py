@@ -1,7 +1,7 @@
 """The commands of the conf that take messages: they run beside the Job, one at a time for each destination, each for so long at the most.
 
 Nothing waits for them but `finish`, once the Job has ended and everybody knows it. A destination whose command fails or hangs gets no
-further one in this visit: it may have taken all its time, and a Job may have any number of messages.
+further one in this process: it may have taken all its time, and a Job may have any number of messages.
 """
 
 from __future__ import annotations
@@ -43,7 +43,7 @@ class _Destination:
 
 
 class Commands:
-    """Of one visit. patience_s: of each command."""
+    """Of one client. patience_s: of each command."""
 
     def __init__(self, lost: Lost, patience_s: float = TIMEOUT_S) -> None:
         self._lost, self._patience_s = lost, patience_s

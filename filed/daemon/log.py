@@ -1,6 +1,6 @@
 """The daemon's own log: one event a line on stderr, as text for people or JSON for machines.
 
-What a visit binds, its Director and its Job, stands in each line of its process from then on. What the Director is told about a
+What a client's process binds, its Director and its Job, stands in each line of its process from then on. What the Director is told about a
 Job is something else: its messages.
 """
 

@@ -41,7 +41,7 @@ log = logging.getLogger("filed")
 
 
 class Deliveries:
-    """The messages of one visit. now: epoch seconds.  syslog: the socket of the system's log."""
+    """The messages of one client's Job. now: epoch seconds.  syslog: the socket of the system's log."""
 
     def __init__(self, conf: FileDaemonConf, now: Callable[[], float] = time.time, syslog: str = SYSLOG) -> None:
         self._messages, self._now, self._syslog = _messages(conf), now, syslog

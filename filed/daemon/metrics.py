@@ -1,4 +1,4 @@
-"""What Prometheus is told, over HTTP, by a process of its own: the daemon keeps one thread and speaks with no stranger.
+"""What Prometheus is told, over HTTP, by a process of its own: the daemon keeps one thread and speaks with no client itself.
 
 It asks the daemon at each scrape, so that nothing is counted twice or lost with this process. prometheus-client is an extra
 (`pip install filed[metrics]`), imported only here.

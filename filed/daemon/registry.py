@@ -1,4 +1,4 @@
-"""Who is here: the visits of Directors, their Jobs, and the Jobs that have ended. Kept by the daemon alone.
+"""Who is here: the clients, their Jobs, and the Jobs that have ended. Kept by the daemon alone.
 
 The last Jobs are kept in a file, so that a status shows them after a restart.
 """
@@ -9,7 +9,6 @@ import contextlib
 import json
 import logging
 import os
-import socket
 import tempfile
 import time
 from collections import Counter, deque
@@ -20,6 +19,7 @@ from typing import Any
 
 from filed.config import FileDaemonConf
 from filed.daemon.api import Expected
+from filed.daemon.children import Child
 from filed.daemon.client_process import platform_text
 from filed.daemon.metrics import Tallies
 from filed.director.daemon_api import Ending
@@ -27,7 +27,6 @@ from filed.director.status import DaemonStatus, EndedJob, RunningJob
 from filed.errors import printable
 from filed.process.handed_socket import hand_on
 from filed.process.outcome import JobStatus
-from filed.process.status_page import StatusPage
 from filed.wire.auth import TlsNeed
 from filed.wire.director import JobCommand
 
@@ -37,37 +36,15 @@ STATE_FILE = "filed-{name}.state"
 log = logging.getLogger("filed")
 
 
-class Visit:
-    """One visit's process, seen from the daemon."""
+class ClientProcess(Child):
+    """The process of one client, a Director's or a Storage Daemon's. name: the client's address."""
 
-    def __init__(  # noqa: PLR0917  the ends of what it shares with us
-        self,
-        pid: int,
-        channel: socket.socket,
-        cancel_pipe: int,
-        calls: socket.socket,
-        status_page: StatusPage,
-        caller: str,
-    ) -> None:
-        self.pid, self.channel, self.cancel_pipe, self.calls, self.status_page = (
-            pid,
-            channel,
-            cancel_pipe,
-            calls,
-            status_page,
-        )
-        self.caller = caller
-        self.job: RunningJob | None = None  # known once the Director has said it
-        self.trusted = False  # has it proved who it is?
-        self.begun = False  # has its Job left the queue?
-        self.program = 0  # the process group of a program that its Job runs now
-        self.dismissed = False  # killed, and not gone yet
-        self.storage = Expected(known=True)  # what a Storage Daemon has to know that is to call for its Job
-
-    def ring(self, ending: Ending) -> None:
-        """Ask it to end. More than once does no harm."""
-        with contextlib.suppress(OSError):
-            os.write(self.cancel_pipe, ending.value.encode())
+    job: RunningJob | None = None  # known once the Director has said it
+    authenticated = False
+    begun = False  # has its Job left the queue?
+    program = 0  # the process group of a program that its Job runs now
+    dismissed = False  # killed, and not gone yet
+    storage = Expected(known=True)  # what a Storage Daemon has to know that is to call for its Job
 
     def running(self) -> RunningJob | None:
         """What it is about, with the counters of now."""
@@ -85,30 +62,25 @@ class Visit:
             entry=printable(self.status_page.entry),
         )
 
-    def close(self) -> None:
-        self.channel.close()
-        self.calls.close()
-        os.close(self.cancel_pipe)
 
-
-def may_begin(visits: Iterable[Visit], visit: Visit, most: int) -> bool:
-    """Whether a visit's Job is one of the first `most`. visits: the oldest first; Jobs begin in that order."""
-    jobs = [each for each in visits if each.job is not None and each.job.job_id]
+def may_begin(clients: Iterable[ClientProcess], client: ClientProcess, most: int) -> bool:
+    """Whether a client's Job is one of the first `most`. clients: the oldest first; Jobs begin in that order."""
+    jobs = [each for each in clients if each.job is not None and each.job.job_id]
     begun = sum(each.begun for each in jobs)
     waiting = [each for each in jobs if not each.begun]
-    return visit.begun or visit in waiting[: max(most - begun, 0)]
+    return client.begun or client in waiting[: max(most - begun, 0)]
 
 
-def tiresome(visits: Iterable[Visit], most: int) -> Visit | None:
-    """Who has to go before another stranger may come: the oldest of the caller that has the most. None when there is room.
+def one_too_many(clients: Iterable[ClientProcess], most: int) -> ClientProcess | None:
+    """Which unauthenticated client has to go before another may come. None when there is room.
 
-    So that whoever calls often and says nothing stands in his own way, and in no Director's.
+    The oldest of the address that has the most: many calls from one place keep no Director out.
     """
-    strangers = [each for each in visits if not each.trusted and not each.dismissed]
-    if len(strangers) < most:
+    found = [each for each in clients if not each.authenticated and not each.dismissed]
+    if len(found) < most:
         return None
-    callers = Counter(each.caller for each in strangers)
-    return max(strangers, key=lambda each: callers[each.caller])
+    places = Counter(each.name for each in found)
+    return max(found, key=lambda each: places[each.name])
 
 
 class EndedJobs:
@@ -129,42 +101,52 @@ class EndedJobs:
 
 
 class Registry:
-    """What the visits share, and the answers to what they ask about it. conf, agents: those of now; a reload replaces them."""
+    """What the clients' processes share, and the answers to what is asked about it. conf, agents: those of now; a reload replaces them."""
 
     def __init__(self, conf: FileDaemonConf, agents: tuple[str, ...]) -> None:
         self.conf, self.agents = conf, agents
-        self.visits: dict[int, Visit] = {}  # by pid, the oldest first
+        self.clients: dict[int, ClientProcess] = {}  # by pid, the oldest first
         daemon = conf.file_daemon
         self._ended = EndedJobs(state_path(Path(daemon.working_directory), daemon.name))
         self._tallies = Tallies()
         self._started = time.time()
         self._jobs_run = self._debug = self._trace = self._bandwidth = 0
 
-    def answer(self, visit: Visit, question: dict[str, Any], descriptor: int) -> dict[str, Any] | None:
-        """None where nothing is asked. descriptor: what came along, -1 for nothing; open until this returns."""
+    def answer(self, asker: Child, question: dict[str, Any], descriptor: int) -> dict[str, Any] | None:
+        """None where nothing is asked. descriptor: what came along, -1 for nothing; open until this returns. Raises ValueError."""
+        match question["ask"]:
+            case "status":
+                return self._status().as_dict()
+            case "metrics":
+                return {"status": self._status().as_dict(), "tallies": self._tallies.rows()}
+        if isinstance(asker, ClientProcess):
+            return self._answer_client(asker, question, descriptor)
+        raise ValueError(question["ask"])
+
+    def _answer_client(self, client: ClientProcess, question: dict[str, Any], descriptor: int) -> dict[str, Any] | None:
         match question["ask"]:
             case "greeted":
-                visit.trusted = True
+                client.authenticated = True
                 return None
             case "begin":
-                visit.begun = may_begin(self.visits.values(), visit, self.conf.file_daemon.maximum_concurrent_jobs)
-                return {"may": visit.begun}
+                client.begun = may_begin(self.clients.values(), client, self.conf.file_daemon.maximum_concurrent_jobs)
+                return {"may": client.begun}
             case "note":
-                first = visit.job is None
-                visit.job = RunningJob(**question["job"])
-                if first and visit.job.job_id:
+                first = client.job is None
+                client.job = RunningJob(**question["job"])
+                if first and client.job.job_id:
                     self._jobs_run += 1
-                    self._limit(visit)
+                    self._limit(client)
                 return None
             case "ended":
                 self._add(EndedJob(**question["job"]))
-                visit.job = None
+                client.job = None
                 return None
             case "runs":
-                visit.program = question["group"]
+                client.program = question["group"]
                 return None
             case "expect storage":
-                visit.storage = Expected(known=True, key=question["key"], protocol=question["protocol"])
+                client.storage = Expected(known=True, key=question["key"], protocol=question["protocol"])
                 return None
             case "expected storage":
                 return self._expected_storage(question["job"])._asdict()
@@ -176,21 +158,17 @@ class Registry:
                 self._debug, self._trace = question["level"], question["trace"]
                 log.setLevel(logging.DEBUG if self._debug else logging.INFO)
                 return None
-            case "status":
-                return self._status().as_dict()
-            case "metrics":
-                return {"status": self._status().as_dict(), "tallies": self._tallies.rows()}
             case "cancel":
                 return {"found": self._cancel(question["job"], Ending.STOP if question["stop"] else Ending.CANCEL)}
             case "bandwidth":
                 return {"found": self._set_bandwidth(question["job"], question["limit"])}
         raise ValueError(question["ask"])
 
-    def was_killed(self, visit: Visit, how: str) -> None:
+    def was_killed(self, client: ClientProcess, how: str) -> None:
         """For want of memory, say. It could not tell anybody how its Job ended, and the Director sees a connection lost."""
         why = f"its process {how}"
-        log.error("%s: %s", visit.caller, why)
-        job = visit.running()
+        log.error("%s: %s", client.name, why)
+        job = client.running()
         if job is not None and job.job_id:
             name = JobCommand(job.job_id, job.job).name
             counted = (job.files, job.job_bytes, job.errors + 1, JobStatus.FATAL.value, time.time(), why)
@@ -201,7 +179,7 @@ class Registry:
         self._tallies.add(job)
 
     def _status(self) -> DaemonStatus:
-        running = [job for visit in self.visits.values() if (job := visit.running()) is not None]
+        running = [job for client in self.clients.values() if (job := client.running()) is not None]
         return DaemonStatus(
             self.conf.file_daemon.name,
             self._started,
@@ -216,19 +194,21 @@ class Registry:
             tuple(self._ended),
         )
 
-    def _of_job(self, job: str) -> list[Visit]:
-        return [visit for visit in self.visits.values() if visit.job and visit.job.job_id and visit.job.job == job]
+    def _of_job(self, job: str) -> list[ClientProcess]:
+        return [
+            client for client in self.clients.values() if client.job and client.job.job_id and client.job.job == job
+        ]
 
     def _expected_storage(self, job: str) -> Expected:
         found = self._of_job(job)
-        return next((visit.storage for visit in found if visit.storage.key), Expected(known=bool(found)))
+        return next((client.storage for client in found if client.storage.key), Expected(known=bool(found)))
 
     def _hand_storage(self, job: str, descriptor: int, tls: TlsNeed | None, caller: str) -> None:
         """Where the Job is gone by now, or was called by another one, the Storage Daemon sees its connection closed.
 
         One that has not proved anything yet does not end the wait for the true one.
         """
-        found = [visit for visit in self._of_job(job) if visit.storage.key]
+        found = [client for client in self._of_job(job) if client.storage.key]
         if not found:
             log.warning("the Storage Daemon at %s called for Job %s, which no longer waits for it", caller, job)
             return
@@ -241,8 +221,8 @@ class Registry:
 
     def _cancel(self, job: str, ending: Ending) -> bool:
         found = self._of_job(job)
-        for visit in found:
-            visit.ring(ending)
+        for client in found:
+            client.ring(ending)
         return bool(found)
 
     def _set_bandwidth(self, job: str, limit: int) -> bool:
@@ -250,19 +230,21 @@ class Registry:
         if not job:
             self._bandwidth = limit
         found = [
-            visit for visit in self.visits.values() if visit.job and visit.job.job_id and job in ("", visit.job.job)
+            client
+            for client in self.clients.values()
+            if client.job and client.job.job_id and job in ("", client.job.job)
         ]
-        for visit in found:
-            visit.status_page.bandwidth = limit
+        for client in found:
+            client.status_page.bandwidth = limit
         return bool(found) or not job
 
-    def _limit(self, visit: Visit) -> None:
+    def _limit(self, client: ClientProcess) -> None:
         """The least of the limits that hold for a Job that begins."""
-        assert visit.job is not None
-        directors = [each for each in self.conf.directors if each.name == visit.job.director]
+        assert client.job is not None
+        directors = [each for each in self.conf.directors if each.name == client.job.director]
         limits = [self._bandwidth, self.conf.file_daemon.maximum_bandwidth_per_job]
         limits += [each.maximum_bandwidth_per_job for each in directors]
-        visit.status_page.bandwidth = min((limit for limit in limits if limit), default=0)
+        client.status_page.bandwidth = min((limit for limit in limits if limit), default=0)
 
 
 def state_path(work: Path, name: str) -> Path:

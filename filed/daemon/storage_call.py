@@ -1,4 +1,4 @@
-"""A Storage Daemon that calls, where a Director has it do so: greeted in a visit of its own, and handed to the Job it names.
+"""A Storage Daemon that calls, where a Director has it do so: greeted in a client process of its own, and handed to the Job it names.
 
 What it says first proves nothing. The Job hears of it when it has proved that it knows the key which the Director gave both.
 """
@@ -25,7 +25,7 @@ LOOK_AGAIN_S: Final = 0.1
 def answer_call(  # noqa: PLR0917  who calls, and who is called
     connection: Connection, sock: socket.socket, caller: str, call: StorageCall, conf: FileDaemon, daemon: Daemon
 ) -> None:
-    """connection: on `sock`, with a limit. Raises AuthenticationError when the call is for no Job, or by a stranger."""
+    """connection: on `sock`, with a limit. Raises AuthenticationError when the call is for no Job, or from an unauthenticated client."""
     connection.rename(f"a Storage Daemon calling from {caller}")
     job = call.job.decode("utf-8", "surrogateescape")
     expected = _expected(connection, job, daemon)

@@ -8,10 +8,11 @@ from pathlib import Path
 
 import pytest
 
-from filed.daemon.registry import KEPT, EndedJobs, Visit, may_begin, state_path, tiresome
+from filed.daemon.registry import KEPT, ClientProcess, EndedJobs, may_begin, one_too_many, state_path
 from filed.director.daemon_api import Ending
 from filed.director.status import EndedJob, RunningJob
 from filed.process.status_page import Counters, StatusPage
+from filed.process.system import Process
 from tests.full_disk import no_file_above
 
 
@@ -46,25 +47,25 @@ def test_a_file_of_something_else_is_no_reason_not_to_start(tmp_path: Path) -> N
         assert list(EndedJobs(path)) == []
 
 
-def test_a_visit_is_seen_with_the_counters_of_now() -> None:
+def test_a_client_is_seen_with_the_counters_of_now() -> None:
     ours, theirs = socket.socketpair()
     cancel_pipe, ring = os.pipe()
-    visit = Visit(1, ours, ring, ours, StatusPage(), "somewhere")
-    assert visit.running() is None
-    visit.job = RunningJob(7, "Save.1", "a-dir", 1000)
-    visit.status_page.count(Counters(files=3, bytes_read=4, bytes_written=2))
-    running = visit.running()
+    client = ClientProcess("somewhere", Process(os.getpid()), ours, ring, ours, StatusPage())
+    assert client.running() is None
+    client.job = RunningJob(7, "Save.1", "a-dir", 1000)
+    client.status_page.count(Counters(files=3, bytes_read=4, bytes_written=2))
+    running = client.running()
     assert running is not None
     assert (running.files, running.read_bytes, running.job_bytes) == (3, 4, 2)
-    visit.ring(Ending.STOP)
+    client.ring(Ending.STOP)
     assert os.read(cancel_pipe, 10) == b"s"
-    visit.close()
+    client.close()
     theirs.close()
     os.close(cancel_pipe)
 
 
 @pytest.fixture
-def visits() -> Iterator[list[Visit]]:
+def clients() -> Iterator[list[ClientProcess]]:
     """Ten, the oldest first, of which the even ones call from "near"."""
     with ExitStack() as stack:
         made = []
@@ -73,29 +74,31 @@ def visits() -> Iterator[list[Visit]]:
             stack.enter_context(theirs)
             cancel_pipe, ring = os.pipe()
             stack.callback(os.close, cancel_pipe)
-            visit = Visit(number, ours, ring, ours, StatusPage(), "far" if number % 2 else "near")
-            stack.callback(visit.close)
-            made.append(visit)
+            client = ClientProcess(
+                "far" if number % 2 else "near", Process(os.getpid()), ours, ring, ours, StatusPage()
+            )
+            stack.callback(client.close)
+            made.append(client)
         yield made
 
 
-def test_jobs_begin_in_their_order_as_many_as_may(visits: list[Visit]) -> None:
-    for visit in visits[1:]:  # the first is no Job's
-        visit.job = RunningJob(visit.pid, f"Save.{visit.pid}", "a-dir", 1000)
-    assert [may_begin(visits, visit, 3) for visit in visits[1:6]] == [True, True, True, False, False]
-    for visit in visits[1:4]:
-        visit.begun = True
-    assert not may_begin(visits, visits[4], 3)
-    assert may_begin(visits, visits[1], 3), "it did already"
-    visits[2].job = None  # it ended
-    assert [may_begin(visits, visit, 3) for visit in visits[4:6]] == [True, False]
+def test_jobs_begin_in_their_order_as_many_as_may(clients: list[ClientProcess]) -> None:
+    for number, client in enumerate(clients[1:], 1):  # the first is no Job's
+        client.job = RunningJob(number, f"Save.{number}", "a-dir", 1000)
+    assert [may_begin(clients, client, 3) for client in clients[1:6]] == [True, True, True, False, False]
+    for client in clients[1:4]:
+        client.begun = True
+    assert not may_begin(clients, clients[4], 3)
+    assert may_begin(clients, clients[1], 3), "it did already"
+    clients[2].job = None  # it ended
+    assert [may_begin(clients, client, 3) for client in clients[4:6]] == [True, False]
 
 
-def test_who_calls_most_and_says_nothing_goes_first(visits: list[Visit]) -> None:
-    assert tiresome(visits, 11) is None
-    visits[0].trusted = True
-    assert tiresome(visits, 9) is visits[1], "the oldest of five from far; there are four from near"
+def test_who_calls_most_and_says_nothing_goes_first(clients: list[ClientProcess]) -> None:
+    assert one_too_many(clients, 11) is None
+    clients[0].authenticated = True
+    assert one_too_many(clients, 9) is clients[1], "the oldest of five from far; there are four from near"
     for number in (1, 3):
-        visits[number].dismissed = True
-    assert tiresome(visits, 9) is None
-    assert tiresome(visits, 7) is visits[2]
+        clients[number].dismissed = True
+    assert one_too_many(clients, 9) is None
+    assert one_too_many(clients, 7) is clients[2]

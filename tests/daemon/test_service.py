@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from filed.daemon.service import MAX_STRANGERS, Service, check
+from filed.daemon.service import MAX_UNAUTHENTICATED, Service, check
 from filed.errors import AgentLoadError, ConfigError, FiledError
 from filed.wire import reply
 from filed.wire.auth import Base64, secret_of
@@ -41,11 +41,11 @@ def test_a_wrong_password_is_refused_and_logged(tmp_path: Path) -> None:
         assert "wrong" not in daemon.log()
 
 
-def test_a_stranger_hurts_nobody(tmp_path: Path) -> None:
+def test_an_unauthenticated_client_hurts_nobody(tmp_path: Path) -> None:
     with Daemon(tmp_path) as daemon:
         for noise in (b"", b"\xff" * 100, b"\x7f\xff\xff\xff", b"GET / HTTP/1.1\r\n\r\n"):
-            with socket.create_connection(("127.0.0.1", daemon.port), 10) as stranger:
-                stranger.sendall(noise)
+            with socket.create_connection(("127.0.0.1", daemon.port), 10) as client:
+                client.sendall(noise)
         with daemon.call() as talk:
             talk.name()
             talk.say(Signal.TERMINATE)
@@ -54,13 +54,15 @@ def test_a_stranger_hurts_nobody(tmp_path: Path) -> None:
 def test_callers_that_say_nothing_keep_no_director_out(tmp_path: Path) -> None:
     with Daemon(tmp_path) as daemon, ExitStack() as stack:
         for number in range(100):
-            stranger = stack.enter_context(socket.create_connection(("127.0.0.1", daemon.port), 10))
-            stranger.sendall((b"", b"\0", b"\0\0\0\x21Hello Dir")[number % 3])
+            client = stack.enter_context(socket.create_connection(("127.0.0.1", daemon.port), 10))
+            client.sendall((b"", b"\0", b"\0\0\0\x21Hello Dir")[number % 3])
         with daemon.call() as talk:
             talk.name()
             talk.say(Signal.TERMINATE)
-        assert len(daemon.visits()) <= MAX_STRANGERS + 1
-        assert "it has not said who it is, and others call" in daemon.log()
+        assert len(daemon.visits()) <= MAX_UNAUTHENTICATED + 1
+        assert (
+            f"closing unauthenticated connection from 127.0.0.1: limit of {MAX_UNAUTHENTICATED} reached" in daemon.log()
+        )
 
 
 def test_jobs_beyond_the_maximum_wait_while_consoles_are_answered(tmp_path: Path) -> None:
@@ -251,10 +253,10 @@ def test_who_finds_no_room_is_sent_away_and_the_next_is_served(tmp_path: Path) -
         used = len(os.listdir(f"/proc/{daemon.process.pid}/fd"))
         for spare in (0, 1, 3):
             resource.prlimit(daemon.process.pid, resource.RLIMIT_NOFILE, (used + spare, before[1]))
-            with socket.create_connection(("127.0.0.1", daemon.port), 10) as stranger:
+            with socket.create_connection(("127.0.0.1", daemon.port), 10) as client:
                 if spare:
-                    daemon.wait_for("is sent away: Too many open files")
-                    assert stranger.recv(1) == b""
+                    daemon.wait_for("it gets no process: Too many open files")
+                    assert client.recv(1) == b""
         resource.prlimit(daemon.process.pid, resource.RLIMIT_NOFILE, before)
         with daemon.call() as talk:
             talk.name()

@@ -24,7 +24,7 @@ from filed.director.daemon_api import Ending, Teller
 from filed.director.status import DaemonStatus, EndedJob, RunningJob
 from filed.errors import ConnectionLost, JobError
 from filed.job.description import DirectorJob, JobDescription, StorageDaemon
-from filed.job.ends.storage_daemon import release
+from filed.job.ends.storage_daemon import measure, release
 from filed.job.process import start_job
 from filed.process.channel import Event
 from filed.process.outcome import JobStatus, Outcome
@@ -118,6 +118,9 @@ class Daemon:
 
     def release_storage(self, who: DirectorJob, storage: StorageDaemon) -> None:
         release(storage, who)
+
+    def measure_network(self, who: DirectorJob, storage: StorageDaemon, size: int, packets: int) -> Iterator[str]:
+        return measure(storage, who, size, packets, self.cancel_pipe)
 
     def set_debug(self, level: int, trace: int) -> None:
         self._send(ask="debug", level=level, trace=trace)

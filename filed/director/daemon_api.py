@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from enum import StrEnum
 from typing import Protocol
 
@@ -61,6 +61,9 @@ class DaemonApi(Protocol):
 
     def release_storage(self, who: DirectorJob, storage: StorageDaemon) -> None:
         """Call a Storage Daemon for a Job that will not use it, and leave. Never raises."""
+
+    def measure_network(self, who: DirectorJob, storage: StorageDaemon, size: int, packets: int) -> Iterator[str]:
+        """What a Director is told of the way to its Storage Daemon. Raises FiledError."""
 
     def set_debug(self, level: int, trace: int) -> None: ...
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from filed.director.conversation import Conversation
 from filed.director.status import HEADER, RUNNING, TERMINATED, dot_status_text, job_lines, status_text
+from filed.errors import FiledError
 from filed.wire import director as said
 from filed.wire import reply
 from filed.wire.frame import Signal
@@ -23,6 +24,22 @@ def dot_status(visit: Conversation, command: said.DotStatusCommand) -> bool:
     if what in (HEADER, RUNNING, TERMINATED, "statistics", "resources"):
         return visit.text(dot_status_text(daemon, visit.version, what, visit.now()))
     return visit.answer(reply.BAD_DOT_STATUS, Signal.EOD)
+
+
+def network_test(visit: Conversation, command: said.NetworkTestCommand) -> bool:
+    storage = visit.known.storage
+    if storage is None or not storage.port:
+        why = "it calls this client itself (SD Calls Client)" if storage is not None else "none was named"
+        return visit.answer(
+            f"2999 the way to a Storage Daemon cannot be measured: {why}\n".encode(), Signal.COMMAND_FAILED
+        )
+    visit.storage_called = True
+    try:
+        for line in visit.house.measure_network(visit.who, storage, command.size, command.packets):
+            visit.line.send(line.encode())
+    except FiledError as error:
+        return visit.answer(f"2999 {error}\n".encode("utf-8", "surrogateescape"), Signal.COMMAND_FAILED)
+    return visit.answer(Signal.COMMAND_OK)
 
 
 def cancel(visit: Conversation, command: said.CancelCommand) -> bool:

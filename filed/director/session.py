@@ -40,6 +40,7 @@ COMMANDS: dict[type, Callable[[Conversation, Any], bool]] = {
     said.ComponentInfoCommand: restoring.component_info,
     said.EndRestoreCommand: lambda _visit, _command: False,
     said.PluginFeaturesCommand: lambda visit, _command: visit.answer(Signal.EOD),
+    said.NetworkTestCommand: questions.network_test,
     said.StatusCommand: questions.status,
     said.DotStatusCommand: questions.dot_status,
     said.CancelCommand: questions.cancel,

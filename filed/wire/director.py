@@ -240,6 +240,17 @@ class PluginFeaturesCommand(Command):
 
 
 @dataclass(frozen=True, slots=True)
+class NetworkTestCommand(Command):
+    """A 15.x console asks how fast the way to a Storage Daemon is. packets: small ones, there and back."""
+
+    size: int
+    packets: int
+
+    def format(self) -> bytes:
+        return b"testnetwork bytes=%d rtt=%d\n" % (self.size, self.packets)
+
+
+@dataclass(frozen=True, slots=True)
 class StatusCommand(Command):
     def format(self) -> bytes:
         return b"status"

@@ -22,6 +22,7 @@ from filed.wire.director import (
     FileSetCommand,
     JobCommand,
     LevelCommand,
+    NetworkTestCommand,
     PluginFeaturesCommand,
     RestoreCommand,
     RestoreObjectCommand,
@@ -199,6 +200,11 @@ TABLE: tuple[Row, ...] = (
     _row(b"endrestore", rb"endrestore", lambda _g: EndRestoreCommand()),
     _row(b"component", rb"component_info", lambda _g: ComponentInfoCommand()),
     _row(b"PluginFeatures", rb"PluginFeatures", lambda _g: PluginFeaturesCommand()),
+    _row(
+        b"testnetwork",
+        rb"testnetwork bytes=(?P<size>\d{1,18}) rtt=(?P<packets>\d{1,9})",
+        lambda g: NetworkTestCommand(_int(g["size"]), _int(g["packets"])),
+    ),
     _row(b"status", rb"status.*", lambda _g: StatusCommand(), phase=Phase.GREETED | Phase.NAMED, monitor=True),
     _row(
         b".status",

@@ -4,7 +4,7 @@ from pathlib import Path
 
 from filed.wire import reply
 from filed.wire.frame import Signal
-from tests.director.visiting import Visiting
+from tests.director.visiting import STORAGE, Visiting
 
 
 def test_questions_are_answered(tmp_path: Path) -> None:
@@ -32,3 +32,24 @@ def test_questions_are_answered(tmp_path: Path) -> None:
         talk.say(Signal.TERMINATE)
     assert talk.house.asked == [("somebody", False), ("nobody", True), (1000, ""), (50, 1)]
     assert talk.house.over == []
+
+
+def test_the_way_to_a_storage_daemon_is_measured_for_a_console(tmp_path: Path) -> None:
+    with Visiting(tmp_path, number=10_002) as talk:
+        talk.name()
+        talk.say(STORAGE, b"testnetwork bytes=1000 rtt=10\n")
+        assert talk.until(Signal.COMMAND_OK) == [reply.OK_STORAGE, b"2000 OK FD wrote bytes=7 to SD\n"]
+        talk.say(Signal.TERMINATE)
+    assert talk.house.asked == [("Save.2026-11-23_10.14.28_03", "KEY", 1000, 10)]
+
+
+def test_a_way_that_cannot_be_measured_is_no_end_of_the_conversation(tmp_path: Path) -> None:
+    with Visiting(tmp_path, number=10_002) as talk:
+        talk.name()
+        talk.say(b"testnetwork bytes=1000 rtt=10\n")
+        assert b"none was named" in bytes(talk.until(Signal.COMMAND_FAILED)[-1])
+        talk.say(STORAGE, b"testnetwork bytes=0 rtt=10\n")
+        assert b"it closed the connection" in bytes(talk.until(Signal.COMMAND_FAILED)[-1])
+        talk.say(b"status")
+        assert talk.until(Signal.EOD)
+        talk.say(Signal.TERMINATE)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import socket
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from types import TracebackType
 from typing import Self
@@ -17,6 +17,7 @@ from filed.director.line import Line
 from filed.director.post import Post, ToTheDirector
 from filed.director.session import Session
 from filed.director.status import DaemonStatus, EndedJob, RunningJob
+from filed.errors import ConnectionLost
 from filed.job.description import DirectorJob, JobDescription, StorageDaemon
 from filed.job.setup import default_setup
 from filed.process.channel import Event
@@ -91,6 +92,12 @@ class NotingHouse:
 
     def release_storage(self, who: DirectorJob, storage: StorageDaemon) -> None:
         self.asked.append(("release", who.job, storage.key))
+
+    def measure_network(self, who: DirectorJob, storage: StorageDaemon, size: int, packets: int) -> Iterator[str]:
+        self.asked.append((who.job, storage.key, size, packets))
+        yield "2000 OK FD wrote bytes=7 to SD\n"
+        if not size:
+            raise ConnectionLost("Storage Daemon", "the test", "it closed the connection")
 
     def set_debug(self, level: int, trace: int) -> None:
         self.asked.append((level, trace))

@@ -183,3 +183,17 @@ def test_a_director_that_insists_or_cannot_gets_no_answer_in_clear(
         daemon.expect(said)
     with debians(bacula):
         assert "Daemon started" not in bacula.console(f"status client={bacula.client}")
+
+
+def test_a_console_measures_the_way_to_the_storage_daemon(network: Network) -> None:
+    """`status network`, as with bacula-fd."""
+    bacula = network.bacula
+    network.redefine()
+    bacula.write_fd()
+    found = []
+    for daemon in BOTH:
+        with daemon(bacula):
+            said = bacula.console(f"status network bytes=1000000 client={bacula.client} storage=Disk")
+        found.append([re.sub(r"\d+(\.\d+)?", "N", line) for line in said.splitlines() if line.startswith("2000 OK")])
+    assert found[0] == found[1]
+    assert len(found[0]) == 3

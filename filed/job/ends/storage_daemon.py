@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import time
+from collections.abc import Iterator
 from dataclasses import replace
 from typing import Final
 
@@ -12,6 +13,7 @@ from filed.job.context import Counters, JobContext
 from filed.job.description import DirectorJob, StorageDaemon
 from filed.process.handed_socket import take_call
 from filed.process.system import readable
+from filed.storage.daemon.network_test import measured
 from filed.storage.daemon.session import StorageAddress, open_storage, take_over
 from filed.transport import CONNECT_TIMEOUT_S, Bandwidth, Connection
 from filed.volume import Session
@@ -41,6 +43,16 @@ def release(storage: StorageDaemon, who: DirectorJob) -> None:
     """Say who we are, and leave: for a Storage Daemon that waits for a Job which has ended. Never raises."""
     with contextlib.suppress(FiledError):
         open_storage(_address(storage, who), timeout_s=RELEASE_S, limit_s=RELEASE_S).take_leave()
+
+
+def measure(storage: StorageDaemon, who: DirectorJob, size: int, packets: int, cancel_pipe: int) -> Iterator[str]:
+    """What a console is told of the way to a Storage Daemon. Raises FiledError."""
+    connection = open_storage(_address(storage, who), cancel_pipe=cancel_pipe)
+    try:
+        yield from measured(connection, size, packets)
+        connection.take_leave()
+    finally:
+        connection.close()
 
 
 def _address(storage: StorageDaemon, who: DirectorJob) -> StorageAddress:

@@ -2,8 +2,7 @@
 # borg brings a file of the year 2120 back as of January 2038, and one of 1960 as of 1970, without a warning.
 #
 # Versions: borg 1.2.4 (Debian 1.2.4-1), on a 64-bit system.
-# Expected: the times of the files, or a warning. borg-create(1), notes: "the inode metadata (timestamps, ...)" and
-#   nanoseconds are stored; no manual page mentions 2038 or a lowest time.
+# Expected: the times of the files, which it keeps to the nanosecond, or a warning. No manual page of borg mentions 2038 or a lowest time.
 # Seen: times are clamped to 0 ... 2147310847 seconds (17 January 2038, two days before 32 bits end) when a file is
 #   saved, so that the truth is not in the archive either. Exit code 0, nothing said.
 # Output:  far: 4733607845 -> 2147310847, old: -315619200 -> 0

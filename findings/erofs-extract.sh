@@ -2,8 +2,8 @@
 # fsck.erofs --extract leaves extended attributes, ACLs and hard links behind, though the image has them.
 #
 # Versions: erofs-utils 1.5 (Debian 1.5-1).
-# Expected: the tree from which mkfs.erofs made the image. The program's help: "--extract=X extract to path X", "--preserve: extract
-#   with the same ownership and permissions as in the image"; the manual page does not say what else is dropped.
+# Expected: the tree from which mkfs.erofs made the image. The program's help: --preserve, the default for root, is to "extract with the same
+#   ownership and permissions as on the filesystem"; nothing says what is dropped.
 # Seen: content, modes, owners and nanoseconds are right; no attribute, no ACL, no file capability comes out, and the
 #   names of a hard link are files of their own. Holes are written as zeros. Exit code 0, no warning.
 # Output:  image: Links: 2, Xattr size: 28; extracted: links 1 attributes []

@@ -6,7 +6,7 @@
 #   "List all the objects with the given prefix", without a restriction of keys.
 # Seen: a key that has an empty segment, "." or ".." between slashes raises InvalidPathError out of the iteration, and what comes behind it
 #   in the listing is never seen. "/lead" and "folder/" (which the web consoles of S3 make for a new folder) come as "lead" and
-#   "folder"; get, head and delete with these names say that there is no such object.
+#   "folder"; get() with these names says that there is no such object.
 # Output:  with a//b: InvalidPathError after 0 names; with folder/: lists folder, get FileNotFoundError
 # Why it matters: a bucket is shared: a user makes a folder in the console, another program writes "logs//today", and
 #   a backup repository in it can be listed no more, so neither pruned nor checked. List below a prefix of one's own, and treat a

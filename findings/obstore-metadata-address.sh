@@ -5,8 +5,8 @@
 # Expected: an error that says that credentials are missing. "AWS SDKs and Tools Reference Guide", IMDS credential provider:
 #   AWS_EC2_METADATA_DISABLED=true switches requests to the metadata service off; boto3, the CLI and most SDKs keep to it.
 # Seen: a PUT of /latest/api/token goes to the metadata address (here a listener on loopback that takes its place) before the first request
-#   to the store, whatever the variable says. On a network that drops packets to 169.254.169.254 this is a wait of many seconds, ten times
-#   over by the default retries; on a cloud machine the machine's own role is used in place of an error.
+#   to the store, whatever the variable says. On a network that drops packets to 169.254.169.254 this is a wait
+#   with retries; on a cloud machine the machine's own role is used in place of an error.
 # Output:  asked: [('PUT', '/latest/api/token')]
 # Why it matters: a misspelt name of a credential does not fail, it talks to another server, and a test leaves loopback. A program that opens
 #   a store passes the credentials or refuses, and leaves nothing to the chain.

@@ -2,7 +2,8 @@
 # Of a file of pzstd, half of python-zstandard's ways to read give nothing at all, and no error.
 #
 # Versions: pzstd 1.5.4 (Debian zstd 1.5.4+dfsg2-5+deb12u1), zstandard 0.25.0, backports.zstd 1.8.0 (Python 3.14's own).
-# Expected: the content. RFC 8878, 3: compressed data is one or more frames, and skippable frames are among them. The docstring of read_to_iter() speaks of "the decompressed result" and of no frames.
+# Expected: the content. RFC 8878, 3: compressed data is one or more frames, and skippable frames are among them. The docstring of
+#   read_to_iter() speaks of "the decompressed result" and of no frames.
 # Seen: pzstd begins each of its frames with a skippable frame (its length, for parallel reading). read_to_iter() and
 #   decompressobj() end behind the first frame of either kind, so they yield 0 bytes. decompress() raises an error that names
 #   a size of 4, which is that of the skippable frame. stream_reader() and copy_stream() give everything, also with

@@ -6,7 +6,7 @@
 #   supported operations, without a word on ranges.
 # Seen: the body is the part, the status is 200, and the stored CRC-32 in the answer is that of the whole object. boto3
 #   takes the 200 for the whole object, checks it, and raises FlexibleChecksumError; obstore refuses the status.
-#   curl and older clients, which do not check, get the right bytes.
+#   A client that checks neither gets the right bytes.
 # Output:  raw: 200 b'234' Content-Range bytes 2-4/10; boto3: FlexibleChecksumError; obstore: GenericError
 # Why it matters: reading single files out of large pack objects is all ranges. A restore that worked against one server, and with
 #   an older client, fails on every object here. Fall back to whole objects when a range comes back as 200.

@@ -2,8 +2,8 @@
 # The tar that "restic dump" writes has a plain empty file for each FIFO, no hard links, and times up to half a second later.
 #
 # Versions: restic 0.14.0 (Debian 0.14.0-1+b5).
-# Expected: what "restic restore" brings back. restic-dump(1): folders "are output as a tar containing the contents of the
-#   specified folder", "/" is the whole snapshot.
+# Expected: what "restic restore" brings back. restic-dump(1): folders "are output as a tar (default) or zip file containing the
+#   contents of the specified folder", "/" is the whole snapshot.
 # Seen: a FIFO has type 0, a regular file of size 0. The second name of a hard link is a file of its own, with the data once more.
 #   A time of .9 s is rounded up to the next second, so that a file just saved comes back from the future. Extended attributes
 #   are there. Exit code 0, no warning. "restic restore" has all of it right.

@@ -3,7 +3,7 @@
 #
 # Versions: sqlite3 3.40.1 (Debian 3.40.1-2+deb12u2), Python 3.11's sqlite3.iterdump.
 # Expected: the same database. The command line's documentation: ".dump" converts "the entire contents of a database into a single
-#   text file" that "can be converted back into a database"; Python's: iterdump() saves a database "for later restoration".
+#   UTF-8 text file" that "can be converted back into a database"; Python's: iterdump() saves a database "for later restoration".
 # Seen: tables and rows come back, the numbers in the header do not: user_version 7 and application_id are 0, a UTF-16 database
 #   becomes UTF-8. Neither of them says so.
 # Output:  .dump 0 0 UTF-8; iterdump 0 0 UTF-8; vacuum into 7 1196444487 UTF-16le; .backup 7 1196444487 UTF-16le

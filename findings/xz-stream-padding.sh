@@ -3,7 +3,7 @@
 #
 # Versions: Python 3.11's lzma, xz 5.4.1 (Debian 5.4.1-1+deb12u2) as writer and judge.
 # Expected: all of it. "The .xz File Format" 1.1.0, section 2.2: between and behind the streams of a file there may be
-#   padding, zero bytes in multiples of four, and decoders must support it. lzma.decompress's documentation: of several
+#   padding, zero bytes in multiples of four; decoders that take several streams must take the padding. lzma.decompress's documentation: of several
 #   concatenated streams it decompresses all.
 # Seen: streams that follow each other directly are all read. With four zero bytes between them lzma.open() and
 #   lzma.decompress() give the first stream and stop: the padding is taken for garbage behind the end. What is built upon

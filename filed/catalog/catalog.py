@@ -114,6 +114,7 @@ class Catalog:
                 errors=0,
                 deleted=0,
                 failure="",
+                encrypted=int(new.encrypted),
             )
             insert_job(connection, job, mark)
         return job

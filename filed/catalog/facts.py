@@ -31,6 +31,7 @@ class JobFacts:
     fileset_text: str
     read_bytes: int = 0
     fileset_digest: str = ""
+    encrypted: int = 0
 
 
 def facts_object(file_index: int, facts: JobFacts) -> RestoreObject:

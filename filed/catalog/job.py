@@ -48,6 +48,7 @@ class NewJob:
     since: int = 0
     base: JobId | None = None
     type: str = "B"
+    encrypted: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,6 +102,7 @@ class Job:
     errors: int
     deleted: int
     failure: str
+    encrypted: int = 0  # 1: what it saved is
 
     @property
     def good(self) -> bool:

@@ -291,8 +291,9 @@ def _end(catalog: Catalog, session: _Session, report: RebuildReport, now: float)
         set_media(connection, job.job_id, media)
         if facts is not None:
             connection.execute(
-                "UPDATE job SET start_time = ?, since = ?, fileset_text = ?, fileset_digest = ? WHERE job_id = ?",
-                (facts.start, facts.since, facts.fileset_text, digest, job.job_id),
+                "UPDATE job SET start_time = ?, since = ?, fileset_text = ?, fileset_digest = ?, encrypted = ?"
+                " WHERE job_id = ?",
+                (facts.start, facts.since, facts.fileset_text, digest, facts.encrypted, job.job_id),
             )
         if status in {Status.OK, Status.WARNINGS}:
             seal(connection, Seal("", job.job, job.name, job.level, digest, end.time), session.states)

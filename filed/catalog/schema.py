@@ -115,7 +115,12 @@ _VERSION_2: Final = """
 ALTER TABLE agent_state ADD COLUMN digest BLOB NOT NULL DEFAULT x'';
 """
 
-MIGRATIONS: Final[tuple[str, ...]] = (_VERSION_1, _VERSION_2)
+# So that no Job in plain text builds on an encrypted one by mistake.
+_VERSION_3: Final = """
+ALTER TABLE job ADD COLUMN encrypted INTEGER NOT NULL DEFAULT 0;
+"""
+
+MIGRATIONS: Final[tuple[str, ...]] = (_VERSION_1, _VERSION_2, _VERSION_3)
 """Script n takes a file from version n to n + 1. Published scripts never change; add one."""
 
 VERSION: Final = len(MIGRATIONS)

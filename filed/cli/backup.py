@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import time
+from dataclasses import replace
 from pathlib import Path
 
 import click
@@ -46,6 +47,7 @@ Examples:
 )
 @click.option("--digest", metavar="HOW", help="md5, sha1, sha256, sha512, xxh64, xxh3_128, none. [default: sha256]")
 @options.encrypt
+@click.option("--plain", is_flag=True, help="Not encrypted, even if it builds on a Job that is.")
 @click.option("--sparse/--no-sparse", default=True, help="Leave out long runs of zeros. [default: yes]")
 @click.option("--one-filesystem/--all-filesystems", default=True, help="Stay on each path's own. [default: one]")
 @click.option(
@@ -64,6 +66,7 @@ def backup(  # noqa: PLR0917  one argument for each option
     compress: str | None,
     digest: str | None,
     keys: str | None,
+    plain: bool,  # noqa: FBT001
     sparse: bool,  # noqa: FBT001
     one_filesystem: bool,  # noqa: FBT001
     exclude: tuple[str, ...],
@@ -109,6 +112,8 @@ def backup(  # noqa: PLR0917  one argument for each option
             keys=options.saving_keys(keys),
             max_volume_bytes=max_volume_bytes,
         )
+    options.refuse_readable(job.keys)
+    job = replace(job, plain=plain)
     made = place_for_backup(job.places.volumes)
     begun = time.monotonic()
     with Console("backup", quiet=quiet or as_json, verbose=verbose) as console:

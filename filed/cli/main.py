@@ -29,6 +29,7 @@ COMMANDS = {
     "prune": "filed.cli.prune:prune",
     "catalog": "filed.cli.catalog:catalog",
     "agent": "filed.cli.agent:agent",
+    "key": "filed.cli.key:key",
     "daemon": "filed.cli.daemon:daemon",
     "journal": "filed.cli.journal:journal",
     "config": "filed.cli.config:config",

@@ -127,13 +127,30 @@ def setting(
 
 def _setting(storage: Path | None, conf: Path | None, keys: str | None) -> tuple[Path, AgentSetup, KeyFiles | None]:
     if conf is None:
-        return needed_storage(storage), default_setup(), opening_keys(keys)
+        given = opening_keys(keys)
+        refuse_readable(given)
+        return needed_storage(storage), default_setup(), given
     from filed.cli.conf_job import conf_setting  # noqa: PLC0415  as above
     from filed.cli.place import check_known  # noqa: PLC0415  as above
 
     directory, agents, conf_keys = conf_setting(conf, storage)
     check_known(directory)
-    return directory, agents, opening_keys(keys) or conf_keys
+    used = opening_keys(keys) or conf_keys
+    refuse_readable(used)
+    return directory, agents, used
+
+
+def refuse_readable(keys: KeyFiles | None) -> None:
+    """Raises ConfigError for a private key that every user of this machine can read."""
+    if keys is None:
+        return
+    try:
+        mode = keys.pair.stat().st_mode
+        secret = b"PRIVATE KEY" in keys.pair.read_bytes()
+    except OSError:
+        return  # whoever loads it says so
+    if secret and mode & 0o007:
+        raise ConfigError(f"{keys.pair}: others can read this private key; chmod 600 {keys.pair}")
 
 
 def saving_keys(text: str | None) -> KeyFiles | None:

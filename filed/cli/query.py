@@ -23,6 +23,9 @@ from filed.errors import printable
 from filed.process.outcome import JobStatus
 from filed.wire.attributes import FileType, decode_stat
 
+_LEVELS = {Level.FULL: "Full", Level.DIFFERENTIAL: "Diff", Level.INCREMENTAL: "Incr"}
+_STATUS = {JobStatus.WARNINGS: "warnings", JobStatus.ERROR: "failed", JobStatus.FATAL: "failed", JobStatus.OK: "OK"}
+
 
 @click.command(epilog="\b\nExamples:\n  filed jobs -s /mnt/disk\n  filed jobs -s /mnt/disk --json | jq '.[-1].jobid'")
 @options.storage
@@ -34,22 +37,21 @@ def jobs(storage: Path | None, as_json: bool) -> int:  # noqa: FBT001
         if as_json:
             answer(json.dumps([_job_json(job) for job in found]))
             return Exit.GOOD
-        rows = [
-            (
-                str(job.job_id),
-                job.name,
-                Level(job.level).name.capitalize(),
-                JobStatus(job.status).words,
-                _when(job.start_time),
-                f"{job.files:,}",
-                f"{job.deleted:,}",
-                size_words(job.read_bytes),
-                size_words(job.bytes),
-                str(job.base_job_id or ""),
-            )
-            for job in found
-        ]
-    print_table(("JobId", "Name", "Level", "Status", "Started", "Files", "Deleted", "Read", "Stored", "Base"), rows)
+    rows = [
+        (
+            str(job.job_id),
+            _LEVELS[Level(job.level)],
+            _STATUS.get(JobStatus(job.status), JobStatus(job.status).words.lower()),
+            _when(job.start_time)[:-3],
+            f"{job.files:,}",
+            size_words(job.bytes),
+            str(job.base_job_id or ""),
+            "yes" if job.encrypted else "",
+            job.name,
+        )
+        for job in found
+    ]
+    print_table(("JobId", "Level", "Status", "Started", "Files", "Stored", "Base", "Enc", "Name"), rows)
     return Exit.GOOD
 
 

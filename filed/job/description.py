@@ -103,6 +103,11 @@ class BackupJob:
     agents: AgentSetup
     keys: KeyFiles | None = None
     max_volume_bytes: int = 0  # 0: a Volume grows without a bound
+    plain: bool = False  # may build on an encrypted Job without being encrypted itself
+
+    @property
+    def encrypts(self) -> bool:
+        return self.keys is not None and self.keys.encrypt
 
 
 @dataclass(frozen=True, slots=True)

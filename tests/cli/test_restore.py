@@ -113,7 +113,9 @@ def test_a_where_that_leads_to_itself_is_told_by_the_agent(filed: Filed, saved: 
 def test_keys_open_what_was_encrypted_and_without_them_nothing_looks_whole(
     filed: Filed, saved: Saved, tmp_path: Path
 ) -> None:
-    pair = KEYS / "TEST-ONLY-client.pem"
+    pair = tmp_path / "pair.pem"
+    pair.write_bytes((KEYS / "TEST-ONLY-client.pem").read_bytes())
+    pair.chmod(0o600)
     volumes = tmp_path / "encrypted"
     assert filed("backup", "-s", volumes, "--encrypt", pair, saved.source).code == 0
     closed = filed("restore", "-s", volumes, "--where", tmp_path / "closed")

@@ -94,7 +94,9 @@ class VolumesBackup:
     def facts(self) -> Callable[[int], RestoreObject]:
         row, read_bytes = self._row, self._context.counters.totals.read_bytes
         base_job = self.basis.states.base_job
-        facts = JobFacts(row.start_time, row.since, base_job, row.fileset_text, read_bytes, row.fileset_digest)
+        facts = JobFacts(
+            row.start_time, row.since, base_job, row.fileset_text, read_bytes, row.fileset_digest, row.encrypted
+        )
         return partial(facts_object, facts=facts)
 
     def commit(self, media: list[JobMedia], states: Sequence[SealedState]) -> Outcome:
@@ -127,6 +129,7 @@ def _new_job(job: BackupJob, base: Base) -> NewJob:
         fileset_text=as_text(job.fileset),
         since=base.since,
         base=base.base.job_id if base.base is not None else None,
+        encrypted=job.encrypts,
     )
 
 

@@ -7,6 +7,7 @@ from contextlib import ExitStack
 from dataclasses import dataclass
 
 from filed.catalog import BaseWhy, Catalog, Job, Level
+from filed.errors import JobError
 from filed.job.context import Messages
 from filed.job.description import BackupJob
 from filed.job.select.changed_since import ChangedSince, has_fine_ctime
@@ -35,6 +36,11 @@ def choose_base(catalog: Catalog, volumes: Repository, job: BackupJob, messages:
     if gone:
         messages.warning(f"{gone}: doing a Full instead of {_article(job.level)}")
     elif choice.base is not None:
+        if choice.base.encrypted and not job.encrypts and not job.plain:
+            raise JobError(
+                f"JobId {choice.base.job_id}, which this Job builds on, is encrypted, and this one would not be: give its keys"
+                " with --encrypt, or --plain if plain text is meant"
+            )
         began = choice.base.start_time
         return Base(Level(job.level), choice.base, 0, began if began <= now else 0)
     elif choice.why is not BaseWhy.NOT_WANTED:

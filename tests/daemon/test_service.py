@@ -77,7 +77,7 @@ def test_jobs_beyond_the_maximum_wait_while_consoles_are_answered(tmp_path: Path
         console.name()
         console.say(b"status")
         assert any(b"JobId 7 Job" in line for line in console.until(Signal.EOD) if isinstance(line, bytes))
-        assert not select.select([second._sock], [], [], 1.0)[0]
+        assert not select.select([second.sock], [], [], 1.0)[0]
         first.say(Signal.TERMINATE)
         first.rest()
         assert second.text().startswith(b"2000 OK Job")
@@ -102,7 +102,7 @@ def test_a_job_that_waits_for_its_turn_can_be_canceled(tmp_path: Path) -> None:
         (end,) = second.rest()
         assert isinstance(end, bytes)
         assert end.startswith(b"2800 End Job TermCode=65 ")
-        assert not select.select([first._sock], [], [], 0.2)[0], "the one that runs is let be"
+        assert not select.select([first.sock], [], [], 0.2)[0], "the one that runs is let be"
         first.say(Signal.TERMINATE)
 
 
@@ -133,7 +133,7 @@ def test_a_job_is_seen_and_canceled_from_another_visit_within_a_second(tmp_path:
         assert console.until(Signal.EOD) == [reply.OK_DOT_STATUS, b"JobId=7 JobStatus=R JobErrors=0\n"]
         console.say(b"cancel Job=Save.2026-11-23_10.14.28_03\n")
         assert console.until(Signal.EOD)[0].startswith(b"2001 Job")  # type: ignore[union-attr]
-        assert select.select([job._sock], [], [], 1.0)[0]
+        assert select.select([job.sock], [], [], 1.0)[0]
         end = job.rest()[-1]
         assert isinstance(end, bytes)
         assert end.startswith(b"2800 End Job TermCode=65 ")

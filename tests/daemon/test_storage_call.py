@@ -73,7 +73,7 @@ def test_strangers_that_name_a_job_do_it_no_harm(tmp_path: Path) -> None:
         silent.sendall(pack_packet(StorageCall(JOB, 306).format()))
         with silent:
             stranger = Dialogue(socket.create_connection(("127.0.0.1", daemon.port)))
-            with stranger._sock:
+            with stranger.sock:
                 stranger.say(StorageCall(JOB, 306).format())
                 assert stranger.text() == Hello(JOB, 214).format()
                 stranger.say(b"auth cram-md5 <1.2@a-sd> ssl=0\n")

@@ -27,7 +27,7 @@ class Dialogue:
         number: int = 103,
     ) -> None:
         sock.settimeout(TIMEOUT_S)
-        self._sock, self._name, self._secret = sock, name, secret
+        self.sock, self._name, self._secret = sock, name, secret
         self._flavour, self._number = flavour, number
         self._reader = FrameReader()
 
@@ -35,12 +35,12 @@ class Dialogue:
         try:
             self.greet()
         except BaseException:
-            self._sock.close()
+            self.sock.close()
             raise
         return self
 
     def __exit__(self, kind: type[BaseException] | None, value: BaseException | None, tb: TracebackType | None) -> None:
-        self._sock.close()
+        self.sock.close()
 
     def greet(self) -> None:
         self.say(b"Hello Director %b calling %d\n" % (self._name, self._number))
@@ -58,12 +58,12 @@ class Dialogue:
 
     def say(self, *packets: Packet) -> None:
         for packet in packets:
-            self._sock.sendall(pack_signal(packet) if isinstance(packet, Signal) else pack_packet(packet))
+            self.sock.sendall(pack_signal(packet) if isinstance(packet, Signal) else pack_packet(packet))
 
     def packet(self) -> Packet:
         """The next one; TERMINATE also when the connection was closed."""
         while isinstance(packet := self._reader.next_packet(), More):
-            data = self._sock.recv(65536)
+            data = self.sock.recv(65536)
             if not data:
                 return Signal.TERMINATE
             self._reader.receive(data)

@@ -67,7 +67,7 @@ def test_nonsense_between_the_rounds_breaks_the_restore_off(tmp_path: Path) -> N
         talk.name(7)
         talk.say(STORAGE)
         talk.say(b"restore files=2 replace=w prelinks=0 where=/to\n")
-        talk._sock.sendall(b"\x7f\xff\xff\xff")
+        talk.sock.sendall(b"\x7f\xff\xff\xff")
         talk.rest()
     assert told.events == [{"event": "broken off"}]
 

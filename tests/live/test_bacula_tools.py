@@ -17,6 +17,7 @@ from filed.volume import Damage, Session, open_volume
 from filed.wire.attributes import FileType, Stat, encode_stat, pack_attributes
 from filed.wire.stream import Stream
 from tests.live.bacula import Bacula
+from tests.storage.jobs import block_begun
 
 pytestmark = pytest.mark.live
 
@@ -146,13 +147,15 @@ def test_bextract_copes_with_any_room_left_in_a_block(bacula: Bacula, tmp_path: 
     directory = volumes_of(bacula)
     contents: dict[str, bytes] = {}
     for room in range(16):
-        target = directory.append_session(JobIdentity(room, f"Room.{room:02}", "Room", "t-fd", "All"))
+        identity = JobIdentity(room, f"Room.{room:02}", "Room", "t-fd", "All")
+        target = directory.append_session(identity)
         for index, size in ((1, 64_000), (2, 100)):
             name = f"/rooms/{room:02}.{index}"
             lstat = encode_stat(Stat(1, index, 0o100644, 1, 0, 0, 0, size, 4096, 8, 1, 1, 1, 0, 0, Stream.FILE_DATA))
-            target.write(index, Stream.UNIX_ATTRIBUTES, pack_attributes(index, FileType.REGULAR, name.encode(), lstat))
+            attributes = pack_attributes(index, FileType.REGULAR, name.encode(), lstat)
+            target.write(index, Stream.UNIX_ATTRIBUTES, attributes)
             if index == 1:
-                size = 64_512 - target._writer.open_bytes - 12 - room  # noqa: PLW2901 - known only now
+                size = 64_512 - block_begun(identity) - 12 - len(attributes) - 12 - room  # noqa: PLW2901 - known only now
             contents[name] = os.urandom(size)
             target.write(index, Stream.FILE_DATA, contents[name])
         target.finish(JobTotals(2, size))

@@ -249,7 +249,7 @@ def test_a_list_of_many_files_on_one_job_delays_no_cancel_of_another(world: Worl
         talk.say(b"JobId=999 Job=Other.2026-11-23_10.14.28_03 SDid=1 SDtime=17 Authorization=KEY\n")
         assert talk.text().startswith(b"2000 OK Job")
         talk.say(b"accurate files=%d\n" % many)
-        sender = threading.Thread(target=_send_list, args=(talk._sock, many), daemon=True)
+        sender = threading.Thread(target=_send_list, args=(talk.sock, many), daemon=True)
         sender.start()
         wait_until(lambda: _list_bytes(world) > 1_000_000)
         before = _list_bytes(world)

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import os
 import random
 from collections.abc import Callable, Iterable
 from pathlib import Path
 
 from filed.storage import AppendSession, JobIdentity, JobMedia, JobTotals, VolumeDirectory
-from filed.volume import FileIndexes, Session
+from filed.volume import FileIndexes, Session, SessionLabel, pack_session_label
+from filed.volume.block import BLOCK_HEADER_BYTES
+from filed.volume.record import RECORD_HEADER_BYTES
 
 Plain = tuple[int, int, bytes]
 
@@ -38,6 +41,12 @@ def files(count: int, size: int = 100_000, seed: int = 1) -> list[Plain]:
     return out
 
 
+def block_begun(by: JobIdentity) -> int:
+    """How many bytes the start label of a session takes of its first block, with the headers before it."""
+    label = SessionLabel(by.job_id, by.job, by.name, by.client, by.file_set, by.type, by.level, by.file_set_digest)
+    return BLOCK_HEADER_BYTES + RECORD_HEADER_BYTES + len(pack_session_label(label))
+
+
 def fill(target: AppendSession, records: Iterable[Plain]) -> None:
     for record in records:
         target.write(*record)
@@ -59,6 +68,23 @@ def save(
         indexes.add(file_index)
         size += len(data)
     return target.session, target.finish(JobTotals(len(indexes), size))
+
+
+def killed_job(directory: VolumeDirectory, records: Iterable[Plain], number: int = 7, limit: int = 0) -> Session:
+    """A Job whose process ends without a word. What its writer still holds, a megabyte or less, is lost with it."""
+    reader, writer = os.pipe()
+    child = os.fork()
+    if not child:
+        try:
+            target = directory.append_session(job(number), limit)
+            os.write(writer, b"%d %d" % target.session)
+            fill(target, records)
+        finally:
+            os._exit(0)
+    os.close(writer)
+    os.waitpid(child, 0)
+    with open(reader, "rb") as told:
+        return Session(*map(int, told.read().split()))
 
 
 def load(

@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 from filed.errors import VolumeError
 from filed.storage import JobTotals
 from filed.volume import open_volume, parse_session_label
-from tests.storage.jobs import NOW, Plain, files, fill, job, load, opened, save, state
+from tests.storage.jobs import NOW, Plain, block_begun, files, fill, job, load, opened, save, state
 
 BLOCK = 64512
 
@@ -128,8 +128,7 @@ def test_any_job_over_volumes_of_any_size(
 def test_the_end_label_knows_its_block_whatever_room_is_left(tmp_path: Path, left: int) -> None:
     directory = opened(tmp_path)
     target = directory.append_session(job(), 165 + BLOCK + 40 + left)
-    used = target._writer.open_bytes
-    target.write(1, 2, bytes(BLOCK - used - 12 - left * 4))
+    target.write(1, 2, bytes(BLOCK - block_begun(job()) - 12 - left * 4))
     media = target.finish(JobTotals(1, 1))
     (found,) = directory.scan()
     assert found.ended is not None

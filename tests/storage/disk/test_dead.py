@@ -6,19 +6,14 @@ import pytest
 
 from filed.storage import VolumeDirectory
 from filed.volume import Session
-from tests.storage.jobs import files, fill, job, load, opened, save, state
+from tests.storage.jobs import files, job, killed_job, load, opened, save, state
 
 LIMIT = 500_000
 
 
 def killed(directory: VolumeDirectory, number: int = 7) -> Session:
     """A Job of several Volumes that is no more."""
-    target = directory.append_session(job(number), LIMIT)
-    fill(target, files(40, seed=number))
-    target._writer.flush()
-    target._volume.close()
-    target._first.close()
-    return target.session
+    return killed_job(directory, files(60, seed=number), number, LIMIT)
 
 
 def test_a_killed_jobs_volumes_go_and_the_one_it_began_in_is_cut(tmp_path: Path) -> None:

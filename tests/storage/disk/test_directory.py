@@ -14,7 +14,7 @@ import pytest
 from filed.errors import VolumeError
 from filed.storage import JobIdentity, JobMedia, JobTotals, VolumeDirectory
 from filed.volume import Session
-from tests.storage.jobs import NOW, Plain, files, fill, job, load, opened, save, state
+from tests.storage.jobs import NOW, files, fill, job, killed_job, load, opened, save, state
 from tests.volume.golden import golden
 
 SPAWN = multiprocessing.get_context("spawn")
@@ -238,19 +238,9 @@ def test_a_killed_job_costs_only_itself(tmp_path: Path, seed: int) -> None:
     assert [(one.session, list(one.media)) for one in whole] == sorted(kept)
 
 
-def torn(directory: VolumeDirectory, records: list[Plain]) -> Session:
-    """A Job that stops in the midst, as if killed."""
-    target = directory.append_session(job(7))
-    fill(target, records)
-    target._writer.flush()
-    target._volume.close()
-    target._first.close()
-    return target.session
-
-
 def test_the_catalog_may_know_better_than_a_volume(tmp_path: Path) -> None:
     directory = opened(tmp_path)
-    session = torn(directory, files(60))
+    session = killed_job(directory, files(60))
     size = (directory.path / "Vol-0001").stat().st_size
     target = directory.append_session(job(2), finished=lambda asked: asked == session)
     assert (directory.path / "Vol-0001").stat().st_size == size
@@ -262,7 +252,7 @@ def test_the_catalog_may_know_better_than_a_volume(tmp_path: Path) -> None:
 
 def test_nothing_is_cut_where_another_program_has_its_volumes(tmp_path: Path) -> None:
     directory = opened(tmp_path)
-    torn(directory, files(60))
+    killed_job(directory, files(60))
     before = state(directory)
     golden("md5").put(directory.path)
     _, media = save(directory, files(1), number=2)

@@ -7,7 +7,7 @@ import pytest
 from filed.errors import VolumeError
 from filed.storage import VolumeDirectory
 from filed.volume import Damage
-from tests.storage.jobs import files, fill, job, load, opened, save
+from tests.storage.jobs import files, killed_job, load, opened, save
 from tests.volume.golden import SPANNING, golden
 
 
@@ -24,9 +24,7 @@ def test_every_job_of_every_volume_is_found_with_its_media(tmp_path: Path) -> No
 
 def test_a_dead_job_is_found_and_can_be_read_as_far_as_it_came(tmp_path: Path) -> None:
     directory = opened(tmp_path)
-    target = directory.append_session(job())
-    fill(target, files(60))
-    target._volume.close()
+    killed_job(directory, files(60))
     (found,) = directory.scan()
     assert found.label is not None
     assert not found.is_complete

@@ -9,7 +9,7 @@ from filed.errors import VolumeError
 from filed.storage.disk.tail import Tail, examine
 from filed.storage.disk.volume_file import VolumeFile
 from filed.volume import Session, VolumeLabel, open_volume, pack_volume_label, single_record_block
-from tests.storage.jobs import files, fill, job, opened, save
+from tests.storage.jobs import files, killed_job, opened, save
 from tests.volume.golden import golden
 
 
@@ -38,10 +38,7 @@ def examined(path: Path, keep: Callable[[Session], bool] = nobody) -> Tail | Non
 def with_a_dead_job(path: Path) -> int:
     """Append a Job that never ends; returns where it begins."""
     start = path.stat().st_size
-    target = opened(path.parents[1]).append_session(job(3))
-    fill(target, files(80, seed=3))
-    target._writer.flush()
-    target._volume.close()
+    killed_job(opened(path.parents[1]), files(80, seed=3), 3)
     return start
 
 
@@ -181,15 +178,14 @@ def test_a_saved_volume_in_a_torn_block_is_not_taken_for_the_end(tmp_path: Path)
     path = directory.path / "Vol-0001"
     inner = path.read_bytes()  # the directory of Volumes is itself saved
     start = len(inner)
-    target = directory.append_session(job(2))
-    target.write(1, 2, inner)
-    target._writer.flush()
-    target._volume.close()
-    data = path.read_bytes()
-    path.write_bytes(data[: data.rindex(inner[-100:]) + 100])
+    killed_job(directory, [(1, 2, inner), (2, 2, bytes(2 << 20))], 2)
     found = examined(path)
     assert found is not None
     assert found.end == start
+    data = path.read_bytes()
+    path.write_bytes(data[: data.rindex(inner[-100:]) + 100])
+    with pytest.raises(VolumeError, match="is left as it is"):  # nobody can tell it from damage in the midst
+        examined(path)
 
 
 def test_volumes_of_a_storage_daemon_are_not_ours(tmp_path: Path) -> None:

@@ -13,6 +13,7 @@ from filed.director.programs import forbidden
 from filed.errors import JobError, RemoteProtocolError, printable
 from filed.fileset import FileSet
 from filed.fileset.expand import stands_for_others
+from filed.fileset.model import CompressionKind
 from filed.fileset.parse import parse_lines
 from filed.fileset.unserved import without_effect
 from filed.wire import director as said
@@ -92,7 +93,17 @@ def fileset(visit: Conversation, command: said.FileSetCommand) -> bool:
     )
     for complaint in (*parsed.complaints, *without_effect(parsed.fileset)):
         visit.say(MessageType.WARNING, complaint)
+    if text := _hard_to_restore(parsed.fileset):
+        visit.info(text)
     return visit.answer(reply.OK_FILESET)
+
+
+def _hard_to_restore(fileset: FileSet) -> str:
+    """What a person should know before another program is to restore this; "" for nothing."""
+    used = {options.compression.kind for each in fileset.includes for options in each.options if options.compression}
+    if CompressionKind.ZSTD not in used:
+        return ""
+    return "files are compressed by ZSTD: bacula-fd restores them where it is built with it, and Debian's 15.0.3 is not"
 
 
 def _refuse_disabled(visit: Conversation, fileset: FileSet) -> None:

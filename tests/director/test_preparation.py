@@ -124,3 +124,13 @@ def test_the_house_hears_of_a_storage_daemon_that_is_to_call(tmp_path: Path) -> 
         assert [talk.text(), talk.text()] == [reply.OK_STORAGE] * 2
         assert talk.house.asked == [("KEY", 214), ("OTHER", 214)]
         talk.say(Signal.TERMINATE)
+
+
+@pytest.mark.parametrize(("options", "told"), [(b"O MZs\n", True), (b"O MZ6\n", False)])
+def test_a_compression_that_not_every_bacula_fd_restores_is_told(tmp_path: Path, options: bytes, *, told: bool) -> None:
+    with Visiting(tmp_path) as talk:
+        talk.name(7)
+        talk.say(b"fileset\n", b"I\n", options, b"N\n", b"F /a\n", b"N\n", b"N\n", Signal.EOD)
+        said = talk.until(reply.OK_FILESET)
+        talk.say(Signal.TERMINATE)
+    assert any(b"compressed by ZSTD" in bytes(line) for line in said if isinstance(line, bytes)) is told

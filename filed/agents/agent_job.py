@@ -289,7 +289,7 @@ class AgentJob:
     def restore_stream(self, stream: AgentStream, size: int | None) -> None:
         """The chunks that follow are of this stream. size: None when unknown.
 
-        A stream that the agent does not support is told once, and what is written of it is dropped.
+        A stream that the agent does not support is reported once, and what is written of it is dropped.
         """
         if not self._restoring:
             self._out_of_order("restore_stream")
@@ -350,7 +350,7 @@ class AgentJob:
                 self._judge_handed(call, restore_loop)
             except ItemError as error:
                 if restore_loop.entered:
-                    with suppress(ItemError):  # it is told already
+                    with suppress(ItemError):  # it is reported already
                         self.restore_done(Status.E_CORRUPT)
                     restore_loop.skip()
                 yield number, error
@@ -419,7 +419,7 @@ class AgentJob:
         except AgentError as error:
             if error.code in (Status.E_VIOLATION, Status.E_HOST):
                 raise
-            self._callbacks.tell(Severity.INFO, str(error))  # its job is released all the same
+            self._callbacks.tell(Severity.INFO, str(error))  # its job is released anyway
         finally:
             self._callbacks.close()
         self._check_process_state("end")

@@ -213,7 +213,7 @@ class Callbacks:
             self._services.message(Severity.WARNING, f"{self._agent}: {lost} messages of its threads were dropped")
 
     def _not_now(self, what: str) -> Status:
-        """Out of order, on the job thread, and without harm: told once, for whoever wrote the agent."""
+        """Out of order, on the job thread, and without harm: told once, for anyone who wrote the agent."""
         if what not in self._told:
             self._told.add(what)
             self._services.message(Severity.WARNING, f"agent {self._agent} calls {what}; refused (BP_E_SEQUENCE)")

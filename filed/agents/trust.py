@@ -1,4 +1,4 @@
-"""May this file be loaded? Whoever can write an agent's library, or put another in its place, runs code as the daemon."""
+"""May this file be loaded? Anyone who can write an agent's library, or put another in its place, runs code as the daemon."""
 
 from __future__ import annotations
 
@@ -23,10 +23,10 @@ class Writers:
 
 
 def trusted_writers() -> Writers:
-    """Root, this daemon's user, and whoever can write filed's own code: its owner, and the groups its path lets in.
+    """Root, this daemon's user, and anyone who can write filed's own code: its owner, and the groups its path lets in.
 
     The last are for a package or a checkout that belongs to somebody else while root runs it, and for umask 002 and
-    Debian's /usr/local, where groups may write: whoever can replace filed's own code needs no agent to run his, so
+    Debian's /usr/local, where groups may write: anyone who can replace filed's own code needs no agent to run his, so
     trusting him with agents gives nothing away.
     """
     users, groups = {0, os.geteuid()}, set()

@@ -359,7 +359,7 @@ class Catalog:
         return mark_restored(self.database, agent, instance, director=director)
 
     def mark_confirmed(self, job: str, agent: str, instance: str, *, director: str = "") -> None:
-        """The agent was told that `job` (a unique name) is in the catalog of whoever started it."""
+        """The agent was told that `job` (a unique name) is in the catalog of the one who started it."""
         mark_confirmed(self.database, job, agent, instance, director=director)
 
     def plugin_command(self, plugin_id: int) -> bytes:

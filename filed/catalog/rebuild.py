@@ -1,6 +1,6 @@
 """The catalog again, from what the Volumes say.
 
-Whoever reads the Volumes turns them into the events below; the rows are made by the very class a backup feeds. The new
+Anyone who reads the Volumes turns them into the events below; the rows are made by the very class a backup feeds. The new
 file is built beside the old one and takes its place in one step, when it is complete and on the disk.
 
 A session without an end belongs to a Job that died: it becomes a failed Job without files, as it was before. What is on

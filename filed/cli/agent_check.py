@@ -120,8 +120,8 @@ def check(  # noqa: PLR0917  one argument for each option
     """Try whether the agent in FILE keeps the contract of bplugin.h.
 
     It is driven through backups, Incrementals, restores, cancels and a host that fails, each in a process of its own. It
-    saves for real, commits, and restores into a directory of its own: give it a source that may be used so. A broken
-    rule is told with the call, the entry, and what to do.
+    saves for real, commits, and restores into a directory of its own: run it against test data. A broken
+    rule is reported with the call, the entry, and what to do.
     """
     path = library.absolute()
     scanned = examine(agent_id(path.name), [path.parent], timeout_s=timeout_s)
@@ -143,7 +143,7 @@ def check(  # noqa: PLR0917  one argument for each option
             entries=entries,
         )
         subject.settings()
-        subject.fileset()  # what is wrong with the arguments is told before anything is tried
+        subject.fileset()  # what is wrong with the arguments is reported before anything is tried
         chosen = only or (("load", "instance", "memory") if entries else ())
         report = conform(subject, chosen, show)
     if as_json:

@@ -46,7 +46,7 @@ def duration_words(seconds: float) -> str:
 
 
 class Console:
-    """Messages and progress of one Job, on stderr; the result goes to stdout by whoever asked for it."""
+    """Messages and progress of one Job, on stderr; the result goes to stdout by the one who asked for it."""
 
     def __init__(self, what: str, *, quiet: bool, verbose: bool) -> None:
         self._what = what
@@ -67,7 +67,7 @@ class Console:
             self._bar.stop()
 
     def message(self, severity: Severity, text: str) -> None:
-        """One line of the Job's messages. Control characters were taken out by whoever made the text."""
+        """One line of the Job's messages. Control characters were taken out by the one who made the text."""
         if severity is Severity.DEBUG and not self._verbose:
             return
         if self._quiet and severity in (Severity.DEBUG, Severity.INFO):

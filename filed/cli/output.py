@@ -20,7 +20,7 @@ class OutputError(FiledError):
 
 
 class ReaderGone(OutputError):
-    """Whoever read the answer has seen enough: `filed ls | head`."""
+    """Anyone who read the answer has seen enough: `filed ls | head`."""
 
 
 def message(text: str) -> None:
@@ -52,7 +52,7 @@ def answer(text: str, *, end: str = "\n") -> None:
 
 
 def silence(descriptor: int) -> None:
-    """What is still buffered for 1 or 2 goes nowhere: Python would fail once more at its exit."""
+    """What is still buffered for 1 or 2 goes nowhere: Python would fail again at its exit."""
     null = os.open(os.devnull, os.O_WRONLY | os.O_CLOEXEC)
     os.dup2(null, descriptor)
     os.close(null)

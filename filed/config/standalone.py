@@ -3,7 +3,7 @@
 The resources are Bacula's, with the directives that make sense on one machine.  Those of a Director that ask for something
 to be run, or for times, are refused or warned about: nobody would do it.  A FileSet stays a statement here, and
 `filed.fileset.read_fileset` makes a FileSet of it.  One file may serve `filed backup` and `filed daemon`: the resources
-of the daemon are passed over.
+of the daemon are skipped.
 """
 
 from __future__ import annotations

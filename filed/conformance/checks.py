@@ -30,7 +30,7 @@ CHECKS = (
     Check("backup", "a Full, read to its end", saving.backup, ("instance",)),
     Check("verify", "the same, read for a comparison", saving.verify),
     Check("estimate", "only what there is; nothing kept", saving.estimate),
-    Check("incremental", "an Incremental upon its own state", states.incremental),
+    Check("incremental", "an Incremental on its own state", states.incremental),
     Check("failed-entry", "an entry that fails, and comes again", states.failed_entry, ("incremental",)),
     Check("lost-state", "an Incremental without a state", states.without_state, ("incremental",)),
     Check("foreign-state", "a state that it did not write", states.foreign_state, ("incremental",)),

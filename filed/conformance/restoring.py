@@ -50,7 +50,7 @@ class Brought:
 
 
 def restore(room: Room) -> None:
-    """A Full restored below a new directory, and compared; then once more, with replace NEVER."""
+    """A Full restored below a new directory, and compared; then again, with replace NEVER."""
     with source(room) as (seen, spool):
         where = room.directory("parent") / "restored"  # which is not there yet: its making is the agent's, too
         brought = bring_back(room, seen, spool, where)

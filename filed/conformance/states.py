@@ -24,7 +24,7 @@ _FOREIGN = b"\xff\0not a state of yours\n" * 8
 
 
 def incremental(room: Room) -> None:
-    """A Full, then its Job is confirmed, then an Incremental upon it."""
+    """A Full, then its Job is confirmed, then an Incremental on it."""
     whole, state, job = _full(room)
     with room.agent() as (agent, _):
         for _ in range(2):  # it may come twice
@@ -47,7 +47,7 @@ def incremental(room: Room) -> None:
 
 
 def failed_entry(room: Room) -> None:
-    """A Full in which one entry could not be read, then an Incremental upon its state: the entry comes again."""
+    """A Full in which one entry could not be read, then an Incremental on its state: the entry comes again."""
     once = iter((True,))
     why = room.why()
     with room.agent(quiet=True) as (agent, witness):

@@ -6,7 +6,7 @@
     Operator                            the Operator Command, for each message, beside the Job
     Mail, Mail On Error, On Success     the Mail Command, once behind the Job, with all of them
 
-A destination that fails is told in the daemon's log, once, and costs no Job.
+A destination that fails is reported in the daemon's log, once, and costs no Job.
 """
 
 from __future__ import annotations

@@ -68,7 +68,7 @@ class Asked:
     level: Level = Level.FULL
     level_word: str = ""  # "Full", "Base"...; "" when the Director named none
     accurate: bool = False
-    rerunning: bool = False  # an incomplete Job that is gone on with
+    rerunning: bool = False  # an incomplete Job that is resumed
     sent: int = 0  # entries that its earlier run sent
     since: int = 0
     base_job: str = ""

@@ -23,7 +23,7 @@ from filed.wire.reply import MessageType
 
 RUN_COMMANDS = ("Run", "RunBeforeNow", "RunBeforeJob", "RunAfterJob")
 CLOCK_SAMPLES = 3  # polls of the Director's clock
-CLOCK_INFO_S, CLOCK_WARNING_S = 3, 600  # differences that are told
+CLOCK_INFO_S, CLOCK_WARNING_S = 3, 600  # differences that are reported
 
 _LEVELS = {"full": Level.FULL, "differential": Level.DIFFERENTIAL, "incremental": Level.INCREMENTAL}
 

@@ -37,7 +37,7 @@ def run_before_now(visit: Conversation, _command: said.RunBeforeNowCommand) -> b
 
 
 def run_all(visit: Conversation, scripts: list[said.RunScriptCommand], label: str, wanted: Callable[[], bool]) -> int:
-    """How many failed that the Job fails with, a cancel among them. The others are told and counted, and it is one with warnings."""
+    """How many failed that the Job fails with, a cancel among them. The others are reported and counted, and it is one with warnings."""
     fatal = 0
     for script in scripts:
         if not wanted():

@@ -86,7 +86,7 @@ def restore_object(visit: Conversation, command: said.RestoreObjectCommand) -> b
         except zlib.error as error:  # the Director's catalog loses some; an agent says itself what it cannot do without
             named = printable(name.rstrip(b"\0"))
             text = f"restore object {named} of plugin {command.plugin} is left out, it cannot be unpacked: {error}"
-            visit.say(reply.MessageType.ERROR, f"{text}; files are restored all the same")
+            visit.say(reply.MessageType.ERROR, f"{text}; files are restored anyway")
             visit.errors_beside += 1
             return True
     if len(content) + sum(len(each.content) for each in visit.known.objects) > MAX_OBJECTS_BYTES:

@@ -33,7 +33,7 @@ def estimate(visit: Conversation, command: said.EstimateCommand) -> bool:
 def backup(visit: Conversation, command: said.BackupCommand) -> bool:
     asked = visit.known
     if command.file_index and asked.accurate_list is None:
-        why = "the Director wants an incomplete Job gone on with, and did not say what it has sent; run it again"
+        why = "cannot resume: the Director sent no list of files already saved; run the Job again"
         return visit.refuse(why, reply.BAD_BACKUP)
     if asked.fileset is None or asked.storage is None:
         return visit.refuse("the Director wants a backup without having said what, or where to", reply.BAD_BACKUP)

@@ -1,6 +1,6 @@
 """One Director's visit, told in order: it greets, names a Job, says what the Job needs, has it run, and is told how it ended.
 
-A visit is one Job, or one question of a console. Answers are exact; what each command does is told in the rooms of COMMANDS.
+A visit is one Job, or one question of a console. Answers are exact; what each command does stands in the modules of COMMANDS.
 """
 
 from __future__ import annotations
@@ -82,7 +82,7 @@ class Session:
                 return
             if isinstance(event, Refused):
                 if event.ends:
-                    visit.failed = f"the Director said what means nothing here: {shown(event.packet)!r}"
+                    visit.failed = f"unexpected command from Director: {shown(event.packet)!r}"
                     return
                 continue
             command = COMMANDS.get(type(event))

@@ -169,7 +169,7 @@ class StorageDaemon:
 class ListMeaning(StrEnum):
     """What the entries of a Director's accurate list are."""
 
-    TREE = "tree"  # at the Job built upon; what is gone since is told
+    TREE = "tree"  # at the Job it builds on; what is gone since is reported
     BASE = "base"  # of Base Jobs, for a Full that needs not send them again
     SENT = "sent"  # by the earlier run of an incomplete Full
 

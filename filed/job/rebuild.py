@@ -1,4 +1,4 @@
-"""The catalog made anew from the Volumes alone: what storage reads, as the events that the catalog wants."""
+"""The catalog made again from the Volumes alone: what storage reads, as the events that the catalog wants."""
 
 from __future__ import annotations
 

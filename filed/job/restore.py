@@ -23,7 +23,7 @@ from filed.volume import Session
 
 
 def restore(job: RestoreJob | NetworkRestore, context: JobContext) -> Outcome:
-    """Never raises for one entry: that is told, counted, and the Job ends in error."""
+    """Never raises for one entry: that is reported, counted, and the Job ends in error."""
     messages, counters, cancellation = context.messages, context.counters, context.cancellation
     with ExitStack() as stack:
         end = stack.enter_context(_far_end(job, context))

@@ -1,6 +1,6 @@
 """A verify, told in order, whatever its far end: is the disk still what a Job holds, and are the Volumes whole?
 
-The disk: the FileSet is walked once more by the agents that saved it, as for a Full, but the records go to a comparison instead of a
+The disk: the FileSet is walked again by the agents that saved it, as for a Full, but the records go to a comparison instead of a
 Volume. Volumes: each record of the Jobs is read and checked.
 """
 
@@ -30,7 +30,7 @@ from filed.process.outcome import JobStatus, Outcome
 
 
 def verify(job: VerifyJob | NetworkVerify, context: JobContext) -> Outcome:
-    """Raises FiledError when the Job failed. What differs is told, and counted in `found`."""
+    """Raises FiledError when the Job failed. What differs is reported and counted in `found`."""
     with _far_end(job, context) as end, ExitStack() as stack:
         context.parent.started(end.job_id, "")
         workers = stack.enter_context(Workers())

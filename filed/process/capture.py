@@ -1,7 +1,7 @@
 """What agents and their libraries print, although they must not: caught, and told as messages.
 
 A pipe whose writing end never blocks: a flood is cut off at what the pipe holds instead of stopping the Job, and what
-a dying process said (an abort's last words) is still in it for whoever holds the reading end, its parent included.
+a dying process said (an abort's last words) is still in it for anyone who holds the reading end, its parent included.
 """
 
 from __future__ import annotations

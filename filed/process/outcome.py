@@ -16,7 +16,7 @@ class JobStatus(StrEnum):
     FATAL = "f"
     CANCELED = "A"
     DIFFERENCES = "D"
-    INCOMPLETE = "I"  # stopped by a Director, and may be gone on with
+    INCOMPLETE = "I"  # stopped by a Director, and may be resumed
 
     @property
     def good(self) -> bool:

@@ -1,4 +1,4 @@
-"""The file that a crash or a hang in agent code leaves for whoever looks into it."""
+"""The file that a crash or a hang in agent code leaves for anyone who looks into it."""
 
 from __future__ import annotations
 

@@ -28,7 +28,7 @@ LOST_BYTES: Final = 1 << 16  # read at a time, of what nobody wants any more
 KEEPALIVE_S: Final = 60
 MAX_KEEPALIVE_S: Final = 32_767  # of Linux
 KEEPALIVE: Final = {"TCP_KEEPINTVL": 30, "TCP_KEEPCNT": 5}
-"""A machine that is gone without a word is noticed after about three minutes, also where nothing is due for days."""
+"""A machine that is gone without a trace is noticed after about three minutes, also where nothing is due for days."""
 _LIMIT_LOOK_S: Final = 0.25  # how soon a changed limit is obeyed
 _SILENT: Final = frozenset({Signal.HEARTBEAT, Signal.HEARTBEAT_RESPONSE, Signal.IS_ALIVE})
 

@@ -34,12 +34,12 @@ _MAGIC_START = b"BB0"
 class Damage:
     """Something of a Volume that could not be used. Told in order, between the records before and after it.
 
-    Whoever restores an entry when this comes has to take it for incomplete, up to its next attributes record.
+    Anyone who restores an entry when this comes has to take it for incomplete, up to its next attributes record.
     """
 
     volume: str
     offset: int
-    length: int  # bytes passed over; 0 when only the meaning was wrong
+    length: int  # bytes skipped; 0 when only the meaning was wrong
     text: str
     session: Session | None = None  # when known
     file_index: int = 0  # of a record that was dropped; 0 when unknown
@@ -179,7 +179,7 @@ class Walk:
         """Offset of the first block behind the damaged one at `damaged` that proves itself, or None."""
         stop = min(end, self._source.size())
         # A saved file may be a Volume: inside a damaged block its blocks look real. So the end of a block of the usual length is
-        # tried first, if no block would be passed over.
+        # tried first, if no block would be skipped.
         guess = damaged + self._usual
         if damaged < guess < stop and self._proves_itself(guess, at_most=2):
             return guess

@@ -63,7 +63,7 @@ class LevelCommand(Command):
 
 @dataclass(frozen=True, slots=True)
 class SinceCommand(Command):
-    """since: epoch seconds by the Director's clock.  base_job: unique name of the Job built upon, "" when not said."""
+    """since: epoch seconds by the Director's clock.  base_job: unique name of the Job it builds on, "" when not said."""
 
     since: int
     base_job: str = ""

@@ -40,7 +40,7 @@ static bp_status read_base(backup *b, const settings *settings, const bp_begin *
                   "what Job %s left for its successors cannot be used: %s", why->base_job, wrong);
 }
 
-/* The first session is opened here, so that a service that is busy is told before anything moves. */
+/* The first session is opened here, so that a service that is busy is reported before anything moves. */
 bp_status backup_begin(backup **out, const bp_host_api *host, const ese_library *library, const settings *settings,
                        const bp_begin *why)
 {

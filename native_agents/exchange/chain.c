@@ -71,9 +71,9 @@ bool chain_continues(const group *g, const group_record *base, text *why)
       first = &g->files[i];
   if (!first)
     return broken(why, "the logs there end before generation", base->high,
-                  ", with which the base ends: they were begun anew, or put back to an earlier time");
+                  ", with which the base ends: they were started over, or put back to an earlier time");
   if (memcmp(first->head.signature, base->signature, sizeof base->signature) || strcmp(first->log_base, base->log_base)) {
-    text_put(why, "its logs were begun anew since the base: their signature is another");
+    text_put(why, "its logs were started over since the base: their signature is another");
     return false;
   }
   if (first->generation > base->high + 1) {

@@ -304,7 +304,7 @@ static bool record_continued_databases(group *g, const group_record *base, bool 
 {
   for (uint32_t d = 0; d < base->n_databases; d++) {
     const database_record *was = &base->databases[d];
-    *whole = *whole && was->needs; /* one that the base left out stands upon an older Job: so may its logs */
+    *whole = *whole && was->needs; /* one that the base left out stands on an older Job: so may its logs */
     if (!record_add_database(&g->record, &was->guid, was->part, was->streams, was->units, was->needs))
       return false;
   }

@@ -21,7 +21,7 @@ const bp_option EXCHANGE_OPTIONS[] = {
   { "server", "the Exchange server's NetBIOS name", NULL, "this machine's", BP_OPTION_STRING, 0 },
   { "truncate", "the levels after which Exchange may delete the logs that were saved", "full|full,incremental|never", "full",
     BP_OPTION_ENUM, 0 },
-  { "on-gap", "logs are missing since the base: save a complete set all the same, or fail", "self-contained|fail",
+  { "on-gap", "logs are missing since the base: save a complete set anyway, or fail", "self-contained|fail",
     "self-contained", BP_OPTION_ENUM, 0 },
   { "max-open-groups", "storage groups whose session is held open until the end of the Job; 0: all", NULL, "0",
     BP_OPTION_INT, 0 },

@@ -16,10 +16,10 @@ typedef struct attributes {
   bool            link;      /* a symbolic link: owner and times only */
 } attributes;
 
-/* Takes away what it has and the entry has not: access control lists, attributes of users. What cannot be is counted and told. */
+/* Takes away what it has and the entry has not: access control lists, attributes of users. What cannot be is counted and reported. */
 void attributes_clear(const attributes *a, const handle *h, bool lists, bool named, tally *t);
 
-/* What cannot be set is counted and told; the rest is set all the same. */
+/* What cannot be set is counted and reported; the rest is set anyway. */
 void attributes_apply(const attributes *a, const handle *h, tally *t);
 
 #endif

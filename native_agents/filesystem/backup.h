@@ -18,7 +18,7 @@
 /* A longer path is left out and told: 16 times what one call of the kernel takes. */
 #define PATH_BYTES_MAX (64u * 1024)
 
-/* A file of size 0 may have content all the same, as those in /proc have: it is read, and no more of it than this. */
+/* A file of size 0 may have content anyway, as those in /proc have: it is read, and no more of it than this. */
 #define UNSIZED_MOST (64u << 20)
 
 /* Files that fetch leaves open for their data, at most; an eighth of what the process may have open. */

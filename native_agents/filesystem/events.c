@@ -36,7 +36,7 @@ static bool failed(events *e, char *why, const char *what)
   return false;
 }
 
-/* Whoever can lock the file knows that no watcher runs. */
+/* Anyone who can lock the file knows that no watcher runs. */
 static bool is_running(const char *directory)
 {
   char path[4096];

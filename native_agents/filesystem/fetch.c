@@ -59,7 +59,7 @@ static page_status add_named(backup *b, bp_page *page, const handle *h, const ch
            ? add_acl(page, BP_STREAM_ACL_ACCESS, value, (size_t)len) : BP_OK;
 }
 
-/* All that `wanted` names; BP_PAGE_FULL, BP_E_TOO_BIG: the rest does not fit. Losses are told. */
+/* All that `wanted` names; BP_PAGE_FULL, BP_E_TOO_BIG: the rest does not fit. Losses are reported. */
 static page_status add_all_named(backup *b, bp_page *page, const slot *s, const handle *h, uint64_t wanted)
 {
   uint64_t acls = BP_STREAM_BIT(BP_STREAM_ACL_ACCESS) | BP_STREAM_BIT(BP_STREAM_ACL_DEFAULT);

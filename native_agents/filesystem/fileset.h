@@ -28,7 +28,7 @@ typedef struct fileset {
 } fileset;
 
 /*
- * Reads bp_begin.fileset. A File line that cannot be used (relative) is told and counted; one that repeats an earlier one is
+ * Reads bp_begin.fileset. A File line that cannot be used (relative) is reported and counted; one that repeats an earlier one is
  * dropped. BP_OK, BP_E_NOMEM, BP_E_INVAL (lines that are none; fail() has been told).
  */
 bp_status fileset_read(fileset *set, const bp_host_api *host, const char *text);

@@ -37,7 +37,7 @@ struct journal {
   bool     based;        /* it is known what changed since the base Job */
   uint64_t since;        /* the base Job's look */
   uint64_t number;       /* of the barrier's event; 0: none */
-  bool     second;       /* going through once more, for hard links */
+  bool     second;       /* going through again, for hard links */
   bool     settled, finished, sent, broken, insists;
   uint64_t changed, gone, looked_at;
   char     job[128], base_job[128];

@@ -46,7 +46,7 @@ bool journal_next(journal *j, const char *path, uint32_t len, char name[256]);
 bool journal_item(journal *j, const char *path, uint32_t len);
 
 /*
- * All File lines are done. *again: they are to be gone through once more, for other names of the files that were listed: hard links are
+ * All File lines are done. *again: they are to be gone through again, for other names of the files that were listed: hard links are
  * restored as such only from one Job.
  */
 bp_status journal_lines_done(journal *j, bool *again);

@@ -20,7 +20,7 @@
 #define BUSY_MS 10000
 #define WAIT_MS 50
 #define RACY_NS 20000000 /* before 6.13 a kernel's times have the grain of its tick, 10 ms at most */
-#define FULLS_KEPT 3     /* a Job may build upon the last Full, or upon the one before when that did not count */
+#define FULLS_KEPT 3     /* a Job may build on the last Full, or on the one before when that did not count */
 #define KEY_BYTES (PATH_BYTES_MAX + 256 + 2)
 
 static const char schema[] =
@@ -32,7 +32,7 @@ static const char schema[] =
   "CREATE TABLE IF NOT EXISTS changed (key BLOB, directory INTEGER, gone INTEGER, look INTEGER, PRIMARY KEY (key, directory)) WITHOUT ROWID;"
   "CREATE TABLE IF NOT EXISTS again (key BLOB PRIMARY KEY) WITHOUT ROWID;"
   "CREATE TABLE IF NOT EXISTS root (key BLOB PRIMARY KEY, single INTEGER, mounts INTEGER) WITHOUT ROWID;"
-  "CREATE TABLE IF NOT EXISTS look (number INTEGER PRIMARY KEY, whole INTEGER, job TEXT);" /* that a Job may build upon */
+  "CREATE TABLE IF NOT EXISTS look (number INTEGER PRIMARY KEY, whole INTEGER, job TEXT);" /* that a Job may build on */
   "CREATE TEMP TABLE wanted (key BLOB PRIMARY KEY, whole INTEGER) WITHOUT ROWID;"
   "CREATE TEMP TABLE linked (ino INTEGER, dev INTEGER, PRIMARY KEY (ino, dev)) WITHOUT ROWID;"
   "CREATE TEMP TABLE looked (key BLOB PRIMARY KEY) WITHOUT ROWID;"
@@ -301,7 +301,7 @@ state *state_open(const bp_host_api *host, const char *directory, const char *fi
   } else {
     bool good = connect(s, fileset);
     if (!good && is_spoilt(s)) {
-      bp_logf(host, BP_MSG_WARNING, "journal: %s cannot be used (%s); it is begun anew", s->file, state_error(s));
+      bp_logf(host, BP_MSG_WARNING, "journal: %s cannot be used (%s); it is begun again", s->file, state_error(s));
       disconnect(s);
       remove_file(s);
       s->identity[0] = 0;

@@ -3,7 +3,7 @@
  * Large data, piece by piece: files with their holes left out, a FIFO or a block device that a File line names.
  *
  * A file ends where it ended when it was looked at: one that grows is not followed, as a log might never let us go; one
- * that shrinks ends early and is told as changed.
+ * that shrinks ends early and is reported as changed.
  */
 #define _GNU_SOURCE
 #include <errno.h>

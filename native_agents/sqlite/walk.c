@@ -99,7 +99,7 @@ static bp_time changed(const char *path, const struct stat *about)
   struct stat other;
   struct timespec newest = about->st_mtim;
   (void)snprintf(log, sizeof log, "%s-wal", path);
-  if (lstat(log, &other) == 0 && other.st_size /* SQLite makes an empty one for whoever reads */
+  if (lstat(log, &other) == 0 && other.st_size /* SQLite makes an empty one for any reader */
       && (other.st_mtim.tv_sec > newest.tv_sec
           || (other.st_mtim.tv_sec == newest.tv_sec && other.st_mtim.tv_nsec > newest.tv_nsec)))
     newest = other.st_mtim;

@@ -20,7 +20,7 @@ typedef struct walk {
 } walk;
 
 typedef struct found {
-  bp_entry entry;            /* FAILED when it cannot be saved; the reason is told */
+  bp_entry entry;            /* FAILED when it cannot be saved; the reason is reported */
   char     name[PATH_MAX], path[PATH_MAX]; /* on the Volume; to be opened */
   uint32_t len;              /* of the name */
   int      object;           /* the database itself, an O_PATH descriptor; -1: none */

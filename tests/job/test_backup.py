@@ -74,7 +74,10 @@ def test_a_job_that_died_without_a_word_is_marked_by_the_next(jobs: Place) -> No
         )
     ran = jobs.backup(line("good"), files=[b"/@GOOD"])
     assert ran.outcome.status is JobStatus.OK
-    assert any(f"{dead.job} (JobId 1) had died without a word; it is marked as failed" in text for text in ran.texts())
+    assert any(
+        f"{dead.job} (JobId 1) ended without a status (its process is gone); marked failed" in text
+        for text in ran.texts()
+    )
     with Catalog.read(jobs.volumes) as catalog:
         assert catalog.job(1).status == "f"
 

@@ -141,7 +141,7 @@ def states_to_seal(instances: Sequence[Instance], messages: Messages) -> list[Se
 
 
 def begin(instance: Instance, why: Begin, messages: Messages, cancellation: Cancellation) -> AgentJob:
-    """Begin one instance's part of a backup; when it cannot continue from its base, once more without a state.
+    """Begin one instance's part of a backup; when it cannot continue from its base, again without a state.
 
     A superset in an Incremental restores correctly, so the level stays and the Job is warned.
     """
@@ -163,14 +163,14 @@ def begin_again(
     if instance.job is not None:
         instance.job.end(Outcome.FAILED)
     instance.services.state = instance.base_state = None
-    messages.warning(f"{error}; it saves everything it has, once more")
+    messages.warning(f"{error}; falling back to a full backup of this agent's data")
     instance.job = instance.agent.begin(without_state(why))
     cancellation.on_cancel(instance.job)
     return instance.job
 
 
 def commit(instance: Instance, messages: Messages) -> None:
-    """The point of no return of one agent. Its error is told and counted; the data is good."""
+    """The point of no return of one agent. Its error is reported and counted; the data is good."""
     assert instance.job is not None
     try:
         instance.job.commit()

@@ -69,7 +69,7 @@ def _opened(path: Path) -> Catalog:
 
 
 def _set_aside(path: Path) -> Path:
-    """With its log, which belongs to it. Whoever has it open goes on with it, and loses what it seals there."""
+    """With its log, which belongs to it. Anyone who has it open goes on with it, and loses what it seals there."""
     aside = path.with_name(f"{path.name}.damaged-{int(time.time())}")
     for ending in ("", "-wal", "-shm"):
         part = path.with_name(path.name + ending)

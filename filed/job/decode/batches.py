@@ -23,7 +23,7 @@ _ONE_BY_ONE: Final = frozenset({_PLUGIN_NAME, int(Stream.UNIX_ATTRIBUTE_UPDATE)}
 
 
 class Damaged(NamedTuple):
-    """Something of the Volume was passed over."""
+    """Something of the Volume was skipped."""
 
     text: str
 
@@ -54,7 +54,7 @@ def gathered(records: Iterable[Record], gathering: Gathering) -> Iterator[Batch]
 
 
 class Gathering:
-    """ready: batches, to be taken out by whoever wants them.
+    """ready: batches, to be taken out by the one who wants them.
 
     by_page: False where whole entries cannot be given to an agent by the page: then all are records.
     """

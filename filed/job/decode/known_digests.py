@@ -6,7 +6,7 @@ A file of some hundred KiB in the working directory, a slot for each Job, found 
 
 A newer Job of the same slot takes it over. It is worth nothing but the processor time that it saves: a slot that is damaged, or
 lost, costs the calculation of all kinds for one file. One that is wrong (two Storage Daemons may give the same session) leaves
-files unchecked until a record shows their digest, which is told, and is forgotten then.
+files unchecked until a record shows their digest, which is reported, and is forgotten then.
 """
 
 from __future__ import annotations

@@ -99,7 +99,7 @@ class Receiving:
         return Gathering(self._destination, by_page=BY_PAGE and not self._decoder.keyring.signed)
 
     def take(self, batch: Batch) -> None:
-        """What `Gathering` made of the records. Raises nothing about one entry: that is told and counted."""
+        """What `Gathering` made of the records. Raises nothing about one entry: that is reported and counted."""
         if isinstance(batch, WholeEntries):
             self._finish()
             self._whole(batch)
@@ -113,7 +113,7 @@ class Receiving:
                 self.record(word, file_index, data)
 
     def record(self, word: int, file_index: int, data: Buffer) -> None:
-        """Take one record. Raises nothing about one entry: that is told and counted."""
+        """Take one record. Raises nothing about one entry: that is reported and counted."""
         kind = stream_type(word)
         try:
             if kind in ATTRIBUTE_STREAMS:
@@ -136,7 +136,7 @@ class Receiving:
             self._give_up(error, file_index)
 
     def damaged(self) -> None:
-        """Something of the Volume was passed over: the entry at hand may lack a part of it."""
+        """Something of the Volume was skipped: the entry at hand may lack a part of it."""
         if self._item is not None:
             self._item.damaged()
 
@@ -291,7 +291,7 @@ class _Item:
         self._stored = stored  # None: the agent wants no data
         self._streaming = False
         self._held: Piece | None = None  # until the next one comes: the last one is to say that it is
-        self._untaken = False  # content came all the same
+        self._untaken = False  # content came anyway
         self._meta: list[tuple[AgentStream, bytes]] = []
         self._meta_bytes = 0
         self._open = True
@@ -352,7 +352,7 @@ class _Item:
         """Tell the agent that what it has is not the file."""
         if self._open:
             self._open = False
-            with contextlib.suppress(ItemError):  # it is told and counted already
+            with contextlib.suppress(ItemError):  # it is reported and counted already
                 self._pass_on(last=False)  # what there is may be all that is left
             with contextlib.suppress(ItemError):
                 self._job.restore_done(Status.E_CORRUPT)

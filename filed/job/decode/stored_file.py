@@ -35,7 +35,7 @@ class StoredFile:
         self.unproved = ""  # what is stored to prove the content, and could not be looked at
 
     def damaged(self) -> None:
-        """Something of the Volume was passed over while this file was read: only a proof tells that nothing is missing."""
+        """Something of the Volume was skipped while this file was read: only a proof tells that nothing is missing."""
         self._damaged = True
 
     @property
@@ -87,7 +87,7 @@ class StoredFile:
             raise StreamError(text, Stream.FILE_DATA, self._attributes.file_index)
 
     def _refuse_unauthentic(self) -> None:
-        """Where keys were given: whoever can write a Volume can take signature and encryption off a file."""
+        """Where keys were given: anyone who can write a Volume can take signature and encryption off a file."""
         if not self._has_data and self._attributes.type not in _SIZED:
             return
         if self._known.signed and self._signed not in _BY_A_KNOWN_SIGNER:

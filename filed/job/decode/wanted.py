@@ -1,7 +1,7 @@
 """Which records a restore reads: of each Job of the chain, those that are still the last word about their path.
 
 A hard link's record names the FileIndex of the first name, which has the data. When that first name is not wanted itself (it was
-deleted since, or lies outside the paths asked for), its record is read all the same and restored under the name of the
+deleted since, or lies outside the paths asked for), its record is read anyway and restored under the name of the
 first link that is wanted.
 """
 

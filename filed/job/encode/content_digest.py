@@ -1,4 +1,4 @@
-"""Content read for its digest alone: is it that of the base? What differs is read once more when it is sent."""
+"""Content read for its digest alone: is it that of the base? What differs is read again when it is sent."""
 
 from __future__ import annotations
 

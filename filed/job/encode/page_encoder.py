@@ -42,7 +42,7 @@ FILESYSTEM = b"filesystem"  # in the restore objects of agents of plain files
 class PageEncoder:
     """What the instances of one Job send, one after the other, into one queue of records. A Taker of their listing.
 
-    links: notes which names of an inode are sent.  sent_after_all: called with the path of a name that was passed over, and
+    links: notes which names of an inode are sent.  sent_after_all: called with the path of a name that was skipped, and
     is sent since another name of its inode is.  sent_before: by an earlier run of the Job; FileIndexes go on behind it.
     """
 
@@ -171,7 +171,7 @@ class PageEncoder:
     def _item(  # noqa: PLR0917  each is one of the parts that meet here
         self, lister: Lister, page: Page, entry: Entry, chosen: Chosen, plan: OptionsPlan, packed: Buffer | None
     ) -> None:
-        """Send one entry; what goes wrong with it alone is told and counted."""
+        """Send one entry; what goes wrong with it alone is reported and counted."""
         if entry.flags & FAILED:  # its message is out
             if entry.change != Change.DELETED:  # it went away since it was listed: the next Job will see that
                 self._counters.failed()
@@ -249,7 +249,7 @@ class PageEncoder:
         """Send an entry whose data is read piece by piece. Returns its FileIndex.
 
         Raises ItemError before the attributes are out when it cannot be opened. When reading breaks later, the entry
-        stands on the Volume without digest and signature, is told, counted, and saved again by the next Job.
+        stands on the Volume without digest and signature, is reported, counted, and saved again by the next Job.
         """
         job = lister.job
         size = job.open_stream(entry.cookie, AgentStream.DATA)

@@ -33,7 +33,7 @@ def volumes_backup(job: BackupJob, context: JobContext) -> Iterator[VolumesBacku
     with Catalog.open(job.places.catalog, create=not volumes.volumes()) as catalog:
         for dead in catalog.reconcile(time.time()):
             context.messages.info(
-                f"Job {dead.job} (JobId {dead.job_id}) had died without a word; it is marked as failed"
+                f"previous Job {dead.job} (JobId {dead.job_id}) ended without a status (its process is gone); marked failed"
             )
         volumes.take_back(catalog.dead_sessions().__contains__, context.messages.info)
         base = choose_base(catalog, volumes, job, context.messages, time.time())

@@ -67,7 +67,7 @@ class VolumesVerify:
 
 
 class _JobCheck:
-    """Checks each record of one Job, and their number. What is wrong is told and counted."""
+    """Checks each record of one Job, and their number. What is wrong is reported and counted."""
 
     def __init__(self, job: Job, decoder: Decoder, messages: Messages, counters: Counters) -> None:
         self._job, self._messages = job, messages

@@ -1,6 +1,6 @@
 """Accurate: what a Director's Job sends by the list that the Director sent of what its catalog holds.
 
-Of an Incremental or Differential the list is the whole tree at the Job built upon; of an incomplete Full that is resumed it is what was
+Of an Incremental or Differential the list is the whole tree at the Job it builds on; of an incomplete Full that is resumed it is what was
 sent. Of a Full it is what its Base Jobs hold (`base_job.py`).
 """
 

@@ -1,4 +1,4 @@
-"""A Full upon Base Jobs of a Director: what is as in their list is not sent, but taken over into the Director's catalog."""
+"""A Full on Base Jobs of a Director: what is as in their list is not sent, but taken over into the Director's catalog."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from filed.job.select.accurate import DiffersFrom
 
 
 class UponBase(DiffersFrom):
-    """A Full upon Base Jobs: what is as in their list, by the letters for that, is not sent; its catalog rows come from the list."""
+    """A Full on Base Jobs: what is as in their list, by the letters for that, is not sent; its catalog rows come from the list."""
 
     def _letters(self, entry: Entry, options: Options) -> str:
         """What has no digest is small: directories and links are sent for a new time as well, to come back as they are."""

@@ -37,7 +37,7 @@ def has_fine_ctime(release: str) -> bool:
 
 
 class ChangedSince(TakesNothingOver):
-    """An Incremental or a Differential upon a list of what the base holds.
+    """An Incremental or a Differential on a list of what the base holds.
 
     base_start: epoch second in which the base Job began to look at files.  digested: whether this Job makes digests.
     fine_ctime: whether each change after a look has a ctime of its own, `has_fine_ctime` of this machine.

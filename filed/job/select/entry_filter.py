@@ -187,7 +187,7 @@ class EntryFilter:
         return [one for length, one in there if length == longest]
 
     def _leave_out_name(self, item: Chosen, chosen: list[Chosen], passed_over: list[Chosen]) -> None:
-        """Of an unchanged entry with several names: it is sent all the same where another of them was."""
+        """Of an unchanged entry with several names: it is sent anyway where another of them was."""
         if shared_inode(item.entry, item.options) is None:
             self._selection.left_out(item.row)
         elif self._is_saved(item):

@@ -1,7 +1,7 @@
 """Which names share an inode: the first is saved with its data, the later ones as links to it.
 
 Promise: if any name of an inode is saved by a Job, all its names in the FileSet are saved by that Job. So a link never points into
-an older Job, and what `bextract` makes of one Job alone is whole. For that, names which an Incremental passed over as unchanged
+an older Job, and what `bextract` makes of one Job alone is whole. For that, names which an Incremental skipped as unchanged
 are remembered until another name of their inode turns out changed.
 
 The number of an inode is used again once its last name is gone. So a name is a link to the first only if both were looked at as the
@@ -129,7 +129,7 @@ class HardLinks:
         return First(*row) if row else None
 
     def saved(self, inode: Inode, file_index: int, path: bytes) -> list[PassedName]:
-        """Remember the first name. Returns the names passed over before, which must now be saved as links to it."""
+        """Remember the first name. Returns the names skipped before, which must now be saved as links to it."""
         self._db.execute(
             "INSERT OR REPLACE INTO saved VALUES(?,?,?,?,?,?,NULL,0)",
             (*_saved(inode), inode.nlink - 1, file_index, path),

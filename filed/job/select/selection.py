@@ -64,7 +64,7 @@ class Selection(Protocol):
 
 
 class TakesNothingOver:
-    """Of a Job that builds upon no Base Job, and reads nothing twice."""
+    """Of a Job that builds on no Base Job, and reads nothing twice."""
 
     def content_check(self, entry: Entry, row: BaseRow | None, options: Options) -> ContentCheck | None:
         """What is not wanted is left out."""

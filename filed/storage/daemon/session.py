@@ -124,7 +124,7 @@ def greet(connection: Connection, address: StorageAddress, random: int, now_s: i
 def introduce(connection: Connection, address: StorageAddress) -> TlsNeed | None:
     """The greeting of a Storage Daemon that called, up to the proof of both; returns what it wants of TLS.
 
-    Nothing that follows is read. Whoever has the socket then goes on with `take_over`.
+    Nothing that follows is read. Anyone who has the socket then goes on with `take_over`.
     """
     assert not address.version.early_tls  # what TLS knows by then could not be handed on
     with _blaming(connection):

@@ -49,7 +49,7 @@ def _made_for(path: Path, dead: Callable[[Session], bool]) -> bool:
         finally:
             os.close(fd)
     except (OSError, VolumeError):
-        return False  # gone meanwhile, or for whoever appends to say
+        return False  # gone meanwhile, or for anyone who appends to say
 
 
 def _previous(path: Path, report: Callable[[str], None]) -> set[str]:

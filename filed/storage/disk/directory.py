@@ -258,7 +258,7 @@ class VolumeDirectory:
             sync_directory(self.path)
         except OSError as error:
             volume.remove()
-            raise explain("the new Volume cannot be brought to the disk", path, error) from error
+            raise explain("cannot flush the new Volume to disk (fsync)", path, error) from error
         except VolumeError:
             volume.remove()
             raise

@@ -14,7 +14,7 @@ from filed.volume import Damage, OnDamage, Session, SessionPart, open_volume, su
 def scan(directory: Path, volumes: Iterable[str], on_damage: OnDamage | None) -> list[ScannedSession]:
     """The sessions of these Volumes, oldest first. Reads block headers, not data.
 
-    on_damage: None is strict; else damaged places and unreadable Volumes are told to it and left out.
+    on_damage: None is strict; else damaged places and unreadable Volumes are reported to it and skipped.
     """
     found: dict[Session, list[tuple[str, SessionPart]]] = {}
     for name in volumes:

@@ -80,7 +80,7 @@ class VolumeFile:
             volume.close()
             raise explain("the Volume cannot be locked", path, error) from error
         if (mine.st_dev, mine.st_ino) != (there.st_dev, there.st_ino):
-            volume.close()  # removed, and perhaps made anew, before we had the lock
+            volume.close()  # removed, and perhaps made again, before we had the lock
             return None
         if not stat.S_ISREG(mine.st_mode):
             volume.close()
@@ -122,7 +122,7 @@ class VolumeFile:
         try:
             os.fsync(self._fd)
         except OSError as error:
-            raise explain(f"Volume {self.name} cannot be brought to the disk", self.path, error) from error
+            raise explain(f"cannot flush Volume {self.name} to disk (fsync)", self.path, error) from error
 
     def remove(self) -> None:
         """Delete the file while it is ours, and let it go."""

@@ -57,7 +57,7 @@ def switch_to_circular_logging(store: Store) -> None:
 
 GAPS = {
     "guid": (change_guid, "another one than in the base, by its GUID"),
-    "signature": (begin_stream_anew, "they were begun anew"),
+    "signature": (begin_stream_anew, "they were started over"),
     "truncated": (truncate_by_another, "another product, or an Incremental, has truncated"),
     "added": (add_a_database, "was made, renamed or mounted since"),
     "renamed": (rename_a_database, "was made, renamed or mounted since"),

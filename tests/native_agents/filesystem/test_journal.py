@@ -157,6 +157,12 @@ def test_a_directory_left_out_by_its_marker_comes_back_without_it(library: Libra
     assert differences(chain.now(), job.tree) == []
 
 
+def test_nobody_else_may_read_the_names_in_a_state(alone: Chain) -> None:
+    alone.run(FULL)
+    assert [path.stat().st_mode & 0o777 for path in alone.journal.iterdir()] == [0o600] * 2
+    assert alone.journal.stat().st_mode & 0o777 == 0o700
+
+
 def test_a_file_line_within_another(library: Library, tree: Path, tmp_path: Path) -> None:
     chain = Chain.of(library, tmp_path / "journal", tree, tree / "d", use="auto")
     chain.run(FULL)

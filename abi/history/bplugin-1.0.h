@@ -56,7 +56,10 @@
  * Layout      Pointers have 64 bits; other targets are refused at compile time. Flat structs have no pointers.
  * Absence     A NULL slot means "not supported". It is never called to find out.
  * Checks      The host checks all that an agent writes as if it came from the network. What breaks a rule here is
- *             BP_E_VIOLATION: the Job fails, and its message names agent, call, entry and rule.
+ *             BP_E_VIOLATION: the Job fails, and its message names agent, call, entry and rule. What an agent says and
+ *             what it then does are compared as well: less content than announced, a regular file with a size and no
+ *             DATA, a name listed twice in a Job, `fail` before a success, a restore in which it skips everything under
+ *             BP_REPLACE_ALWAYS. Each is a warning of the Job; what came is stored.
  * Manners     The process belongs to the host. Do not exit or abort, fork without exec, change working directory,
  *             umask, locale, user or signal handlers, touch descriptors 0 to 2 or any you did not open, or let a C++
  *             exception or longjmp cross the border. Open with O_CLOEXEC. A library, once loaded, is never unloaded.
@@ -338,9 +341,13 @@ typedef struct bp_entry {
   uint64_t cookie;                      /* the agent's key: comes back in bp_want and open_stream. Unique in its page */
   uint64_t streams;                     /* mask of what it has. Given inline or as a TLV already: not opened again */
   uint64_t valid;                       /* mask of BP_HAS_* */
-  uint64_t size;                        /* of DATA, as far as known now; what `read` ends at decides */
+  uint64_t size;                        /* of DATA, as far as known now; what `read` ends at decides. Less than
+                                           open_stream announced, or inline than this, is a warning, unless
+                                           close_stream says BP_E_CHANGED */
   uint64_t blocks;                      /* of 512 bytes, allocated */
-  uint64_t ino, dev;                    /* with nlink: the host finds hard links by them. dev: which file system */
+  uint64_t ino, dev;                    /* with nlink: the host finds hard links by them. dev: which file system. Names
+                                           of one inode that differ in type, size or mtime are stored as files of
+                                           their own, with a warning */
   uint64_t rdev;                        /* CHARDEV, BLOCKDEV: st_rdev */
   bp_time  atime, mtime, chtime, btime;
   uint32_t type, change, flags;

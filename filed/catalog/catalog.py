@@ -31,6 +31,7 @@ from filed.catalog.retention import PrunePlan, Retention, newest_with_entries, p
 from filed.catalog.state import FoundState, Seal, SealedState, find_state, mark_confirmed, mark_restored, seal
 from filed.catalog.tree import FileRow
 from filed.errors import CatalogError
+from filed.wire.attributes import FileType
 from filed.wire.restore_object import RestoreObject
 
 SWEEP_ROWS: Final = 5000
@@ -122,6 +123,11 @@ class Catalog:
     def feed(self, job_id: int) -> RecordFeed:
         """Where the records of a running Job go."""
         return RecordFeed(self.database, job_id)
+
+    def count_names(self, job_id: int) -> int:
+        """How many names a Job has of what is there, once its feed is flushed."""
+        row = self.database.one("SELECT count(*) FROM file WHERE job_id = ? AND type <> ?", (job_id, FileType.DELETED))
+        return int(row[0]) if row is not None else 0
 
     def finish_job(
         self,

@@ -56,6 +56,8 @@ def restore(room: Room) -> None:
         brought = bring_back(room, seen, spool, where)
         for name, error in brought.errors.items():
             room.warn(f"an entry could not be restored: {error}", "", name)
+        if brought.actions and set(brought.actions.values()) == {Action.SKIP}:
+            room.failed("it skips every entry, though replace is ALWAYS: nothing is restored", "restore_entry")
         there = _compare(room, seen, brought, where)
         left = f"; {brought.by_host:,} by the host's file system agent" if brought.by_host else ""
         room.note(f"{len(seen):,} entries given back, {there:,} compared on the disk{left}")

@@ -9,7 +9,7 @@ from collections.abc import Iterable
 from functools import partial
 from pathlib import Path
 
-from filed.agents import EntryFlag, EntryType, Has, Kind, Outcome, Severity, Status
+from filed.agents import AgentStream, EntryFlag, EntryType, Has, Kind, Outcome, Severity, Status
 from filed.agents.abi import MIN_READ_BYTES
 from filed.agents.shape import LIST_PAGE_BYTES, HostShape
 from filed.conformance.room import Room, Skipped
@@ -69,13 +69,19 @@ def _entries(room: Room, seen: list[Seen], names: Counter[bytes]) -> None:
             room.warn(f"an entry is listed {count} times", "next_entries", name)
     for name in directories_before_their_content(seen):
         room.failed("a directory is listed before what is in it", "next_entries", name)
+    for name in _of_one_inode_and_different(seen):
+        room.warn("another name of its inode has another type, size or time", "next_entries", name)
     for one in seen:
         entry, name = one.entry, one.name
         if one.error:
             room.warn(f"an entry could not be read: {one.error}", "", name)
         if entry.flags & EntryFlag.FAILED:
             room.warn("an entry is FAILED: it is counted as an error", "next_entries", name)
-        if not one.read or entry.type != EntryType.REGULAR:
+        if entry.type != EntryType.REGULAR:
+            continue
+        if entry.valid & Has.SIZE and entry.size and not entry.streams & AgentStream.DATA.bit:
+            room.warn("a regular file has a size and no DATA: it is stored without content", "next_entries", name)
+        if not one.read:
             continue
         if entry.valid & Has.SIZE and entry.size != one.size:
             _size(room, one, f"a size of {entry.size:,} bytes is announced and {one.size:,} are read", entry.size)
@@ -90,6 +96,19 @@ def _size(room: Room, one: Seen, text: str, announced: int, call: str = "next_en
         room.failed(f"{text}: the content is cut, and close_stream does not say BP_E_CHANGED", call, one.name)
     else:
         room.warn(text, call, one.name)
+
+
+def _of_one_inode_and_different(seen: Iterable[Seen]) -> list[bytes]:
+    """Names that cannot be hard links of the first one that is said to be of their inode."""
+    first: dict[tuple[int, int], tuple[int, ...]] = {}
+    different = []
+    for one in seen:
+        entry = one.entry
+        if entry.nlink > 1 and entry.valid & Has.INO and entry.valid & Has.NLINK and entry.type != EntryType.DIRECTORY:
+            kind = entry.type, entry.size, entry.mtime, entry.mtime_ns
+            if first.setdefault((entry.dev, entry.ino), kind) != kind:
+                different.append(one.name)
+    return different
 
 
 def directories_before_their_content(seen: Iterable[Seen]) -> list[bytes]:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from contextlib import AbstractContextManager, ExitStack
 
+from filed.agents import Replace
 from filed.job.agents.libraries import Libraries
 from filed.job.agents.restorers import Restorers
 from filed.job.context import JobContext
@@ -50,6 +51,11 @@ def restore(job: RestoreJob | NetworkRestore, context: JobContext) -> Outcome:
         restorers.commit()
         end.finish()
     totals = counters.totals
+    if job.replace.name == Replace.ALWAYS.name and totals.skipped and not totals.files:
+        agents = ", ".join(sorted({restorer.agent.label for restorer in restorers}))
+        messages.warning(
+            f"agent {agents} skipped all {totals.skipped:,} entries, though replace = always: nothing is restored"
+        )
     return context.ended(JobStatus.ERROR if totals.errors else JobStatus.WARNINGS if totals.warnings else JobStatus.OK)
 
 

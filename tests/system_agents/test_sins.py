@@ -13,6 +13,7 @@ from pathlib import Path
 import pytest
 
 from filed.process.outcome import JobStatus, Severity
+from filed.wire.attributes import FileType
 from tests.agents.compile import SOURCES, compile_agent
 from tests.agents.test_sins_contract import FAILURES, FETCH_VIOLATIONS, HARMLESS, ONE_ENTRY, VIOLATIONS
 from tests.system_agents.jobs import Place, Ran, line
@@ -261,6 +262,43 @@ def test_an_error_of_one_entry_costs_that_entry(sinner: Sinner, agents_dir: Path
     assert ran.outcome.totals.errors == len(ran.texts(Severity.ERROR)) > 0
     assert b"/@BAD/" in place.tree(ran.outcome.jobid)
     check_the_rest(place, agents_dir)
+
+
+CONTRADICTIONS = {
+    "contradict-cut-open": "agent bad 6.6: /@BAD/one: 200,000 bytes were announced and 100,000 came",
+    "contradict-cut-inline": "agent bad 6.6: /@BAD/one: 100,000 bytes were announced and 4 came",
+    "contradict-no-data": "agent bad 6.6: /@BAD/one: a size of 100,000 bytes, and no content: stored without",
+    "contradict-links": "agent bad 6.6: /@BAD/two: one inode with /@BAD/one, and another size, time or kind",
+    "contradict-twice": "agent bad 6.6: next_entries lists /@BAD/one 2 times: a restore has the last of them",
+    "contradict-twice-later": "1 entries have a name that another entry of this backup has",
+    "fail-ok": "agent bad 6.6: next_entries reported an error and returned success: the index cannot be read",
+}
+
+
+@pytest.mark.parametrize("sin", CONTRADICTIONS)
+def test_what_an_agent_says_and_what_it_does_are_compared(sinner: Sinner, sin: str) -> None:
+    ran = save(sinner(sin), sin)
+    assert ran.outcome.status is JobStatus.WARNINGS
+    assert any(CONTRADICTIONS[sin] in text for text in ran.texts(Severity.WARNING)), ran.messages
+    assert ran.outcome.totals.errors == 0
+    assert ran.job is not None
+    assert ran.job.status == JobStatus.WARNINGS.value
+
+
+def test_names_that_are_said_to_be_of_one_inode_and_differ_have_their_own_content(place: Place, tmp_path: Path) -> None:
+    saved = place.backup(line("bad", sin="contradict-links"), files=[b"/@BAD"])
+    rows = place.tree(saved.outcome.jobid)
+    assert {rows[b"/@BAD/one"].type, rows[b"/@BAD/two"].type} == {FileType.REGULAR}
+    assert place.verify(saved.outcome.jobid).outcome.status is JobStatus.OK
+
+
+def test_a_restore_in_which_everything_is_skipped_is_no_restore(place: Place, tmp_path: Path) -> None:
+    saved = place.backup(line("bad"), files=[b"/@BAD"])
+    ran = place.restore(saved.outcome.jobid, tmp_path / "r", line("bad", sin="contradict-skip"))
+    assert ran.outcome.status is JobStatus.WARNINGS
+    assert ran.texts(Severity.WARNING) == [
+        "agent bad 6.6 skipped all 3 entries, though replace = always: nothing is restored"
+    ]
 
 
 def test_an_agent_that_leaks_within_bounds_is_nobodys_concern(sinner: Sinner) -> None:

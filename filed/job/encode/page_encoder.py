@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterable
 from filed.agents import AgentJob, Entry, Page, Want
 from filed.agents.abi import AgentStream, Change, EntryType, Status
 from filed.catalog import BaseRow
-from filed.errors import ItemError
+from filed.errors import ItemError, printable
 from filed.fileset import Options
 from filed.job.agents.instance import Lister
 from filed.job.context import Cancellation, Counters, Messages
@@ -206,14 +206,22 @@ class PageEncoder:
         streams = entry.streams & plan.streams(entry)
         link = page.link(entry) if entry.link_len else b""
         if not streams & DATA_BIT:
+            if (
+                entry.size
+                and entry.type == EntryType.REGULAR
+                and entry.valid & HAS_SIZE
+                and not entry.streams & DATA_BIT
+            ):
+                self._contradiction(lister, path, f"a size of {entry.size:,} bytes, and no content: stored without")
             file_index = self._attributes(entry, path, plan, link, with_data=False)
-            self._first_name(inode, file_index, chosen, digested=False)
+            self._first_name(lister, inode, file_index, chosen, digested=False)
             for stream, data in meta:
                 self._put(file_index, stream, data)
         elif (inline := page.inline(entry)) is not None:
+            self._is_whole(lister, path, entry, entry.size if entry.valid & HAS_SIZE else None, len(inline))
             entry = entry._replace(size=len(inline)) if entry.size != len(inline) else entry
             file_index = self._attributes(entry, path, plan, link, with_data=True)
-            self._first_name(inode, file_index, chosen, digested=plan.digested)
+            self._first_name(lister, inode, file_index, chosen, digested=plan.digested)
             plan.encoder.small(file_index, inline, meta, packed=packed)
             self._counters.read(len(inline))
         else:
@@ -274,16 +282,27 @@ class PageEncoder:
         for stream, data in meta:
             item.meta(stream, data)
         if how is Status.OK:
-            self._first_name(inode, file_index, chosen, digested=digested and plan.digested)
+            self._first_name(lister, inode, file_index, chosen, digested=digested and plan.digested)
             item.finish(length)
+            if not changed:
+                self._is_whole(lister, chosen.path, entry, size, length)
         else:
-            self._first_name(inode, file_index, chosen, digested=False)
+            self._first_name(lister, inode, file_index, chosen, digested=False)
             item.abandon()
             self._queue.flush()
             self.on_incomplete(file_index)
         if changed:
             self._messages.error(changed)
         return file_index
+
+    def _is_whole(self, lister: Lister, path: bytes, entry: Entry, announced: int | None, length: int) -> None:
+        """Content that is shorter than its agent announced was cut, unless the agent says that the file changed."""
+        if announced is not None and length < announced and entry.type == EntryType.REGULAR:
+            self._contradiction(lister, path, f"{announced:,} bytes were announced and {length:,} came")
+
+    def _contradiction(self, lister: Lister, path: bytes, what: str) -> None:
+        """An agent says one thing and does another."""
+        self._messages.warning(f"agent {lister.job.label}: {printable(path)}: {what}")
 
     def _close(self, job: AgentJob, how: Status) -> str:
         """Close the stream. Returns what to say when the file changed while it was read."""
@@ -341,9 +360,14 @@ class PageEncoder:
             self._put(file_index, *digest)
         self._links.linked(inode)
 
-    def _first_name(self, inode: Inode | None, file_index: int, chosen: Chosen, *, digested: bool) -> None:
+    def _first_name(
+        self, lister: Lister, inode: Inode | None, file_index: int, chosen: Chosen, *, digested: bool
+    ) -> None:
         """Remember under which name an inode is saved. Before its digest goes out, which may be at once."""
         if inode is not None:
+            if other := self._links.other(inode):
+                text = f"one inode with {printable(other)}, and another size, time or kind: stored as a file of its own"
+                self._contradiction(lister, chosen.path, text)
             self._passed_over = self._links.saved(inode, file_index, chosen.path)
             if digested:
                 self._awaited[file_index] = inode

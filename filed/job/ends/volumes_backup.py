@@ -103,6 +103,10 @@ class VolumesBackup:
         counters = self._context.counters
         counters.stored(sum(part.end + 1 - part.start for part in media))
         totals = counters.totals
+        if twice := totals.files - self._catalog.count_names(self.job_id):
+            self._context.messages.warning(
+                f"{twice:,} entries have a name that another entry of this backup has: a restore has the last of each name"
+            )
         status = totals.when_saved
         counted = JobTotals(totals.files, totals.job_bytes, totals.read_bytes, totals.errors, totals.deleted)
         self._catalog.finish_job(self.job_id, status, time.time(), counted, media, states=states)

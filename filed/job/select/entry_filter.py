@@ -6,6 +6,7 @@ page of entries -> FileSet (file by file) -> Selection (changed?) -> hard links 
 from __future__ import annotations
 
 import re
+from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from itertools import chain
@@ -76,6 +77,8 @@ class EntryFilter:
         passed_over: list[Chosen] = []
         deleted: list[BaseRow] = []
         trees: list[bytes] = []
+        if len(set(paths)) != len(paths):
+            self._listed_twice(lister, page, paths)
         rows = selection.lookup(paths)
         own = self._own()
         for entry, path, row in zip(page.entries, paths, rows, strict=True):
@@ -121,6 +124,18 @@ class EntryFilter:
     def saw_nothing(self, *, full: bool) -> bool:
         """Whether there was something to look at, and none of it could be. Of less than a Full, File lines alone count."""
         return bool(self._failed if full else self._failed_tops) and not self._looked_at
+
+    def _listed_twice(self, lister: Lister, page: Page, paths: list[bytes]) -> None:
+        """Names that are on a page more than once. What is gone may have been followed by another of its name."""
+        there = Counter(
+            path
+            for entry, path in zip(page.entries, paths, strict=True)
+            if entry.change != Change.DELETED and entry.type != EntryType.OBJECT
+        )
+        for path, count in there.items():
+            if count > 1:
+                text = f"next_entries lists {printable(path)} {count} times: a restore has the last of them"
+                self._messages.warning(f"agent {lister.job.label}: {text}")
 
     def to_check(self, chosen: list[Chosen]) -> list[Chosen]:
         """Those of a page whose content has to be read before they are sent. Another name of a saved inode has not."""

@@ -128,6 +128,11 @@ class HardLinks:
         ).fetchone()
         return First(*row) if row else None
 
+    def other(self, inode: Inode) -> bytes:
+        """A name that was saved, is said to be of the same file, and does not look like this; b"" when there is none."""
+        row = self._db.execute("SELECT path, look FROM saved WHERE dev=? AND ino=?", _number(inode)).fetchone()
+        return bytes(row[0]) if row and row[1] != inode.look and row[1].startswith(inode.born + " ") else b""
+
     def saved(self, inode: Inode, file_index: int, path: bytes) -> list[PassedName]:
         """Remember the first name. Returns the names skipped before, which must now be saved as links to it."""
         self._db.execute(

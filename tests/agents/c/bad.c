@@ -40,6 +40,9 @@ static const char *const plain[] = {
   "page-count-over", "page-count-huge", "page-heap-outside", "page-heap-overlap", "page-moved", "page-cap",
   "page-stride", "page-flags", "page-empty-forever", "page-endless", "page-complete-early", "page-complete-false",
   "page-overrun", "page-full-returned",
+  /* says one thing and does another */
+  "contradict-cut-open", "contradict-cut-inline", "contradict-no-data", "contradict-links", "contradict-twice",
+  "contradict-twice-later", "contradict-skip",
   /* pages: an entry */
   "page-name-outside", "page-name-huge", "page-name-wrap", "page-name-in-records", "page-name-below-heap",
   "page-name-shared", "page-name-empty", "page-name-nul", "page-name-dot", "page-name-dotdot", "page-name-escape",
@@ -564,14 +567,24 @@ static void list_one(const bp_agent *agent, bp_page *page, uint32_t number)
 {
   bp_entry entry;
   regular(&entry, number == 1 && is(agent, "page-cookie-twice") ? 1 : number + 1);
+  if (is(agent, "contradict-links") && number < 2) {
+    entry.valid |= BP_HAS_INO;
+    entry.ino = entry.dev = 7;
+    entry.nlink = 2;
+    entry.mtime.sec += number;
+  }
+  if (is(agent, "contradict-no-data") && number == 0)
+    entry.streams = 0;
   if (number == 0) {
     add(page, &entry, "/@BAD/one");
+    if (is(agent, "contradict-cut-inline"))
+      (void)bp_page_inline(page, "data", 4);
     if (!strncmp(agent->sin, "page-name-", 10))
       spoil_name(agent, page, newest(page));
     else
       spoil_parts(agent, page, newest(page));
   } else if (number == 1) {
-    add(page, &entry, "/@BAD/two");
+    add(page, &entry, is(agent, "contradict-twice") ? "/@BAD/one" : "/@BAD/two");
     if (is(agent, "page-name-shared") && page->batch->count > 1)
       newest(page)->name_off = ((bp_entry *)page->batch->buf)->name_off;
   } else {
@@ -616,6 +629,12 @@ static bp_status BPLUGIN_CALL next_entries(bp_job *job, bp_batch *batch)
     list_one(agent, &page, job->listed);
   if (is(agent, "page-full-returned"))
     return BP_PAGE_FULL;
+  if (is(agent, "contradict-twice-later")) {
+    if (job->pages++ == 0)
+      return BP_OK;
+    regular(&entry, 1);
+    add(&page, &entry, "/@BAD/one");
+  }
   return spoil_frame(agent, batch, job->listed < 3 ? BP_OK : bp_page_end(&page, 1));
 }
 
@@ -662,7 +681,7 @@ static bp_status BPLUGIN_CALL open_stream(bp_job *job, uint64_t cookie, uint32_t
   (void)stream, (void)offset;
   job->cookie = cookie;
   job->reads = 0;
-  *size = is(job->agent, "open-size-lie") ? 10 : 100000;
+  *size = is(job->agent, "open-size-lie") ? 10 : is(job->agent, "contradict-cut-open") ? 200000 : 100000;
   return BP_OK;
 }
 
@@ -716,6 +735,7 @@ static bp_status BPLUGIN_CALL restore_entry(bp_job *job, const bp_entry *entry, 
   if (is(job->agent, "action-none"))
     return BP_OK;
   *action = is(job->agent, "action-unknown")         ? 99
+            : is(job->agent, "contradict-skip") ? BP_ACTION_SKIP
             : entry->type == BP_TYPE_REGULAR ? BP_ACTION_WANT
                                              : BP_ACTION_CREATED;
   return BP_OK;

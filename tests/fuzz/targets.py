@@ -14,12 +14,13 @@ import tempfile
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
-from filed.config.keys import NO_TLS
+from filed.config.keys import NO_TLS, Tls
 from filed.director.connection import DirectorConnection
 from filed.director.line import Line
 from filed.director.session import Facts, Session
 from filed.errors import (
     AuthenticationError,
+    ConnectionLost,
     FiledError,
     ItemError,
     JobError,
@@ -47,7 +48,7 @@ from filed.storage import JobTotals
 from filed.storage.daemon.append import DaemonAppendSession
 from filed.storage.daemon.read import DaemonReadSession
 from filed.storage.daemon.session import StorageAddress, greet
-from filed.transport import Connection
+from filed.transport import Connection, TlsChannel, psk_client_context, psk_server_context
 from filed.volume import Session as VolumeSession
 from filed.volume import open_volume, survey
 from filed.wire.acl import parse_acl
@@ -62,7 +63,7 @@ from filed.wire.reply import parse_end_job, parse_job_message
 from filed.wire.restore_object import MAX_OBJECT_BYTES, parse_restore_object
 from filed.wire.storage import REQUESTS, RecordHeader, parse_reply
 from filed.wire.stream import Stream
-from filed.wire.version import V9_6_7
+from filed.wire.version import V9_6_7, V15_0_3
 from filed.wire.xattr import pack_xattrs, parse_xattrs
 from tests.director.talk import DIRECTOR, SECRET, hello
 from tests.director.visiting import GOOD, NotingHouse, OnEvent, Told
@@ -270,6 +271,26 @@ def storage_greeting(data: bytes) -> None:
         greet(connection, address, 4711, 1795428868)
 
 
+def storage_greeting_15(data: bytes) -> None:
+    """What it can, in clear and perhaps compressed, and the beginning of TLS with the shared key."""
+    address = StorageAddress(
+        "127.0.0.1", 1, b"a.job", b"KEY", VolumeSession(1, 2), b"a-fd", Tls(psk=True), version=V15_0_3
+    )
+    with _answered(data) as connection, contextlib.suppress(FiledError):
+        greet(connection, address, 4711, 1795428868)
+
+
+def shared_key(data: bytes) -> None:
+    """A handshake with a peer that knows no key: as the one who is called, and as the one who calls."""
+    for server, context in ((True, psk_server_context(SECRET)), (False, psk_client_context(SECRET))):
+        with _answered(data) as connection:
+            try:
+                connection.encrypt(lambda sock: TlsChannel(sock, context, server=server, shared_key=True))  # noqa: B023
+            except (AuthenticationError, ConnectionLost):
+                continue
+            raise AssertionError("somebody got in without the key")
+
+
 def storage_append(data: bytes) -> None:
     with _answered(data) as connection, contextlib.suppress(FiledError):
         target = DaemonAppendSession(connection, VolumeSession(1, 2), 5)
@@ -398,6 +419,8 @@ TARGETS: dict[str, Target] = {
         renaming,
         session,
         storage_greeting,
+        storage_greeting_15,
+        shared_key,
         storage_append,
         storage_read,
         stream_records,

@@ -131,6 +131,10 @@ def _choose(agent: str, raw: BpDescriptor) -> int:
     if low > high:
         raise _refusal(agent, f"its range of versions, {version_text(low)} to {version_text(high)}, is empty")
     chosen: int = min(HOST_MAX, high)
+    if low > HOST_MAX:
+        raise _refusal(
+            agent, f"it needs API {version_text(low)}, this filed has {version_text(HOST_MAX)}: update filed"
+        )
     if chosen < max(HOST_MIN, low):
         raise _refusal(
             agent,

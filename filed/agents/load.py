@@ -51,6 +51,10 @@ class Library:
         )
 
 
+FORMER_NAMES = {"bpipe": "pipe", "bpipe-fd": "pipe"}
+"""Plugins of bacula-fd whose work an agent of another name does. A FileSet's lines may keep the old name."""
+
+
 def agent_id(name: str) -> str:
     """`exchange.dll`, `exchange.so` and `exchange` name the same agent. Raises AgentLoadError for what is no id.
 
@@ -75,6 +79,14 @@ def find(name: str, directories: Sequence[Path]) -> Path:
         except PermissionError as why:
             text = f"{path} cannot be looked at: {why.strerror}; let this user in, or name another Plugin Directory"
             raise AgentLoadError(agent, "load", 0, text) from why
+    for directory in directories:
+        for other in _ANY_SUFFIX:
+            if other != SUFFIX and (foreign := directory / (agent + other)).exists():
+                text = f"{foreign} is a library for another system; this one loads {agent}{SUFFIX}"
+                raise AgentLoadError(agent, "load", 0, text)
+    if agent in FORMER_NAMES:
+        text = f"there is no agent {agent}; what it did is done by {FORMER_NAMES[agent]}: write `plugin {FORMER_NAMES[agent]}`"
+        raise AgentLoadError(agent, "load", 0, text)
     places = ", ".join(str(directory) for directory in directories) or "no directory is configured"
     raise AgentLoadError(agent, "load", 0, f"there is no {agent}{SUFFIX}; looked in: {places}")
 

@@ -6,6 +6,7 @@ PATH absolute. Values that come from a Director are not trusted: only options fl
 
 from __future__ import annotations
 
+import difflib
 import re
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
@@ -127,7 +128,9 @@ def _spec(about: Descriptor, known: Mapping[str, OptionSpec], key: str) -> Optio
     if key in known:
         return known[key]
     if known:
-        raise ConfigError(f"agent {about.id}: there is no option {key!r}; it knows: {', '.join(sorted(known))}")
+        near = difflib.get_close_matches(key, known, n=1)
+        meant = f"did you mean {near[0]!r}? It" if near else "it"
+        raise ConfigError(f"agent {about.id}: there is no option {key!r}; {meant} knows: {', '.join(sorted(known))}")
     # An agent that declares nothing takes anything and judges by itself.
     return OptionSpec(key, OptionType.STRING, OptionFlag.REPEATS)
 

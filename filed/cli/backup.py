@@ -13,7 +13,7 @@ import click
 from filed.cli import options
 from filed.cli.agents import default_setup
 from filed.cli.console import Console, duration_words, size_words
-from filed.cli.exit import exit_of
+from filed.cli.exit import Exit, exit_of
 from filed.cli.output import message, report
 from filed.cli.place import place_for_backup
 from filed.cli.run import run_job
@@ -118,6 +118,8 @@ def backup(  # noqa: PLR0917  one argument for each option
     begun = time.monotonic()
     with Console("backup", quiet=quiet or as_json, verbose=verbose) as console:
         outcome = run_job(job, console)
+    if quiet and not as_json and outcome.status is JobStatus.OK:
+        return Exit.GOOD
     report_backup(outcome, time.monotonic() - begun, as_json=as_json, made=job.places.volumes if made else None)
     return exit_of(outcome.status)
 

@@ -62,7 +62,7 @@ def storage(command: F) -> F:
 
 
 as_json = click.option("--json", "as_json", is_flag=True, help="Print one JSON document on stdout, for programs.")
-quiet = click.option("-q", "--quiet", is_flag=True, help="Only warnings and errors.")
+quiet = click.option("-q", "--quiet", is_flag=True, help="Only warnings and errors; nothing when all is well.")
 verbose = click.option("-v", "--verbose", is_flag=True, help="Debug messages of agents too.")
 
 

@@ -47,9 +47,11 @@ def prune(
     keep_after = None if older_than is None else now - _duration(older_than)
     directory = VolumeDirectory.open(path)
     problems: list[str] = []
-    with Catalog.open(path) as catalog:
-        catalog.reconcile(now)
-        if not dry_run:  # once their Jobs are pruned, nobody knows whose they are
+    # Without a write: it works on a disk that is mounted read-only.
+    with Catalog.read(path) if dry_run else Catalog.open(path) as catalog:
+        if not dry_run:
+            catalog.reconcile(now)
+            # Once their Jobs are pruned, nobody knows whose they are.
             directory.take_back(catalog.dead_sessions().__contains__)
         plan = catalog.prune_plan(Retention(keep_after=keep_after, keep_fulls=keep_fulls, now=now))
         sizes = _sizes(directory)

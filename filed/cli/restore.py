@@ -17,7 +17,7 @@ from filed.cli.output import answer, message, report
 from filed.cli.run import run_job
 from filed.errors import CatalogError, printable
 from filed.job.description import Places, Replace, RestoreJob
-from filed.process.outcome import Outcome
+from filed.process.outcome import JobStatus, Outcome
 
 EXAMPLES = """
 \b
@@ -82,7 +82,8 @@ def restore(  # noqa: PLR0917  one argument for each option
     begun = time.monotonic()
     with Console("restore", quiet=quiet or as_json, verbose=verbose) as console:
         outcome = run_job(description, console)
-    report_restore(outcome, job, where, time.monotonic() - begun, as_json=as_json)
+    if not quiet or as_json or outcome.status is not JobStatus.OK:
+        report_restore(outcome, job, where, time.monotonic() - begun, as_json=as_json)
     return exit_of(outcome.status)
 
 

@@ -70,7 +70,7 @@ def verify(  # noqa: PLR0917  one argument for each option
                 }
             )
         )
-    else:
+    elif not quiet or outcome.status is not JobStatus.OK:
         what = "the disk against " if disk else ""
         words_of = {JobStatus.OK: "no difference" if disk else "all is well", JobStatus.DIFFERENCES: "it differs"}
         verdict = words_of.get(outcome.status, outcome.status.words)

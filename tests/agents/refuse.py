@@ -12,7 +12,7 @@ REFUSED: dict[str, tuple[str, ...]] = {
     "BAD_MAGIC": ("magic",),
     "SHORT_SIZE": ("size",),
     "VERSION_OLD": ("version",),
-    "VERSION_NEW": ("version",),
+    "VERSION_NEW": ("needs api", "update filed"),
     "VERSION_REVERSED": ("version", "range"),
     "NEEDS_UNKNOWN": ("needs", "feature"),
     "THREADS_UNKNOWN": ("thread",),

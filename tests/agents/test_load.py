@@ -158,3 +158,18 @@ def test_places_that_anybody_could_make_are_refused(tmp_path: Path, where: str) 
 def test_a_place_that_is_not_there_and_that_nobody_else_can_make_does_no_harm(tmp_path: Path) -> None:
     compile_agent("good.c", tmp_path, "good", flags=["-Wl,-rpath,/usr/lib/not-there:$ORIGIN"])
     assert load("good", [tmp_path]).descriptor.id == "good"
+
+
+def test_a_library_for_another_system_alone_is_named(tmp_path: Path) -> None:
+    (tmp_path / "exchange.dll").touch()
+    with pytest.raises(
+        AgentLoadError, match=r"exchange\.dll is a library for another system; this one loads exchange\.so"
+    ):
+        find("exchange.dll", [tmp_path])
+
+
+def test_the_name_of_a_plugin_of_bacula_fd_leads_to_its_agent(tmp_path: Path) -> None:
+    with pytest.raises(
+        AgentLoadError, match="there is no agent bpipe; what it did is done by pipe: write `plugin pipe`"
+    ):
+        find("bpipe", [tmp_path])

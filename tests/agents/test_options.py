@@ -45,7 +45,10 @@ def test_values_go_on_in_order_and_in_the_agent_s_form() -> None:
 
 
 def test_an_unknown_key_is_told_with_the_known_ones() -> None:
-    with pytest.raises(ConfigError, match="agent demo: there is no option 'hots'; it knows: database, host, password"):
+    with pytest.raises(
+        ConfigError,
+        match="agent demo: there is no option 'hots'; did you mean 'host'\\? It knows: database, host, password",
+    ):
         check_options(DEMO, [("hots", "x")])
 
 

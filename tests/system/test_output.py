@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import signal
+import sqlite3
 import subprocess
 from collections.abc import Callable
 from pathlib import Path
@@ -106,3 +107,30 @@ def test_a_job_whose_process_is_gone_is_failed_for_every_command(place: Path) ->
     said = filed_program("restore", "-s", store.path, "2", "--where", place / "r", code=1)
     assert said.err == "filed: JobId 2 is no good backup (its process is gone)\n"
     assert json.loads(filed_program("prune", "-s", store.path, "--json").out)["kept"] == 2
+
+
+def test_quiet_commands_are_silent_when_all_is_well(place: Path) -> None:
+    store, tree = Store(place / "volumes"), some_files(place, count=3)
+    for words in (("backup", tree), ("restore", "--where", place / "r"), ("verify",)):
+        ran = store(words[0], "--quiet", *words[1:])
+        assert (ran.out, ran.err) == ("", "")
+    ran = store("backup", "--quiet", tree, place / "missing", code=3)
+    assert "missing: No such file or directory" in ran.err
+    assert "OK, with warnings" in ran.out
+
+
+@pytest.mark.root
+def test_a_dry_run_of_prune_writes_nothing(place: Path) -> None:
+    """It works on a disk that is mounted read-only, and so does the line for sqlite3 that docs/catalog.md has."""
+    store, tree = Store(place / "volumes"), some_files(place, count=3)
+    for _ in range(2):
+        store("backup", tree)
+    subprocess.run(["mount", "--bind", store.path, store.path], check=True)
+    try:
+        subprocess.run(["mount", "-o", "remount,bind,ro", store.path], check=True)
+        assert store("prune", "--keep-fulls", "1", "--dry-run", "--json").json["removed"] == [1]
+        catalog = sqlite3.connect(f"file:{store.path}/catalog.sqlite?immutable=1", uri=True)
+        assert catalog.execute("SELECT count(*) FROM job").fetchone() == (2,)
+        catalog.close()
+    finally:
+        subprocess.run(["umount", store.path], check=True)

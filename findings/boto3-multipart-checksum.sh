@@ -15,7 +15,7 @@ work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
 cd "$work"
 python3 -m venv venv
-venv/bin/pip install -q --disable-pip-version-check boto3==1.44.8 s3transfer==0.19.3 'moto[s3,server]==5.2.5'
+venv/bin/pip install -q --disable-pip-version-check boto3==1.44.8 s3transfer==0.19.3 moto==5.2.5 flask==3.1.3 flask-cors==6.0.5 pyyaml==6.0.4
 
 venv/bin/python - 2>/dev/null <<'PY'
 import os, socket

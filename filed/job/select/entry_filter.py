@@ -178,6 +178,8 @@ class EntryFilter:
         What an instance did not list says nothing about the names of another. Where two of them may have the name, both must
         have listed everything.
         """
+        if not any(one.lister.job.complete for one in self._ended):
+            return  # those with a journal have named what is gone: the base need not be gone through
         for row in self._selection.deleted():
             owners = self._owners(row)
             if owners and all(one.lister.job.complete for one in owners):

@@ -88,3 +88,34 @@ def test_a_conf_that_is_not_there_cannot_be_read(filed: Filed, tmp_path: Path) -
     assert said.code == 1
     assert "cannot read" in said.err
     assert "No such file or directory" in said.err
+
+
+@pytest.mark.parametrize(
+    ("lines", "told"),
+    [
+        ("plugin missing\n", "there is no missing.so; looked in: "),
+        ("plugin filesystem { fcts = /x }\n", "agent filesystem: there is no option 'fcts'"),
+        ("plugin sqlite { directry = /x }\n", "did you mean 'directory'?"),
+        ("plugin bpipe\n", "what it did is done by pipe: write `plugin pipe`"),
+        ('FileDaemon { Name = x; Plugin Directory = "/nowhere/at/all" }\n', "there is no directory /nowhere/at/all"),
+        ("FileDaemon { Name = x; PKI Signatures = yes; PKI Keypair = /nowhere/key.pem }\n", "/nowhere/key.pem"),
+    ],
+)
+def test_what_a_job_would_need_is_looked_at(filed: Filed, tmp_path: Path, lines: str, told: str) -> None:
+    conf = tmp_path / "filed.conf"
+    conf.write_text(GOOD + lines)
+    conf.chmod(0o600)
+    said = filed("config", "check", conf)
+    assert (said.code, said.out) == (1, "")
+    assert told in said.err
+
+
+def test_what_the_daemon_would_need_is_looked_at(filed: Filed, tmp_path: Path) -> None:
+    conf = tmp_path / "bacula-fd.conf"
+    conf.write_text(
+        "FileDaemon { Name = fd; WorkingDirectory = /nowhere/at/all }\nDirector { Name = d; Password = secret }\n"
+    )
+    conf.chmod(0o600)
+    said = filed("config", "check", conf)
+    assert said.code == 1
+    assert "there is no directory /nowhere/at/all; make it" in said.err

@@ -20,6 +20,8 @@ from filed.job.agents.libraries import Libraries
 from filed.job.agents.lines import instances
 from filed.job.context import JobContext
 from filed.job.description import BackupJob, NetworkBackup
+from filed.job.encode.content_digest import ContentDigests
+from filed.job.encode.entry_encoder import EntryEncoder
 from filed.job.encode.options_plan import OptionsPlans
 from filed.job.encode.page_encoder import PageEncoder
 from filed.job.encode.sink import JobSink
@@ -77,19 +79,20 @@ def _save(job: BackupJob | NetworkBackup, end: BackupEnd, context: JobContext) -
         sink = JobSink(session, counters, cancellation, end.feed)
         queue = RecordQueue(sink.write, write_all=sink.write_all)
         stack.callback(queue.discard)
-        encoder = PageEncoder(
+        plans = OptionsPlans(keys, workers, queue)
+        entries = EntryEncoder(
             queue,
-            OptionsPlans(keys, workers, queue),
+            plans,
             links,
             messages=messages,
             counters=counters,
-            cancellation=cancellation,
             sent_after_all=selection.sent_after_all,
             sent_before=end.sent_before,
         )
-        sink.on_digest = encoder.digest_sent
+        encoder = PageEncoder(entries, plans, links, ContentDigests(plans, counters, cancellation))
+        sink.on_digest = entries.digest_sent
         if end.feed is not None:
-            encoder.on_incomplete = end.feed.incomplete
+            entries.on_incomplete = end.feed.incomplete
         counters.files(end.sent_before)
         entry_filter = EntryFilter(selection, links, messages, counters, own=end.own_files)
         listing = Listing(entry_filter, encoder, counters, cancellation)
@@ -100,12 +103,12 @@ def _save(job: BackupJob | NetworkBackup, end: BackupEnd, context: JobContext) -
         for pattern in set.intersection(*(set(instance.matcher.unused_excludes) for instance in made)) if made else ():
             messages.info(f'Exclude "{printable(pattern)}" matched nothing')
         listing.deletions()
-        encoder.take_over(selection.taken_over())
+        entries.take_over(selection.taken_over())
         states = agents.states_to_seal(made, messages)
         for state in states:
-            encoder.object(partial(state_object, state=state))
+            entries.object(partial(state_object, state=state))
         if (facts := end.facts()) is not None:
-            encoder.object(facts)
+            entries.object(facts)
         queue.flush()
         if end.feed is not None:
             end.feed.flush()

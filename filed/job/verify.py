@@ -17,6 +17,8 @@ from filed.job.agents.libraries import Libraries
 from filed.job.agents.lines import instances
 from filed.job.context import JobContext
 from filed.job.description import NetworkVerify, VerifyJob
+from filed.job.encode.content_digest import ContentDigests
+from filed.job.encode.entry_encoder import EntryEncoder
 from filed.job.encode.options_plan import OptionsPlans
 from filed.job.encode.page_encoder import PageEncoder
 from filed.job.ends.verify_end import Disk, VerifyEnd
@@ -69,8 +71,9 @@ def _walk(job: VerifyJob | NetworkVerify, disk: Disk, context: JobContext, worke
     queue = RecordQueue(disk.check.write)
     stack.callback(queue.discard)
     plans = OptionsPlans(None, workers, queue)
-    encoder = PageEncoder(queue, plans, links, messages=messages, counters=counters, cancellation=cancellation)
-    encoder.on_entry, disk.check.on_digest = disk.check.entry, encoder.digest_sent
+    entries = EntryEncoder(queue, plans, links, messages=messages, counters=counters)
+    encoder = PageEncoder(entries, plans, links, ContentDigests(plans, counters, cancellation))
+    entries.on_entry, disk.check.on_digest = disk.check.entry, entries.digest_sent
     selection = _All()
     listing = Listing(
         EntryFilter(selection, links, messages, counters, own=disk.own_files), encoder, counters, cancellation

@@ -6,9 +6,8 @@ agent is told at the end whether what it wrote is right: with a mismatch it must
 
 from __future__ import annotations
 
-import contextlib
 import time
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 
 from filed.agents import BY_PAGE, Action, AgentStream, Entry, EntryType, Has, Status
 from filed.agents import Replace as AgentReplace
@@ -16,24 +15,22 @@ from filed.errors import AgentLoadError, ItemError, JobError, StreamError, print
 from filed.job.agents.restorers import Restorer, Restorers
 from filed.job.context import Counters, Messages
 from filed.job.decode.attribute_update import WITH_CONTENT, update_attributes
-from filed.job.decode.attributes import META_STREAMS, entry_to_restore, meta_streams
+from filed.job.decode.attributes import entry_to_restore
 from filed.job.decode.batches import Batch, Damaged, Gathering
 from filed.job.decode.destination import Destination, Part
+from filed.job.decode.entry_on_its_way import EntryOnItsWay
 from filed.job.decode.stored_file import StoredFile
 from filed.job.decode.whole_entries import NOT_RESTORED, WholeEntries
 from filed.job.description import NetworkRestore, Replace, RestoreJob
 from filed.pipeline import Decoder, Digest
-from filed.pipeline.reverse import Piece
 from filed.process.status_page import StatusPage
 from filed.volume import Session
 from filed.wire.attributes import Attributes, decode_stat, parse_attributes
 from filed.wire.plugin_name import parse_plugin_name
 from filed.wire.restore_object import RestoreObject
-from filed.wire.stream import ACL_STREAMS, ATTRIBUTE_STREAMS, DATA_STREAMS, XATTR_STREAMS, Buffer, Stream, stream_type
+from filed.wire.stream import ACL_STREAMS, ATTRIBUTE_STREAMS, XATTR_STREAMS, Buffer, Stream, stream_type
 
 HAS_SIZE = int(Has.SIZE)
-MAX_META_BYTES = 16 << 20
-"""ACLs and extended attributes of one entry, which wait for its end; kernels allow a few times 64 KiB."""
 
 
 class Receiving:
@@ -55,7 +52,7 @@ class Receiving:
         self._where, self._replace, self._began = bytes(job.where), job.replace, time.time()
         self._command = b""
         self._destination: Destination | None = None
-        self._item: _Item | None = None
+        self._item: EntryOnItsWay | None = None
         self._updated = 0  # FileIndex of the last metadata-only record
         self._objects: dict[bytes, list[RestoreObject]] = {}  # of this Job, by command, not yet handed over
 
@@ -164,7 +161,9 @@ class Receiving:
             self._counters.skipped()
             return
         stored = StoredFile(self._decoder, attributes) if action == Action.WANT else None
-        self._item = _Item(restorer, stored, file_index, attributes, messages=self._messages, counters=self._counters)
+        self._item = EntryOnItsWay(
+            restorer, stored, file_index, attributes, messages=self._messages, counters=self._counters
+        )
 
     def _update(self, attributes: Attributes) -> None:
         """Its content came with an earlier Job of the chain; the records behind it are no part of that."""
@@ -269,90 +268,3 @@ def _about(path: bytes, error: Exception) -> str:
     text = str(error)
     name = printable(path).rstrip("/")  # of a directory, agents say the name without
     return text if name in text else f"{name}: {text}"
-
-
-class _Item:
-    """One entry on its way to an agent. file_index: that all its records have."""
-
-    def __init__(
-        self,
-        restorer: Restorer,
-        stored: StoredFile | None,
-        file_index: int,
-        attributes: Attributes,
-        *,
-        messages: Messages,
-        counters: Counters,
-    ) -> None:
-        self.file_index = file_index
-        self.attributes = attributes
-        self._messages, self._counters = messages, counters
-        self._job = restorer.job
-        self._stored = stored  # None: the agent wants no data
-        self._streaming = False
-        self._held: Piece | None = None  # until the next one comes: the last one is to say that it is
-        self._untaken = False  # content came anyway
-        self._meta: list[tuple[AgentStream, bytes]] = []
-        self._meta_bytes = 0
-        self._open = True
-
-    def record(self, word: int, kind: int, data: Buffer) -> None:
-        if kind in META_STREAMS:
-            self._meta_bytes += len(data) + 1
-            if self._meta_bytes > MAX_META_BYTES:
-                raise StreamError(
-                    f"ACLs and extended attributes of more than {MAX_META_BYTES:,} bytes", kind, self.file_index
-                )
-            self._meta += meta_streams(kind, data)
-        elif self._stored is not None:
-            self._write(self._stored.record(word, kind, data))
-        elif kind in DATA_STREAMS:
-            self._untaken |= len(data) > 0
-
-    def _write(self, pieces: Iterator[Piece]) -> None:
-        assert self._stored is not None
-        for piece in pieces:
-            self._pass_on(last=False)
-            self._held = piece
-            self._counters.read(len(piece[1]))
-
-    def _pass_on(self, *, last: bool) -> None:
-        """Give the agent the piece that is held."""
-        if self._held is None or self._stored is None:
-            return
-        (offset, content), self._held = self._held, None
-        if not self._streaming:
-            self._streaming = True
-            self._job.restore_stream(AgentStream.DATA, self._stored.size)
-        self._job.write(content, offset, last=last)
-
-    def damaged(self) -> None:
-        if self._stored is not None:
-            self._stored.damaged()
-
-    def finish(self) -> None:
-        """Close the entry well; or, when digest, signature or size say otherwise, as corrupt, raising why."""
-        try:
-            if self._untaken:
-                raise self._job.untaken()
-            if self._stored is not None:
-                self._write(self._stored.finish())
-                self._messages.warn_once(self._stored.unproved)
-                self._pass_on(last=True)
-            for stream, data in self._meta:
-                self._job.restore_stream(stream, len(data))
-                self._job.write(data, 0, last=True)
-        except (ItemError, StreamError):
-            self.abandon()
-            raise
-        self._open = False
-        self._job.restore_done(Status.OK)
-
-    def abandon(self) -> None:
-        """Tell the agent that what it has is not the file."""
-        if self._open:
-            self._open = False
-            with contextlib.suppress(ItemError):  # it is reported and counted already
-                self._pass_on(last=False)  # what there is may be all that is left
-            with contextlib.suppress(ItemError):
-                self._job.restore_done(Status.E_CORRUPT)

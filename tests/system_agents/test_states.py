@@ -244,7 +244,7 @@ def test_a_base_that_is_refused_is_a_gap_with_a_warning_and_everything_is_sent(s
     warnings = ran.texts(Severity.WARNING)
     assert len(warnings) == 1
     assert re.match(
-        r"agent trace 3.1: (begin|next_entries): the journal .*BP_E_BASE.*saves everything it has", warnings[0]
+        r"agent trace 3.1: (begin|next_entries): the journal .*BP_E_BASE.*falling back to a full backup", warnings[0]
     )
     calls = service.place.calls()
     begins = [call for call in calls if call.startswith("begin")]

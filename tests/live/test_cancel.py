@@ -21,6 +21,7 @@ from tests.director.dialogue import Dialogue
 from tests.live.bacula import TIMEOUT_S, Bacula
 from tests.live.filed_daemon import FiledDaemon
 from tests.live.jobs import rows, status_of
+from tests.live.releases import Release
 from tests.live.reports import expect_report, report
 from tests.system.program import wait_until
 
@@ -94,7 +95,7 @@ def alive(processes: list[int]) -> list[int]:
 
 
 @pytest.fixture(scope="module")
-def bacula(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Bacula]:
+def bacula(tmp_path_factory: pytest.TempPathFactory, release: Release) -> Iterator[Bacula]:
     place = tmp_path_factory.mktemp("cancel")
     tree = place / "tree"
     (tree / "fifo").parent.mkdir()
@@ -113,7 +114,7 @@ def bacula(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Bacula]:
         f"RunScript {{ RunsWhen = After; RunsOnSuccess = no; RunsOnFailure = yes; RunsOnClient = yes\n"
         f' Command = "/bin/touch {place}/failed-%n" }}'
     )
-    with Bacula(place) as made:
+    with Bacula(place, release=release) as made:
         made.write_confs(
             file_sets=file_set("Fifo", "readfifo = yes") + file_set("Endless") + file_set("Small"),
             jobs=job("Fifo", "Fifo", after)

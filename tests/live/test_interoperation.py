@@ -21,6 +21,7 @@ import pytest
 from tests.live.bacula import Bacula
 from tests.live.filed_daemon import FiledDaemon
 from tests.live.jobs import Shown, files_of, rows, shown, status_of
+from tests.live.releases import Release
 
 pytestmark = [pytest.mark.live, pytest.mark.root]
 
@@ -132,7 +133,7 @@ def change(tree: Path) -> None:
 
 
 @pytest.fixture(scope="module")
-def turns(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Turns]:
+def turns(tmp_path_factory: pytest.TempPathFactory, release: Release) -> Iterator[Turns]:
     root = tmp_path_factory.mktemp("interoperation")
     tree = root / "tree"
     plant(tree)
@@ -140,7 +141,7 @@ def turns(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Turns]:
     names = [*OPTIONS, *CHAINS]
     more = {name: CHAINS.get(name, "") for name in names}
     with ExitStack() as stack:
-        bacula = stack.enter_context(Bacula(root))
+        bacula = stack.enter_context(Bacula(root, release=release))
         bacula.write_confs(
             file_sets="".join(
                 f'FileSet {{ Name = {name}; Include {{ Options {{ {options} }} File = "{tree}" }} }}\n'

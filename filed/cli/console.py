@@ -89,10 +89,10 @@ class Console:
         if not self._quiet and now - self._last >= PLAIN_EVERY_S:
             self._last = now
             rate = read_bytes / max(now - self._begun, 0.001)
-            left = ""
+            left, passed = "", duration_words(now - self._begun)
             if expected_bytes > read_bytes and rate > 0:
                 left = f", about {duration_words((expected_bytes - read_bytes) / rate)} left"
-            message(f"{self._what}: {files:,} files, {size_words(read_bytes)}, {size_words(rate)}/s{left}")
+            message(f"{self._what}: {files:,} files, {size_words(read_bytes)}, {size_words(rate)}/s, {passed}{left}")
 
 
 def _progress_bar(what: str) -> tuple[Progress, TaskID]:
@@ -103,6 +103,7 @@ def _progress_bar(what: str) -> tuple[Progress, TaskID]:
         DownloadColumn,
         Progress,
         TextColumn,
+        TimeElapsedColumn,
         TimeRemainingColumn,
         TransferSpeedColumn,
     )
@@ -113,6 +114,7 @@ def _progress_bar(what: str) -> tuple[Progress, TaskID]:
         BarColumn(),
         DownloadColumn(),
         TransferSpeedColumn(),
+        TimeElapsedColumn(),
         TimeRemainingColumn(),
         console=Terminal(stderr=True),
         transient=True,

@@ -10,7 +10,7 @@ from types import FrameType
 from filed.catalog import Catalog
 from filed.cli.console import Console
 from filed.errors import CatalogError
-from filed.job.description import LocalJob
+from filed.job.description import BackupJob, LocalJob
 from filed.job.process import start_job
 from filed.process.channel import Event
 from filed.process.outcome import Outcome, Severity
@@ -20,6 +20,7 @@ from filed.process.supervisor import KILL_AFTER_S
 def run_job(description: LocalJob, console: Console, kill_after_s: float = KILL_AFTER_S) -> Outcome:
     """Run a Job in its process. Ctrl-C and SIGTERM cancel it; the Job then ends marked canceled."""
     stop = _Stop()
+    is_known = not isinstance(description, BackupJob)  # what the last Full read is no total of this Job
     with start_job(description, kill_after_s=kill_after_s) as process, stop:
 
         def on_event(event: Event) -> None:
@@ -28,7 +29,7 @@ def run_job(description: LocalJob, console: Console, kill_after_s: float = KILL_
 
         def on_tick() -> None:
             counters = process.status_page.counters
-            console.progress(counters.files, counters.bytes_read, counters.bytes_expected)
+            console.progress(counters.files, counters.bytes_read, counters.bytes_expected if is_known else 0)
 
         outcome = process.run(on_event, on_tick, wanted=lambda: not stop.asked)
     if not outcome.status.good and process.jobid:

@@ -85,7 +85,7 @@ def test_off_a_terminal_progress_is_a_plain_line_now_and_then(
     now[0] += 1
     console.progress(1234, 30_000_000, 60_000_000)
     console.progress(1235, 30_000_001, 60_000_000)
-    assert capsys.readouterr().err == "backup: 1,234 files, 30 MB, 1 MB/s, about 30.0 s left\n"
+    assert capsys.readouterr().err == "backup: 1,234 files, 30 MB, 1 MB/s, 30.0 s, about 30.0 s left\n"
 
 
 def test_quiet_shows_no_progress(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:
@@ -106,7 +106,9 @@ def test_no_time_is_promised_when_nobody_knows_how_much_there_is(
     for files, read, expected in ((2, 3_000_000, 0), (3, 0, 10)):
         now[0] += module.PLAIN_EVERY_S
         console.progress(files, read, expected)
-    assert capsys.readouterr().err == "verify: 2 files, 3 MB, 100 kB/s\nverify: 3 files, 0 B, 0 B/s\n"
+    assert (
+        capsys.readouterr().err == "verify: 2 files, 3 MB, 100 kB/s, 30.0 s\nverify: 3 files, 0 B, 0 B/s, 1 min 00 s\n"
+    )
 
 
 @given(st.integers(0, 10**17))

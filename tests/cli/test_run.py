@@ -72,3 +72,23 @@ def test_a_catalog_that_cannot_be_written_any_more_hides_no_report(place: Place,
     console = Recorder(stop=lambda: (place.volumes / "catalog.sqlite").exists() and spoil())
     outcome = run_job(job, console, 0.2)
     assert outcome.text.startswith("agent bad 6.6 made no progress")
+
+
+def test_a_backup_has_no_total_that_would_be_a_guess(place: Place) -> None:  # noqa: F811
+    """What the last Full read says little about this one."""
+    from filed.cli.run import run_job
+    from filed.fileset import FileSet, Include
+    from filed.job.description import BackupJob, Level, Places
+    from tests.system_agents.jobs import Recorder
+
+    class Progress(Recorder):
+        def progress(self, files: int, read_bytes: int, expected_bytes: int) -> None:
+            expected.append(expected_bytes)
+
+    expected: list[int] = []
+    fileset = FileSet(includes=(Include(files=(b"/@GOOD",)),))
+    for _ in range(2):
+        job = BackupJob(Places.within(place.volumes), "J", "c", Level.FULL, fileset, place.setup(line("good")))
+        assert run_job(job, Progress()).status.good
+    assert expected
+    assert set(expected) == {0}

@@ -42,7 +42,7 @@ WEAKLY_SIGNED = {"pkienc-aes192-sha1sig", "pkisign-md5"}  # believed, with a war
 def keys_of(name: str) -> list[str]:
     """The last key named opens the data; the client's certificate proves the signatures."""
     keys = INDEX[name].get("keys")
-    return ["--keys", f"{VECTORS / keys[-1]},{VECTORS / 'keys' / 'TEST-ONLY-client.crt'}"] if keys else []
+    return ["--keys", f"{KEYS / Path(keys[-1]).name},{KEYS / 'TEST-ONLY-client.crt'}"] if keys else []
 
 
 def check_entry(root: Path, entry: dict, options: str) -> None:
@@ -141,7 +141,7 @@ def test_the_entries_of_an_agent_that_is_not_here_are_told_and_the_rest_is_resto
 def test_a_signature_of_nobody_known_is_a_warning_and_the_data_comes_back(tmp_path: Path, capfd) -> None:
     volumes, where = tmp_path / "volumes", tmp_path / "where"
     place("pkienc", volumes)
-    master = str(VECTORS / "keys" / "TEST-ONLY-master.pem")
+    master = str(KEYS / "TEST-ONLY-master.pem")
     assert run(["catalog", "rebuild", "-s", str(volumes)]) == 0
     keys = ["--keys", master, "--accept-unsigned"]
     assert run(["verify", "-s", str(volumes), *keys]) == 3

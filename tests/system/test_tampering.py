@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
 
 from filed.volume import Record
+from filed.wire.attributes import FileType, decode_stat, encode_stat, pack_attributes, parse_attributes
 from filed.wire.stream import DATA_STREAMS, Stream, stream_type
 from tests.system.conftest import KEYS, Store, restored, some_files
 from tests.system.program import Ran
 from tests.system.tampering import Entry, record, tamper
+from tests.system.trees import survey
 
 PAIR, OTHER = KEYS / "TEST-ONLY-client.pem", KEYS / "TEST-ONLY-master.pem"
 FORGED = b"what the attacker wants\n"
@@ -111,3 +113,91 @@ def test_a_conf_that_encrypts_refuses_signed_content_in_the_clear(memory: Path, 
     _, ran = restored(store, tree, memory / "refused", "-c", conf("yes", "encrypts.conf"), code=2)
     assert "stored in the clear" in ran.err
     restored(store, tree, memory / "taken", "-c", conf("yes", "takes.conf", "PKI Accept Unsigned = yes"))
+
+
+def forged(entry: Entry) -> Iterator[Record]:
+    """Other content, with a digest of its own."""
+    for one in entry:
+        kind = stream_type(one.stream)
+        if kind in DATA_STREAMS:
+            yield record(one.session, one.file_index, Stream.FILE_DATA, FORGED)
+        elif kind == Stream.SHA256_DIGEST:
+            yield record(one.session, one.file_index, kind, hashlib.sha256(FORGED).digest())
+        else:
+            yield one
+
+
+def without_digest(entry: Entry) -> Iterator[Record]:
+    """Other content, and no digest."""
+    return (one for one in forged(entry) if one.stream != Stream.SHA256_DIGEST)
+
+
+def changed(old: bytes, new: bytes) -> Callable[[Entry], Iterator[Record]]:
+    """In attributes records, `old` is `new`."""
+
+    def change(entry: Entry) -> Iterator[Record]:
+        for one in entry:
+            data = bytes(one.data)
+            if one.stream == Stream.UNIX_ATTRIBUTES and old in data:
+                yield record(one.session, one.file_index, one.stream, data.replace(old, new))
+            else:
+                yield one
+
+    return change
+
+
+def set_uid(entry: Entry) -> Iterator[Record]:
+    """Modes of files get a set-uid bit."""
+    for one in entry:
+        if one.stream != Stream.UNIX_ATTRIBUTES or (attributes := parse_attributes(one.data)).type != FileType.REGULAR:
+            yield one
+            continue
+        stat = decode_stat(attributes.lstat)
+        lstat = encode_stat(stat._replace(mode=stat.mode | 0o4000))
+        packed = pack_attributes(
+            attributes.file_index, attributes.type, attributes.path, lstat, attributes.link, attributes.extended
+        )
+        yield record(one.session, one.file_index, one.stream, packed)
+
+
+@pytest.fixture
+def plain(memory: Path) -> tuple[Path, Store]:
+    """A tree of small and of large files, and a Full of it that nobody signed."""
+    tree = some_files(memory, 2, 300_000)
+    store = Store(memory / "plain")
+    store.backup("full", tree, "--compress", "none")
+    return tree, store
+
+
+@pytest.mark.parametrize(
+    ("change", "said"),
+    [
+        (forged, "its digest is not the one in the catalog"),
+        (without_digest, "its digest is not the one in the catalog"),
+        (set_uid, "is not what the catalog has there"),
+        (changed(b"/after/small 1\0", b"/after/SMALL 1\0"), "is not what the catalog has there"),
+        (changed(b"/d/file 1\0", b"/d/FILE 1\0"), "is not what the catalog has there"),
+    ],
+)
+def test_a_volume_that_differs_from_its_catalog_is_an_error(
+    memory: Path, plain: tuple[Path, Store], change: Callable[[Entry], Iterator[Record]], said: str
+) -> None:
+    tree, store = plain
+    tamper(store.path / "Vol-0001", change)
+    found, ran = restored(store, tree, memory / "r", code=2)
+    assert said in ran.err
+    before = survey(tree)
+    files = {path: known for path, known in found.items() if known.kind == "file" and not path.endswith(b".corrupt")}
+    assert {path: known.content for path, known in files.items()}.items() <= {
+        path: known.content for path, known in before.items()
+    }.items()
+    assert all(not known.mode & 0o4000 for known in files.values())
+    assert said in store("verify", code=2).err
+
+
+def test_a_renamed_record_brings_no_path_that_nobody_asked_for(memory: Path, plain: tuple[Path, Store]) -> None:
+    tree, store = plain
+    tamper(store.path / "Vol-0001", changed(b"/after/small 1\0", b"/after/other 1\0"))
+    ran = store("restore", "latest", tree / "after" / "small 1", "--where", memory / "r", code=2)
+    assert "is not what the catalog has there" in ran.err
+    assert [path.name for path in (memory / "r").rglob("*") if path.is_file()] == []

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import NamedTuple, Protocol
 
+from filed.job.decode.known import KnownEntries
 from filed.job.decode.wanted import IndexSet
 from filed.wire.attributes import Attributes, FileType
 
@@ -16,6 +17,10 @@ class Part(Protocol):
     @property
     def file_indexes(self) -> IndexSet:
         """Those that have not come yet, as far as known."""
+
+    @property
+    def known(self) -> KnownEntries:
+        """What a catalog of ours knows of its entries."""
 
     def renamed(self, attributes: Attributes) -> Attributes:
         """The record with the names that it gets in this restore."""

@@ -19,6 +19,7 @@ from filed.job.decode.attributes import entry_to_restore
 from filed.job.decode.batches import Batch, Damaged, Gathering
 from filed.job.decode.destination import Destination, Part
 from filed.job.decode.entry_on_its_way import EntryOnItsWay
+from filed.job.decode.known import check_attributes
 from filed.job.decode.stored_file import StoredFile
 from filed.job.decode.whole_entries import NOT_RESTORED, WholeEntries
 from filed.job.description import NetworkRestore, Replace, RestoreJob
@@ -117,7 +118,7 @@ class Receiving:
                 self._finish()
                 attributes = parse_attributes(data)
                 if kind == Stream.UNIX_ATTRIBUTE_UPDATE and attributes.type in WITH_CONTENT:
-                    self._update(attributes)
+                    self._update(file_index, attributes)
                 else:
                     self._start(file_index, attributes)
             elif kind == Stream.PLUGIN_NAME:
@@ -148,7 +149,8 @@ class Receiving:
         if attributes.type in NOT_RESTORED:
             return
         part = self._destination.part
-        part.file_indexes.discard(attributes.file_index)  # what is left in the end was not on the Volumes
+        part.file_indexes.discard(file_index)  # what is left in the end was not on the Volumes
+        check_attributes(part.known, file_index, attributes)
         attributes = part.renamed(attributes)
         entry = entry_to_restore(attributes)
         restorer = self._restorer()
@@ -160,16 +162,17 @@ class Receiving:
         if action == Action.SKIP:
             self._counters.skipped()
             return
-        stored = StoredFile(self._decoder, attributes) if action == Action.WANT else None
+        stored = StoredFile(self._decoder, attributes, part.known, file_index) if action == Action.WANT else None
         self._item = EntryOnItsWay(
             restorer, stored, file_index, attributes, messages=self._messages, counters=self._counters
         )
 
-    def _update(self, attributes: Attributes) -> None:
+    def _update(self, file_index: int, attributes: Attributes) -> None:
         """Its content came with an earlier Job of the chain; the records behind it are no part of that."""
         assert self._destination is not None
-        part, self._updated = self._destination.part, attributes.file_index
-        part.file_indexes.discard(attributes.file_index)
+        part, self._updated = self._destination.part, file_index
+        part.file_indexes.discard(file_index)
+        check_attributes(part.known, file_index, attributes)
         attributes = part.renamed(attributes)
         if self._command:
             raise ItemError(attributes.path, "a metadata-only record of a plugin, which nobody here can restore")

@@ -6,6 +6,7 @@ from collections.abc import Callable
 
 from filed.errors import StreamError, printable
 from filed.job.context import Counters, Messages
+from filed.job.decode.known import NOTHING_KNOWN, KnownEntries, check_attributes
 from filed.job.decode.stored_file import StoredFile
 from filed.pipeline import Decoder
 from filed.wire.attributes import Attributes, FileType, parse_attributes
@@ -20,7 +21,7 @@ SHOWN_EVERY = 256  # entries
 class RecordCheck:
     """Give it each record, then `end`. wrong: told of each file that is not what it should be, with a whole sentence.
 
-    on_entry: told of each attributes record.
+    on_entry: told of each attributes record.  known: what a catalog has of the entries.
     """
 
     def __init__(
@@ -30,9 +31,11 @@ class RecordCheck:
         counters: Counters,
         wrong: Callable[[StreamError, str], None],
         on_entry: Callable[[Attributes], None] = lambda _attributes: None,
+        *,
+        known: KnownEntries = NOTHING_KNOWN,
     ) -> None:
         self._decoder, self._messages, self._counters = decoder, messages, counters
-        self._wrong, self._on_entry = wrong, on_entry
+        self._wrong, self._on_entry, self._known = wrong, on_entry, known
         self._file: StoredFile | None = None
         self._path = b""
         self._file_index = 0
@@ -43,8 +46,8 @@ class RecordCheck:
         try:
             if kind in ATTRIBUTE_STREAMS:
                 self.end()
-                self._begin(parse_attributes(data), with_content=kind != Stream.UNIX_ATTRIBUTE_UPDATE)
                 self._file_index = file_index
+                self._begin(parse_attributes(data), with_content=kind != Stream.UNIX_ATTRIBUTE_UPDATE)
             elif kind == Stream.PLUGIN_NAME:
                 self.end()
             elif self._file_index != file_index:
@@ -76,5 +79,6 @@ class RecordCheck:
         if self.entries % SHOWN_EVERY == 0:
             self._counters.show()
         self._on_entry(attributes)
+        check_attributes(self._known, self._file_index, attributes)
         if with_content and attributes.type in _WITH_CONTENT:
-            self._file = StoredFile(self._decoder, attributes)
+            self._file = StoredFile(self._decoder, attributes, self._known, self._file_index)

@@ -15,6 +15,7 @@ import re2
 
 from filed.errors import JobError, printable
 from filed.fileset.regex import translate
+from filed.job.decode.known import NOTHING_KNOWN, KnownEntries
 from filed.job.decode.wanted import IndexSet
 from filed.wire.attributes import Attributes, FileType
 
@@ -35,6 +36,7 @@ class Renaming:
     rewrites: tuple[Rewrite, ...] = ()
     prelinks: bool = False
     file_indexes: IndexSet = field(default_factory=IndexSet)
+    known: KnownEntries = NOTHING_KNOWN
 
     def renamed(self, attributes: Attributes) -> Attributes:
         """The record with the names it gets; `where` itself comes before them later. Raises JobError for a name that leaves."""

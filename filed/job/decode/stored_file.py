@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from filed.errors import StreamError
+from filed.job.decode.known import NOTHING_KNOWN, KnownEntries
 from filed.pipeline import Checked, Decoder, Signed
 from filed.pipeline.reverse import Piece
 from filed.wire.attributes import Attributes, FileType, decode_stat
@@ -20,13 +21,19 @@ _SIZED = (FileType.REGULAR, FileType.EMPTY)
 
 
 class StoredFile:
-    """The data, digest and signature records of one entry. size: st_size as saved, None when it was not known."""
+    """The data, digest and signature records of one entry. size: st_size as saved, None when it was not known.
 
-    def __init__(self, decoder: Decoder, attributes: Attributes) -> None:
+    known: what a catalog has of the entry at `file_index`, the FileIndex of its records.
+    """
+
+    def __init__(
+        self, decoder: Decoder, attributes: Attributes, known: KnownEntries = NOTHING_KNOWN, file_index: int = 0
+    ) -> None:
         self._content = decoder.entry(attributes.file_index)
         self._attributes = attributes
         size = decode_stat(attributes.lstat).size
         self.size = size if size >= 0 else None
+        self._entries, self._file_index, self._digest_record = known, file_index, b""
         self._known = decoder.keyring
         self._signed: Signed | None = None
         self._has_data = self._in_clear = False
@@ -55,6 +62,7 @@ class StoredFile:
         elif kind == Stream.ENCRYPTED_SESSION_DATA:
             self._content.session(data)
         elif kind in DIGEST_STREAMS:
+            self._digest_record = bytes((kind,)) + data
             yield from self._content.finish()
             checked = self._content.check(word, data)
             if checked is Checked.DIFFERENT:
@@ -76,6 +84,9 @@ class StoredFile:
     def finish(self) -> Iterator[Piece]:
         """The last content. Then the size is checked: without a digest it is all there is to tell a file cut short."""
         yield from self._content.finish()
+        if not self._entries.has_digest(self._file_index, self._digest_record):
+            text = "its digest is not the one in the catalog: the Volume or the catalog was changed"
+            raise StreamError(text, Stream.FILE_DATA, self._attributes.file_index)
         self._refuse_unauthentic()
         if self._proved or self.size is None or self._attributes.type not in _SIZED:
             return

@@ -12,6 +12,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 
 from filed.catalog import METADATA_ONLY, Catalog, FileRow, Job, JobMedia
+from filed.job.decode.known import KnownEntries
 from filed.volume import Session
 from filed.wire.attributes import Attributes, FileType, decode_stat
 
@@ -66,6 +67,7 @@ class Wanted:
     session: Session
     media: Sequence[JobMedia]
     file_indexes: IndexSet = field(default_factory=IndexSet)
+    known: KnownEntries = field(default_factory=KnownEntries)
     data_bytes: int = 0
     # FileIndex of a first name -> path of the link that takes its place
     new_path: dict[int, bytes] = field(default_factory=dict)
@@ -74,6 +76,7 @@ class Wanted:
 
     def add(self, row: FileRow) -> None:
         self.file_indexes.add(row.file_index)
+        self.known.add(row)
         stat = decode_stat(row.lstat)
         if row.type == FileType.HARD_LINK:
             self._links.extend((row.file_index, stat.link_fi))

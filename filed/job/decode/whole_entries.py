@@ -47,12 +47,16 @@ class WholeEntries:
         attributes = parse_attributes(records[0][2])
         if attributes.type in NOT_RESTORED:
             return False
+        part, number = self._destination.part, records[0][1]
+        if not part.known.has_attributes(number, attributes):
+            return False
         file_index = attributes.file_index
-        attributes = self._destination.part.renamed(attributes)
+        attributes = part.renamed(attributes)
         stat = parse_stat(attributes.lstat)
         size = stat.size
         content: Buffer | None = None
         proof = 0
+        digest_record = b""
         streams: list[WholeStream] = []
         for word, _, data in records[1:]:
             kind = word & STREAM_TYPE_MASK
@@ -63,12 +67,14 @@ class WholeEntries:
             elif kind in DIGEST_STREAMS:
                 if proof or not proves(word, data, content or b""):
                     return False
-                proof = word
+                proof, digest_record = word, bytes((kind,)) + data
             elif kind in META_STREAMS:
                 streams += [WholeStream(stream, len(text), text) for stream, text in meta_streams(kind, data)]
             elif kind in _SEALED:
                 return False
         if not proof and attributes.type in SIZED and len(content or b"") < size:
+            return False
+        if not part.known.has_digest(number, digest_record):
             return False
         name, link, dest = self._destination.names(attributes)
         if 0 in dest or 0 in link:

@@ -9,6 +9,7 @@ from filed.catalog import BaseList, Catalog, Job
 from filed.errors import JobError, printable
 from filed.fileset import Options, parse_text
 from filed.job.context import Counters, JobContext, Messages
+from filed.job.decode.known import KnownEntries
 from filed.job.decode.record_check import RecordCheck
 from filed.job.description import VerifyJob
 from filed.job.ends.verify_end import Disk
@@ -63,15 +64,24 @@ class VolumesVerify:
             session = Session(one.vol_session_id, one.vol_session_time)
             media = self._catalog.media(one.job_id)
             read = volumes.read(media, session, on_damage=lambda damage: self._messages.error(str(damage)))
-            yield read, _JobCheck(one, new_decoder(), self._messages, self._counters)
+            yield read, _JobCheck(one, _known(self._catalog, one), new_decoder(), self._messages, self._counters)
+
+
+def _known(catalog: Catalog, job: Job) -> KnownEntries:
+    """The entries of this Job alone; deleted marks are not among them."""
+    known = KnownEntries()
+    for row in catalog.tree(job.job_id):
+        if row.job_id == job.job_id:
+            known.add(row)
+    return known
 
 
 class _JobCheck:
     """Checks each record of one Job, and their number. What is wrong is reported and counted."""
 
-    def __init__(self, job: Job, decoder: Decoder, messages: Messages, counters: Counters) -> None:
+    def __init__(self, job: Job, known: KnownEntries, decoder: Decoder, messages: Messages, counters: Counters) -> None:
         self._job, self._messages = job, messages
-        self._check = RecordCheck(decoder, messages, counters, lambda _error, text: messages.error(text))
+        self._check = RecordCheck(decoder, messages, counters, lambda _error, text: messages.error(text), known=known)
 
     def record(self, record: Record) -> None:
         self._check.record(record.stream, record.file_index, record.data)

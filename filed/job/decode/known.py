@@ -1,0 +1,56 @@
+"""What a catalog knows of the entries of one Job, to compare their records with.
+
+Somebody who can write a Volume can rename an entry, give it other rights, or put content there with a digest of its own. Eight bytes are
+kept of each entry: a hash that nobody can foresee, since Python's hash of bytes has a secret key in each process.
+"""
+
+from __future__ import annotations
+
+from array import array
+
+from filed.catalog import FileRow
+from filed.errors import StreamError, printable
+from filed.wire.attributes import Attributes
+from filed.wire.stream import Stream
+
+_BLOCK = 4096
+_BITS = 0xFFFF_FFFF
+
+
+class KnownEntries:
+    """By FileIndex. An entry that was never added is not known, and as good as any."""
+
+    def __init__(self) -> None:
+        self._blocks: dict[int, array[int]] = {}  # high half: of attributes; low half: of the digest; 0: not known
+
+    def add(self, row: FileRow) -> None:
+        block = self._blocks.get(row.file_index // _BLOCK)
+        if block is None:
+            block = self._blocks[row.file_index // _BLOCK] = array("Q", bytes(8 * _BLOCK))
+        attributes = hash((row.type, row.path, row.lstat, row.link)) & _BITS or 1
+        block[row.file_index % _BLOCK] = attributes << 32 | hash(row.digest_record) & _BITS
+
+    def has_attributes(self, file_index: int, record: Attributes) -> bool:
+        """Whether these are the attributes of the entry: type, path, <stat> and link. file_index: of the record's header. HOT."""
+        known = self._of(file_index)
+        return not known or known >> 32 == (hash((record.type, record.path, record.lstat, record.link)) & _BITS or 1)
+
+    def has_digest(self, file_index: int, digest_record: bytes) -> bool:
+        """digest_record: one byte, the stream, and the digest; b"" for none. HOT."""
+        known = self._of(file_index)
+        return not known or known & _BITS == hash(digest_record) & _BITS
+
+    def _of(self, file_index: int) -> int:
+        block = self._blocks.get(file_index // _BLOCK)
+        return block[file_index % _BLOCK] if block is not None else 0
+
+
+NOTHING_KNOWN = KnownEntries()
+"""Where a Director has the catalog."""
+
+
+def check_attributes(known: KnownEntries, file_index: int, record: Attributes) -> None:
+    """Raises StreamError for a record that is not the catalog's."""
+    if not known.has_attributes(file_index, record):
+        text = f"{printable(record.path)} is not what the catalog has there: the Volume or the catalog was changed"
+        raise StreamError(text, Stream.UNIX_ATTRIBUTES, file_index)

@@ -17,10 +17,17 @@ MODES = {FileType.DIRECTORY: 0o40755, FileType.SYMLINK: 0o120777, FileType.SPECI
 
 
 def attributes(
-    index: int, path: bytes, kind: int = FileType.REGULAR, *, size: int = 0, link: bytes = b"", first: int = 0
+    index: int,
+    path: bytes,
+    kind: int = FileType.REGULAR,
+    *,
+    size: int = 0,
+    link: bytes = b"",
+    first: int = 0,
+    nlink: int = 1,
 ) -> Record:
     mode = MODES.get(FileType(kind), 0o100644)
-    stat = Stat(mode=mode, nlink=1, size=size, atime=MTIME, mtime=MTIME, ctime=MTIME, link_fi=first, data_stream=2)
+    stat = Stat(mode=mode, nlink=nlink, size=size, atime=MTIME, mtime=MTIME, ctime=MTIME, link_fi=first, data_stream=2)
     return index, Stream.UNIX_ATTRIBUTES, pack_attributes(index, kind, path, encode_stat(stat), link)
 
 

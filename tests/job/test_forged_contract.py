@@ -128,8 +128,9 @@ def test_metadata_that_is_none_is_told(jobs: Place, where: Path, stream: Stream)
 
 
 def test_a_hard_link_is_made_to_the_name_below_where(jobs: Place, where: Path) -> None:
-    link = attributes(2, b"/e/second", FileType.HARD_LINK, link=b"/d/first", first=1)
-    _, restored = run(jobs, where, [*file(1, b"/d/first", CONTENT), link])
+    first = attributes(1, b"/d/first", size=len(CONTENT), nlink=2)
+    link = attributes(2, b"/e/second", FileType.HARD_LINK, link=b"/d/first", first=1, nlink=2)
+    _, restored = run(jobs, where, [first, *file(1, b"/d/first", CONTENT)[1:], link])
     assert restored.outcome.status is JobStatus.OK, restored.messages
     assert (where / "e/second").samefile(where / "d/first")
 

@@ -95,8 +95,8 @@ def test_a_tree_that_is_not_there_at_all_is_not_taken_for_deleted(place: Path, s
     before = survey(tree)
     store.backup("full", tree)
     tree.rename(place / "unmounted")
-    ran = store("backup", "--level", "incremental", "--json", tree, code=3)
-    assert (ran.json["deleted"], ran.json["errors"]) == (0, 1)
+    ran = store("backup", "--level", "incremental", "--json", tree, code=2)
+    assert (ran.json["deleted"], ran.json["status"]) == (0, "f")
     assert f"{tree}: No such file or directory" in ran.err
     store("restore", "--where", place / "r")
     assert_same(before, survey(place / "r" / tree.relative_to("/")))

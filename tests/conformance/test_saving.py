@@ -61,10 +61,11 @@ def test_what_a_job_would_take_is_told_all_the_same(check: Checking, sin: str) -
 
 
 def test_what_is_kept_of_each_entry_shows_with_many(check: Checking) -> None:
-    said = check("memory", flaw="memory", files="30000")
+    """What is kept is twice the bound: how much of it is resident depends on the machine."""
+    said = check("memory", flaw="memory", files="60000")
     assert said.verdict is Verdict.FAILED
-    assert re.search(r"30,002 entries listed, memory grew by \d{2,3}\.\d MB: \d,\d\d\d bytes for each", words(said))
-    assert check("memory", files="30000").verdict is Verdict.PASSED
+    assert re.search(r"60,002 entries listed, memory grew by \d{2,3}\.\d MB: [\d,]+ bytes for each", words(said))
+    assert check("memory", files="60000").verdict is Verdict.PASSED
 
 
 def test_a_directory_is_early_only_before_what_is_directly_in_it() -> None:

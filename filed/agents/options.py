@@ -128,7 +128,7 @@ def _spec(about: Descriptor, known: Mapping[str, OptionSpec], key: str) -> Optio
     if key in known:
         return known[key]
     if known:
-        near = difflib.get_close_matches(key, known, n=1)
+        near = difflib.get_close_matches(key, known, n=1, cutoff=0.7)
         meant = f"did you mean {near[0]!r}? It" if near else "it"
         raise ConfigError(f"agent {about.id}: there is no option {key!r}; {meant} knows: {', '.join(sorted(known))}")
     # An agent that declares nothing takes anything and judges by itself.

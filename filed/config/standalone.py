@@ -233,5 +233,5 @@ def _named(mapping: Mapping[str, T], what: str, name: str) -> T:
 
 
 def _near(name: str, mapping: Mapping[str, object]) -> str:
-    near = difflib.get_close_matches(name, mapping, n=1)
+    near = difflib.get_close_matches(name, mapping, n=1, cutoff=0.7)
     return f'; did you mean "{near[0]}"?' if near else ""

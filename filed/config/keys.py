@@ -84,7 +84,7 @@ def read_tls(block: Block, *, server: bool) -> Tls:
     Raises ConfigError for what is missing; whether the files can be used, only who loads them can tell.
     """
     if block.yes("TLS Authenticate"):
-        text = '"TLS Authenticate" is not supported, since TLS 1.3 cannot end before the conversation does; remove it on both sides'
+        text = '"TLS Authenticate" is not supported: it ends TLS after the authentication, which TLS 1.3 cannot do; remove it here'
         raise block.place.error(text + " and in the peer's conf: TLS then protects the whole conversation")
     tls = Tls(
         enable=block.yes("TLS Enable"),

@@ -75,5 +75,5 @@ def test_tls_that_is_required_needs_no_certificate_where_there_is_a_shared_key()
 
 
 def test_tls_that_would_end_again_is_refused():
-    with pytest.raises(ConfigError, match='"TLS Authenticate" would end TLS'):
+    with pytest.raises(ConfigError, match='"TLS Authenticate" is not supported'):
         read_tls(block("TLS Authenticate = yes"), server=True)

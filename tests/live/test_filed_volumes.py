@@ -62,6 +62,8 @@ def bacula(tmp_path: Path) -> Iterator[Bacula]:
 
 def backup(bacula: Bacula, tree: Path, capfd: pytest.CaptureFixture[str], *options: str) -> list[str]:
     """Save the tree. Returns the names of the Volumes the Job is on."""
+    assert run(["init", "-s", str(bacula.volumes)]) == 0
+    capfd.readouterr()
     assert run(["backup", "-s", str(bacula.volumes), "--json", *options, str(tree)]) == 0
     volumes: list[str] = json.loads(capfd.readouterr().out)["volumes"]
     _let_the_second_pass()
@@ -81,6 +83,7 @@ def key_pair(directory: Path, name: str) -> Path:
     command += ["-addext", "subjectKeyIdentifier=hash", "-keyout", str(key), "-out", str(certificate)]
     subprocess.run(command, check=True, capture_output=True)
     pair.write_bytes(certificate.read_bytes() + key.read_bytes())
+    pair.chmod(0o600)
     return pair
 
 

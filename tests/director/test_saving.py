@@ -82,6 +82,6 @@ def test_an_incomplete_job_without_a_list_is_refused_with_the_reason(tmp_path: P
         talk.say(b"backup FileIndex=3\n")
         fatal, bad, _end = talk.rest()
     assert isinstance(fatal, bytes)
-    assert b"did not say what it has sent" in fatal
+    assert b"sent no list of files already saved" in fatal
     assert bad == reply.BAD_BACKUP
     assert talk.house.jobs == []

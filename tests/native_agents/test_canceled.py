@@ -1,6 +1,6 @@
 """Every agent is canceled by another thread while it works, as a host may, under the sanitizer that knows of races.
 
-Only the cancel word itself is read while it is written: that is the contract.
+The cancel word is written and read as one relaxed store or load: that is the contract, and no race.
 """
 
 from __future__ import annotations
@@ -28,9 +28,12 @@ pytestmark = pytest.mark.slow
 
 @pytest.fixture(scope="module")
 def driver(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    out = tmp_path_factory.mktemp("driver") / "cancel"
+    return compile_driver(tmp_path_factory.mktemp("driver") / "cancel")
+
+
+def compile_driver(out: Path, *flags: str) -> Path:
     return compile_c(
-        out, "gcc", "-std=c11", "-D_GNU_SOURCE", *WARNINGS, *WATCHED, f"-I{ABI}", DRIVER, "-ldl", "-pthread"
+        out, "gcc", "-std=c11", "-D_GNU_SOURCE", *flags, *WARNINGS, *WATCHED, f"-I{ABI}", DRIVER, "-ldl", "-pthread"
     )
 
 
@@ -47,17 +50,15 @@ def watched(name: str, directory: Path) -> Path:
     return directory / f"{name}.so"
 
 
-def canceled(driver: Path, library: Path, *arguments: str, silent: str = "race:^bp_cancelled$") -> tuple[int, str]:
+def canceled(driver: Path, library: Path, *arguments: str) -> tuple[int, str]:
     """How many of the driver's backups ended as canceled, and what the sanitizer said."""
-    quiet = library.with_suffix(".silent")
-    quiet.write_text(f"{silent}\n")
     done = subprocess.run(
         [driver, library, *arguments],
         capture_output=True,
         text=True,
         check=False,
         timeout=120,
-        env=os.environ | {"TSAN_OPTIONS": f"suppressions={quiet} exitcode=0"},
+        env=os.environ | {"TSAN_OPTIONS": "exitcode=0"},
     )
     found = re.search(r"^canceled (\d+) of \d+$", done.stdout, re.MULTILINE)
     assert found is not None, done.stdout + done.stderr
@@ -72,9 +73,10 @@ def planted(tmp_path: Path) -> str:
     return f"host:path={tree}"
 
 
-def test_a_race_would_be_found(driver: Path, tmp_path: Path) -> None:
-    """The one that there is by contract is, when it is not kept silent."""
-    _, said = canceled(driver, watched("filesystem", tmp_path), planted(tmp_path), silent="race:nothing")
+def test_a_race_would_be_found(tmp_path: Path) -> None:
+    """A host that writes the word as any other is one."""
+    racing = compile_driver(tmp_path / "racing", "-DRACE")
+    _, said = canceled(racing, watched("filesystem", tmp_path), planted(tmp_path))
     assert "data race" in said
     assert "bp_cancelled" in said
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import subprocess
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -89,3 +90,11 @@ def test_processes_are_started_and_ended_in_one_room() -> None:
         if node.attr in POSIX_CALLS
     ]
     assert calls == []
+
+
+def test_nothing_is_committed_that_is_to_be_ignored() -> None:
+    """Packages of others are unpacked beside the code, and stay out of it."""
+    listed = subprocess.run(
+        ["git", "ls-files", "--cached", "--ignored", "--exclude-standard"], cwd=ROOT, capture_output=True, text=True
+    )
+    assert (listed.stdout, listed.stderr) == ("", "")

@@ -10,6 +10,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <poll.h>
+#include <signal.h>
 #include <stddef.h>
 #include <stdlib.h>
 #include <string.h>
@@ -167,7 +168,7 @@ static void pause_ms(unsigned ms)
   nanosleep(&wait, NULL);
 }
 
-int reader(int fanotify, shared *page, const char *directory, int ready_to)
+int reader(int fanotify, shared *page, const char *directory, pid_t holder)
 {
   reading r = { .fanotify = fanotify, .page = page };
   int mounts = open("/proc/self/mountinfo", O_RDONLY | O_CLOEXEC);
@@ -182,7 +183,7 @@ int reader(int fanotify, shared *page, const char *directory, int ready_to)
   check_marks(fanotify, page, gap, &r);
   if (flush(&r))
     page->in_flight = 0;
-  if (ready_to >= 0 && write(ready_to, "", 1) != 1)
+  if (kill(holder, SIGUSR1))
     return 1;
   for (;;) {
     struct pollfd wait[2] = { { .fd = fanotify, .events = POLLIN }, { .fd = mounts, .events = POLLPRI } };

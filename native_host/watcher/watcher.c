@@ -27,16 +27,8 @@
 enum { USAGE = 2, IN_USE = 3, NOT_POSSIBLE = 4, GAVE_UP = 5 };
 
 #define RESTARTS_MOST 20u /* of a reader, without a minute between them */
-#define RESTART_PAUSE_US 100000
+#define RESTART_PAUSE_NS 100000000
 #define QUIET_S 60
-
-static volatile sig_atomic_t stopping;
-
-static void stop(int number)
-{
-  (void)number;
-  stopping = 1;
-}
 
 void say(const char *format, ...)
 {
@@ -102,59 +94,83 @@ static void remove_old_stores(const char *store)
   closedir(dir);
 }
 
-/* Waits until the first reader has stored something, and says so. */
-static void wait_until_ready(int from_reader, int to_parent)
+/*
+ * All that the holder waits for is a signal, and all of them are blocked: one that comes between two waits is there at the next.
+ * SIGTERM, SIGINT: end. SIGCHLD: a reader ended. SIGUSR1: from a reader, its store can be read.
+ */
+static sigset_t signals_waited_for(void)
 {
-  char byte;
-  if (read(from_reader, &byte, 1) == 1) {
-    tell_manager("READY=1");
-    if (to_parent >= 0 && write(to_parent, &byte, 1) != 1)
-      say("whoever started the watcher is gone");
-  }
-  close(from_reader);
-  if (to_parent >= 0)
-    close(to_parent);
+  sigset_t set;
+  sigemptyset(&set);
+  sigaddset(&set, SIGTERM);
+  sigaddset(&set, SIGINT);
+  sigaddset(&set, SIGCHLD);
+  sigaddset(&set, SIGUSR1);
+  return set;
 }
 
-/* Keeps a reader running. */
-static int hold(int fanotify, shared *page, const char *store, int to_parent)
+/* With the signals as they were before the holder. Does not return. */
+static void become_reader(int fanotify, shared *page, const char *store, pid_t holder, const sigset_t *before)
 {
-  int ready[2];
+  prctl(PR_SET_PDEATHSIG, SIGKILL);
+  if (getppid() != holder)
+    _exit(0);
+  sigprocmask(SIG_SETMASK, before, NULL);
+  _exit(reader(fanotify, page, store, holder));
+}
+
+/* Once: whoever started the watcher, and a service manager. *to_parent: -1 afterwards. */
+static void say_ready(bool *said, int *to_parent)
+{
+  if (*said)
+    return;
+  *said = true;
+  tell_manager("READY=1");
+  if (*to_parent < 0)
+    return;
+  if (write(*to_parent, "", 1) != 1)
+    say("whoever started the watcher is gone");
+  close(*to_parent);
+  *to_parent = -1;
+}
+
+/* Does one of the signals that end the holder come within this time? */
+static bool stop_comes(const sigset_t *set, const struct timespec *within)
+{
+  sigset_t stops = *set;
+  sigdelset(&stops, SIGCHLD);
+  sigdelset(&stops, SIGUSR1);
+  return sigtimedwait(&stops, NULL, within) > 0;
+}
+
+/* Keeps a reader running. before: the signals that were blocked before `waited`. */
+static int hold(int fanotify, shared *page, const char *store, int to_parent, const sigset_t *waited, const sigset_t *before)
+{
+  static const struct timespec restart_pause = { .tv_nsec = RESTART_PAUSE_NS };
   unsigned restarts = 0;
   time_t since = time(NULL);
   pid_t holder = getpid();
-  bool first = true;
-  if (pipe2(ready, O_CLOEXEC)) {
-    say("cannot make a pipe: %s", strerror(errno));
-    return GAVE_UP;
-  }
-  while (!stopping) {
-    int status, code;
+  bool said_ready = false;
+  for (;;) {
+    int status = 0, number;
     pid_t child = fork();
     if (child < 0) {
       say("cannot start a reader: %s", strerror(errno));
       return GAVE_UP;
     }
-    if (!child) {
-      prctl(PR_SET_PDEATHSIG, SIGKILL);
-      if (getppid() != holder)
-        _exit(0);
-      signal(SIGTERM, SIG_DFL);
-      signal(SIGINT, SIG_DFL);
-      _exit(reader(fanotify, page, store, first ? ready[1] : -1));
-    }
-    if (first) {
-      close(ready[1]);
-      wait_until_ready(ready[0], to_parent);
-      first = false;
-    }
-    while (waitpid(child, &status, 0) < 0 && errno == EINTR)
-      if (stopping)
+    if (!child)
+      become_reader(fanotify, page, store, holder, before);
+    while (waitpid(child, &status, WNOHANG) == 0) {
+      number = sigwaitinfo(waited, NULL);
+      if (number == SIGUSR1)
+        say_ready(&said_ready, &to_parent);
+      if (number == SIGTERM || number == SIGINT) {
         kill(child, SIGKILL);
-    if (stopping)
-      break;
-    code = WIFEXITED(status) ? WEXITSTATUS(status) : 128 + WTERMSIG(status);
-    say("the reader ended with %d; starting another", code);
+        waitpid(child, NULL, 0);
+        return 0;
+      }
+    }
+    say("the reader ended with %d; starting another", WIFEXITED(status) ? WEXITSTATUS(status) : 128 + WTERMSIG(status));
     if (time(NULL) - since > QUIET_S)
       restarts = 0;
     since = time(NULL);
@@ -162,9 +178,9 @@ static int hold(int fanotify, shared *page, const char *store, int to_parent)
       say("the reader does not stay alive: giving up");
       return GAVE_UP;
     }
-    usleep(RESTART_PAUSE_US);
+    if (stop_comes(waited, &restart_pause))
+      return 0;
   }
-  return 0;
 }
 
 /* In the child: the descriptor to write a byte to when it watches. The parent ends then, or with the child. */
@@ -218,7 +234,7 @@ static int take_store(const char *store)
 
 int main(int argc, char **argv)
 {
-  struct sigaction action = { .sa_handler = stop };
+  sigset_t waited = signals_waited_for(), before;
   int fanotify, code, to_parent = -1;
   shared *page;
   if (argc > 1 && !strcmp(argv[1], "--background")) {
@@ -250,9 +266,9 @@ int main(int argc, char **argv)
     if (!mark_path(fanotify, page, argv[i]))
       return NOT_POSSIBLE;
   remove_old_stores(argv[1]);
-  sigaction(SIGTERM, &action, NULL);
-  sigaction(SIGINT, &action, NULL);
   signal(SIGPIPE, SIG_IGN);
   signal(SIGHUP, SIG_IGN);
-  return hold(fanotify, page, argv[1], to_parent);
+  signal(SIGCHLD, SIG_DFL); /* ignored, as a parent may leave it, it is not sent */
+  sigprocmask(SIG_BLOCK, &waited, &before);
+  return hold(fanotify, page, argv[1], to_parent, &waited, &before);
 }

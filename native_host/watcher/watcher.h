@@ -49,7 +49,7 @@ void check_marks(int fanotify, shared *page, void (*lost)(void *ctx, uint32_t fs
 
 /* ---- reader.c ---- */
 
-/* Reads and stores until killed. Returns an exit code only when it cannot go on. ready: gets a byte when the store can be read; -1. */
-int reader(int fanotify, shared *page, const char *store, int ready);
+/* Reads and stores until killed. Returns an exit code only when it cannot go on. holder: gets SIGUSR1 when the store can be read. */
+int reader(int fanotify, shared *page, const char *store, pid_t holder);
 
 #endif

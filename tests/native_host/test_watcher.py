@@ -190,6 +190,38 @@ def test_a_full_queue_is_a_gap(tmpfs: FileSystem, tmp_path: Path, watch: Watch) 
     assert watcher.gap()[1] == "the kernel's queue of events was full"
 
 
+@pytest.fixture(scope="module")
+def stopping_itself(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A watcher whose holder gets the signal $STOP at the place $AT, as if from outside."""
+    planted = 'if (getenv("AT") && !strcmp(getenv("AT"), "{}")) kill(getpid(), atoi(getenv("STOP")));\n'
+    wait = "      number = sigwaitinfo(waited, NULL);\n"
+    ended = '    say("the reader ended with %d; starting another"'
+    ready = "    if (!child)\n      become_reader("
+    file = "native_host/watcher/watcher.c"
+    changes = [
+        (file, wait, planted.format("wait") + wait),
+        (file, ended, planted.format("ended") + ended),
+        (file, ready, planted.format("forked") + ready),
+    ]
+    return compile_watcher(tmp_path_factory.mktemp("stopping"), changes)
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+@pytest.mark.parametrize("place", ["forked", "wait", "ended"])
+def test_a_signal_just_before_the_holder_waits_is_not_lost(
+    tmpfs: FileSystem, tmp_path: Path, stopping_itself: Path, place: str, number: int
+) -> None:
+    watcher = Watcher(stopping_itself, tmp_path / "store", tmp_path / "log", [tmpfs.path])
+    with watcher.log.open("wb") as log:
+        command = [watcher.program, watcher.store, tmpfs.path]
+        environment = {**os.environ, "AT": place, "STOP": str(int(number))}
+        watcher.process = subprocess.Popen(command, env=environment, stderr=log)
+    if place == "ended":
+        eventually(watcher.reader)
+        watcher.kill_reader()
+    assert watcher.process.wait(60) == 0, watcher.said()
+
+
 @pytest.mark.parametrize("how", [signal.SIGTERM, signal.SIGKILL])
 def test_a_watcher_that_was_gone_has_a_new_identity(tmpfs: FileSystem, watch: Watch, how: int) -> None:
     watcher = watch(tmpfs.path)

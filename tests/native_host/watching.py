@@ -13,12 +13,15 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import closing, contextmanager, suppress
 from pathlib import Path
 
+import pytest
+
 import build
 from filed.daemon.journal import running_pid
 
 SOURCES = ("native_host/watcher", "native_agents/sqlite")
 MAKERS = {"ext4": "mkfs.ext4", "xfs": "mkfs.xfs", "btrfs": "mkfs.btrfs"}
 IMAGE_BYTES = 320 << 20
+STOP_S = 60
 
 Change = tuple[str, str, str]
 """file, a text that is in it once, and what stands there instead."""
@@ -140,8 +143,14 @@ class Watcher:
         if self.process is not None:
             with suppress(ProcessLookupError):
                 self.process.send_signal(how)
-            self.process.wait()
-            self.process = None
+            try:
+                self.process.wait(STOP_S)
+            except subprocess.TimeoutExpired:
+                self.process.kill()
+                self.process.wait()
+                pytest.fail(f"the watcher did not end within {STOP_S} s of signal {how:d}; it said: {self.said()!r}")
+            finally:
+                self.process = None
             eventually(lambda: not running_pid(self.store))
 
 

@@ -343,7 +343,8 @@ typedef struct bp_entry {
   uint32_t inline_off, inline_len;      /* the whole DATA; inline_off 0: none (an empty file: off != 0, len 0) */
   uint32_t tlv_off, tlv_len;            /* small streams, see below; tlv_off is a multiple of 8 */
   uint64_t cookie;                      /* the agent's key: comes back in bp_want and open_stream. Unique in its page */
-  uint64_t streams;                     /* mask of what it has. Given inline or as a TLV already: not opened again */
+  uint64_t streams;                     /* mask of what it has. Given inline or as a TLV already: not opened again. In a
+                                           restore, of a directory: what was saved of it if it had any; 0: not known */
   uint64_t valid;                       /* mask of BP_HAS_* */
   uint64_t size;                        /* of DATA, as far as known now; what `read` ends at decides. Less than
                                            open_stream announced, or inline than this, is a warning, unless

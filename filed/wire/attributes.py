@@ -33,8 +33,10 @@ FILE_TYPE_MASK: Final = 0xFFFF
 NULL_EXTENDED: Final = b"<NULL>"
 """What real daemons write as <extended> in stream 37."""
 
-_NANOSECONDS: Final = re.compile(rb"ns:([0-9]{1,9}),([0-9]{1,9}),([0-9]{1,9})").fullmatch
+_OUR_EXTENDED: Final = re.compile(rb"ns:([0-9]{1,9}),([0-9]{1,9}),([0-9]{1,9})(?:;([a-z]*))?").fullmatch
 NANOSECONDS: Final = 1_000_000_000
+ACLS_LOOKED_FOR: Final = b"a"
+XATTRS_LOOKED_FOR: Final = b"x"
 
 
 class FileType(IntEnum):
@@ -228,18 +230,25 @@ def parse_attributes(data: bytes | bytearray | memoryview) -> Attributes:
     return Attributes(number, _decimal(file_type) & FILE_TYPE_MASK, path, lstat, link, extended, delta)
 
 
-def pack_nanoseconds(atime: int, mtime: int, ctime: int) -> bytes:
+def pack_extended(atime: int, mtime: int, ctime: int, looked_for: bytes = b"") -> bytes:
     """<extended> of our own Volumes: the parts of a second that <stat> cannot say, each 0..999,999,999.
 
+    looked_for: letters of what was saved of the entry if it had any, so that a restore knows what it had not.
     Real daemons ignore <extended> on stream 1.
     """
-    return b"ns:%d,%d,%d" % (atime, mtime, ctime)
+    return b"ns:%d,%d,%d%b" % (atime, mtime, ctime, b";" + looked_for if looked_for else b"")
 
 
 def parse_nanoseconds(extended: bytes) -> tuple[int, int, int] | None:
-    """What `pack_nanoseconds` wrote; None when <extended> holds anything else: the seconds are still good."""
-    found = _NANOSECONDS(extended) if extended else None
+    """The times of `pack_extended`; None when <extended> holds anything else: the seconds are still good."""
+    found = _OUR_EXTENDED(extended) if extended else None
     return (int(found[1]), int(found[2]), int(found[3])) if found else None
+
+
+def parse_looked_for(extended: bytes) -> bytes:
+    """The letters of `pack_extended`; none where nothing is known."""
+    found = _OUR_EXTENDED(extended) if extended else None
+    return found[4] or b"" if found else b""
 
 
 def _decimal(digits: bytes) -> int:

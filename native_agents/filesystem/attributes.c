@@ -115,10 +115,12 @@ static bool is_stored(const attributes *a, const char *name)
   return false;
 }
 
-void attributes_clear(const attributes *a, const handle *h, bool lists, bool named, tally *t)
+void attributes_clear(const attributes *a, const handle *h, uint64_t looked_for, tally *t)
 {
   char names[NAMES_MAX];
-  ssize_t len = lists || named ? handle_list(h, names, sizeof names) : 0;
+  bool named = looked_for & BP_STREAM_BIT(BP_STREAM_XATTR);
+  bool lists = named || looked_for & (BP_STREAM_BIT(BP_STREAM_ACL_ACCESS) | BP_STREAM_BIT(BP_STREAM_ACL_DEFAULT));
+  ssize_t len = lists ? handle_list(h, names, sizeof names) : 0;
   for (const char *name = names; len > 0 && name < names + len; name += strlen(name) + 1) {
     bool list = acl_is_name(name);
     if (!(list ? lists : named && (!strncmp(name, "user.", 5) || !strncmp(name, "trusted.", 8))) || is_stored(a, name))

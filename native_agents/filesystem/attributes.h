@@ -16,8 +16,9 @@ typedef struct attributes {
   bool            link;      /* a symbolic link: owner and times only */
 } attributes;
 
-/* Takes away what it has and the entry has not: access control lists, attributes of users. What cannot be is counted and reported. */
-void attributes_clear(const attributes *a, const handle *h, bool lists, bool named, tally *t);
+/* Takes away what it has and the entry has not: access control lists, attributes of users. looked_for: the mask of streams that were saved
+ * if there were any; lists are attributes, too. What cannot be taken away is counted and reported. */
+void attributes_clear(const attributes *a, const handle *h, uint64_t looked_for, tally *t);
 
 /* What cannot be set is counted and reported; the rest is set anyway. */
 void attributes_apply(const attributes *a, const handle *h, tally *t);

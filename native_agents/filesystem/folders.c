@@ -21,7 +21,7 @@ enum { MADE = 1, ENTRY = 2, ONLY_IF_MADE = 4 };
 typedef struct record {
   uint64_t bytes;            /* of all of it, a multiple of 8 */
   uint32_t flags, path_len;
-  uint64_t small_len, dev, ino, valid;
+  uint64_t small_len, dev, ino, valid, streams;
   bp_time  atime, mtime;
   uint32_t mode, uid, gid, reserved;
   /* path and a NUL, padded to 8; small streams */
@@ -143,7 +143,7 @@ void folders_entry(folders *f, const char *path, size_t len, const bp_entry *ent
                    const struct stat *seen, bool made, bool only_if_made)
 {
   record r = { .flags = ENTRY | (made ? MADE : 0u) | (only_if_made ? ONLY_IF_MADE : 0u), .dev = seen->st_dev,
-               .ino = seen->st_ino, .valid = entry->valid, .atime = entry->atime, .mtime = entry->mtime,
+               .ino = seen->st_ino, .valid = entry->valid, .streams = entry->streams, .atime = entry->atime, .mtime = entry->mtime,
                .mode = entry->mode, .uid = entry->uid, .gid = entry->gid };
   add(f, &r, path, len, small, small_len);
 }
@@ -169,7 +169,7 @@ static int order(const void *a, const void *b, void *base)
   return by_path ? by_path : (x > y) - (x < y);
 }
 
-static void apply_one(place *p, bool lists, bool named, tally *t, const record *r, bool made)
+static void apply_one(place *p, uint64_t came, tally *t, const record *r, bool made)
 {
   const char *path = path_of(r);
   bp_entry entry = { .valid = r->valid, .mode = r->mode, .uid = r->uid, .gid = r->gid, .atime = r->atime,
@@ -197,11 +197,11 @@ static void apply_one(place *p, bool lists, bool named, tally *t, const record *
   handle_use_path(&h, fd);
   h.borrowed = true;
   if (r->flags & ENTRY && !made)
-    attributes_clear(&a, &h, lists, named, t);
+    attributes_clear(&a, &h, r->streams ? r->streams : came, t);
   attributes_apply(&a, &h, t);
 }
 
-bp_status folders_apply(folders *f, place *p, bool lists, bool named, tally *t)
+bp_status folders_apply(folders *f, place *p, uint64_t came, tally *t)
 {
   uint8_t *base = f->bytes;
   bp_status status = BP_OK;
@@ -225,7 +225,7 @@ bp_status folders_apply(folders *f, place *p, bool lists, bool named, tally *t)
       if (r->flags & ENTRY) /* the last entry of all counts */
         apply = r;
     }
-    apply_one(p, lists, named, t, apply, made);
+    apply_one(p, came, t, apply, made);
     i = next;
     bp_beat(f->host);
     if (bp_cancelled(f->host))

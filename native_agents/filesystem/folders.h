@@ -35,9 +35,10 @@ void folders_entry(folders *f, const char *path, size_t len, const bp_entry *ent
                    const struct stat *seen, bool made, bool only_if_made);
 
 /*
- * Sets them all, what is below first. lists, named: the Job had saved access control lists, extended attributes: those that a
- * directory has got since are taken away. BP_OK, BP_E_CANCELLED, BP_E_NOMEM, BP_E_NOSPACE.
+ * Sets them all, what is below first. Access control lists and extended attributes that a directory has got since it was saved are
+ * taken away, where the Job looked for such: its entry says so, and else `came`, the mask of streams that came for any entry.
+ * BP_OK, BP_E_CANCELLED, BP_E_NOMEM, BP_E_NOSPACE.
  */
-bp_status folders_apply(folders *f, place *p, bool lists, bool named, tally *t);
+bp_status folders_apply(folders *f, place *p, uint64_t came, tally *t);
 
 #endif

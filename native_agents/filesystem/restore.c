@@ -32,7 +32,7 @@ struct restore {
   asides   asides;
   inodes   several;          /* files with several names that this Job has made: the other names are links to them */
   bool     nameless;         /* files without a name can be had */
-  bool     lists, named;     /* access control lists, extended attributes came: the Job had saved them */
+  uint64_t came;             /* mask of the streams that came for any entry */
 
   /* the entry at hand */
   bool     active;
@@ -359,8 +359,7 @@ bp_status restore_stream(restore *r, uint32_t stream, uint64_t size)
     return bp_failf(r->host, BP_E_SEQUENCE, BP_OS_NONE, 0, "restore_stream: no entry is being restored");
   r->stream = stream;
   r->stream_open = true;
-  r->lists |= stream == BP_STREAM_ACL_ACCESS || stream == BP_STREAM_ACL_DEFAULT;
-  r->named |= stream == BP_STREAM_XATTR;
+  r->came |= BP_STREAM_BIT(stream);
   if (stream != BP_STREAM_DATA)
     return small_start(&r->small, stream) ? BP_OK : BP_E_NOMEM;
   if (r->entry.type != BP_TYPE_REGULAR && r->entry.type != BP_TYPE_FIFO && r->entry.type != BP_TYPE_BLOCKDEV)
@@ -483,7 +482,7 @@ bp_status restore_commit(restore *r)
 {
   bp_status status;
   place_flush(&r->place);
-  status = folders_apply(&r->folders, &r->place, r->lists, r->named, &r->tally);
+  status = folders_apply(&r->folders, &r->place, r->came, &r->tally);
   tally_tell(&r->tally);
   return status;
 }

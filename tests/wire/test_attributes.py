@@ -14,8 +14,9 @@ from filed.wire.attributes import (
     encode_int,
     encode_stat,
     pack_attributes,
-    pack_nanoseconds,
+    pack_extended,
     parse_attributes,
+    parse_looked_for,
     parse_nanoseconds,
 )
 from tests.wire.golden import hex_record
@@ -114,7 +115,15 @@ def test_a_record_comes_back(file_index, file_type, path, link, delta_seq):
 
 @given(st.tuples(*[st.integers(0, 999_999_999)] * 3))
 def test_nanoseconds_come_back(nanoseconds):
-    assert parse_nanoseconds(pack_nanoseconds(*nanoseconds)) == nanoseconds
+    assert parse_nanoseconds(pack_extended(*nanoseconds)) == nanoseconds
+    assert parse_looked_for(pack_extended(*nanoseconds)) == b""
+
+
+def test_what_was_looked_for_stands_behind_the_nanoseconds():
+    extended = pack_extended(1, 2, 3, b"ax")
+    assert extended == b"ns:1,2,3;ax"
+    assert (parse_nanoseconds(extended), parse_looked_for(extended)) == ((1, 2, 3), b"ax")
+    assert parse_looked_for(b"") == parse_looked_for(b"<NULL>") == parse_looked_for(b"ns:1,2,3;AX") == b""
 
 
 def test_a_record_that_stops_early_is_read():

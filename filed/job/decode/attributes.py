@@ -11,7 +11,16 @@ from filed.agents.abi import AgentStream, Entry, EntryType, Has
 from filed.agents.page import join_xattr
 from filed.errors import StreamError
 from filed.wire.acl import parse_acl
-from filed.wire.attributes import Attributes, FileType, Stat, decode_stat, parse_nanoseconds
+from filed.wire.attributes import (
+    ACLS_LOOKED_FOR,
+    XATTRS_LOOKED_FOR,
+    Attributes,
+    FileType,
+    Stat,
+    decode_stat,
+    parse_looked_for,
+    parse_nanoseconds,
+)
 from filed.wire.stream import Buffer, Stream
 from filed.wire.xattr import parse_xattrs
 
@@ -40,6 +49,8 @@ _KIND_OF_BITS = {
     st.S_IFCHR: EntryType.CHARDEV,
     st.S_IFBLK: EntryType.BLOCKDEV,
 }
+ACL_BITS = AgentStream.ACL_ACCESS.bit | AgentStream.ACL_DEFAULT.bit
+XATTR_BIT = AgentStream.XATTR.bit
 _NO_PLACES = (0,) * Entry._fields.index("cookie")
 _NO_NANOSECONDS = (0, 0, 0)
 _U32, _U64 = 0xFFFF_FFFF, 0xFFFF_FFFF_FFFF_FFFF
@@ -66,14 +77,20 @@ def restored_fields(attributes: Attributes, stat: Stat) -> tuple[int, ...]:
     atime_ns, mtime_ns, ctime_ns = parse_nanoseconds(attributes.extended) or _NO_NANOSECONDS
     valid, size = (HAS_RESTORED | HAS_SIZE, size) if size >= 0 else (HAS_RESTORED, 0)
     kind = _RESTORED_TYPE.get(attributes.type) or _special_kind(attributes, mode)
+    streams = _streams_looked_for(attributes.extended) if kind == EntryType.DIRECTORY else 0
     # fmt: off
     return (
-        0, 0, valid, size, 0, ino & _U64, dev & _U64, rdev & _U64,  # cookie, streams, valid, size, blocks, ino, dev, rdev
+        0, streams, valid, size, 0, ino & _U64, dev & _U64, rdev & _U64,  # cookie, streams, valid, size, blocks, ino, dev, rdev
         atime, atime_ns, mtime, mtime_ns, ctime, ctime_ns, 0, 0,
         kind, 0, 0, mode & 0o7777, nlink & _U32, uid & _U32, gid & _U32,  # type, change, flags, mode, nlink, uid, gid
         0, 0, 0,
     )
     # fmt: on
+
+
+def _streams_looked_for(extended: bytes) -> int:
+    letters = parse_looked_for(extended)
+    return (ACL_BITS if ACLS_LOOKED_FOR in letters else 0) | (XATTR_BIT if XATTRS_LOOKED_FOR in letters else 0)
 
 
 def _special_kind(attributes: Attributes, mode: int) -> EntryType:

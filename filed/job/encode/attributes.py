@@ -12,15 +12,19 @@ from filed.agents.abi import AgentStream, Entry, EntryType, Has
 from filed.agents.page import split_xattr
 from filed.wire.acl import pack_acl
 from filed.wire.attributes import (
+    ACLS_LOOKED_FOR,
+    XATTRS_LOOKED_FOR,
     FileType,
     encode_stat,
-    pack_nanoseconds,
+    pack_extended,
 )
 from filed.wire.stream import Stream
 from filed.wire.xattr import pack_xattrs
 
 # Plain ints: an IntFlag in `&` costs a microsecond an entry.
 HAS_SIZE = int(Has.SIZE)
+ACL_BIT = 1 << AgentStream.ACL_ACCESS
+XATTR_BIT = 1 << AgentStream.XATTR
 HAS_ALL_OF_A_FILE = int(
     Has.MODE | Has.OWNER | Has.SIZE | Has.BLOCKS | Has.INO | Has.NLINK | Has.ATIME | Has.MTIME | Has.CHTIME
 )
@@ -115,9 +119,14 @@ def _known_stat(e: Entry, data_stream: int, link_fi: int) -> tuple[int, ...]:
     )
 
 
-def encode_entry_nanoseconds(entry: Entry) -> bytes:
-    """The <extended> field: the parts of a second of atime, mtime and ctime."""
-    return pack_nanoseconds(entry.atime_ns, entry.mtime_ns, entry.chtime_ns)
+def encode_entry_extended(entry: Entry, looked_for: bytes = b"") -> bytes:
+    """The <extended> field: the parts of a second of atime, mtime and ctime; looked_for: see `looked_for`."""
+    return pack_extended(entry.atime_ns, entry.mtime_ns, entry.chtime_ns, looked_for)
+
+
+def looked_for(streams: int) -> bytes:
+    """Letters of the ACLs and extended attributes among these. A restore takes from a directory that it finds what it had not."""
+    return (ACLS_LOOKED_FOR if streams & ACL_BIT else b"") + (XATTRS_LOOKED_FOR if streams & XATTR_BIT else b"")
 
 
 def meta_records(page: Page, entry: Entry) -> Meta:

@@ -17,8 +17,9 @@ from filed.job.context import Counters, Messages
 from filed.job.encode.attributes import (
     HAS_SIZE,
     Meta,
-    encode_entry_nanoseconds,
+    encode_entry_extended,
     encode_entry_stat,
+    looked_for,
     meta_records,
     wire_type,
 )
@@ -32,6 +33,7 @@ from filed.wire.plugin_name import pack_plugin_end, pack_plugin_start
 from filed.wire.restore_object import RestoreObject, pack_restore_object
 from filed.wire.stream import Buffer, Stream
 
+DIRECTORY = int(FileType.DIRECTORY)
 FILESYSTEM = b"filesystem"  # in the restore objects of agents of plain files
 
 
@@ -86,7 +88,7 @@ class EntryEncoder:
         inode = shared_inode(item.entry, item.options)
         if inode is not None:
             lstat = encode_entry_stat(item.entry, self._plans.of(item.options).data_stream)
-            self._links.passed(inode, PassedName(item.path, lstat, encode_entry_nanoseconds(item.entry)))
+            self._links.passed(inode, PassedName(item.path, lstat, encode_entry_extended(item.entry)))
 
     def take_over(self, rows: Iterable[BaseRow]) -> None:
         """After the last instance: what the Job has of its Base Jobs, as marks for the Director's catalog."""
@@ -147,7 +149,7 @@ class EntryEncoder:
             first = self._links.first(inode)
             if first is not None:
                 lstat = encode_entry_stat(entry, plan.data_stream, first.file_index)
-                self._link(inode, first, path, lstat, encode_entry_nanoseconds(entry))
+                self._link(inode, first, path, lstat, encode_entry_extended(entry))
                 return
         meta = meta_records(page, entry) if entry.tlv_len else []
         streams = entry.streams & plan.streams(entry)
@@ -183,7 +185,8 @@ class EntryEncoder:
         file_index = self._next
         lstat = encode_entry_stat(entry, plan.data_stream if with_data else plan.plain_stream)
         kind = wire_type(entry, with_data=with_data)
-        record = pack_attributes(file_index, kind, path, lstat, link, encode_entry_nanoseconds(entry))
+        asked = looked_for(plan.streams(entry) & entry.streams) if kind == DIRECTORY else b""
+        record = pack_attributes(file_index, kind, path, lstat, link, encode_entry_extended(entry, asked))
         if self._command:
             self._plugin_start()
         self._put(file_index, Stream.UNIX_ATTRIBUTES, record)

@@ -8,12 +8,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as some
 
-from filed.agents.abi import Entry, EntryType, Has
+from filed.agents.abi import AgentStream, Entry, EntryType, Has
 from filed.errors import StreamError
 from filed.job.decode.attributes import entry_to_restore
 from filed.job.encode.attributes import (
-    encode_entry_nanoseconds,
+    encode_entry_extended,
     encode_entry_stat,
+    looked_for,
     wire_type,
 )
 from filed.job.select.chosen import stored_path
@@ -23,6 +24,7 @@ from filed.wire.stream import Stream
 u32, u64 = some.integers(0, 2**32 - 1), some.integers(0, 2**63 - 1)
 times, parts = some.integers(-(2**40), 2**40), some.integers(0, 999_999_999)
 EVERYTHING = sum(Has)
+ACLS = AgentStream.ACL_ACCESS.bit | AgentStream.ACL_DEFAULT.bit
 KINDS = {
     EntryType.REGULAR: FileType.REGULAR,
     EntryType.DIRECTORY: FileType.DIRECTORY,
@@ -69,7 +71,7 @@ def test_what_is_saved_is_what_is_restored(  # noqa: PLR0917  hypothesis gives e
     )  # fmt: skip
     record = Attributes(
         7, wire_type(entry, with_data=False), b"/x", encode_entry_stat(entry, Stream.FILE_DATA), b"target",
-        encode_entry_nanoseconds(entry),
+        encode_entry_extended(entry),
     )  # fmt: skip
     back = entry_to_restore(record)
     names = ("type", "mode", "uid", "gid", "ino", "dev", "rdev", "size", "mtime", "chtime", "mtime_ns", "chtime_ns")
@@ -130,4 +132,11 @@ def test_an_unknown_size_stays_unknown_and_odd_numbers_fit() -> None:
 
 def test_nanoseconds_travel_beside_the_stat() -> None:
     entry = Entry(atime_ns=1, mtime_ns=999_999_999, chtime_ns=3)
-    assert parse_nanoseconds(encode_entry_nanoseconds(entry)) == (1, 999_999_999, 3)
+    assert parse_nanoseconds(encode_entry_extended(entry)) == (1, 999_999_999, 3)
+
+
+@pytest.mark.parametrize("streams", [0, ACLS, AgentStream.XATTR.bit, ACLS | AgentStream.XATTR.bit])
+def test_a_restore_knows_what_was_looked_for_at_a_directory(streams: int) -> None:
+    extended = encode_entry_extended(Entry(), looked_for(streams))
+    stat = encode_stat(Stat(mode=st.S_IFDIR | 0o755))
+    assert entry_to_restore(Attributes(1, FileType.DIRECTORY, b"/x/", stat, b"", extended)).streams == streams

@@ -47,6 +47,17 @@ def test_what_was_sent_comes_back(tmp_path: Path) -> None:
     assert done.outcome.totals.files == 4
 
 
+def test_a_directory_loses_what_it_got_since_it_was_saved_without(tmp_path: Path) -> None:
+    with Storage() as storage:
+        source = tmp_path / "tree"
+        (source / "d").mkdir(parents=True)
+        assert run(backup_of(source, tmp_path, storage.port, xattrsupport=True)).outcome.status is JobStatus.OK
+        os.setxattr(source / "d", "user.added", b"1")
+        done = run(restore_to(Path("/"), tmp_path, storage.port), [DONE])
+    assert done.outcome.status is JobStatus.OK, done.outcome.text
+    assert os.listxattr(source / "d") == []
+
+
 def test_several_rounds_are_one_restore(tmp_path: Path) -> None:
     with Storage() as storage:
         source = saved(tmp_path, storage)

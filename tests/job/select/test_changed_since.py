@@ -8,7 +8,7 @@ import pytest
 from filed.agents.abi import Entry, EntryType, Has
 from filed.catalog import INCOMPLETE, BaseList, BaseRow
 from filed.fileset import Options
-from filed.job.encode.attributes import encode_entry_nanoseconds, encode_entry_stat
+from filed.job.encode.attributes import encode_entry_extended, encode_entry_stat
 from filed.job.select.changed_since import ChangedSince, has_fine_ctime
 from filed.job.select.selection import Everything
 from filed.wire.attributes import FileType
@@ -37,7 +37,7 @@ DIGEST = bytes([Stream.MD5_DIGEST]) + b"d" * 16
 
 def row(entry: Entry, *, digest: bytes = DIGEST, nanoseconds: bool = True) -> BaseRow:
     """What the base has of an entry that it saved."""
-    extended = encode_entry_nanoseconds(entry) if nanoseconds else b""
+    extended = encode_entry_extended(entry) if nanoseconds else b""
     return BaseRow(1, b"/f", FileType.REGULAR, 1, 1, encode_entry_stat(entry, 2), extended, digest, b"", 0)
 
 

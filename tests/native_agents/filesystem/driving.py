@@ -209,13 +209,15 @@ class Driver:
         mode: Replace = Replace.ALWAYS,
         strip: bytes = b"",
         before: Callable[[bytes], None] | None = None,
+        looked_for: int = 0,
     ) -> dict[bytes, str]:
-        """Under `where` / name without `strip`. Hard links are made as a Job makes them. What was said of each name:
-        an Action's name, or an error's text."""
+        """Under `where` / name without `strip`. Hard links are made as a Job makes them. looked_for: streams that were saved if there
+        were any. What was said of each name: an Action's name, or an error's text."""
         root = os.fsencode(where) if where else b""
         told: dict[bytes, str] = {}
         with self.job(Begin(Kind.RESTORE, where=root), host) as job:
             for item in linked(items):
+                item.entry = item.entry._replace(streams=looked_for)
                 dest = root + item.name.removeprefix(strip)
                 link = root + item.link.removeprefix(strip) if item.entry.type == EntryType.HARDLINK else item.link
                 if before:

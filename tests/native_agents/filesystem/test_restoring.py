@@ -732,6 +732,29 @@ def test_a_directory_keeps_what_it_has_where_the_job_had_saved_no_such(driver: D
     assert os.listxattr(where) == ["user.own"]
 
 
+@pytest.mark.parametrize(
+    ("looked_for", "left"),
+    [
+        ((), ["system.posix_acl_access", "user.added"]),
+        ((AgentStream.ACL_ACCESS, AgentStream.ACL_DEFAULT), ["user.added"]),
+        ((AgentStream.XATTR,), []),
+        (tuple(AgentStream), []),
+    ],
+)
+def test_a_directory_that_had_nothing_loses_what_the_job_looked_for(
+    driver: Driver, tmp_path: Path, programs: Callable[..., None], looked_for: tuple[AgentStream, ...], left: list[str]
+) -> None:
+    programs("setfacl")
+    source, where = tmp_path / "source", tmp_path / "where"
+    source.mkdir()
+    saved = driver.backup(fileset_of(source))
+    where.mkdir()
+    os.setxattr(where, "user.added", b"1")
+    subprocess.run(["setfacl", "-m", "u:4321:rwx", where], check=True)
+    driver.restore(saved, where, strip=os.fsencode(source), looked_for=sum(stream.bit for stream in looked_for))
+    assert sorted(os.listxattr(where)) == left
+
+
 def test_few_descriptors_are_enough(driver: Driver, open_tmp: Path) -> None:
     source, target = open_tmp / "source", open_tmp / "target"
     source.mkdir()

@@ -112,7 +112,7 @@ def backup(  # noqa: PLR0917  one argument for each option
             keys=options.saving_keys(keys),
             max_volume_bytes=max_volume_bytes,
         )
-    options.refuse_readable(job.keys)
+    options.check_key_files(job.keys)
     job = replace(job, plain=plain)
     made = place_for_backup(job.places.volumes)
     begun = time.monotonic()

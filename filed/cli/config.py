@@ -64,6 +64,7 @@ def _missing(report: Report) -> list[str]:
     if report.daemon is not None:
         conf = report.daemon
         _note(found, lambda: look_at(conf))
+        _note(found, lambda: load_keys(keys_of(conf.file_daemon)))
     return list(dict.fromkeys(found))
 
 

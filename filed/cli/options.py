@@ -15,6 +15,7 @@ from filed.cli.agents import default_setup
 from filed.errors import ConfigError
 from filed.fileset import Compression, CompressionKind, Signature
 from filed.job.description import AgentSetup, KeyFiles
+from filed.pipeline.keys import read_pem
 
 F = TypeVar("F", bound=Callable[..., Any])
 
@@ -128,7 +129,7 @@ def setting(
 def _setting(storage: Path | None, conf: Path | None, keys: str | None) -> tuple[Path, AgentSetup, KeyFiles | None]:
     if conf is None:
         given = opening_keys(keys)
-        refuse_readable(given)
+        check_key_files(given)
         return needed_storage(storage), default_setup(), given
     from filed.cli.conf_job import conf_setting  # noqa: PLC0415  as above
     from filed.cli.place import check_known  # noqa: PLC0415  as above
@@ -136,21 +137,15 @@ def _setting(storage: Path | None, conf: Path | None, keys: str | None) -> tuple
     directory, agents, conf_keys = conf_setting(conf, storage)
     check_known(directory)
     used = opening_keys(keys) or conf_keys
-    refuse_readable(used)
+    check_key_files(used)
     return directory, agents, used
 
 
-def refuse_readable(keys: KeyFiles | None) -> None:
-    """Raises ConfigError for a private key that every user of this machine can read."""
-    if keys is None:
-        return
-    try:
-        mode = keys.pair.stat().st_mode
-        secret = b"PRIVATE KEY" in keys.pair.read_bytes()
-    except OSError:
-        return  # whoever loads it says so
-    if secret and mode & 0o007:
-        raise ConfigError(f"{keys.pair}: others can read this private key; chmod 600 {keys.pair}")
+def check_key_files(keys: KeyFiles | None) -> None:
+    """Raises ConfigError for a key file that cannot be read, or that others can: before a Job begins."""
+    if keys is not None:
+        for path in (keys.pair, *keys.masters, *keys.signers):
+            read_pem(path)
 
 
 def saving_keys(text: str | None) -> KeyFiles | None:

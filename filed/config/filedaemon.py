@@ -13,7 +13,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from filed.config.agents import AgentConf, is_plugin_line, read_agents
-from filed.config.keys import NO_PKI, NO_TLS, Pki, Tls, read_pki, read_tls
+from filed.config.keys import NO_PKI, NO_TLS, Pki, Tls, read_pki, read_tls, tls_gaps
 from filed.config.messages import Messages, read_messages
 from filed.config.protocol import Protocol
 from filed.config.resources import Block, Warnings, unknown_resource
@@ -173,6 +173,7 @@ def filedaemon_conf(statements: Iterable[Statement], file: str = "") -> FileDaem
         raise ConfigError("a Director resource is missing: nobody could connect", file)
     _check_names(daemon, directors, messages, consoles)
     warn_if_readable(file, "passwords", warnings)
+    _warn_of_tls(daemon, directors, warnings)
     return FileDaemonConf(daemon, tuple(directors), tuple(messages), tuple(consoles), tuple(warnings.texts))
 
 
@@ -261,6 +262,14 @@ def _console(statement: Statement, warnings: Warnings) -> Console:
     block.accepted("Description")
     block.finish()
     return console
+
+
+def _warn_of_tls(daemon: FileDaemon, directors: list[Director], warnings: Warnings) -> None:
+    for gap in tls_gaps(daemon.tls, server=False):
+        warnings.add(daemon.place, f'FileDaemon "{daemon.name}": {gap}')
+    for director in directors:
+        for gap in tls_gaps(director.tls, server=True):
+            warnings.add(director.place, f'Director "{director.name}": {gap}')
 
 
 def _check_names(

@@ -105,6 +105,17 @@ def read_tls(block: Block, *, server: bool) -> Tls:
     return tls
 
 
+def tls_gaps(tls: Tls, *, server: bool) -> list[str]:
+    """What TLS with certificates leaves open as the conf has it, each with what to add.  Only Require and names close the way to a third."""
+    gaps = []
+    if tls.enable and not tls.require:
+        gaps.append('"TLS Enable" without "TLS Require = yes": somebody on the way can take TLS away; add it')
+    if server and tls.enable and tls.verify_peer and not tls.allowed_cns:
+        text = "any certificate of the authority is taken for the peer's; list the names in its certificate"
+        gaps.append(f'"TLS CA Certificate File" without "TLS Allowed CN": {text}')
+    return gaps
+
+
 def _check_files(block: Block, tls: Tls, *, server: bool) -> None:
     wanted = "TLS Enable" if tls.enable else "TLS Require"
     if server and not (tls.certificate and tls.key):

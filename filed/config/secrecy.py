@@ -1,12 +1,17 @@
-"""Whether a file that holds secrets can be read by people it should not concern."""
+"""Whether a file that holds secrets can be read, or one that proves who somebody is be written, by people it should not concern."""
 
 from __future__ import annotations
 
+import os
 import stat
 from pathlib import Path
 
 from filed.config.resources import Warnings
 from filed.config.syntax import Place
+from filed.config.trust import why_writable
+
+PRIVATE_KEY = b"PRIVATE KEY-----"
+"""In the first line of a private key in a PEM file, of any kind."""
 
 
 def warn_if_readable(file: str, what: str, warnings: Warnings) -> None:
@@ -19,3 +24,13 @@ def warn_if_readable(file: str, what: str, warnings: Warnings) -> None:
         return
     if stat.S_ISREG(mode) and mode & stat.S_IROTH:
         warnings.add(Place(file), f"this file holds {what} and everybody can read it; run: chmod o-r {file}")
+
+
+def why_exposed(path: object, status: os.stat_result, pem: bytes) -> str:
+    """Why a file of keys or certificates is no use, since others have or could change what is in it, and what to do; "" when it is not.
+
+    pem: its content. The owner's group may read a private key: that is how a daemon without root's rights gets one.
+    """
+    if PRIVATE_KEY in pem and status.st_mode & stat.S_IROTH:
+        return f"others can read this private key; run: chmod 600 {path}"
+    return why_writable(path, status)

@@ -14,6 +14,7 @@ import signal
 import socket
 import time
 from collections.abc import Callable, Iterator
+from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 from types import FrameType
@@ -30,7 +31,7 @@ from filed.daemon.notify import notify
 from filed.daemon.registry import ClientProcess, Registry, one_too_many
 from filed.director.lists import remove_lists
 from filed.errors import AgentLoadError, FiledError
-from filed.job.keys import load_keys
+from filed.job.keys import why_no_backup
 from filed.job.process import load_ahead
 from filed.job.setup import keys_of, setup_of
 from filed.process.supervisor import KILL_AFTER_S
@@ -57,14 +58,22 @@ def load_agents(conf: FileDaemonConf) -> tuple[str, ...]:
     return tuple(labels)
 
 
-def look_at(conf: FileDaemonConf) -> tuple[str, ...]:
-    """Is all there that a conf names? Returns what its agents call themselves; raises FiledError for what cannot be used."""
+@dataclass(frozen=True, slots=True)
+class Found:
+    """agents: what the agents of a conf call themselves. warnings: sentences for a person, those of the conf first."""
+
+    agents: tuple[str, ...]
+    warnings: tuple[str, ...]
+
+
+def look_at(conf: FileDaemonConf) -> Found:
+    """Is all there that a conf names? Raises FiledError for what cannot be used."""
     daemon = conf.file_daemon
     if not Path(daemon.working_directory).is_dir():
         raise daemon.place.error(f'"Working Directory": there is no directory {daemon.working_directory}; make it')
     check_certificates(conf)
-    load_keys(keys_of(daemon))
-    return load_agents(conf)
+    weak = why_no_backup(keys_of(daemon))
+    return Found(load_agents(conf), (*conf.warnings, f"no backup will run: {weak}") if weak else conf.warnings)
 
 
 class Service:
@@ -73,13 +82,14 @@ class Service:
     def __init__(self, path: Path) -> None:
         self._path = path
         conf = read_filedaemon_conf(path)
-        agents = look_at(conf)
+        found = look_at(conf)
+        self._warnings = found.warnings
         daemon = conf.file_daemon
         load_ahead(keys=bool(daemon.pki.keypair))
         self._listeners = listen(daemon.addresses)
         self._work = Path(daemon.working_directory)
         remove_lists(self._work, lambda pid: not exists(pid))
-        self._registry = Registry(conf, agents)
+        self._registry = Registry(conf, found.agents)
         self._metrics: list[socket.socket] = []
         self._ending_at: float | None = None
         self._reload = self._stop = False
@@ -89,7 +99,7 @@ class Service:
 
     def run(self) -> None:
         """Until SIGTERM, and then until every process has reported and ended."""
-        for warning in self._registry.conf.warnings:
+        for warning in self._warnings:
             log.warning("%s", warning)
         with self._signals():
             for listener in self._listeners:
@@ -160,9 +170,9 @@ class Service:
         notify("RELOADING=1")
         try:
             conf = read_filedaemon_conf(self._path)
-            self._registry.agents = look_at(conf)
-            self._registry.conf = conf
-            for warning in conf.warnings:
+            found = look_at(conf)
+            self._registry.agents, self._registry.conf = found.agents, conf
+            for warning in found.warnings:
                 log.warning("%s", warning)
             log.info("%s was read again", self._path)
         except FiledError as error:
@@ -252,7 +262,7 @@ class Service:
 def check(path: Path) -> tuple[str, ...]:
     """What `-t` does. Returns warnings; raises FiledError for what is wrong."""
     conf = read_filedaemon_conf(path)
-    look_at(conf)
+    found = look_at(conf)
     if conf.file_daemon.metrics is not None:
         check_metrics()
-    return conf.warnings
+    return found.warnings

@@ -9,20 +9,25 @@ Source: docs/formats/encryption.md.
 
 from __future__ import annotations
 
+import os
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from enum import Enum
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
+from filed.config.secrecy import PRIVATE_KEY, why_exposed
 from filed.errors import ConfigError
 
 if TYPE_CHECKING:
     from cryptography.hazmat.primitives.asymmetric.rsa import RSAPrivateKey, RSAPublicKey
 
 MAX_PEM_BYTES: Final = 1 << 20
+LEAST_BITS: Final = 2048
+"""Of keys that a backup uses. What was saved with smaller ones is still read."""
+
 MAKE_A_PAIR: Final = (
-    "openssl req -x509 -newkey rsa:2048 -nodes -days 36500 -subj /CN=filed -addext subjectKeyIdentifier=hash"
+    "umask 077 && openssl req -x509 -newkey rsa:2048 -nodes -days 36500 -subj /CN=filed -addext subjectKeyIdentifier=hash"
     " -keyout key.pem -out cert.pem && cat cert.pem key.pem > pair.pem"
 )
 
@@ -85,9 +90,9 @@ def load_key_pair(path: Path) -> KeyPair:
     from cryptography.hazmat.primitives.asymmetric.rsa import RSAPrivateKey  # noqa: PLC0415
     from cryptography.hazmat.primitives.serialization import load_pem_private_key  # noqa: PLC0415
 
-    pem = _read(path)
+    pem = read_pem(path)
     certificate = _certificate(pem, path)
-    if b"PRIVATE KEY-----" not in pem:
+    if PRIVATE_KEY not in pem:
         raise ConfigError(f"no private key in it, only a certificate; make a pair with: {MAKE_A_PAIR}", str(path))
     try:
         key = load_pem_private_key(_blocks(pem, b"PRIVATE KEY"), None)
@@ -104,29 +109,44 @@ def load_key_pair(path: Path) -> KeyPair:
 
 def load_certificate(path: Path) -> Certificate:
     """The certificate of a PEM file, which may hold a key too.  ConfigError says what is wrong."""
-    return _certificate(_read(path), path)
+    return _certificate(read_pem(path), path)
 
 
 def load_keyring(paths: Sequence[Path], *, signed: bool = False, encrypted: bool = False) -> Keyring:
     """Files that hold a private key become pairs, the others signers."""
     pairs, signers = [], []
     for path in paths:
-        if b"PRIVATE KEY-----" in _read(path):
+        if PRIVATE_KEY in read_pem(path):
             pairs.append(load_key_pair(path))
         else:
             signers.append(load_certificate(path))
     return Keyring(tuple(pairs), tuple(signers), signed, encrypted)
 
 
-def _read(path: Path) -> bytes:
+def read_pem(path: Path) -> bytes:
+    """The content of a key file.  ConfigError when others can write it, or read a private key in it."""
     try:
         with path.open("rb") as file:
             pem = file.read(MAX_PEM_BYTES + 1)
+            status = os.fstat(file.fileno())
     except OSError as error:
         raise ConfigError(f"the key file cannot be read: {error.strerror}", str(path)) from error
     if len(pem) > MAX_PEM_BYTES:
         raise ConfigError("too long for a key file", str(path))
+    if why := why_exposed(path, status, pem):
+        raise ConfigError(why, str(path))
     return pem
+
+
+def check_strength(certificate: Certificate, path: Path) -> None:
+    """ConfigError for a key that is too short for new backups."""
+    bits = certificate.public_key.key_size
+    if bits < LEAST_BITS:
+        raise ConfigError(
+            f"its RSA key has {bits} bits, and backups need {LEAST_BITS} or more (restores still take it);"
+            " make a new pair with: filed key new FILE",
+            str(path),
+        )
 
 
 def _certificate(pem: bytes, path: Path) -> Certificate:

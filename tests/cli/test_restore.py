@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from tests.cli.conftest import Filed, Saved
-from tests.pipeline.content import KEYS
+from tests.vector_keys import KEYS
 
 
 def below(where: Path, saved: Saved) -> Path:

@@ -3,7 +3,7 @@ from dataclasses import replace
 
 import pytest
 
-from filed.config.keys import NO_PKI, NO_TLS, Cipher, Pki, PkiDigest, read_pki, read_tls
+from filed.config.keys import NO_PKI, NO_TLS, Cipher, Pki, PkiDigest, Tls, read_pki, read_tls, tls_gaps
 from filed.config.resources import Block, Warnings
 from filed.config.syntax import parse
 from filed.errors import ConfigError
@@ -77,3 +77,15 @@ def test_tls_that_is_required_needs_no_certificate_where_there_is_a_shared_key()
 def test_tls_that_would_end_again_is_refused():
     with pytest.raises(ConfigError, match='"TLS Authenticate" is not supported'):
         read_tls(block("TLS Authenticate = yes"), server=True)
+
+
+def test_tls_that_can_be_taken_away_or_answered_by_anybody_of_the_authority_is_said():
+    open_to_all = Tls(enable=True)
+    assert [gap.split(":")[0] for gap in tls_gaps(open_to_all, server=True)] == [
+        '"TLS Enable" without "TLS Require = yes"',
+        '"TLS CA Certificate File" without "TLS Allowed CN"',
+    ]
+    assert len(tls_gaps(open_to_all, server=False)) == 1, "a Storage Daemon's name is the address that was called"
+    closed = replace(open_to_all, require=True, allowed_cns=("a-dir",))
+    assert tls_gaps(closed, server=True) == []
+    assert tls_gaps(Tls(psk=True), server=True) == [], "the shared key proves who is at the other end"

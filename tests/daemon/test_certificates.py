@@ -52,3 +52,15 @@ def test_each_resource_is_named_with_its_place(tmp_path: Path, spoil: Callable[[
         check_certificates(conf(spoilt, good))
     with pytest.raises(ConfigError, match=rf'^fd.conf:5:1: Director "a-dir": {said}'):
         check_certificates(conf(good, spoilt))
+
+
+def test_files_that_others_read_or_write_are_refused(tmp_path: Path) -> None:
+    good = Authority(tmp_path).tls("a-fd")
+    for name, mode, said in (
+        (good.key, 0o604, "TLS Certificate: .*others can read this private key"),
+        (good.ca_certificate_file, 0o646, "TLS CA Certificate File: .*can be written by others"),
+    ):
+        Path(name).chmod(mode)
+        with pytest.raises(ConfigError, match=rf'^fd.conf:5:1: Director "a-dir": {said}'):
+            check_certificates(conf(Tls(), good))
+        Path(name).chmod(0o600)

@@ -12,12 +12,14 @@ import pytest
 
 from filed.daemon.service import MAX_UNAUTHENTICATED, Service, check
 from filed.errors import AgentLoadError, ConfigError, FiledError
+from filed.pipeline.new_key import new_pair
 from filed.wire import reply
 from filed.wire.auth import Base64, secret_of
 from filed.wire.frame import Signal
 from tests.daemon.calling import Daemon
 from tests.director.dialogue import JOB
 from tests.system.program import wait_until
+from tests.transport.certificates import Authority
 
 SLEEP = b"RunBeforeJob /bin/sleep\x0160\n"
 SLEEP_OF_A_CHILD = b"RunBeforeJob /bin/sh\x01-c\x01'sleep\x0160;\x01true'\n"
@@ -237,6 +239,25 @@ def test_a_daemon_does_not_start_with_what_its_test_refuses(tmp_path: Path, line
     for start in (check, Service):
         with pytest.raises(FiledError, match=error):
             start(daemon.conf)
+
+
+def test_a_key_that_others_read_stops_a_daemon_and_a_short_one_is_said(tmp_path: Path) -> None:
+    key = tmp_path / "key.pem"
+    key.write_bytes(new_pair("old", 1024)[0])
+    daemon = Daemon(tmp_path, file_daemon=f"PKI Signatures = yes; PKI Keypair = {key}")
+    key.chmod(0o644)
+    for start in (check, Service):
+        with pytest.raises(ConfigError, match="others can read this private key; run: chmod 600"):
+            start(daemon.conf)
+    key.chmod(0o600)
+    assert [warning for warning in check(daemon.conf) if "no backup will run" in warning and "1024 bits" in warning]
+
+
+def test_tls_that_leaves_the_way_open_is_said_at_the_start(tmp_path: Path) -> None:
+    tls = Authority(tmp_path).tls("a-fd")
+    lines = f"TLS Enable = yes; TLS CA Certificate File = {tls.ca_certificate_file}"
+    with Daemon(tmp_path, file_daemon=lines) as daemon:
+        daemon.wait_for('FileDaemon "a-fd": "TLS Enable" without "TLS Require = yes"')
 
 
 def test_a_working_directory_that_is_not_there_is_told_before_the_first_job(tmp_path: Path) -> None:

@@ -68,9 +68,9 @@ from filed.wire.xattr import pack_xattrs, parse_xattrs
 from tests.director.talk import DIRECTOR, SECRET, hello
 from tests.director.visiting import GOOD, NotingHouse, OnEvent, Told
 from tests.fuzz.sentences import packets_in
+from tests.vector_keys import KEYS
 
 Target = Callable[[bytes], None]
-KEYS = Path(__file__).parents[1] / "vectors" / "keys"
 PROGRAMS = ("RunBeforeJob", "RunAfterJob", "RunBeforeNow", "Run")
 """Commands that would run what the fuzzer thinks of."""
 

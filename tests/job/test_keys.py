@@ -8,10 +8,11 @@ import pytest
 
 from filed.errors import ConfigError
 from filed.job.description import KeyFiles, Places
-from filed.job.keys import keyring, load_keys
+from filed.job.keys import keyring, load_keys, why_no_backup
 from filed.pipeline import Cipher, Keyring, SignatureDigest
+from filed.pipeline.new_key import new_pair
+from tests.vector_keys import KEYS
 
-KEYS = Path(__file__).parents[1] / "vectors" / "keys"
 PAIR, MASTER = KEYS / "TEST-ONLY-client.pem", KEYS / "TEST-ONLY-master.crt"
 
 
@@ -40,6 +41,22 @@ def test_a_backup_signs_with_the_pair_and_encrypts_for_it_and_each_master() -> N
 def test_a_file_or_a_name_that_is_no_use_is_named(files: KeyFiles, says: str) -> None:
     with pytest.raises(ConfigError, match=says):
         load_keys(files)
+
+
+def test_a_short_key_is_for_restores_alone(tmp_path: Path) -> None:
+    pair, certificate = new_pair("old", 1024)
+    (tmp_path / "old.pem").write_bytes(pair)
+    (tmp_path / "old.pem").chmod(0o600)
+    (tmp_path / "old.crt").write_bytes(certificate)
+    for files, at_fault in (
+        (KeyFiles(tmp_path / "old.pem"), "old.pem"),
+        (KeyFiles(PAIR, masters=(tmp_path / "old.crt",)), "old.crt"),
+    ):
+        with pytest.raises(ConfigError, match=rf"{at_fault}: its RSA key has 1024 bits"):
+            load_keys(files)
+        assert "1024 bits" in why_no_backup(files)
+        assert keyring(files).pairs
+    assert why_no_backup(KeyFiles(PAIR)) == why_no_backup(None) == ""
 
 
 def test_what_one_pair_encrypted_a_restore_with_another_cannot_read(jobs, tmp_path: Path) -> None:

@@ -10,8 +10,8 @@ from filed.fileset import FileSet, Include, Options, Signature
 from filed.job.description import BackupJob, KeyFiles, Places, VerifyJob
 from filed.process.outcome import JobStatus, Severity
 from tests.job.ends.test_volumes_verify import save
-from tests.pipeline.content import KEYS
 from tests.system_agents.jobs import Place, line
+from tests.vector_keys import KEYS
 
 
 def test_a_whole_job_is_read_and_counted(jobs: Place, tree: Path) -> None:

@@ -23,7 +23,7 @@ from tests.live.jobs import Entry, Shown, shown, status_of
 from tests.live.releases import Release
 from tests.live.reports import expect_report, report, restore, saved, summary
 from tests.live.trees import LONG_AGO, age, plant
-from tests.pipeline.content import KEYS
+from tests.vector_keys import KEYS
 
 pytestmark = [
     pytest.mark.live,

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import struct
 import zlib
-from pathlib import Path
 
 import zstandard
 from cryptography.hazmat.primitives.asymmetric.padding import PKCS1v15
@@ -14,8 +13,8 @@ from lzallright import LZOCompressor
 from filed.pipeline.der import parse_session
 from filed.pipeline.keys import KeyPair, load_certificate, load_key_pair
 from filed.pipeline.plan import PkiKeys
+from tests.vector_keys import KEYS
 
-KEYS = Path(__file__).parents[1] / "vectors" / "keys"
 CHUNK, SPARSE_CHUNK = 65536, 65528
 
 CLIENT = load_key_pair(KEYS / "TEST-ONLY-client.pem")

@@ -9,8 +9,9 @@ from cryptography.hazmat.primitives.asymmetric import ec, rsa
 from cryptography.hazmat.primitives.serialization import BestAvailableEncryption, Encoding, NoEncryption, PrivateFormat
 
 from filed.errors import ConfigError
-from filed.pipeline.keys import Keyring, load_certificate, load_key_pair, load_keyring
-from tests.pipeline.content import CLIENT, KEYS, MASTER
+from filed.pipeline.keys import Keyring, check_strength, load_certificate, load_key_pair, load_keyring
+from tests.pipeline.content import CLIENT, MASTER
+from tests.vector_keys import KEYS
 
 PAIR = (KEYS / "TEST-ONLY-client.pem").read_bytes()
 CERTIFICATE = (KEYS / "TEST-ONLY-client.crt").read_bytes()
@@ -39,6 +40,7 @@ def file(tmp_path):
     def write(content: bytes):
         path = tmp_path / "keys.pem"
         path.write_bytes(content)
+        path.chmod(0o600)
         return path
 
     return write
@@ -104,3 +106,29 @@ def test_a_keyring_knows_pairs_and_signers_apart():
     assert keyring.signer(client) is not None
     assert keyring.signer(master) is not None
     assert Keyring().signer(client) is None
+
+
+def test_a_key_file_that_others_read_or_write_is_refused(file):
+    path = file(PAIR)
+    for mode, why in ((0o604, "others can read this private key; run: chmod 600"), (0o602, "can be written by others")):
+        path.chmod(mode)
+        with pytest.raises(ConfigError, match=why):
+            load_key_pair(path)
+        with pytest.raises(ConfigError, match=why):
+            load_keyring([path])
+    path = file(CERTIFICATE)
+    path.chmod(0o644)
+    load_certificate(path)
+    path.chmod(0o646)
+    with pytest.raises(ConfigError, match="can be written by others"):
+        load_certificate(path)
+
+
+def test_a_short_key_reads_and_no_longer_saves(file):
+    short = rsa.generate_private_key(65537, 1024)
+    path = file(make(short) + private(short))
+    pair = load_key_pair(path)
+    assert load_keyring([path]).pair(pair.certificate.key_id)
+    with pytest.raises(ConfigError, match=r"keys\.pem: its RSA key has 1024 bits, and backups need 2048"):
+        check_strength(pair.certificate, path)
+    check_strength(CLIENT.certificate, path)

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 
@@ -9,7 +10,8 @@ from filed.errors import ConfigError
 from filed.pipeline.compress import Codec, Compression
 from filed.pipeline.keys import Cipher
 from filed.pipeline.plan import Plan, load_pki_keys
-from tests.pipeline.content import CHUNK, CLIENT, ENCRYPTING, KEYS, MASTER, SIGNING, SPARSE_CHUNK
+from tests.pipeline.content import CHUNK, CLIENT, ENCRYPTING, MASTER, SIGNING, SPARSE_CHUNK
+from tests.vector_keys import KEYS
 
 GZIP, LZO, ZSTD = Compression(Codec.GZIP), Compression(Codec.LZO), Compression(Codec.ZSTD, 3)
 
@@ -46,4 +48,4 @@ def test_the_first_key_file_is_the_pair_and_the_others_are_masters():
 
 def test_cryptography_is_loaded_when_keys_are_and_not_before():
     program = "import sys, filed.pipeline; sys.exit('cryptography' in sys.modules or 'zstandard' in sys.modules)"
-    assert subprocess.run([sys.executable, "-c", program], cwd=KEYS.parents[2]).returncode == 0
+    assert subprocess.run([sys.executable, "-c", program], cwd=Path(__file__).parents[2]).returncode == 0

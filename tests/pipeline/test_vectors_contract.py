@@ -23,10 +23,11 @@ from filed.wire.attributes import FileType, Stat, decode_stat, parse_attributes
 from filed.wire.stream import ACL_STREAMS, ATTRIBUTE_STREAMS, DATA_STREAMS, DIGEST_STREAMS, Stream, stream_type
 from filed.wire.xattr import parse_xattrs
 from tests.pipeline.content import ENCRYPTING, SIGNING
+from tests.vector_keys import KEYS
 
 VECTORS = Path(__file__).parents[1] / "vectors"
 INDEX: dict[str, dict[str, str]] = json.loads((VECTORS / "index.json").read_text())
-CLIENT, MASTER = VECTORS / "keys" / "TEST-ONLY-client.pem", VECTORS / "keys" / "TEST-ONLY-master.pem"
+CLIENT, MASTER = KEYS / "TEST-ONLY-client.pem", KEYS / "TEST-ONLY-master.pem"
 TREES = [
     name for name, entry in INDEX.items() if (entry.get("source_tree") or "").endswith(".json") and "span" not in name
 ]

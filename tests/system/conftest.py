@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import atexit
 import os
-import shutil
 import subprocess
 import tempfile
 from collections.abc import Callable, Iterator
@@ -17,20 +15,6 @@ import pytest
 from tests.system.odd_tree import noise
 from tests.system.program import Ran, filed
 from tests.system.trees import Directory, File, Survey, plant, survey
-
-
-def _private_keys() -> Path:
-    """The keys of the vectors, where only their owner can read them: a checkout does not keep that."""
-    copied = Path(tempfile.mkdtemp(prefix="filed-keys-"))
-    atexit.register(shutil.rmtree, copied, ignore_errors=True)
-    for file in (Path(__file__).resolve().parents[1] / "vectors" / "keys").iterdir():
-        (copied / file.name).write_bytes(file.read_bytes())
-        (copied / file.name).chmod(0o600)
-    return copied
-
-
-KEYS = _private_keys()
-
 
 MEMORY = Path("/dev/shm")
 MEMORY_BYTES = 3 << 30  # what the largest test takes; a container often has far less

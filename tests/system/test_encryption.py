@@ -20,7 +20,7 @@ def test_a_new_key_encrypts_and_reads_and_is_its_owners(store: Store, place: Pat
     store("restore", "--where", place / "with", "--keys", f"{key},{place / 'key.crt'}")
     key.chmod(0o644)
     said = store("restore", "--where", place / "r", "--keys", key, code=1)
-    assert said.err == f"filed: {key}: others can read this private key; chmod 600 {key}\n"
+    assert said.err == f"filed: {key}: others can read this private key; run: chmod 600 {key}\n"
     assert "others can read" in store("backup", "--encrypt", key, tree, code=1).err
 
 

@@ -7,8 +7,9 @@ from pathlib import Path
 
 import pytest
 
-from tests.system.conftest import KEYS, Store, restored, some_files
+from tests.system.conftest import Store, restored, some_files
 from tests.system.trees import assert_same, survey
+from tests.vector_keys import KEYS
 
 PAIR, MASTER_CERTIFICATE = KEYS / "TEST-ONLY-client.pem", KEYS / "TEST-ONLY-master.crt"
 MASTER = KEYS / "TEST-ONLY-master.pem"

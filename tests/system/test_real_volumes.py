@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 
 from filed.cli.main import run
-from tests.system.conftest import KEYS
+from tests.vector_keys import KEYS
 
 VECTORS = Path(__file__).parents[1] / "vectors"
 INDEX = json.loads((VECTORS / "index.json").read_text())

@@ -9,10 +9,11 @@ from pathlib import Path
 
 import pytest
 
-from tests.system.conftest import KEYS, Store
+from tests.system.conftest import Store
 from tests.system.odd_tree import GIB, MIB, kinds, odd_tree
 from tests.system.program import NOBODY, become, filed, fork
 from tests.system.trees import Directory, File, assert_same, plant, restorable, survey
+from tests.vector_keys import KEYS
 
 ROOT = os.geteuid() == 0
 PAIR, MASTER = KEYS / "TEST-ONLY-client.pem", KEYS / "TEST-ONLY-master.pem"

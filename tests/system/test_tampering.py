@@ -11,10 +11,11 @@ import pytest
 from filed.volume import Record
 from filed.wire.attributes import FileType, decode_stat, encode_stat, pack_attributes, parse_attributes
 from filed.wire.stream import DATA_STREAMS, Stream, stream_type
-from tests.system.conftest import KEYS, Store, restored, some_files
+from tests.system.conftest import Store, restored, some_files
 from tests.system.program import Ran
 from tests.system.tampering import Entry, record, tamper
 from tests.system.trees import survey
+from tests.vector_keys import KEYS
 
 PAIR, OTHER = KEYS / "TEST-ONLY-client.pem", KEYS / "TEST-ONLY-master.pem"
 FORGED = b"what the attacker wants\n"

@@ -43,6 +43,7 @@ class Authority:
             )
             + builder.sign(self._key, hashes.SHA256()).public_bytes(serialization.Encoding.PEM)
         )
+        path.chmod(0o600)
         given = {"enable": True, "ca_certificate_file": str(self.path), "certificate": str(path), "key": str(path)}
         return Tls(**given | options)  # type: ignore[arg-type]
 

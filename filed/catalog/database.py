@@ -31,6 +31,9 @@ BUSY_TIMEOUT_MS: Final = 60_000
 CACHE_KIB: Final = 16_000
 """A Job has 200 MB for everything. Inserts are no faster with 48 MB; a million rows were measured."""
 
+SQLITES_OWN: Final = ("-wal", "-shm", "-journal")
+"""How the names of the files end that SQLite keeps beside the catalog."""
+
 MAX_REOPENED: Final = 5
 
 LOG_PAGES: Final = 8000
@@ -87,7 +90,7 @@ class Database:
         """As `open`, and an empty one is made when there is none."""
         if not path.exists():
             try:
-                os.close(os.open(path, os.O_CREAT | os.O_RDWR | getattr(os, "O_CLOEXEC", 0), FILE_MODE))
+                os.close(os.open(path, os.O_CREAT | os.O_RDWR | os.O_NOFOLLOW | os.O_CLOEXEC, FILE_MODE))
             except OSError as error:
                 raise CatalogError(f"cannot make the catalog {path}: {error.strerror}") from error
         return cls._open(path, empty=True)
@@ -246,6 +249,9 @@ def _is_mounted_read_only(directory: Path) -> bool:
 
 
 def _must_exist(path: Path) -> None:
+    for one in (path, *(path.with_name(path.name + end) for end in SQLITES_OWN)):
+        if one.is_symlink():
+            raise CatalogError(f"{one} is a symbolic link, and none is followed; put the file itself there")
     if path.exists():
         return
     if path.name != CATALOG_FILE:  # not the file, then: a directory of Volumes that is not there

@@ -9,6 +9,7 @@ from filed.cli.known_storages import Known, recall, remember
 from filed.errors import ConfigError, VolumeError
 from filed.storage import VolumeDirectory
 from filed.storage.disk import storage_id
+from filed.storage.disk.owner import refuse_others
 
 _ADDRESS = re.compile(r"[\w.+-]+(@[\w.+-]+)?:.*", re.DOTALL)
 
@@ -23,7 +24,8 @@ def refuse_address(path: Path) -> None:
 
 
 def check_known(directory: Path) -> None:
-    """Raises VolumeError when this machine has used the directory and what it wrote there is gone."""
+    """Raises VolumeError when this machine has used the directory and what it wrote there is gone, or when it is somebody else's."""
+    refuse_others(directory)
     known = recall(directory)
     if known is None:
         return
@@ -64,6 +66,7 @@ def place_for_backup(directory: Path) -> bool:
 
 def init_storage(directory: Path) -> str:
     """Make the directory a storage, or take the one that is there for the right one. Returns its id."""
+    refuse_others(directory)
     if not directory.exists():
         storage_id.make(directory)
     return _note(directory)

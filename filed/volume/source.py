@@ -6,6 +6,7 @@ and would turn a bad sector, or a file cut short meanwhile, into a dead process.
 
 from __future__ import annotations
 
+import errno
 import os
 import stat
 from types import TracebackType
@@ -42,8 +43,12 @@ class FileRanges:
         path = os.fspath(path)
         self.name = name or os.path.basename(path)  # noqa: PTH119 - a string in, a string out
         try:
-            self._fd = open_file(path, follow=True)
+            self._fd = open_file(path)
         except OSError as error:
+            if error.errno == errno.ELOOP:
+                raise VolumeError(
+                    f"Volume {self.name} is a symbolic link, and none is followed; put the file itself there: {path}"
+                ) from error
             raise VolumeError(f"Volume {self.name} cannot be opened ({path}): {error.strerror}") from error
         if not stat.S_ISREG(os.fstat(self._fd).st_mode):
             self.close()

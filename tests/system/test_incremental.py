@@ -83,6 +83,8 @@ def test_what_cannot_be_looked_at_is_not_deleted(place: Path) -> None:
     ran = filed("backup", "-s", store.path, "--level", "incremental", "--json", tree, user=NOBODY, code=3)
     assert (ran.json["level"], ran.json["deleted"], ran.json["errors"]) == ("Incremental", 0, 1)
     assert f"{tree}/d: Permission denied" in ran.err
+    assert f"{store.path} belongs to user {NOBODY}" in store("restore", "--where", place / "r", code=1).err
+    os.chown(store.path, 0, 0)
     store("restore", "--where", place / "r")
     found = survey(place / "r" / tree.relative_to("/"))
     assert found.keys() == before.keys()

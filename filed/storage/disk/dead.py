@@ -42,7 +42,7 @@ def _made_for(path: Path, dead: Callable[[Session], bool]) -> bool:
     A Job that lives may have an empty Volume for a moment: whoever locks it first has it, and the other makes the next.
     """
     try:
-        fd = open_file(path, follow=True)
+        fd = open_file(path)
         try:
             header = os.read(fd, BB03_HEADER_BYTES)
             return not header or dead(parse_header(header).session)

@@ -17,6 +17,7 @@ from filed.process.system import open_file, sync_directory
 from filed.storage.disk.append import VolumeAppendSession
 from filed.storage.disk.dead import take_back
 from filed.storage.disk.own_files import OwnFiles
+from filed.storage.disk.owner import refuse_others
 from filed.storage.disk.read import VolumeReadSession, check_volume_name, read_records
 from filed.storage.disk.scan import scan
 from filed.storage.disk.sequence import Sequence
@@ -70,7 +71,7 @@ class VolumeDirectory:
         host: str = "",
         clock: Callable[[], float] = time.time,
     ) -> VolumeDirectory:
-        """host: for labels; this machine's name by default. Raises VolumeError."""
+        """host: for labels; this machine's name by default. Raises VolumeError, also when others own it or can write there."""
         directory = Path(path)
         try:
             if create and not directory.exists():
@@ -80,6 +81,7 @@ class VolumeDirectory:
                 raise VolumeError(
                     f"{directory} is not a directory of Volumes; give the one that backups were written to"
                 )
+            refuse_others(directory)
         except OSError as error:
             raise explain("the directory of Volumes cannot be used", directory, error) from error
         return cls(directory, host or os.uname().nodename, clock)
@@ -88,7 +90,11 @@ class VolumeDirectory:
         """Names of all Volumes here, whoever wrote them, in the order of their names. Raises VolumeError."""
         try:
             with os.scandir(self.path) as entries:
-                names = [entry.name for entry in entries if _may_be_opened(entry.name) and entry.is_file()]
+                names = [
+                    entry.name
+                    for entry in entries
+                    if _may_be_opened(entry.name) and entry.is_file(follow_symlinks=False)
+                ]
         except OSError as error:
             raise explain("the directory of Volumes cannot be read", self.path, error) from error
         return sorted((name for name in names if _OUR_NAME.fullmatch(name) or self._is_volume(name)), key=_order)
@@ -100,7 +106,7 @@ class VolumeDirectory:
     def size_of(self, name: str) -> int | None:
         """How long that Volume is; None when it is not there."""
         try:
-            return (self.path / name).stat().st_size
+            return (self.path / name).stat(follow_symlinks=False).st_size
         except OSError:
             return None
 
@@ -179,7 +185,7 @@ class VolumeDirectory:
         take_back(self.path, [name for name in self.volumes() if _OUR_NAME.fullmatch(name)], dead, report)
 
     def remove_volume(self, name: str) -> None:
-        """Delete a Volume that no Job needs any more. Raises VolumeError, also when a Job is writing to it."""
+        """Delete a Volume that no Job needs any more. Raises VolumeError, also when a Job is writing to it, and for a file without its label."""
         check_volume_name(name)
         path = self.path / name
         volume = VolumeFile.lock(path)
@@ -187,6 +193,9 @@ class VolumeDirectory:
             if path.exists():
                 raise VolumeError(f"Volume {name} is in use by a running Job; try again when that has ended")
             raise VolumeError(f"there is no Volume {name} in {self.path}")
+        if why := _why_another(path):
+            volume.close()
+            raise VolumeError(f"{path} is not removed: {why}; if nobody needs it, remove it by hand")
         volume.remove()
 
     def _room(
@@ -299,7 +308,7 @@ class VolumeDirectory:
 
     def _is_volume(self, name: str) -> bool:
         try:
-            fd = open_file(self.path / name, follow=True)
+            fd = open_file(self.path / name)
         except OSError:
             return False
         try:
@@ -310,6 +319,16 @@ class VolumeDirectory:
             return True
         finally:
             os.close(fd)
+
+
+def _why_another(path: Path) -> str:
+    """Why that file is not the Volume of its name, "" when it is: a catalog may have any name in it."""
+    try:
+        with open_volume(path) as reader:
+            name = reader.label().name
+    except VolumeError as error:
+        return f"it has no Volume label ({error})"
+    return "" if name == path.name else f"it holds the Volume {name}"
 
 
 def _may_be_opened(name: str) -> bool:

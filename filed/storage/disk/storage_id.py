@@ -11,7 +11,7 @@ import uuid
 from pathlib import Path
 
 from filed.catalog import CATALOG_FILE
-from filed.process.system import sync_directory
+from filed.process.system import open_file, sync_directory
 from filed.storage.disk.sequence import FILE_NAME as SEQUENCE_FILE
 from filed.storage.disk.volume_file import VOLUME_MODE, explain
 
@@ -25,7 +25,7 @@ def id_of(directory: Path) -> str:
     """The id of a storage, "" for a directory without one. Raises VolumeError."""
     path = directory / ID_FILE
     try:
-        with path.open("rb") as file:
+        with os.fdopen(open_file(path), "rb") as file:
             found = _LINE.fullmatch(file.read(_LINE_BYTES))
     except (FileNotFoundError, NotADirectoryError):
         return ""
@@ -45,7 +45,7 @@ def give_id(directory: Path, storage_id: str = "") -> str:
     try:
         if path.exists() and not id_of(directory):  # cut short by a crash
             path.unlink()
-        descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, VOLUME_MODE)
+        descriptor = open_file(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, VOLUME_MODE)
     except FileExistsError:
         return id_of(directory)
     except OSError as error:

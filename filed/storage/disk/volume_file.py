@@ -11,6 +11,7 @@ import os
 import stat
 from pathlib import Path
 
+from filed.config.trust import why_not_trusted
 from filed.errors import VolumeError
 from filed.process.system import lock_file, open_file, read_at, sync_directory, write_at
 
@@ -85,6 +86,9 @@ class VolumeFile:
         if not stat.S_ISREG(mine.st_mode):
             volume.close()
             raise VolumeError(f"{path} is not a plain file; move it away")
+        if why := why_not_trusted(path, mine):
+            volume.close()
+            raise VolumeError(why)  # what is written to it would be somebody else's
         return volume
 
     def size(self) -> int:

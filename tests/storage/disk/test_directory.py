@@ -52,6 +52,30 @@ def test_volumes_are_known_by_name_or_by_content(tmp_path: Path) -> None:
     assert directory.volumes() == ["Vol-0001", "Vol-9999", "Vol-10000", "md5"]
 
 
+def test_a_link_is_no_volume(tmp_path: Path) -> None:
+    directory = opened(tmp_path)
+    golden("md5").put(tmp_path)
+    for name in ("Vol-0001", "md6"):
+        (directory.path / name).symlink_to(tmp_path / "md5")
+    assert directory.volumes() == []
+    with pytest.raises(VolumeError, match="Vol-0001 is a symbolic link, and none is followed"):
+        directory.volume("Vol-0001")
+
+
+def test_only_a_volume_of_that_name_is_removed(tmp_path: Path) -> None:
+    directory = opened(tmp_path)
+    golden("md5").put(directory.path)
+    (directory.path / "md5").rename(directory.path / "Vol-0002")
+    (directory.path / "Vol-0001").write_text("the only copy of something")
+    for name, why in (("Vol-0001", "it has no Volume label"), ("Vol-0002", "it holds the Volume md5")):
+        with pytest.raises(VolumeError, match=f"{name} is not removed: {why}"):
+            directory.remove_volume(name)
+        assert (directory.path / name).exists()
+    (directory.path / "Vol-0002").rename(directory.path / "md5")
+    directory.remove_volume("md5")
+    assert not (directory.path / "md5").exists()
+
+
 def test_private_files_of_the_dead_go_after_an_hour(tmp_path: Path) -> None:
     for name, age_s in (
         (".filed-base-old", 3700),

@@ -69,6 +69,14 @@ def test_a_symbolic_link_is_not_followed(tmp_path: Path) -> None:
         VolumeFile.lock(tmp_path / "Vol")
 
 
+@pytest.mark.root
+def test_nothing_is_written_into_a_file_of_somebody_else(tmp_path: Path) -> None:
+    (tmp_path / "Vol").touch()
+    os.chown(tmp_path / "Vol", 12_345, -1)
+    with pytest.raises(VolumeError, match="belongs to user 12345"):
+        VolumeFile.lock(tmp_path / "Vol")
+
+
 def test_a_fifo_is_refused(tmp_path: Path) -> None:
     os.mkfifo(tmp_path / "Vol")
     with pytest.raises(VolumeError, match="not a plain file"):

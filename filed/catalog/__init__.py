@@ -3,6 +3,7 @@
 Only who makes it anew needs `filed.catalog.rebuild`, which is not in the door: 5 ms of every start.
 """
 
+from filed.catalog.base_chain import BaseOfChain
 from filed.catalog.base_list import BaseList, BaseRow
 from filed.catalog.catalog import Catalog
 from filed.catalog.chain import BaseChoice, BaseWhy
@@ -23,6 +24,7 @@ __all__ = [
     "METADATA_ONLY",
     "BaseChoice",
     "BaseList",
+    "BaseOfChain",
     "BaseRow",
     "BaseWhy",
     "Catalog",

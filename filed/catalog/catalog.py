@@ -20,6 +20,7 @@ from typing import Final, Self
 
 from filed.catalog import chain as chains
 from filed.catalog import tree as trees
+from filed.catalog.base_chain import BaseOfChain
 from filed.catalog.base_list import BaseList
 from filed.catalog.chain import BaseChoice
 from filed.catalog.database import CATALOG_FILE, Database
@@ -320,8 +321,12 @@ class Catalog:
         return trees.entry(self.database, job_id, path)
 
     def base_list(self, job_id: int, prefixes: Iterable[bytes] = (), directory: Path | None = None) -> BaseList:
-        """The tree at `job_id`, to compare a new backup with. directory: where to keep it; None is beside the catalog."""
+        """The tree at `job_id`, all of it in a list. directory: where to keep it; None is beside the catalog."""
         return BaseList.of_chain(self.database, [job.job_id for job in self.chain(job_id)], prefixes, directory)
+
+    def base_of(self, job_id: int) -> BaseOfChain:
+        """The tree at `job_id` for a new backup, which may ask for little of it."""
+        return BaseOfChain(self.database, self.chain(job_id))
 
     def diff(self, before: int, after: int, prefixes: Iterable[bytes] = ()) -> Iterator[Change]:
         """What turns the tree at one Job into the tree at another, by path."""

@@ -56,11 +56,20 @@ def tree(database: Database, job_ids: Sequence[int], prefixes: Iterable[bytes] =
 
     prefixes: directories or files; only they and what is below them. None: everything.
     """
-    age = {job_id: number for number, job_id in enumerate(job_ids)}
     for low, high in ranges(prefixes):
-        for row in _newest(_merged(database, job_ids, low, high), age):
-            if row[_TYPE] != _DELETED:
-                yield FileRow._make(row)
+        yield from _live(database, job_ids, low, high)
+
+
+def tree_below(database: Database, job_ids: Sequence[int], directory: bytes) -> Iterator[FileRow]:
+    """As `tree`, of what is below a directory, without it. directory: ends in a slash."""
+    return _live(database, job_ids, directory + b"\0", directory[:-1] + b"0")
+
+
+def _live(database: Database, job_ids: Sequence[int], low: bytes, high: bytes | None) -> Iterator[FileRow]:
+    age = {job_id: number for number, job_id in enumerate(job_ids)}
+    for row in _newest(_merged(database, job_ids, low, high), age):
+        if row[_TYPE] != _DELETED:
+            yield FileRow._make(row)
 
 
 def entry(database: Database, job_id: int, path: bytes) -> FileRow | None:

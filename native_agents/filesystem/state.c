@@ -455,7 +455,7 @@ bool state_want_linked(state *s, bool *any)
   sqlite3_stmt *count = NULL;
   bool good;
   snprintf(sql, sizeof sql,
-           "DELETE FROM wanted; INSERT INTO wanted SELECT key, 0 FROM linked JOIN entry USING (ino, dev)"
+           "DELETE FROM wanted; INSERT INTO wanted SELECT key, 0 FROM linked CROSS JOIN entry USING (ino, dev)" /* in this order: not through all entries */
            " WHERE NOT kind & %d AND NOT EXISTS (SELECT 1 FROM changed WHERE changed.key = entry.key AND NOT gone AND look = %llu)",
            SEEN_DIRECTORY, (unsigned long long)s->look);
   good = run(s, sql) && s->sql.prepare_v2(s->db, "SELECT count(*) FROM wanted", -1, &count, NULL) == SQLITE_OK

@@ -14,7 +14,7 @@ import re
 from collections.abc import Iterator
 
 from filed.agents.abi import AgentStream, Entry, EntryFlag, EntryType, Has
-from filed.catalog import INCOMPLETE, BaseList, BaseRow
+from filed.catalog import INCOMPLETE, BaseList, BaseOfChain, BaseRow
 from filed.fileset import Options
 from filed.fileset.fstype import NAMES
 from filed.job.select.selection import ContentCheck, Everything, TakesNothingOver
@@ -37,13 +37,13 @@ def has_fine_ctime(release: str) -> bool:
 
 
 class ChangedSince(TakesNothingOver):
-    """An Incremental or a Differential on a list of what the base holds.
+    """An Incremental or a Differential on what the base holds.
 
     base_start: epoch second in which the base Job began to look at files.  digested: whether this Job makes digests.
     fine_ctime: whether each change after a look has a ctime of its own, `has_fine_ctime` of this machine.
     """
 
-    def __init__(self, base: BaseList, base_start: int, *, digested: bool, fine_ctime: bool) -> None:
+    def __init__(self, base: BaseList | BaseOfChain, base_start: int, *, digested: bool, fine_ctime: bool) -> None:
         self._base = base
         self._fine_ctime = fine_ctime
         self._base_start = base_start

@@ -54,7 +54,7 @@ def selection_upon(catalog: Catalog, base: Base, job: BackupJob, stack: ExitStac
     if base.base is None:
         return Everything()
     digested = any(options.signature for include in job.fileset.includes for options in include.options)
-    rows = stack.enter_context(catalog.base_list(base.base.job_id))
+    rows = stack.enter_context(catalog.base_of(base.base.job_id))
     fine = has_fine_ctime(os.uname().release)
     return ChangedSince(rows, base.since, digested=digested, fine_ctime=fine)
 

@@ -9,7 +9,9 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <sys/stat.h>
+#include <sys/sysmacros.h>
 #include <unistd.h>
 
 /* "\040" is a blank, in the kernel's tables. In place. */
@@ -76,16 +78,33 @@ static bool want_by_path(state *s, const char *path)
   return stat(path, &st) || state_want_file(s, st.st_ino, st.st_dev, false);
 }
 
-/* Lines of a process's maps: "start-end rw-s offset dev inode path". The device there is not that of stat(2) on btrfs. */
-static bool want_mapped(state *s, FILE *maps)
+/* The kernel's own file system of memory that processes share: nothing there has a path. 0: not known. */
+static dev_t device_of_memory(void)
+{
+  int fd = memfd_create("filed", MFD_CLOEXEC);
+  struct stat st = { .st_dev = 0 };
+  if (fd < 0)
+    return 0;
+  (void)fstat(fd, &st);
+  close(fd);
+  return st.st_dev;
+}
+
+/*
+ * Lines of a process's maps: "start-end rw-s offset dev inode path". The device there is not that of stat(2) on btrfs or below an
+ * overlay, so that the inode's number alone counts; a file more may be saved.
+ */
+static bool want_mapped(state *s, FILE *maps, dev_t memory)
 {
   char *line = NULL;
   size_t cap = 0;
   bool good = true;
   while (good && getline(&line, &cap, maps) > 0) {
     unsigned long long ino;
+    unsigned int major, minor;
     char flags[8];
-    if (sscanf(line, "%*s %7s %*s %*s %llu", flags, &ino) == 2 && ino && flags[1] == 'w' && flags[3] == 's')
+    if (sscanf(line, "%*s %7s %*s %x:%x %llu", flags, &major, &minor, &ino) == 4 && ino && flags[1] == 'w' && flags[3] == 's'
+        && (!memory || makedev(major, minor) != memory))
       good = state_want_file(s, ino, 0, true);
   }
   free(line);
@@ -96,6 +115,7 @@ static bool want_all_mapped(state *s, bool *all)
 {
   DIR *processes = opendir("/proc");
   struct dirent *entry;
+  dev_t memory = device_of_memory();
   bool good = true;
   *all = processes != NULL && access("/proc/1/maps", R_OK) == 0;
   while (processes && good && (entry = readdir(processes))) {
@@ -106,7 +126,7 @@ static bool want_all_mapped(state *s, bool *all)
     snprintf(path, sizeof path, "/proc/%s/maps", entry->d_name);
     maps = fopen(path, "re");
     if (maps) {
-      good = want_mapped(s, maps);
+      good = want_mapped(s, maps, memory);
       fclose(maps);
     } else if (errno == EACCES || errno == EPERM) { /* else it has ended meanwhile */
       *all = false;

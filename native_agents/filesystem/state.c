@@ -30,16 +30,18 @@ static const char schema[] =
   "  mode INTEGER, uid INTEGER, gid INTEGER, size INTEGER, mtime INTEGER, ctime INTEGER, nlink INTEGER, identity INTEGER);"
   "CREATE INDEX IF NOT EXISTS entry_ino ON entry (ino);"
   "CREATE TABLE IF NOT EXISTS changed (key BLOB, directory INTEGER, gone INTEGER, look INTEGER, PRIMARY KEY (key, directory)) WITHOUT ROWID;"
+  "CREATE INDEX IF NOT EXISTS changed_look ON changed (look);"
   "CREATE TABLE IF NOT EXISTS again (key BLOB PRIMARY KEY) WITHOUT ROWID;"
   "CREATE TABLE IF NOT EXISTS root (key BLOB PRIMARY KEY, single INTEGER, mounts INTEGER) WITHOUT ROWID;"
   "CREATE TABLE IF NOT EXISTS look (number INTEGER PRIMARY KEY, whole INTEGER, job TEXT);" /* that a Job may build on */
   "CREATE TEMP TABLE wanted (key BLOB PRIMARY KEY, whole INTEGER) WITHOUT ROWID;"
   "CREATE TEMP TABLE linked (ino INTEGER, dev INTEGER, PRIMARY KEY (ino, dev)) WITHOUT ROWID;"
+  "CREATE TEMP TABLE listed (key BLOB, directory INTEGER, PRIMARY KEY (key, directory)) WITHOUT ROWID;" /* of what is gone since the base */
   "CREATE TEMP TABLE looked (key BLOB PRIMARY KEY) WITHOUT ROWID;"
   "BEGIN IMMEDIATE;";
 
 enum {
-  FIND, INSERT, UPDATE, STAMP, AGAIN, WANT, WANTED, NEXT, RANGE, LOOKED, RANGES, DELETE, GONE, OF_INO, ABOUT, SET_ABOUT, ROOT, NOTE_ROOT, HAS_LOOK, LOOK_OF, ADD_LOOK, LINKED,
+  FIND, INSERT, UPDATE, STAMP, AGAIN, WANT, WANTED, NEXT, RANGE, LOOKED, RANGES, DELETE, LIST_GONE, GONE, OF_INO, ABOUT, SET_ABOUT, ROOT, NOTE_ROOT, HAS_LOOK, LOOK_OF, ADD_LOOK, LINKED,
   STATEMENTS
 };
 
@@ -57,7 +59,8 @@ static const char *const texts[STATEMENTS] = {
   [LOOKED] = "INSERT OR IGNORE INTO looked VALUES (?1)",
   [RANGES] = "SELECT key FROM looked ORDER BY key",
   [DELETE] = "DELETE FROM entry WHERE id = ?1",
-  [GONE] = "SELECT key, directory FROM changed WHERE (key, directory) > (?1, ?2) AND gone AND look > ?3 ORDER BY key, directory LIMIT 1",
+  [LIST_GONE] = "INSERT INTO listed SELECT key, directory FROM changed WHERE look > ?1 AND gone",
+  [GONE] = "SELECT key, directory FROM listed WHERE (key, directory) > (?1, ?2) ORDER BY key, directory LIMIT 1",
   [OF_INO] = "SELECT key, dev, kind FROM entry WHERE ino = ?1",
   [ABOUT] = "SELECT value FROM about WHERE name = ?1",
   [SET_ABOUT] = "INSERT OR REPLACE INTO about VALUES (?1, ?2)",
@@ -85,7 +88,7 @@ struct state {
   char     key[KEY_BYTES], low[KEY_BYTES], high[KEY_BYTES];
   char     gone[KEY_BYTES]; /* the last that state_next_gone gave */
   uint32_t gone_len;
-  bool     gone_directory;
+  bool     gone_directory, gone_listed;
 };
 
 /* ---- keys ----------------------------------------------------------------------------------------------------------- */
@@ -712,10 +715,16 @@ bool state_settle(state *s, const fileset *set, uint64_t *gone)
 
 int state_next_gone(state *s, uint64_t since, char *path, uint32_t *len, bool *directory)
 {
-  sqlite3_stmt *ask = with_key(s, GONE, s->gone, s->gone_len);
+  sqlite3_stmt *ask;
   int code;
+  if (!s->gone_listed) {
+    s->sql.bind_int64(s->statements[LIST_GONE], 1, (int64_t)since);
+    if (!done(s, s->statements[LIST_GONE]))
+      return -1;
+    s->gone_listed = true;
+  }
+  ask = with_key(s, GONE, s->gone, s->gone_len);
   s->sql.bind_int64(ask, 2, s->gone_len ? s->gone_directory : -1);
-  s->sql.bind_int64(ask, 3, (int64_t)since);
   code = s->sql.step(ask);
   if (code == SQLITE_ROW) {
     s->gone_len = (uint32_t)s->sql.column_bytes(ask, 0);

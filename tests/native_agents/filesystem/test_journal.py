@@ -584,6 +584,25 @@ def test_a_mapped_file_is_saved_in_each_job(watched: Watched) -> None:
     watched.directed()
 
 
+@only_tmpfs
+def test_memory_that_processes_share_is_no_file(watched: Watched) -> None:
+    """It has inode numbers of its own, which those of files may be, too."""
+    memory = os.memfd_create("shared")
+    os.truncate(memory, 4096)
+    first = watched.tree / "first"  # a new tmpfs counts from one
+    first.touch()
+    for _ in range(first.stat().st_ino + 1, os.fstat(memory).st_ino):
+        os.close(os.open(watched.tree, os.O_TMPFILE | os.O_WRONLY))
+    (watched.tree / "twin").touch()
+    tree = started(watched)
+    with mmap.mmap(memory, 4096):
+        assert (tree / "twin").stat().st_ino == os.fstat(memory).st_ino
+        watched.directed()
+        watched.directed()
+        assert not named(tree, "twin") & watched.chain.good[-1].listed
+    os.close(memory)
+
+
 # -- random lives --------------------------------------------------------------------------------------------------------
 
 LIVES = int(os.environ.get("FILED_LIVES", "1"))

@@ -17,6 +17,7 @@ class DigestsInUse:
     def __init__(self, known: Collection[Digest] | None = None) -> None:
         self._known = known
         self._all = set(known or ())
+        self._needed: set[Digest] = set()
         self._contents = 0
         self.known_wrong = False
         """A record had another digest than the known ones."""
@@ -24,8 +25,12 @@ class DigestsInUse:
     def expected(self) -> tuple[Digest, ...]:
         """Those to calculate of the next content: all there are, while nothing is known and none was seen."""
         if self._all or self._known is not None:
-            return tuple(self._all)
-        return tuple(Digest) if self._contents < UNKNOWN_FILES else ()
+            return tuple(self._all | self._needed)
+        return tuple(Digest) if self._contents < UNKNOWN_FILES else tuple(self._needed)
+
+    def need(self, digests: Iterable[Digest]) -> None:
+        """Some contents will have these, as a catalog says; others may come, of signatures."""
+        self._needed.update(digests)
 
     def saw(self, digests: Iterable[Digest]) -> None:
         new = set(digests) - self._all

@@ -154,3 +154,8 @@ CATALOG_STREAMS: Final = ATTRIBUTE_STREAMS | DIGEST_STREAMS | {28, 34, 36, 38}
 def stream_type(word: int) -> int:
     """The type in a Stream word, its flags taken off."""
     return word & STREAM_TYPE_MASK
+
+
+def same_layout(one: int, other: int) -> bool:
+    """Whether data of two streams, without flags, has the content in the same places: with addresses or without, in Windows' parts or not."""
+    return (one in SPARSE_STREAMS) == (other in SPARSE_STREAMS) and (one in WIN32_STREAMS) == (other in WIN32_STREAMS)

@@ -30,6 +30,18 @@ def test_what_is_known_is_calculated_from_the_first_file_on() -> None:
     assert DigestsInUse(()).expected() == ()
 
 
+def test_what_a_catalog_needs_is_calculated_whatever_was_seen() -> None:
+    digests = DigestsInUse()
+    digests.need([Digest.SHA512])
+    assert set(digests.expected()) == set(Digest), "of signatures nobody knows yet"
+    digests.saw([Digest.MD5])
+    assert set(digests.expected()) == {Digest.MD5, Digest.SHA512}
+    without = DigestsInUse()
+    without.need([Digest.SHA512])
+    without.count_content(UNKNOWN_FILES)
+    assert without.expected() == (Digest.SHA512,)
+
+
 def test_what_is_known_wrong_is_put_right_by_the_first_record() -> None:
     digests = DigestsInUse({Digest.MD5})
     digests.saw([Digest.MD5])

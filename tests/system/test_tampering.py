@@ -50,6 +50,28 @@ def stripped(entry: Entry) -> Iterator[Record]:
             yield one
 
 
+def rearranged(entry: Entry) -> Iterator[Record]:
+    """The bytes that were signed, each at an address that the attacker chose."""
+    at = 0
+    for one in entry:
+        kind = stream_type(one.stream)
+        if kind == Stream.UNIX_ATTRIBUTES:
+            yield with_stat(one, data_stream=int(Stream.SPARSE_DATA))
+        elif kind == Stream.FILE_DATA:
+            for byte in bytes(one.data):
+                at = (at + 7919) % 10_007
+                yield record(one.session, one.file_index, Stream.SPARSE_DATA, at.to_bytes(8, "big") + bytes((byte,)))
+        else:
+            yield one
+
+
+def with_stat(one: Record, **changed: int) -> Record:
+    """An attributes record whose <stat> has other numbers."""
+    attributes = parse_attributes(one.data)
+    lstat = encode_stat(decode_stat(attributes.lstat)._replace(**changed))
+    return record(one.session, one.file_index, one.stream, pack_attributes(*attributes._replace(lstat=lstat)))
+
+
 def unsigned(entry: Entry) -> Iterator[Record]:
     """The signatures are gone, the cipher text is as it was."""
     return (one for one in entry if stream_type(one.stream) != Stream.SIGNED_DIGEST)
@@ -77,6 +99,26 @@ def test_content_without_its_signature_is_an_error_of_restore_and_verify(
     assert not named
     verified: Ran = store("verify", "--keys", PAIR, code=2)
     assert "nothing proves who saved it" in verified.err
+
+
+def test_signed_bytes_in_another_order_are_an_error(memory: Path) -> None:
+    tree = some_files(memory, 1, 100)
+    store = Store(memory / "volumes")
+    conf = memory / "signs.conf"
+    conf.write_text(
+        f"FileDaemon {{ Name = fd; PKI Signatures = yes; PKI Keypair = {PAIR} }}\n"
+        f"Storage {{ Name = Disk; Archive Device = {store.path} }}\n"
+        "Job { Name = All; FileSet = All; Storage = Disk; Level = Full }\n"
+        f"FileSet {{ Name = All; Include {{ File = {tree} }} }}\n"
+    )
+    conf.chmod(0o600)
+    store("backup", "-c", conf, "--job", "All")
+    tamper(store.path / "Vol-0001", rearranged)
+    store("catalog", "rebuild")
+    _, ran = restored(store, tree, memory / "r", "-c", conf, code=2)
+    assert "nothing proves where its parts belong" in ran.err
+    assert [path.name for path in (memory / "r").rglob("*") if path.is_file() and path.suffix != ".corrupt"] == []
+    assert "nothing proves where its parts belong" in store("verify", "-c", conf, code=2).err
 
 
 def test_a_key_that_signed_nothing_here_proves_nothing(memory: Path, tree: Path, store: Store) -> None:
@@ -121,9 +163,18 @@ def forged(entry: Entry) -> Iterator[Record]:
     for one in entry:
         kind = stream_type(one.stream)
         if kind in DATA_STREAMS:
-            yield record(one.session, one.file_index, Stream.FILE_DATA, FORGED)
+            yield record(one.session, one.file_index, Stream.SPARSE_DATA, bytes(8) + FORGED)
         elif kind == Stream.SHA256_DIGEST:
             yield record(one.session, one.file_index, kind, hashlib.sha256(FORGED).digest())
+        else:
+            yield one
+
+
+def without_holes(entry: Entry) -> Iterator[Record]:
+    """The same content, and the same digest, in records that say nothing of where each part belongs."""
+    for one in entry:
+        if stream_type(one.stream) == Stream.SPARSE_DATA:
+            yield record(one.session, one.file_index, Stream.FILE_DATA, bytes(one.data)[8:])
         else:
             yield one
 
@@ -153,12 +204,7 @@ def set_uid(entry: Entry) -> Iterator[Record]:
         if one.stream != Stream.UNIX_ATTRIBUTES or (attributes := parse_attributes(one.data)).type != FileType.REGULAR:
             yield one
             continue
-        stat = decode_stat(attributes.lstat)
-        lstat = encode_stat(stat._replace(mode=stat.mode | 0o4000))
-        packed = pack_attributes(
-            attributes.file_index, attributes.type, attributes.path, lstat, attributes.link, attributes.extended
-        )
-        yield record(one.session, one.file_index, one.stream, packed)
+        yield with_stat(one, mode=decode_stat(attributes.lstat).mode | 0o4000)
 
 
 @pytest.fixture
@@ -175,6 +221,7 @@ def plain(memory: Path) -> tuple[Path, Store]:
     [
         (forged, "its digest is not the one in the catalog"),
         (without_digest, "its digest is not the one in the catalog"),
+        (without_holes, "its data is of another kind than it was saved with"),
         (set_uid, "is not what the catalog has there"),
         (changed(b"/after/small 1\0", b"/after/SMALL 1\0"), "is not what the catalog has there"),
         (changed(b"/d/file 1\0", b"/d/FILE 1\0"), "is not what the catalog has there"),

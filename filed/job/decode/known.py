@@ -8,32 +8,53 @@ from __future__ import annotations
 
 from array import array
 
-from filed.catalog import FileRow
+from filed.catalog import INCOMPLETE, METADATA_ONLY, FileRow
 from filed.errors import StreamError, printable
+from filed.pipeline import Digest
 from filed.wire.attributes import Attributes
 from filed.wire.stream import Stream
 
 _BLOCK = 4096
 _BITS = 0xFFFF_FFFF
+_DIGESTS = {int(digest.stream): digest for digest in Digest}
 
 
 class KnownEntries:
-    """By FileIndex. An entry that was never added is not known, and as good as any."""
+    """By FileIndex. An entry that was never added is not known, and as good as any.
+
+    digests: the kinds that the entries have; a restore calculates them, whatever it has seen.
+    """
 
     def __init__(self) -> None:
         self._blocks: dict[int, array[int]] = {}  # high half: of attributes; low half: of the digest; 0: not known
+        self.digests: set[Digest] = set()
 
     def add(self, row: FileRow) -> None:
+        if row.digest_record and (digest := _DIGESTS.get(row.digest_record[0])) is not None:
+            self.digests.add(digest)
         block = self._blocks.get(row.file_index // _BLOCK)
         if block is None:
             block = self._blocks[row.file_index // _BLOCK] = array("Q", bytes(8 * _BLOCK))
-        attributes = hash((row.type, row.path, row.lstat, row.link)) & _BITS or 1
+        attributes = hash((row.type, row.path, row.lstat, row.link, row.extended)) & _BITS or 1
         block[row.file_index % _BLOCK] = attributes << 32 | hash(row.digest_record) & _BITS
 
-    def has_attributes(self, file_index: int, record: Attributes) -> bool:
-        """Whether these are the attributes of the entry: type, path, <stat> and link. file_index: of the record's header. HOT."""
+    def has(self, file_index: int) -> bool:
+        return self._of(file_index) != 0
+
+    def has_attributes(self, file_index: int, record: Attributes, *, metadata_only: bool = False) -> bool:
+        """Whether these are the attributes of the entry: type, path, <stat>, link and <extended>. HOT.
+
+        file_index: of the record's header. metadata_only: the record came without content.
+        """
         known = self._of(file_index)
-        return not known or known >> 32 == (hash((record.type, record.path, record.lstat, record.link)) & _BITS or 1)
+        if not known:
+            return True
+        _, kind, path, lstat, link, extended, _ = record
+        if metadata_only:
+            extended = METADATA_ONLY
+        if known >> 32 == (hash((kind, path, lstat, link, extended)) & _BITS or 1):
+            return True
+        return not metadata_only and known >> 32 == (hash((kind, path, lstat, link, INCOMPLETE)) & _BITS or 1)
 
     def has_digest(self, file_index: int, digest_record: bytes) -> bool:
         """digest_record: one byte, the stream, and the digest; b"" for none. HOT."""
@@ -49,8 +70,8 @@ NOTHING_KNOWN = KnownEntries()
 """Where a Director has the catalog."""
 
 
-def check_attributes(known: KnownEntries, file_index: int, record: Attributes) -> None:
+def check_attributes(known: KnownEntries, file_index: int, record: Attributes, *, metadata_only: bool = False) -> None:
     """Raises StreamError for a record that is not the catalog's."""
-    if not known.has_attributes(file_index, record):
+    if not known.has_attributes(file_index, record, metadata_only=metadata_only):
         text = f"{printable(record.path)} is not what the catalog has there: the Volume or the catalog was changed"
         raise StreamError(text, Stream.UNIX_ATTRIBUTES, file_index)

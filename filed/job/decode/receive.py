@@ -63,6 +63,7 @@ class Receiving:
         objects: of its agents; each gets its own before its first file, also for a few paths alone.
         """
         self._destination, self._command = Destination(self._where, part), b""
+        self._decoder.digests.need(part.known.digests)
         self._objects = {}
         for item in objects:
             self._objects.setdefault(item.command, []).append(item)
@@ -116,7 +117,7 @@ class Receiving:
         try:
             if kind in ATTRIBUTE_STREAMS:
                 self._finish()
-                attributes = parse_attributes(data)
+                attributes = parse_attributes(data)._replace(file_index=file_index)  # which of the two is in no catalog
                 if kind == Stream.UNIX_ATTRIBUTE_UPDATE and attributes.type in WITH_CONTENT:
                     self._update(file_index, attributes)
                 else:
@@ -162,7 +163,9 @@ class Receiving:
         if action == Action.SKIP:
             self._counters.skipped()
             return
-        stored = StoredFile(self._decoder, attributes, part.known, file_index) if action == Action.WANT else None
+        stored = None
+        if action == Action.WANT:
+            stored = StoredFile(self._decoder, attributes, part.known, of_plugin=bool(self._command))
         self._item = EntryOnItsWay(
             restorer, stored, file_index, attributes, messages=self._messages, counters=self._counters
         )
@@ -172,7 +175,7 @@ class Receiving:
         assert self._destination is not None
         part, self._updated = self._destination.part, file_index
         part.file_indexes.discard(file_index)
-        check_attributes(part.known, file_index, attributes)
+        check_attributes(part.known, file_index, attributes, metadata_only=True)
         attributes = part.renamed(attributes)
         if self._command:
             raise ItemError(attributes.path, "a metadata-only record of a plugin, which nobody here can restore")

@@ -6,10 +6,12 @@ from collections.abc import Callable
 
 from filed.errors import StreamError, printable
 from filed.job.context import Counters, Messages
+from filed.job.decode.attribute_update import WITH_CONTENT
 from filed.job.decode.known import NOTHING_KNOWN, KnownEntries, check_attributes
 from filed.job.decode.stored_file import StoredFile
 from filed.pipeline import Decoder
 from filed.wire.attributes import Attributes, FileType, parse_attributes
+from filed.wire.plugin_name import parse_plugin_name
 from filed.wire.stream import ATTRIBUTE_STREAMS, Buffer, Stream, stream_type
 
 _WITH_CONTENT = (FileType.REGULAR, FileType.EMPTY, FileType.RAW_DEVICE, FileType.FIFO_DATA)
@@ -39,6 +41,7 @@ class RecordCheck:
         self._file: StoredFile | None = None
         self._path = b""
         self._file_index = 0
+        self._of_plugin = False
         self.entries = 0
 
     def record(self, word: int, file_index: int, data: Buffer) -> None:
@@ -47,9 +50,11 @@ class RecordCheck:
             if kind in ATTRIBUTE_STREAMS:
                 self.end()
                 self._file_index = file_index
-                self._begin(parse_attributes(data), with_content=kind != Stream.UNIX_ATTRIBUTE_UPDATE)
+                attributes = parse_attributes(data)._replace(file_index=file_index)
+                self._begin(attributes, metadata_only=kind == Stream.UNIX_ATTRIBUTE_UPDATE)
             elif kind == Stream.PLUGIN_NAME:
                 self.end()
+                self._of_plugin = parse_plugin_name(data).start
             elif self._file_index != file_index:
                 self.end()  # damage took the attributes of another entry: what is left of that one is nobody's
             elif self._file is not None:
@@ -72,13 +77,14 @@ class RecordCheck:
         except StreamError as error:
             self._wrong(error, f"{printable(self._path)}: {error}")
 
-    def _begin(self, attributes: Attributes, *, with_content: bool) -> None:
+    def _begin(self, attributes: Attributes, *, metadata_only: bool) -> None:
         self.entries += 1
         self._path = attributes.path
         self._counters.files()
         if self.entries % SHOWN_EVERY == 0:
             self._counters.show()
         self._on_entry(attributes)
-        check_attributes(self._known, self._file_index, attributes)
-        if with_content and attributes.type in _WITH_CONTENT:
-            self._file = StoredFile(self._decoder, attributes, self._known, self._file_index)
+        without = metadata_only and attributes.type in WITH_CONTENT
+        check_attributes(self._known, self._file_index, attributes, metadata_only=without)
+        if not metadata_only and attributes.type in _WITH_CONTENT:
+            self._file = StoredFile(self._decoder, attributes, self._known, of_plugin=self._of_plugin)

@@ -14,29 +14,46 @@ from filed.job.decode.known import NOTHING_KNOWN, KnownEntries
 from filed.pipeline import Checked, Decoder, Signed
 from filed.pipeline.reverse import Piece
 from filed.wire.attributes import Attributes, FileType, decode_stat
-from filed.wire.stream import DATA_STREAMS, DIGEST_STREAMS, ENCRYPTED_STREAMS, Buffer, Stream
+from filed.wire.stream import (
+    DATA_STREAMS,
+    DIGEST_STREAMS,
+    ENCRYPTED_STREAMS,
+    SPARSE_STREAMS,
+    Buffer,
+    Stream,
+    StreamFlag,
+    same_layout,
+)
 
 _BY_A_KNOWN_SIGNER = (Signed.VALID, Signed.WEAK)
+_OFFSETS = int(StreamFlag.OFFSETS)  # a plain int: an IntFlag in `&` costs a microsecond
 _SIZED = (FileType.REGULAR, FileType.EMPTY)
 
 
 class StoredFile:
     """The data, digest and signature records of one entry. size: st_size as saved, None when it was not known.
 
-    known: what a catalog has of the entry at `file_index`, the FileIndex of its records.
+    attributes: with the FileIndex of its records. known: what a catalog has of the entry. of_plugin: its data may lie anywhere.
     """
 
     def __init__(
-        self, decoder: Decoder, attributes: Attributes, known: KnownEntries = NOTHING_KNOWN, file_index: int = 0
+        self,
+        decoder: Decoder,
+        attributes: Attributes,
+        known: KnownEntries = NOTHING_KNOWN,
+        *,
+        of_plugin: bool = False,
     ) -> None:
         self._content = decoder.entry(attributes.file_index)
         self._attributes = attributes
-        size = decode_stat(attributes.lstat).size
-        self.size = size if size >= 0 else None
-        self._entries, self._file_index, self._digest_record = known, file_index, b""
+        stat = decode_stat(attributes.lstat)
+        self.size = stat.size if stat.size >= 0 else None
+        self._entries, self._digest_record = known, b""
+        self._data_stream = stat.data_stream if known.has(attributes.file_index) else 0
+        self._of_plugin = of_plugin
         self._known = decoder.keyring
         self._signed: Signed | None = None
-        self._has_data = self._in_clear = False
+        self._has_data = self._in_clear = self._has_addresses = False
         self._proved = False
         self._damaged = False
         self.unproved = ""  # what is stored to prove the content, and could not be looked at
@@ -56,6 +73,7 @@ class StoredFile:
         Raises StreamError when the stored data is not what it claims to be.
         """
         if kind in DATA_STREAMS:
+            self._check_layout(word, kind)
             self._has_data = True
             self._in_clear |= kind not in ENCRYPTED_STREAMS
             yield from self._content.feed(word, data)
@@ -84,7 +102,7 @@ class StoredFile:
     def finish(self) -> Iterator[Piece]:
         """The last content. Then the size is checked: without a digest it is all there is to tell a file cut short."""
         yield from self._content.finish()
-        if not self._entries.has_digest(self._file_index, self._digest_record):
+        if not self._entries.has_digest(self._attributes.file_index, self._digest_record):
             text = "its digest is not the one in the catalog: the Volume or the catalog was changed"
             raise StreamError(text, Stream.FILE_DATA, self._attributes.file_index)
         self._refuse_unauthentic()
@@ -97,6 +115,15 @@ class StoredFile:
             text = f"{self._content.length:,} bytes are stored of {self.size:,}"
             raise StreamError(text, Stream.FILE_DATA, self._attributes.file_index)
 
+    def _check_layout(self, word: int, kind: int) -> None:
+        """Where the parts of the content belong: no digest and no signature covers that. HOT."""
+        self._has_addresses |= kind in SPARSE_STREAMS or word & _OFFSETS != 0
+        if self._data_stream and (
+            not same_layout(self._data_stream, kind) or (word & _OFFSETS and not self._of_plugin)
+        ):
+            text = "its data is of another kind than it was saved with: the Volume or the catalog was changed"
+            raise StreamError(text, kind, self._attributes.file_index)
+
     def _refuse_unauthentic(self) -> None:
         """Where keys were given: anyone who can write a Volume can take signature and encryption off a file."""
         if not self._has_data and self._attributes.type not in _SIZED:
@@ -104,6 +131,8 @@ class StoredFile:
         if self._known.signed and self._signed not in _BY_A_KNOWN_SIGNER:
             why = "it has no signature" if self._signed is None else self._signed.value
             text = f"nothing proves who saved it: {why}"
+        elif self._known.signed and self._has_addresses:
+            text = "nothing proves where its parts belong: a signature does not cover the addresses of sparse data"
         elif self._known.encrypted and self._in_clear:
             text = "it is stored in the clear, where only encrypted content is accepted"
         else:

@@ -132,5 +132,8 @@ def _adopt_orphans(catalog: Catalog, jobid: int, paths: Sequence[bytes], parts: 
             part.file_indexes.discard(row.file_index)
             part.file_indexes.add(first)
             part.new_path[first] = row.path
+            content = catalog.entry(row.job_id, row.link)
+            if content is not None and content.file_index == first:
+                part.known.add(content)
         else:
             part.new_target[row.file_index] = heir

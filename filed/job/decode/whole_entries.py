@@ -15,7 +15,7 @@ from filed.job.decode.attributes import META_STREAMS, meta_streams, restored_fie
 from filed.job.decode.destination import Destination
 from filed.pipeline import proves, small_content
 from filed.wire.attributes import FileType, parse_attributes, parse_stat
-from filed.wire.stream import DATA_STREAMS, DIGEST_STREAMS, STREAM_TYPE_MASK, Buffer, Stream
+from filed.wire.stream import DATA_STREAMS, DIGEST_STREAMS, STREAM_TYPE_MASK, Buffer, Stream, same_layout
 
 Kept = tuple[int, int, Buffer]
 """(Stream word, FileIndex, data) of a record."""
@@ -50,8 +50,7 @@ class WholeEntries:
         part, number = self._destination.part, records[0][1]
         if not part.known.has_attributes(number, attributes):
             return False
-        file_index = attributes.file_index
-        attributes = part.renamed(attributes)
+        attributes = part.renamed(attributes._replace(file_index=number))
         stat = parse_stat(attributes.lstat)
         size = stat.size
         content: Buffer | None = None
@@ -62,6 +61,8 @@ class WholeEntries:
             kind = word & STREAM_TYPE_MASK
             if kind in DATA_STREAMS:
                 if content is not None or proof or (content := small_content(word, data)) is None:
+                    return False
+                if stat.data_stream and not same_layout(stat.data_stream, kind):
                     return False
                 streams.insert(0, WholeStream(AgentStream.DATA, size if size >= 0 else None, content))
             elif kind in DIGEST_STREAMS:
@@ -80,7 +81,7 @@ class WholeEntries:
         if 0 in dest or 0 in link:
             return False
         self.page.add(restored_fields(attributes, stat), name, link, dest, streams)
-        self.file_indexes.append(file_index)
+        self.file_indexes.append(number)
         self.paths.append(attributes.path)
         if proof:
             self.digests.add(proof)

@@ -81,6 +81,7 @@ class _JobCheck:
 
     def __init__(self, job: Job, known: KnownEntries, decoder: Decoder, messages: Messages, counters: Counters) -> None:
         self._job, self._messages = job, messages
+        decoder.digests.need(known.digests)
         self._check = RecordCheck(decoder, messages, counters, lambda _error, text: messages.error(text), known=known)
 
     def record(self, record: Record) -> None:

@@ -92,7 +92,8 @@ def read_fileset(statement: Statement, warnings: list[str] | None = None) -> Fil
         raise statement.place.error(f'FileSet "{name}" has no Include, so it would save nothing')
     fileset = FileSet(includes, excludes, name=name, vss=vss)
     try:
-        Matcher(fileset)
+        for part in fileset.parts():
+            Matcher(part)
         refuse_unserved(fileset)
     except (JobError, ConfigError) as error:
         raise statement.place.error(str(error)) from error

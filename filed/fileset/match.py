@@ -1,8 +1,7 @@
-"""Why a name is taken or left: the rules of a FileSet for one agent's instance.
+"""Why a name is taken or left: the rules of one Include for one agent's instance.
 
-Two streams of questions come in and may run at different speeds.  While it walks, an agent asks about each directory
-(`directory`); later the host filters the page of entries the agent handed over (`file`, `directory_entry`, `top_entry`).
-Each keeps its own place in the list of File lines.
+While it walks, an agent asks about each directory (`directory`); later the host filters the page of entries the agent handed over (`file`,
+`directory_entry`, `top_entry`).
 
 The Options blocks are tried in order; the first with a pattern that matches decides: its own exclude, or its own
 options.  A block with `exclude` and no pattern takes all that reach it away.  When none decides, the Exclude entries are
@@ -39,7 +38,7 @@ class Decide(Protocol):
 
 
 class Matcher:
-    """The rules of one instance; `fileset` is its part (`FileSet.narrowed`).  Raises JobError for a bad pattern.
+    """The rules of one instance; `fileset` is its part, of one Include (`FileSet.parts`).  Raises JobError for a bad pattern.
 
     file(path, nodump=False) -> Options | None
         What a file of a page is kept with, or None when it is left out.  The same Options object comes back each time,
@@ -56,19 +55,13 @@ class Matcher:
         excludes = _Excludes(fileset.excludes)
         self.unused_excludes = excludes.unused
         excluded = excludes.has if fileset.excludes else None
-        includes = fileset.includes or (Include(),)
-        self.strips = {options.strip_path for include in includes for options in include.options}
-        rules = [_Rules(include, excluded, fileset.barred) for include in includes]
-        items = [_Item(path, each) for include, each in zip(includes, rules, strict=True) for path in include.files]
-        self._walk = _Place(items, rules[0])
-        self._page = _Place(items, rules[0])
+        (include,) = fileset.includes or (Include(),)
+        self._rules = _Rules(include, excluded, fileset.barred)
+        self.strips = {options.strip_path for options in include.options}
         self._borders: list[tuple[bytes, int]] = []
         self._top = b""
-        self.file: Decide = rules[0].file
-        self.directory_entry: Decide = rules[0].directory
-        if len(rules) > 1:
-            self.file = self._file_of_many
-            self.directory_entry = self._directory_of_many
+        self.file: Decide = self._rules.file
+        self.directory_entry: Decide = self._rules.directory
 
     def directory(
         self, path: bytes, dev: int, fs_type: int | str | None = None, *, nodump: bool = False, top: bool = False
@@ -80,8 +73,7 @@ class Matcher:
         """
         if top:
             return self._top_directory(path, dev, fs_type, nodump=nodump)
-        rules = self._walk.at(path)
-        options = rules.directory(path)
+        options = self._rules.directory(path)
         if options is None:
             return Verdict.SKIP, None
         if not options.recurse:
@@ -100,14 +92,15 @@ class Matcher:
             self._borders.append((_inside(path), dev))
         return Verdict.TAKE, None
 
-    def top_entry(self, path: bytes) -> Options:
-        """The options of a File line's own entry in a page.  It comes last of its tree: the place moves on."""
-        return self._page.leave(path).top
+    @property
+    def top_entry(self) -> Options:
+        """The options of a File line's own entry in a page."""
+        return self._rules.top
 
     def _top_directory(
         self, path: bytes, dev: int, fs_type: int | str | None, *, nodump: bool
     ) -> tuple[Verdict, str | None]:
-        options = self._walk.enter(path).top
+        options = self._rules.top
         self._top = path
         self._borders = [(_inside(path), dev)]
         if options.fstypes and fs_type is not None and not listed(fs_type, options.fstypes):
@@ -123,12 +116,6 @@ class Matcher:
                 return device
         self._borders.append((_inside(path), dev))  # an agent that names no top: what it asks first is one
         return dev
-
-    def _file_of_many(self, path: bytes, nodump: bool = False, /) -> Options | None:  # noqa: FBT001, FBT002  hot: no keywords
-        return self._page.at(path).file(path, nodump)
-
-    def _directory_of_many(self, path: bytes, nodump: bool = False, /) -> Options | None:  # noqa: FBT001, FBT002  hot: no keywords
-        return self._page.at(path).directory(path, nodump)
 
 
 class _Excludes:
@@ -237,69 +224,6 @@ def _test(options: Options, *, directories: bool) -> Callable[[bytes], object] |
         return in_wild(path) or in_regex(path)
 
     return in_either
-
-
-class _Item:
-    """One File line and the rules of its Include."""
-
-    __slots__ = ("inside", "path", "rules")
-
-    def __init__(self, path: bytes, rules: _Rules) -> None:
-        self.path = path.rstrip(b"/") or path[:1]
-        self.inside = _inside(path)
-        self.rules = rules
-
-
-class _Place:
-    """Where in the list of File lines a stream of questions is; they come in the order of the lines.
-
-    The same path may lie below two lines with different rules, so the line being walked is asked first.  A line that
-    leaves no trace in the pages (an agent skipped it) and lies below a later line of other rules cannot be told apart.
-    """
-
-    __slots__ = ("_at", "_begun", "_inside", "_items", "_rules")
-
-    def __init__(self, items: list[_Item], rules: _Rules) -> None:
-        self._items = items
-        self._at = 0
-        self._begun = False
-        self._rules = rules
-        self._inside = items[0].inside if items else b""
-
-    def at(self, path: bytes) -> _Rules:
-        """The rules for something below the line being walked, or below the next line that has it."""
-        if not path.startswith(self._inside):
-            for index in self._onwards(self._at):
-                if path.startswith(self._items[index].inside):
-                    self._go(index)
-                    break
-        return self._rules
-
-    def enter(self, path: bytes) -> _Rules:
-        """The rules of the next line whose own path this is; two lines may be equal."""
-        path = path.rstrip(b"/") or path[:1]
-        for index in self._onwards(self._at + self._begun):
-            if self._items[index].path == path:
-                self._go(index)
-                self._begun = True
-                return self._rules
-        return self.at(path)
-
-    def leave(self, path: bytes) -> _Rules:
-        """The same, and nothing more comes from below that line."""
-        rules = self.enter(path)
-        if self._at + 1 < len(self._items):
-            self._go(self._at + 1)
-        return rules
-
-    def _onwards(self, start: int) -> list[int]:
-        return [*range(start, len(self._items)), *range(start)]
-
-    def _go(self, index: int) -> None:
-        self._at = index
-        self._begun = False
-        self._inside = self._items[index].inside
-        self._rules = self._items[index].rules
 
 
 def _inside(path: bytes) -> bytes:

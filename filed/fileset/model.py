@@ -204,6 +204,10 @@ class FileSet:
         )
         return replace(self, includes=tuple(inc for inc in includes if inc.files or inc.plugins))
 
+    def parts(self) -> tuple[FileSet, ...]:
+        """Each Include for itself, with the Excludes: what a FileSet takes is what any of its parts takes."""
+        return tuple(replace(self, includes=(include,)) for include in self.includes)
+
 
 def _in_order(items: tuple[Item, ...]) -> tuple[Item, ...]:
     return tuple(sorted(set(items)))

@@ -30,6 +30,7 @@ from filed.job.keys import load_keys
 from filed.job.select.entry_filter import EntryFilter
 from filed.job.select.hard_links import HardLinks
 from filed.job.select.listing import Listing
+from filed.job.select.taken_names import TakenNames
 from filed.pipeline import RecordQueue, Workers
 from filed.process.outcome import JobStatus, Outcome
 from filed.storage import JobTotals
@@ -76,6 +77,7 @@ def _save(job: BackupJob | NetworkBackup, end: BackupEnd, context: JobContext) -
         session = end.open(keys, stack)
         workers = stack.enter_context(Workers(neighbours=end.neighbours))
         links = stack.enter_context(HardLinks(end.scratch))
+        taken = stack.enter_context(TakenNames(end.scratch))
         sink = JobSink(session, counters, cancellation, end.feed)
         queue = RecordQueue(sink.write, write_all=sink.write_all)
         stack.callback(queue.discard)
@@ -94,7 +96,7 @@ def _save(job: BackupJob | NetworkBackup, end: BackupEnd, context: JobContext) -
         if end.feed is not None:
             entries.on_incomplete = end.feed.incomplete
         counters.files(end.sent_before)
-        entry_filter = EntryFilter(selection, links, messages, counters, own=end.own_files)
+        entry_filter = EntryFilter(selection, links, taken, messages, counters, own=end.own_files)
         listing = Listing(entry_filter, encoder, counters, cancellation)
         for instance in made:
             _list_all(instance, end.basis, listing, encoder, context, stack)
@@ -133,8 +135,8 @@ def _list_all(  # noqa: PLR0917  each is one of the parts that meet here
 ) -> None:
     """Send what one instance lists. It may say even now that its base is of no use, as long as nothing was sent."""
     messages, cancellation = context.messages, context.cancellation
-    found = basis.states.find(instance.agent.descriptor.id, instance.line)
-    basis.states.confirm(instance.agent, instance.line, found)
+    found = instance.find_state(basis.states)
+    basis.states.confirm(instance.agent, instance.key, found)
     why: Begin = basis.begin(found, agent_text(instance.fileset))
     stack.enter_context(agents.begin(instance, why, messages, cancellation))
     sent = encoder.sent

@@ -29,6 +29,7 @@ from filed.job.select.director_level import selection_by_director
 from filed.job.select.entry_filter import EntryFilter
 from filed.job.select.hard_links import HardLinks, shared_inode
 from filed.job.select.listing import Listing
+from filed.job.select.taken_names import TakenNames
 from filed.process.outcome import JobStatus, Outcome
 from filed.process.system import group_name, user_name
 from filed.wire.attributes import decode_stat
@@ -45,12 +46,14 @@ def estimate(job: EstimateJob, context: JobContext) -> Outcome:
         libraries = Libraries(job.agents, messages, cancellation, context.status_page)
         made = instances(libraries, expanded(job.fileset, cancellation.pipe, messages.warning), messages, stack)
         links = stack.enter_context(HardLinks(job.who.work))
+        taken = stack.enter_context(TakenNames(job.who.work))
         selection = selection_by_director(job.changes, job.who.work, stack)
         counting = _Counting(context, job, links)
-        listing = Listing(EntryFilter(selection, links, messages, counters), counting, counters, cancellation)
+        entry_filter = EntryFilter(selection, links, taken, messages, counters)
+        listing = Listing(entry_filter, counting, counters, cancellation)
         basis = _basis(job, context, stack)
         for instance in made:
-            found = basis.states.find(instance.agent.descriptor.id, instance.line)
+            found = instance.find_state(basis.states)
             try:
                 why = basis.begin(found, agent_text(instance.fileset))
                 agent_job = stack.enter_context(begin(instance, why, messages, cancellation))

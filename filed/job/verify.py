@@ -27,6 +27,7 @@ from filed.job.select.entry_filter import EntryFilter
 from filed.job.select.hard_links import HardLinks
 from filed.job.select.listing import Listing
 from filed.job.select.selection import Everything
+from filed.job.select.taken_names import TakenNames
 from filed.pipeline import Decoder, RecordQueue, Workers
 from filed.process.outcome import JobStatus, Outcome
 
@@ -68,6 +69,7 @@ def _walk(job: VerifyJob | NetworkVerify, disk: Disk, context: JobContext, worke
     fileset = expanded(disk.fileset, cancellation.pipe, messages.warning)
     libraries = Libraries(job.agents, messages, cancellation, context.status_page)
     links = stack.enter_context(HardLinks(disk.scratch))
+    taken = stack.enter_context(TakenNames(disk.scratch))
     queue = RecordQueue(disk.check.write)
     stack.callback(queue.discard)
     plans = OptionsPlans(None, workers, queue)
@@ -76,7 +78,7 @@ def _walk(job: VerifyJob | NetworkVerify, disk: Disk, context: JobContext, worke
     entries.on_entry, disk.check.on_digest = disk.check.entry, entries.digest_sent
     selection = _All()
     listing = Listing(
-        EntryFilter(selection, links, messages, counters, own=disk.own_files), encoder, counters, cancellation
+        EntryFilter(selection, links, taken, messages, counters, own=disk.own_files), encoder, counters, cancellation
     )
     digested = _for_digests(fileset, keys=job.keys is not None)
     for instance in instances(libraries, digested, messages, stack):

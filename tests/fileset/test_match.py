@@ -104,7 +104,7 @@ def test_a_file_lines_own_entry_is_not_filtered_and_has_all_blocks_options():
     second = Options(onefs=False, compression=Compression(CompressionKind.GZIP, 6), fstypes=("ext2",))
     match = matcher(first, second)
     assert match.directory(b"/data", 1, EXT4, top=True) == (Verdict.TAKE, None)
-    top = match.top_entry(b"/data")
+    top = match.top_entry
     assert (top.sparse, top.signature, top.onefs, top.exclude) == (True, Signature.MD5, False, False)
     assert top.compression == Compression(CompressionKind.GZIP, 6)
 
@@ -175,42 +175,15 @@ def test_nodump_is_honoured_only_when_asked_for():
         assert match.file(b"/data/f")
 
 
-def test_each_include_has_its_own_rules():
+def test_each_include_has_its_own_rules_and_the_excludes_hold_in_all():
     a, b = Options(exclude=True, wild=(b"*.o",)), Options(signature=Signature.MD5)
-    match = Matcher(FileSet((Include((a,), (b"/a",)), Include((b,), (b"/b", b"/c")))))
-    assert match.file(b"/a/x.o") is None
-    assert match.top_entry(b"/a").exclude is False
-    assert match.file(b"/b/x.o") is b
-    assert match.top_entry(b"/b") == b
-    assert match.file(b"/c/x.o") is b
-
-
-def test_an_item_inside_another_is_walked_twice_under_its_own_rules():
-    outer, inner = Options(signature=Signature.MD5), Options(signature=Signature.SHA1)
-    match = Matcher(FileSet((Include((outer,), (b"/a",)), Include((inner,), (b"/a/b/",)))))
-    assert match.directory(b"/a", 1, top=True)[0] == Verdict.TAKE
-    assert match.directory(b"/a/b", 1)[0] == Verdict.TAKE
-    assert match.directory(b"/a/b", 1, top=True)[0] == Verdict.TAKE  # the agent is ahead of the pages
-    assert match.file(b"/a/b/x") is outer
-    assert match.directory_entry(b"/a/b") is outer
-    match.top_entry(b"/a")
-    assert match.file(b"/a/b/x") is inner
-
-
-def test_the_same_line_twice_is_walked_under_each_includes_rules():
-    first, second = Options(exclude=True), Options()
-    match = Matcher(FileSet((Include((first,), (b"/a",)), Include((second,), (b"/a",)))))
-    for options, verdict in ((first, Verdict.SKIP), (second, Verdict.TAKE)):
-        match.directory(b"/a", 1, top=True)
-        assert match.directory(b"/a/b", 1)[0] == verdict
-        assert (match.file(b"/a/x") is None) == options.exclude
-        match.top_entry(b"/a")
-
-
-def test_a_missing_item_does_not_stop_the_next():
-    first, second = Options(sparse=True), Options(sparse=False)
-    match = Matcher(FileSet((Include((first,), (b"/gone",)), Include((second,), (b"/b",)))))
-    assert match.file(b"/b/x") is second
+    parts = FileSet((Include((a,), (b"/a",)), Include((b,), (b"/b", b"/c"))), (b"*.tmp",)).parts()
+    first, second = map(Matcher, parts)
+    assert first.file(b"/a/x.o") is None
+    assert first.top_entry.exclude is False
+    assert second.file(b"/b/x.o") is b
+    assert second.top_entry == b
+    assert first.file(b"/a/x.tmp") is second.file(b"/c/x.tmp") is None
 
 
 def test_an_instance_of_a_plugin_line_has_the_rules_of_its_include():

@@ -205,13 +205,14 @@ def filesets(data: bytes) -> None:
         fileset = parse_lines(text.split(b"\n")).fileset
         again = parse_lines(wire_lines(fileset)).fileset
         assert again.digest() == fileset.digest()
-        matcher = Matcher(fileset)
+        matchers = [(Matcher(part), part.includes[0].files) for part in fileset.parts()]
     except (RemoteProtocolError, JobError):
         return
-    for path in paths.split(b"\n"):
-        matcher.directory(path, 1, "ext4", top=path in fileset.includes[0].files if fileset.includes else False)
-        matcher.file(path)
-        matcher.directory_entry(path)
+    for matcher, files in matchers:
+        for path in paths.split(b"\n"):
+            matcher.directory(path, 1, "ext4", top=path in files)
+            matcher.file(path)
+            matcher.directory_entry(path)
 
 
 def renaming(data: bytes) -> None:

@@ -238,8 +238,12 @@ class Bacula:
 
     def console(self, *commands: str) -> str:
         """What bconsole says to these commands."""
+        return self.console_bytes(*commands).decode(errors="replace")
+
+    def console_bytes(self, *commands: str) -> bytes:
+        """The same, where names in it may be no text."""
         text = "\n".join([*commands, "quit", ""])
-        return self._run("bconsole", "-n", "-c", str(self.conf("console")), text=text, cwd=self.root)
+        return self._run_for_bytes("bconsole", "-n", "-c", str(self.conf("console")), text=text, cwd=self.root)
 
     def messages(self) -> str:
         """The Director's log of all Jobs."""
@@ -271,6 +275,9 @@ class Bacula:
         return self._run("bscan", *arguments, cwd=self.work)
 
     def _run(self, program: str, *arguments: str, text: str = "", cwd: Path | None = None) -> str:
+        return self._run_for_bytes(program, *arguments, text=text, cwd=cwd).decode(errors="replace")
+
+    def _run_for_bytes(self, program: str, *arguments: str, text: str = "", cwd: Path | None = None) -> bytes:
         done = subprocess.run(
             [self.release.program(program) if program != "sh" else program, *arguments],
             input=text.encode(),
@@ -281,6 +288,5 @@ class Bacula:
             timeout=TIMEOUT_S,
             check=False,
         )
-        output = done.stdout.decode(errors="replace")
-        assert not done.returncode, f"{program} ended with {done.returncode}: {output}"
-        return output
+        assert not done.returncode, f"{program} ended with {done.returncode}: {done.stdout.decode(errors='replace')}"
+        return done.stdout

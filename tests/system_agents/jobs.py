@@ -86,7 +86,23 @@ class Place:
         options: Options | None = None,
     ) -> Ran:
         choice = options or Options(signature=signature)
-        fileset = FileSet(includes=(Include(options=(choice,), files=tuple(files), plugins=tuple(plugins)),), name="T")
+        return self.backup_of(
+            (Include(options=(choice,), files=tuple(files), plugins=tuple(plugins)),),
+            *lines,
+            level=level,
+            stop=stop,
+            name=name,
+        )
+
+    def backup_of(
+        self,
+        includes: tuple[Include, ...],
+        *lines: AgentLine,
+        level: Level = Level.FULL,
+        stop: Callable[[], bool] = lambda: False,
+        name: str = "Test",
+    ) -> Ran:
+        fileset = FileSet(includes=includes, name="T")
         job = BackupJob(Places.within(self.volumes), name, "client", level, fileset, self.setup(*lines))
         return self.run(job, stop)
 

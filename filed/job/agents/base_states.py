@@ -34,6 +34,11 @@ class BaseStates:
     def __init__(self, catalog: Catalog | None, base_job: str | None, fileset_digest: str, director: str = "") -> None:
         self._catalog, self._base, self._digest, self._director = catalog, base_job, fileset_digest, director
 
+    @property
+    def wanted(self) -> bool:
+        """Whether there is a base: a Full wants no states."""
+        return self._base is not None
+
     def find(self, agent: str, instance: str) -> Found:
         """What this instance sealed in the base Job; a Full wants nothing."""
         if self._base is None:

@@ -21,7 +21,7 @@ from filed.agents import (
 from filed.catalog import SealedState
 from filed.errors import AgentError, ItemError, printable
 from filed.fileset import FileSet, Matcher
-from filed.job.agents.base_states import without_state
+from filed.job.agents.base_states import BaseStates, Found, without_state
 from filed.job.context import Cancellation, Messages
 from filed.process.outcome import Severity as JobSeverity
 
@@ -71,6 +71,7 @@ class Lister:
     """A begun instance, as those see it who take its entries.
 
     command: the text of its plugin-name records, b"" for plain files.  prefixes: all its names are at or below these.
+    shared: other instances of the Job may list names that begin so.
     unsaved: the first entry that it chose by its own numbers and that could not be saved; b"": there is none.
     """
 
@@ -78,6 +79,7 @@ class Lister:
     matcher: Matcher
     command: bytes
     prefixes: tuple[bytes, ...]
+    shared: tuple[bytes, ...] = ()
     unsaved: bytes = b""
 
     def not_saved(self, listed: Entry, path: bytes) -> None:
@@ -88,7 +90,10 @@ class Lister:
 
 @dataclass(slots=True)
 class Instance:
-    """One instance of an agent, made and ready. command: of its plugin-name records, b"" for plain files."""
+    """One instance of an agent, made and ready. command: of its plugin-name records, b"" for plain files.
+
+    number: 1 of the first with this agent and line, 2 of the next.  shared: as in its Lister.
+    """
 
     agent: Agent
     services: Services
@@ -96,6 +101,8 @@ class Instance:
     fileset: FileSet
     line: str  # the Plugin line; "" for File lines
     command: bytes
+    number: int = 1
+    shared: tuple[bytes, ...] = ()
     job: AgentJob | None = None
     base_state: SealedState | None = None  # that its Job was begun with
     unsaved: bytes = b""  # the first entry chosen by its own numbers that could not be saved
@@ -108,16 +115,27 @@ class Instance:
 
     def lister(self) -> Lister:
         assert self.job is not None
-        return Lister(self.job, self.matcher, self.command, self.prefixes)
+        return Lister(self.job, self.matcher, self.command, self.prefixes, self.shared)
+
+    @property
+    def key(self) -> str:
+        """What its states are kept under, beside the agent."""
+        return self.line if self.number == 1 else f"{self.line}#{self.number}"
+
+    def find_state(self, states: BaseStates) -> Found:
+        """What it sealed in the base Job. None is of use where names are shared: what one instance calls gone, another may still take."""
+        if self.shared and states.wanted:
+            return Found(StateWhy.GAP)
+        return states.find(self.agent.descriptor.id, self.key)
 
     def state(self, blob: bytes, number: int) -> SealedState:
         """One of its states. number: the agent's own, of the format."""
-        return SealedState(self.agent.descriptor.id, self.line, number, blob)
+        return SealedState(self.agent.descriptor.id, self.key, number, blob)
 
     @property
     def put_state(self) -> SealedState | None:
         """What the agent has put."""
-        return None if self.services.state is None else self.state(*self.services.state)
+        return None if self.services.state is None or self.shared else self.state(*self.services.state)
 
 
 def states_to_seal(instances: Sequence[Instance], messages: Messages) -> list[SealedState]:

@@ -23,6 +23,7 @@ from filed.job.context import Counters, Messages
 from filed.job.select.chosen import FAILED, Chosen, stored_path
 from filed.job.select.hard_links import HardLinks, shared_inode
 from filed.job.select.selection import Selection
+from filed.job.select.taken_names import TakenNames
 from filed.storage import FileId
 
 # Plain ints: an IntFlag in `&` costs a microsecond an entry.
@@ -49,13 +50,14 @@ class EntryFilter:
     """The choice of one Job, page by page, in the order the instances list; its deletions at the end.
 
     own: device and inode of the files that the Job itself writes.
-    links: which inodes were saved, as those note there who save them.
+    links: which inodes were saved, as those note there who save them.  taken: names that more than one instance may list.
     """
 
     def __init__(
         self,
         selection: Selection,
         links: HardLinks,
+        taken: TakenNames,
         messages: Messages,
         counters: Counters,
         *,
@@ -63,7 +65,7 @@ class EntryFilter:
     ) -> None:
         self._messages, self._counters = messages, counters
         self._selection = selection
-        self._links = links
+        self._links, self._taken = links, taken
         self._ended: list[_Ended] = []
         self._own = own
         self._met_own = False
@@ -105,7 +107,7 @@ class EntryFilter:
                 chosen.append(Chosen(entry, path, OBJECT_OPTIONS))  # no pattern is about objects
                 continue
             options = _options_of(matcher, entry, path)
-            if options is None:
+            if options is None or (lister.shared and path.startswith(lister.shared) and self._taken.has(path)):
                 continue
             if options.strip_path:
                 path = stripped(path, options.strip_path)  # noqa: PLW2901  the name from here on
@@ -201,7 +203,8 @@ class EntryFilter:
         if command is not None and (own := [one for _, one in there if _same_owner(one.lister.command, command)]):
             return own
         longest = max((length for length, _ in there), default=0)
-        return [one for length, one in there if length == longest]
+        nearest = {one.lister.command for length, one in there if length == longest}
+        return [one for _, one in there if one.lister.command in nearest]
 
     def _leave_out_name(self, item: Chosen, chosen: list[Chosen], passed_over: list[Chosen]) -> None:
         """Of an unchanged entry with several names: it is sent anyway where another of them was."""
@@ -262,7 +265,7 @@ class _Ended:
 def _options_of(matcher: Matcher, entry: Entry, path: bytes) -> Options | None:
     nodump = bool(entry.attrs & NODUMP)
     if entry.flags & TOP:
-        return matcher.top_entry(path.rstrip(b"/") or b"/")
+        return matcher.top_entry
     if entry.type == EntryType.DIRECTORY:
         return matcher.directory_entry(path.rstrip(b"/") or b"/", nodump)
     return matcher.file(path, nodump)

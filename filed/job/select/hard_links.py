@@ -13,9 +13,6 @@ The table lies on disk: a million links cost a few megabytes of memory. An inode
 
 from __future__ import annotations
 
-import os
-import sqlite3
-import tempfile
 from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
@@ -23,10 +20,9 @@ from typing import Self
 
 from filed.agents.abi import Entry, EntryType, Has
 from filed.fileset import Options
+from filed.job.select.scratch_database import scratch_database
 
-CACHE_KIB = 8192
 HAS_BTIME = int(Has.BTIME)
-TEMPORARY_PREFIX = ".filed-links-"
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,25 +90,14 @@ class HardLinks:
     """The table of one Job. Used on the job thread only."""
 
     def __init__(self, directory: Path | None = None) -> None:
-        handle, name = tempfile.mkstemp(prefix=TEMPORARY_PREFIX, dir=directory)
-        os.close(handle)
-        self._db = sqlite3.connect(name, isolation_level=None)
-        try:
-            self._make()
-        finally:
-            os.unlink(name)  # noqa: PTH108  it needs no name from here on, and goes with this process however that ends
-
-    def _make(self) -> None:
-        self._db.executescript(
-            f"""
-            PRAGMA journal_mode=OFF; PRAGMA synchronous=OFF; PRAGMA locking_mode=EXCLUSIVE;
-            PRAGMA cache_size=-{CACHE_KIB};
+        self._db = scratch_database(
+            directory,
+            """
             CREATE TABLE saved(dev INT, ino INT, look TEXT, left INT, file_index INT, path BLOB, digest BLOB, stream INT,
                                PRIMARY KEY(dev, ino)) WITHOUT ROWID;
             CREATE TABLE passed(dev INT, ino INT, born TEXT, path BLOB, lstat BLOB, extended BLOB,
                                 PRIMARY KEY(dev, ino, born, path)) WITHOUT ROWID;
-            BEGIN;
-            """
+            """,
         )
 
     def __enter__(self) -> Self:

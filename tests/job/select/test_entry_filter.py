@@ -6,8 +6,10 @@ import os
 from dataclasses import replace
 from pathlib import Path
 
+import pytest
+
 from filed.catalog import Level
-from filed.fileset import Options, Signature
+from filed.fileset import Include, Options, Signature
 from filed.job.description import Changes, EstimateJob
 from filed.job.process import start_job
 from filed.process.channel import Event
@@ -55,6 +57,43 @@ def test_what_the_fileset_leaves_out_is_not_sent(jobs: Place, tmp_path: Path) ->
         (root / name).write_text(name)
     options = Options(signature=Signature.MD5, exclude=True, wildfile=(b"*.tmp",))
     assert names(jobs, save(jobs, root, options=options)) == {b"", b"a.txt"}
+
+
+def overlapping(tree: Path) -> dict[str, tuple[Include, ...]]:
+    """What leaves a directory out, in one of two Includes that have it."""
+    here, sub = os.fsencode(tree), os.fsencode(tree / "sub")
+    rest = Include((MD5,), (here,))
+    return {
+        "a marker": (rest, Include((MD5,), (sub,), exclude_dir_containing=(b"core",))),
+        "an exclude": (Include((replace(MD5, exclude=True, wild=(b"*/sub*",)),), (here,)), Include((MD5,), (sub,))),
+        "no recursion": (Include((replace(MD5, recurse=False),), (here,)), Include((MD5,), (sub,))),
+        "patterns, the inner first": (Include((replace(MD5, exclude=True, wildfile=(b"*",)),), (sub,)), rest),
+        "the same line": (Include((replace(MD5, exclude=True, wild=(b"*",)),), (here,)), rest),
+    }
+
+
+@pytest.mark.parametrize("how", overlapping(Path("/")))
+def test_what_any_include_takes_is_saved_and_once(jobs: Place, tmp_path: Path, how: str) -> None:
+    root = tmp_path / "tree"
+    (root / "sub" / "deep").mkdir(parents=True)
+    for name in ("a", "sub/core", "sub/deep/b"):
+        (root / name).write_text(name)
+    includes = overlapping(root)[how]
+    ran = jobs.backup_of(includes, line("filesystem"))
+    assert ran.outcome.status is JobStatus.OK, ran.messages
+    sent = [parse_attributes(data).path for _, stream, data in records(jobs, ran) if stream == 1]
+    assert sorted(os.path.relpath(os.fsdecode(path), root) for path in sent) == [
+        ".",
+        "a",
+        "sub",
+        "sub/core",
+        "sub/deep",
+        "sub/deep/b",
+    ]
+    (root / "sub" / "deep" / "b").unlink()
+    ran = jobs.backup_of(includes, line("filesystem"), level=INCREMENTAL)
+    sent = [parse_attributes(data).path for _, stream, data in records(jobs, ran) if stream == 1]
+    assert sorted(os.path.relpath(os.fsdecode(path), root) for path in sent) == ["sub/deep", "sub/deep/b"]
 
 
 def test_what_one_instance_did_not_list_to_its_end_is_not_deleted(jobs: Place, tmp_path: Path) -> None:

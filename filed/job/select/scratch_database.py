@@ -1,0 +1,26 @@
+"""What one Job remembers of many names: on the disk, in a file without a name, which is gone with the process however that ends."""
+
+from __future__ import annotations
+
+import os
+import sqlite3
+import tempfile
+from pathlib import Path
+
+CACHE_KIB = 8192
+TEMPORARY_PREFIX = ".filed-links-"
+
+
+def scratch_database(directory: Path | None, tables: str) -> sqlite3.Connection:
+    """directory: None for that of temporary files.  tables: SQL that makes them. Whoever asked closes it."""
+    handle, name = tempfile.mkstemp(prefix=TEMPORARY_PREFIX, dir=directory)
+    os.close(handle)
+    database = sqlite3.connect(name, isolation_level=None)
+    try:
+        database.executescript(
+            "PRAGMA journal_mode=OFF; PRAGMA synchronous=OFF; PRAGMA locking_mode=EXCLUSIVE;"
+            f"PRAGMA cache_size=-{CACHE_KIB}; {tables} BEGIN;"
+        )
+    finally:
+        os.unlink(name)  # noqa: PTH108  it needs no name from here on
+    return database

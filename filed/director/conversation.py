@@ -99,6 +99,7 @@ class Conversation:
         self.kind = ""
         self.failed = ""
         self.storage_called = False  # by the Job
+        self._for_console: list[bytes] | None = []  # what waits for the listing; None: that has begun
         self.errors_beside = 0  # programs that failed, restore objects that were damaged
         self._started = now()
 
@@ -218,9 +219,21 @@ class Conversation:
             self.line.send(JobMessage(job_id, kind, int(self.now()), text).format(self.version))
 
     def _tell_console(self, kind: MessageType, text: str) -> None:
-        """A question has no Job's report; its Director shows each packet as it is. As bacula-fd: what is no trouble is not said."""
+        """A question has no Job's report; its Director shows each packet of a listing as it is. As bacula-fd: what is no trouble is not said.
+
+        Ahead of the listing its Director takes any packet for the answer to its command.
+        """
         if prefix := PREFIXES.get(kind):
-            self.line.send(f"{prefix}{text}\n".encode("utf-8", "surrogateescape"))
+            line = f"{prefix}{text}\n".encode("utf-8", "surrogateescape")
+            if self._for_console is None:
+                self.line.send(line)
+            else:
+                self._for_console.append(line)
+
+    def begin_listing(self) -> None:
+        """From here on its Director shows a console what comes."""
+        waiting, self._for_console = self._for_console, None
+        self.line.send(*(waiting or ()))
 
     def refuse(self, why: str, bad: bytes) -> bool:
         """The Job cannot be done: its report says why, and the visit ends."""

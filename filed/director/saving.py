@@ -12,6 +12,7 @@ from filed.wire.reply import MessageType
 
 
 def estimate(visit: Conversation, command: said.EstimateCommand) -> bool:
+    visit.begin_listing()
     fileset = visit.needed_fileset
     job = EstimateJob(
         visit.who,

@@ -24,7 +24,7 @@ from filed.errors import ConfigError, JobError, printable
 from filed.fileset.match import Matcher
 from filed.fileset.model import Compression, CompressionKind, Dedup, FileSet, Include, Options, Replace, Signature
 from filed.fileset.typed import exclude_as_typed
-from filed.fileset.unserved import refuse_unserved
+from filed.fileset.unserved import refuse_unserved, without_effect
 
 T = TypeVar("T")
 
@@ -97,6 +97,8 @@ def read_fileset(statement: Statement, warnings: list[str] | None = None) -> Fil
         refuse_unserved(fileset)
     except (JobError, ConfigError) as error:
         raise statement.place.error(str(error)) from error
+    for text in without_effect(fileset):
+        notes.add(statement.place, text)
     if warnings is not None:
         warnings.extend(notes.texts)
     return fileset

@@ -1,8 +1,8 @@
 """POSIX extended regular expressions, run by RE2: no pattern can take exponential time.
 
 RE2's syntax is not quite regcomp(3)'s.  What differs is rewritten first: a backslash inside brackets is itself, an
-escaped letter that means nothing is that letter, `{,n}` starts at 0, `\\<` and `\\>` are word borders.  What RE2 cannot do
-(back-references, a repetition of nothing) is refused with the pattern and the reason.
+escaped letter that means nothing is that letter, `{,n}` starts at 0, a `)` that closes nothing is itself.  `\\<` and `\\>` are word borders,
+both of them either.  What RE2 cannot do (back-references, a repetition of nothing) is refused with the pattern and the reason.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
 
 WORDS = {"w": r"\w", "W": r"\W", "s": r"\s", "S": r"\S", "b": r"\b", "B": r"\B", "<": r"\b", ">": r"\b"}
-EDGES = {"`": r"\A", "'": r"\z"}
+EDGES = {"`": "^", "'": "$"}  # there are no lines in a path
 BACK_REFERENCE = re.compile(rb"\\[1-9]")
 
 
@@ -77,11 +77,15 @@ def translate(pattern: bytes) -> bytes:
     """The same expression in RE2's POSIX syntax."""
     text = pattern.decode("utf-8", "surrogateescape")
     out: list[str] = []
-    at = 0
+    at = open_groups = 0
     while at < len(text):
         char = text[at]
         at += 1
-        if char == "\\" and at < len(text):
+        if char in "()":
+            closes_nothing = char == ")" and not open_groups
+            out.append("\\)" if closes_nothing else char)
+            open_groups += 1 if char == "(" else -bool(open_groups)
+        elif char == "\\" and at < len(text):
             out.append(_escape(text[at]))
             at += 1
         elif char == "[":

@@ -5,10 +5,13 @@ Portable, HFS Plus Support and Replace change nothing in a backup of bacula-fd o
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 
-from filed.errors import ConfigError
+from filed.errors import ConfigError, printable
 from filed.fileset.model import Dedup, FileSet, Options
+
+CLASS = re.compile(rb"\[\[:[a-z]+:\]")
 
 
 def refuse_unserved(fileset: FileSet) -> None:
@@ -28,6 +31,14 @@ def without_effect(fileset: FileSet) -> Iterator[str]:
         yield "FileSet: Drive Type means nothing on this system; files are taken whatever they lie on"
     if any(options.dedup not in (None, Dedup.NONE) for options in blocks):
         yield "FileSet: Dedup is not served; files are sent whole"
+    wilds = {
+        wild for options in blocks for wild in (*options.wild, *options.wilddir, *options.wildfile, *options.wildbase)
+    }
+    for wild in sorted(each for each in wilds if CLASS.search(each)):
+        yield (
+            f'FileSet: wild "{printable(wild)}": wild cards have no classes; as in bacula-fd, [[:alpha:]] is one of "[:alph" with a "]" behind it.'
+            " Use a regex"
+        )
 
 
 def _all(fileset: FileSet) -> Iterator[Options]:

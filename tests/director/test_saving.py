@@ -56,6 +56,21 @@ def test_what_an_estimate_has_to_say_is_a_line_that_a_console_can_show(tmp_path:
         talk.say(Signal.TERMINATE)
 
 
+def test_what_is_to_say_of_a_fileset_waits_for_the_listing(tmp_path: Path) -> None:
+    """A Director takes any packet behind its FileSet for the answer, and gives up."""
+    with Visiting(tmp_path, lambda *_: Outcome(JobStatus.OK, Totals())) as talk:
+        talk.name()
+        lines = b"fileset\n", b"I\n", b"O d1\n", b"N\n", b"F /a\n", b"N\n"
+        talk.say(b"level = full  mtime_only=0 \n")
+        assert talk.text() == reply.OK_LEVEL
+        talk.say(*lines, Signal.EOD)
+        assert talk.text() == reply.OK_FILESET
+        talk.say(b"estimate listing=1\n")
+        dedup, _ = talk.until(Signal.EOD)
+        assert dedup.startswith(b"Warning: FileSet: Dedup"), dedup
+        talk.say(Signal.TERMINATE)
+
+
 def test_a_full_with_a_list_is_upon_base_jobs(tmp_path: Path) -> None:
     with Visiting(tmp_path) as talk:
         prepared(talk)

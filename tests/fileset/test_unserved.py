@@ -17,7 +17,10 @@ def test_an_option_plugin_is_refused_by_name() -> None:
         refuse_unserved(of(plugin="crypt: x"))
 
 
-@pytest.mark.parametrize(("name", "value"), [("drivetypes", ("fixed",)), ("dedup", Dedup.STORAGE)])
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [("drivetypes", ("fixed",)), ("dedup", Dedup.STORAGE), ("wildfile", (b"*.[[:alpha:]]", b"*.[a-z]"))],
+)
 def test_what_has_no_effect_is_told(name: str, value: object) -> None:
     refuse_unserved(of(**{name: value}))
     assert len(list(without_effect(of(**{name: value})))) == 1

@@ -14,7 +14,7 @@ import filed as package
 from filed.cli.main import COMMANDS, cli, main
 from tests.agents.compile import ROOT
 from tests.cli.conftest import Filed
-from tests.system.program import Running
+from tests.system.program import Running, wait_until
 
 
 def test_help_lists_every_command_and_the_exit_codes(filed: Filed) -> None:
@@ -88,7 +88,8 @@ def test_ctrl_c_outside_of_a_job_ends_as_a_shell_has_it(tmp_path: Path) -> None:
     conf = tmp_path / "conf"
     os.mkfifo(conf)
     running = Running("config", "check", conf)
-    writer = os.open(conf, os.O_WRONLY)  # waits until the command reads its conf
+    writer = os.open(conf, os.O_WRONLY)  # waits until the command has opened its conf
+    wait_until(running.sleeps)  # in its read: Python would notice a signal of a moment earlier only behind it
     os.kill(running.pid, signal.SIGINT)
     said = running.ended(code=130)
     os.close(writer)

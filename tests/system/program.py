@@ -7,6 +7,7 @@ import importlib
 import json
 import os
 import pkgutil
+import select
 import shutil
 import signal
 import subprocess
@@ -46,6 +47,7 @@ AGENTS = shipped_agents()
 REACHABLE_AGENTS = _reachable_agents()
 PROGRAM = Path(sys.executable).with_name("filed")
 NOBODY = 65534
+HANGS_S = 300  # a command that has not ended by then never will
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,19 +89,37 @@ class Running:
             os.setsid()
             _child(self.words, self._out.fileno(), self._err.fileno(), user, before)
 
+    def _ends_within(self, seconds: float) -> bool:
+        pidfd = os.pidfd_open(self.pid)
+        try:
+            ended = select.poll()
+            ended.register(pidfd, select.POLLIN)
+            return bool(ended.poll(seconds * 1000))
+        finally:
+            os.close(pidfd)
+
     def job_process(self) -> int | None:
         """The process of its Job, while there is one."""
         children = Path(f"/proc/{self.pid}/task/{self.pid}/children").read_text().split()
         return int(children[0]) if children else None
 
+    def sleeps(self) -> bool:
+        """Whether it waits for something now."""
+        return Path(f"/proc/{self.pid}/stat").read_text().rpartition(")")[2].split()[0] == "S"
+
     def ended(self, *, code: int | tuple[int, ...] | None = None) -> Ran:
-        """Wait for it. code: one of what it must end with; None: anything."""
-        status = os.waitstatus_to_exitcode(os.waitpid(self.pid, 0)[1])
+        """Wait for it. code: one of what it must end with; None: anything. One that hangs is killed, and fails the test."""
         with self._out, self._err:
+            hangs = not self._ends_within(HANGS_S)
+            if hangs:
+                os.killpg(self.pid, signal.SIGKILL)
+            status = os.waitstatus_to_exitcode(os.waitpid(self.pid, 0)[1])
             texts = [
                 os.pread(file.fileno(), 1 << 30, 0).decode("utf-8", "surrogateescape")
                 for file in (self._out, self._err)
             ]
+        if hangs:
+            raise AssertionError(f"it has not ended within {HANGS_S} s: {Ran(self.words, status, *texts)}")
         ran = Ran(self.words, status, *texts)
         return ran if code is None else _checked(ran, code)
 
@@ -143,7 +163,7 @@ def _checked(ran: Ran, code: int | tuple[int, ...]) -> Ran:
     return ran
 
 
-def wait_until(condition: Callable[[], object], seconds: float = 30) -> None:
+def wait_until(condition: Callable[[], object], seconds: float = 120) -> None:
     """For what another process does, and nobody tells us of."""
     deadline = time.monotonic() + seconds
     while not condition():

@@ -13,7 +13,7 @@ from filed.catalog.feed import INCOMPLETE, METADATA_ONLY, RecordFeed
 from filed.catalog.find import Change, ChangeKind, glob_pattern
 from filed.catalog.job import GOOD, Job, JobId, JobMedia, JobTotals, Level, NewJob, Status, Volume
 from filed.catalog.liveness import ProcessMark
-from filed.catalog.retention import PrunePlan, Retention, plan_prune
+from filed.catalog.retention import Period, PrunePlan, Retention, plan_delete, plan_prune
 from filed.catalog.state import FoundState, Seal, SealedState, StateWhy, state_object, state_of
 from filed.catalog.tree import FileRow
 
@@ -39,6 +39,7 @@ __all__ = [
     "JobTotals",
     "Level",
     "NewJob",
+    "Period",
     "ProcessMark",
     "PrunePlan",
     "RecordFeed",
@@ -51,6 +52,7 @@ __all__ = [
     "facts_object",
     "facts_of",
     "glob_pattern",
+    "plan_delete",
     "plan_prune",
     "state_object",
     "state_of",

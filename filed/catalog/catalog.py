@@ -12,7 +12,7 @@ import os
 import re
 import sqlite3
 from collections import defaultdict
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
 from types import TracebackType
@@ -28,7 +28,7 @@ from filed.catalog.feed import RecordFeed
 from filed.catalog.find import Change, diff, find, versions
 from filed.catalog.job import GOOD, Job, JobId, JobMedia, JobTotals, NewJob, Status, Volume, unique_name
 from filed.catalog.liveness import ProcessMark
-from filed.catalog.retention import PrunePlan, Retention, newest_with_entries, plan_prune
+from filed.catalog.retention import Chains, PrunePlan, Retention, newest_with_entries, plan_delete, plan_prune
 from filed.catalog.state import FoundState, Seal, SealedState, find_state, mark_confirmed, mark_restored, seal
 from filed.catalog.tree import FileRow
 from filed.errors import CatalogError
@@ -245,16 +245,23 @@ class Catalog:
 
     def prune_plan(self, policy: Retention) -> PrunePlan:
         """Which Jobs may go under a policy, and which Volumes then; `remove_jobs` does the first."""
+        return plan_prune(self.jobs(), self._volumes_of_jobs(), policy)
+
+    def delete_plan(self, job_ids: Collection[int]) -> PrunePlan:
+        """The same for Jobs that a person named. Raises CatalogError where they cannot go."""
+        return plan_delete(self.jobs(), self._volumes_of_jobs(), job_ids)
+
+    def _volumes_of_jobs(self) -> dict[JobId, set[str]]:
         held: dict[JobId, set[str]] = defaultdict(set)
         for job_id, name in self.database.rows("SELECT job_id, name FROM job_media JOIN volume USING (volume_id)"):
             held[job_id].add(name)
-        return plan_prune(self.jobs(), held, policy)
+        return held
 
     def newest_good(self) -> Job | None:
         """The good backup that began last; one whose tree is empty only when there is no other."""
         found = self.jobs()
         good = [job for job in found if job.good]
-        return newest_with_entries(good, {job.job_id: job for job in found}) if good else None
+        return newest_with_entries(good, Chains(found)) if good else None
 
     # Volumes
 

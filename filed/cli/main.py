@@ -27,6 +27,7 @@ COMMANDS = {
     "diff": "filed.cli.query:diff",
     "verify": "filed.cli.verify:verify",
     "prune": "filed.cli.prune:prune",
+    "delete": "filed.cli.delete:delete",
     "catalog": "filed.cli.catalog:catalog",
     "agent": "filed.cli.agent:agent",
     "key": "filed.cli.key:key",

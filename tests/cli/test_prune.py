@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import fcntl
+import re
+import time
 from pathlib import Path
 
 import pytest
@@ -89,7 +91,7 @@ def test_what_is_old_goes_with_its_volume_and_failed_jobs_go_without_a_rule(file
         connection.execute("UPDATE job SET start_time = start_time - 864000 WHERE job_id <= 3")
     said = filed("prune", "-s", saved.volumes, "--older-than", "1 week", "--json").json
     assert (sorted(said["removed"]), said["volumes"], said["kept"]) == ([1, 2, 3], ["Vol-0001", "Vol-0002"], 1)
-    assert list(said) == ["removed", "volumes", "kept", "problems", "freed_bytes", "held", "dry_run"]
+    assert list(said) == ["removed", "volumes", "kept", "reasons", "problems", "freed_bytes", "held", "dry_run"]
     assert not (saved.volumes / "Vol-0001").exists()
 
 
@@ -104,3 +106,36 @@ def test_a_directory_that_holds_no_volumes_is_left_as_it_is(filed: Filed, tmp_pa
     (tmp_path / "file").touch()
     assert filed("prune", "-s", tmp_path).code == 1
     assert [path.name for path in tmp_path.iterdir()] == ["file"]
+
+
+def test_a_dry_run_says_why_each_job_stays(filed: Filed, saved: Saved) -> None:
+    backup_twice(filed, saved)
+    said = filed("prune", "-s", saved.volumes, "--keep-last", 1, "--keep-daily", 1, "--dry-run").out
+    day = time.strftime("%Y-%m-%d")
+    assert re.search(rf"^would keep JobId 4, \S+: newest, last, daily {day}$", said, re.MULTILINE)
+    assert ids(filed, saved) == [1, 2, 3, 4]
+    document = filed("prune", "-s", saved.volumes, "--keep-within", "1 day", "--json").json
+    assert document["removed"] == []
+    assert document["reasons"]["4"] == ["newest", "within the time of the newest"]
+
+
+def test_a_wrong_time_names_its_option(filed: Filed, saved: Saved) -> None:
+    said = filed("prune", "-s", saved.volumes, "--keep-within", "soon")
+    assert (said.code, "--keep-within soon" in said.err) == (1, True)
+
+
+def test_delete_removes_what_is_named_and_its_volumes(filed: Filed, saved: Saved) -> None:
+    backup_twice(filed, saved)
+    assert "would remove JobId 2" in filed("delete", "-s", saved.volumes, 1, 2, "--dry-run").out
+    said = filed("delete", "-s", saved.volumes, 1, 2)
+    assert (said.code, ids(filed, saved)) == (0, [3, 4])
+    assert "removed Volume Vol-0001" in said.out
+    assert not (saved.volumes / "Vol-0001").exists()
+    assert filed("verify", "-s", saved.volumes).code == 0
+
+
+def test_delete_refuses_what_another_job_builds_on(filed: Filed, saved: Saved) -> None:
+    said = filed("delete", "-s", saved.volumes, 1)
+    assert said.code != 0
+    assert "JobId 2 builds on JobId 1: name both, or neither; nothing was removed" in said.err
+    assert ids(filed, saved) == [1, 2]

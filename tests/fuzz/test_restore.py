@@ -63,7 +63,10 @@ def records(rng: random.Random, outside: bytes) -> list[Kept]:
         )
         link = target() if kind in (FileType.SYMLINK, FileType.HARD_LINK) else b""
         name = rng.choice((path(), path(), b"/.." * rng.randint(1, 12) + outside, outside))
-        found.append((index, Stream.UNIX_ATTRIBUTES, pack_attributes(index, kind, name, encode_stat(stat), link)))
+        stream = Stream.UNIX_ATTRIBUTES if rng.random() < 0.8 else Stream.UNIX_ATTRIBUTE_UPDATE
+        if stream == Stream.UNIX_ATTRIBUTE_UPDATE and rng.random() < 0.5:  # of the file outside, by a way up
+            name, kind, stat = b"/.." * rng.randint(1, 12) + outside + b"/file", FileType.REGULAR, stat._replace(size=4)
+        found.append((index, stream, pack_attributes(index, kind, name, encode_stat(stat), link)))
         if rng.random() < 0.7:
             found.append((index, rng.choice((Stream.FILE_DATA, Stream.SPARSE_DATA, Stream.GZIP_DATA)), content))
         if rng.random() < 0.3:

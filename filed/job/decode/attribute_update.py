@@ -26,8 +26,10 @@ def update_attributes(dest: bytes, where: bytes, stat: Stat, *, since: float | N
     """Give the file at `dest`, which lies below `where`, what the record says. False: it is not one that this Job restored.
 
     since: when this Job began, where files that were there before it are to be left alone; None: they are not.
-    Goes through no symbolic link below `where`. Raises ItemError.
+    Goes through no symbolic link below `where`, and not up. Raises ItemError.
     """
+    if b".." in dest[len(where) :].split(b"/"):
+        raise ItemError(dest, "a path with .. in it leads out of where the restore belongs")
     try:
         with _opened(dest, where) as file:
             there = os.fstat(file)

@@ -48,6 +48,16 @@ def test_another_file_is_left_alone(tmp_path: Path) -> None:
     assert (tmp_path / "a").stat() == before
 
 
+@pytest.mark.parametrize("name", ["../victim", "sub/../../victim", "../where/../victim"])
+def test_no_path_leads_up_and_out(tmp_path: Path, name: str) -> None:
+    (tmp_path / "where" / "sub").mkdir(parents=True)
+    (tmp_path / "victim").write_text("content")
+    before = (tmp_path / "victim").stat()
+    with pytest.raises(ItemError, match="leads out of where the restore belongs"):
+        update(tmp_path / "where", name, 7)
+    assert (tmp_path / "victim").stat() == before
+
+
 @pytest.mark.parametrize("name", ["link", "way/a"])
 def test_no_symbolic_link_leads_elsewhere(tmp_path: Path, name: str) -> None:
     where, outside = tmp_path / "where", tmp_path / "outside"

@@ -66,6 +66,7 @@ class FileDaemon:
     agent_digests: frozenset[str] = frozenset()
     agents: tuple[AgentConf, ...] = ()
     metrics: Address | None = None
+    journal_watch: tuple[str, ...] = ()
     place: Place = field(default=Place(""), compare=False)
 
 
@@ -205,6 +206,7 @@ def read_file_daemon(statement: Statement, agent_lines: list[Statement], warning
         agent_timeout_s=block.duration_s("Agent Timeout", 600),
         agent_digests=_agent_digests(block),
         metrics=_metrics(block),
+        journal_watch=block.paths("Journal Watch"),
         place=statement.place,
     )
     block.accepted("Sub Sys Directory", "Scripts Directory")

@@ -6,19 +6,24 @@ It asks the daemon at each scrape, so that nothing is counted twice or lost with
 
 from __future__ import annotations
 
+import logging
 import socket
 from collections import Counter
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
 from wsgiref.simple_server import WSGIRequestHandler, WSGIServer
 
+from filed.daemon.journal import JournalError, JournalStatus, journal_status
 from filed.director.status import DaemonStatus, EndedJob
 from filed.errors import ConfigError
 from filed.process.system import readable
 
 PATIENCE_S = 5.0  # for a scraper that says nothing; others wait
 MAX_KINDS = 200  # of Jobs that are counted apart
+
+log = logging.getLogger("filed")
 
 
 @dataclass
@@ -53,6 +58,43 @@ def check_metrics() -> None:
         import prometheus_client  # noqa: F401, PLC0415  an extra
     except ImportError:
         raise ConfigError("Metrics Port needs prometheus-client: pip install filed[metrics]") from None
+
+
+class JournalCollector:
+    """The watcher of the change journal as metrics, whoever started it. store: its directory."""
+
+    def __init__(self, store: Path) -> None:
+        self._store = store
+
+    def collect(self) -> Iterator[Any]:
+        from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily  # noqa: PLC0415
+
+        try:
+            status = journal_status(self._store)
+        except JournalError as error:  # it is just beginning, or its disk fails: then nothing is watched for sure
+            log.warning("metrics: %s", error)
+            status = JournalStatus(running=False)
+        for name, text, value in (
+            ("running", "Whether a watcher runs: without one each Job walks its trees", int(status.running)),
+            ("start_time_seconds", "When the watcher began, in epoch seconds", status.started),
+            ("pending_names", "Names that were touched and that not every FileSet has looked at", status.names),
+            ("readers", "FileSets that use the watcher", status.readers),
+            ("store_bytes", "Size of the watcher's store", status.size),
+        ):
+            gauge = GaugeMetricFamily(f"filed_journal_{name}", text)
+            gauge.add_metric([], value)
+            yield gauge
+        events = CounterMetricFamily("filed_journal_events", "Events since the watcher began")
+        events.add_metric([], status.number)
+        yield events
+        watched = GaugeMetricFamily("filed_journal_watched", "Whether a file system is watched now", labels=["path"])
+        text = "Before this time events may be missing, in epoch seconds; 0: none since the watcher began"
+        gaps = GaugeMetricFamily("filed_journal_gap_time_seconds", text, labels=["path"])
+        for each in status.file_systems:
+            watched.add_metric([each.path], int(each.watched))
+            gaps.add_metric([each.path], each.gap)
+        yield watched
+        yield gaps
 
 
 class Collector:
@@ -125,13 +167,18 @@ class _Server(WSGIServer):
 
 
 def serve_metrics(
-    listener: socket.socket, cancel_pipe: int, ask: Callable[[], tuple[DaemonStatus, list[list[Any]]]]
+    listener: socket.socket,
+    cancel_pipe: int,
+    ask: Callable[[], tuple[DaemonStatus, list[list[Any]]]],
+    journal: Path | None = None,
 ) -> None:
-    """Until the cancel pipe rings. Runs in a process of its own."""
+    """Until the cancel pipe rings. Runs in a process of its own. journal: the store of the watcher that Jobs use."""
     from prometheus_client import CollectorRegistry, make_wsgi_app  # noqa: PLC0415
 
     registry = CollectorRegistry(auto_describe=False)
     registry.register(Collector(ask))
+    if journal is not None:
+        registry.register(JournalCollector(journal))
     server = _Server(listener)
     server.set_app(make_wsgi_app(registry))
     while True:

@@ -25,6 +25,7 @@ from filed.config import FileDaemonConf, read_filedaemon_conf
 from filed.daemon.certificates import check_certificates
 from filed.daemon.children import Child, Children, how_it_ended
 from filed.daemon.client_process import leave_after, serve_client
+from filed.daemon.journal_watch import check_watch, journal_store, keep_watch
 from filed.daemon.listener import listen
 from filed.daemon.metrics import check_metrics, serve_metrics
 from filed.daemon.notify import notify
@@ -73,7 +74,8 @@ def look_at(conf: FileDaemonConf) -> Found:
         raise daemon.place.error(f'"Working Directory": there is no directory {daemon.working_directory}; make it')
     check_certificates(conf)
     weak = why_no_backup(keys_of(daemon))
-    return Found(load_agents(conf), (*conf.warnings, f"no backup will run: {weak}") if weak else conf.warnings)
+    warnings = (*conf.warnings, *check_watch(daemon), *((f"no backup will run: {weak}",) if weak else ()))
+    return Found(load_agents(conf), warnings)
 
 
 class Service:
@@ -106,6 +108,7 @@ class Service:
                 self._selector.register(listener, selectors.EVENT_READ, self._accept)
             self._selector.register(self._wakeup, selectors.EVENT_READ, self._woken)
             self._keep_metrics()
+            self._keep_journal()
             notify("READY=1")
             name = self._registry.conf.file_daemon.name
             log.info("%s is ready, with %s", name, ", ".join(self._registry.agents))
@@ -233,12 +236,29 @@ class Service:
                 self._children.keep("metrics", partial(self._start_metrics, listener))
 
     def _start_metrics(self, listener: socket.socket) -> Child:
+        store = journal_store(self._registry.conf.file_daemon)
         with listener.dup() as own:  # the new process closes what is the daemon's
             return self._children.start(
                 "metrics",
-                lambda daemon: leave_after("metrics", lambda: serve_metrics(own, daemon.cancel_pipe, daemon.metrics)),
+                lambda daemon: leave_after(
+                    "metrics", lambda: serve_metrics(own, daemon.cancel_pipe, daemon.metrics, store)
+                ),
                 Child,
             )
+
+    def _keep_journal(self) -> None:
+        """A watcher of the change journal, if the conf has one. Its file systems stay until a restart."""
+        daemon = self._registry.conf.file_daemon
+        store = journal_store(daemon)
+        if store is not None and daemon.journal_watch:
+            self._children.keep("journal", partial(self._start_journal, store, daemon.journal_watch))
+
+    def _start_journal(self, store: Path, paths: tuple[str, ...]) -> Child:
+        return self._children.start(
+            "journal",
+            lambda daemon: leave_after("journal", lambda: keep_watch(store, paths, daemon.cancel_pipe)),
+            Child,
+        )
 
     def answer(self, child: Child, question: dict[str, Any], descriptor: int) -> dict[str, Any] | None:
         return self._registry.answer(child, question, descriptor)

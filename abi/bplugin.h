@@ -570,7 +570,8 @@ typedef struct bp_agent_api {
   BP_FN(bp_status, write)(bp_job *, const void *buf, const bp_chunk *);
 
   /* [job] After each restore_entry that answered CREATED or WANT, unless the Job ends first. how: BP_OK, the file is
-   * complete: apply its attributes and close it. BP_E_CORRUPT, it is not what was saved: the digest or signature stored
+   * complete: apply its attributes and close it. Where `dest` then is a regular file of this machine, the host looks
+   * whether it has the size, and at samples of what was written; what is not at its offset is a warning. BP_E_CORRUPT, it is not what was saved: the digest or signature stored
    * behind the data does not match, a part of it is damaged, or a `write` failed. Keep it: its owner decides.
    * Attributes of a directory wait for `commit`. */
   BP_FN(bp_status, restore_done)(bp_job *, bp_status how);

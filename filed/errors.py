@@ -86,6 +86,10 @@ class StreamError(FiledError):
         self.stream, self.file_index = stream, file_index
 
 
+class KeysError(StreamError):
+    """The keys at hand do not open it, or do not prove who saved it: the same for each file that these keys are not for."""
+
+
 class ItemError(FiledError):
     """One file is skipped and counted; the Job goes on."""
 

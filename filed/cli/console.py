@@ -8,6 +8,7 @@ import time
 from typing import TYPE_CHECKING, Self
 
 from filed.cli.output import message
+from filed.errors import printable
 from filed.process.outcome import Severity
 
 if TYPE_CHECKING:
@@ -16,6 +17,7 @@ if TYPE_CHECKING:
     from rich.progress import Progress, TaskID
 
 PLAIN_EVERY_S = 30.0
+NAME_CHARACTERS = 60  # of the file in progress on a terminal; its end says most
 _PREFIX = {
     Severity.DEBUG: "Debug: ",
     Severity.INFO: "",
@@ -79,44 +81,45 @@ class Console:
         else:
             message(line)
 
-    def progress(self, files: int, read_bytes: int, expected_bytes: int) -> None:
-        """Called about five times a second with the Job's counters. expected_bytes: 0 when nobody knows."""
+    def progress(self, files: int, read_bytes: int, expected_bytes: int, name: bytes = b"") -> None:
+        """Called about five times a second with the Job's counters. expected_bytes: 0 when nobody knows. name: of the file at hand."""
+        now = time.monotonic()
         if self._bar is not None and self._task is not None:
             total = max(expected_bytes, read_bytes) or None
-            self._bar.update(self._task, completed=read_bytes, total=total, files=f"{files:,}")
-            return
-        now = time.monotonic()
-        if not self._quiet and now - self._last >= PLAIN_EVERY_S:
+            words = self._so_far(files, read_bytes, expected_bytes, now)
+            self._bar.update(self._task, completed=read_bytes, total=total, words=words, name=_end_of(printable(name)))
+        elif not self._quiet and now - self._last >= PLAIN_EVERY_S:
             self._last = now
-            rate = read_bytes / max(now - self._begun, 0.001)
-            left, passed = "", duration_words(now - self._begun)
-            if expected_bytes > read_bytes and rate > 0:
-                left = f", about {duration_words((expected_bytes - read_bytes) / rate)} left"
-            message(f"{self._what}: {files:,} files, {size_words(read_bytes)}, {size_words(rate)}/s, {passed}{left}")
+            at = f": {printable(name)}" if name else ""
+            message(f"{self._what}: {self._so_far(files, read_bytes, expected_bytes, now)}{at}")
+
+    def _so_far(self, files: int, read_bytes: int, expected_bytes: int, now: float) -> str:
+        passed = now - self._begun
+        rate = read_bytes / max(passed, 0.001)
+        left = ""
+        if expected_bytes > read_bytes and rate > 0:
+            left = f", about {duration_words((expected_bytes - read_bytes) / rate)} left"
+        return f"{files:,} files, {size_words(read_bytes)}, {size_words(rate)}/s, {duration_words(passed)}{left}"
+
+
+def _end_of(name: str) -> str:
+    return name if len(name) <= NAME_CHARACTERS else "…" + name[1 - NAME_CHARACTERS :]
 
 
 def _progress_bar(what: str) -> tuple[Progress, TaskID]:
-    """A bar with rate and time left. rich is imported here: only a terminal pays for it."""
+    """What was done, a bar, and below them the file at hand. rich is imported here: only a terminal pays for it."""
     from rich.console import Console as Terminal  # noqa: PLC0415
-    from rich.progress import (  # noqa: PLC0415
-        BarColumn,
-        DownloadColumn,
-        Progress,
-        TextColumn,
-        TimeElapsedColumn,
-        TimeRemainingColumn,
-        TransferSpeedColumn,
-    )
+    from rich.progress import BarColumn, Progress, TextColumn  # noqa: PLC0415
+    from rich.table import Column  # noqa: PLC0415
 
     bar = Progress(
-        TextColumn("{task.description}"),
-        TextColumn("{task.fields[files]} files"),
-        BarColumn(),
-        DownloadColumn(),
-        TransferSpeedColumn(),
-        TimeElapsedColumn(),
-        TimeRemainingColumn(),
+        TextColumn(
+            "{task.description}: {task.fields[words]}\n{task.fields[name]}",
+            markup=False,
+            table_column=Column(no_wrap=True, overflow="ellipsis"),
+        ),
+        BarColumn(bar_width=10),
         console=Terminal(stderr=True),
         transient=True,
     )
-    return bar, bar.add_task(what, total=None, files="0")
+    return bar, bar.add_task(what, total=None, words="", name="")

@@ -33,14 +33,14 @@ PRIVATE_UMASK = 0o077
 @click.option(
     "--log",
     "log_format",
-    type=click.Choice(list(LogFormat)),
-    default=LogFormat.TEXT,
+    type=click.Choice([form.value for form in LogFormat]),  # of an enum itself click shows the names
+    default=LogFormat.TEXT.value,
     show_default=True,
     help="How lines of the log look; json has one object a line.",
 )
 @click.option("--unit", is_flag=True, help="Print a systemd unit for this installation and that conf, and leave.")
 @click.option("-d", "--debug", "debug", type=int, default=0, metavar="N", help="Log more, for N of 1 and above.")
-def daemon(conf: Path, foreground: bool, test: bool, unit: bool, log_format: LogFormat, debug: int) -> int:  # noqa: ARG001, FBT001, PLR0917  click's options
+def daemon(conf: Path, foreground: bool, test: bool, unit: bool, log_format: str, debug: int) -> int:  # noqa: ARG001, FBT001, PLR0917  click's options
     """Wait for Directors, and do their Jobs, until SIGTERM. SIGHUP has the conf read again. The log goes to stderr."""
     if unit:
         answer(unit_text(Path(sys.argv[0]).absolute(), conf.absolute()), end="")

@@ -29,7 +29,8 @@ def run_job(description: LocalJob, console: Console, kill_after_s: float = KILL_
 
         def on_tick() -> None:
             counters = process.status_page.counters
-            console.progress(counters.files, counters.bytes_read, counters.bytes_expected if is_known else 0)
+            expected = counters.bytes_expected if is_known else 0
+            console.progress(counters.files, counters.bytes_read, expected, process.status_page.entry)
 
         outcome = process.run(on_event, on_tick, wanted=lambda: not stop.asked)
     if not outcome.status.good and process.jobid:

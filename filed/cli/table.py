@@ -29,9 +29,10 @@ def _rich_table(heads: Sequence[str], rows: Sequence[Sequence[str]], right: Sequ
     from rich.markup import escape  # noqa: PLC0415
     from rich.table import Table  # noqa: PLC0415
 
-    table = Table(box=box.SIMPLE_HEAD)
-    for head, to_right in zip(heads, right, strict=True):
-        table.add_column(head, justify="right" if to_right else "left", overflow="fold")
+    table = Table(box=box.SIMPLE_HEAD, padding=0, collapse_padding=True, pad_edge=False, show_edge=False)
+    for number, (head, to_right) in enumerate(zip(heads, right, strict=True), 1):
+        last = number == len(heads)  # a name, which alone gives way where the terminal is narrow
+        table.add_column(head, justify="right" if to_right else "left", overflow="fold", no_wrap=not last)
     for row in rows:
         table.add_row(*map(escape, row))
     Console().print(table)

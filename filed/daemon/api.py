@@ -66,7 +66,7 @@ class Daemon:
             bind(job_id=job.job_id, job=job.job)
         if job.type and not self._begun:
             self._begun = True
-            log.info("the Job begins", extra={"type": job.type, "level": job.level})
+            log.info("the Job begins", extra={"job_type": job.type, "job_level": job.level})
         self._send(ask="note", job=asdict(job))
 
     def ended(self, job: EndedJob) -> None:

@@ -32,8 +32,8 @@ def configure(form: LogFormat, stream: TextIO, *, debug: bool) -> None:
     formatter = structlog.stdlib.ProcessorFormatter(
         foreign_pre_chain=[
             structlog.contextvars.merge_contextvars,
-            structlog.stdlib.add_log_level,
             structlog.stdlib.ExtraAdder(),
+            structlog.stdlib.add_log_level,  # behind what callers add: the level of a line is the log's
             local_time,
         ],
         processors=[structlog.stdlib.ProcessorFormatter.remove_processors_meta]

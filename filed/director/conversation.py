@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import time
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from filed.catalog import Level
@@ -272,7 +272,11 @@ class Conversation:
             self.line.beat()
             return self.wanted()
 
-        self.outcome = outcome = self._run(job, on_round, wanted)
+        outcome = self._run(job, on_round, wanted)
+        if outcome.status is JobStatus.FATAL and self.house.ending is Ending.CANCEL:
+            # Its Storage Daemon was canceled, too, and left before the Job had seen why.
+            outcome = replace(outcome, status=JobStatus.CANCELED, text=f"canceled; {outcome.text}")
+        self.outcome = outcome
         if not outcome.status.good and outcome.text:
             kind = MessageType.INFO if outcome.status is JobStatus.CANCELED else MessageType.FATAL
             if outcome.status is JobStatus.ERROR:

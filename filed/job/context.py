@@ -3,22 +3,38 @@
 from __future__ import annotations
 
 import contextlib
+import re
 import socket
 from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Protocol, Self
+from typing import Final, Protocol, Self
 
-from filed.errors import JobCanceled
+from filed.errors import FiledError, JobCanceled, KeysError, StreamError
 from filed.process import status_page as page
 from filed.process.channel import RECEIVE_BYTES, Event, Receiver, Sender
 from filed.process.outcome import JobStatus, Outcome, Severity, Totals
 from filed.process.status_page import Cancel, StatusPage
 from filed.process.system import readable
 
+NAMED_OF_A_CAUSE: Final = 3
+"""Entries: enough to see what is wrong, few enough for a tree of a million."""
+MAX_CAUSES: Final = 1000
+
+_NUMBER: Final = re.compile(r"[0-9][0-9,]*")
+_RECORD: Final = re.compile(r" \(stream [0-9]+, FileIndex [0-9]+\)$")
+
+
+def cause_of(text: str) -> str:
+    """What messages have in common that say the same of one entry each: their last clause, behind names and calls."""
+    return _RECORD.sub("", text).rpartition(": ")[2]
+
 
 class Messages:
     """What the Job tells a person: each line goes to the parent, warnings and errors are counted.
+
+    Of what befalls one entry after the other for one cause (a target that is read-only, the wrong keys), the first are named, and the
+    rest are counted: each is a debug message, and `counted` says how many they were.
 
     send: to the parent.  totals: where they are counted.
     """
@@ -26,12 +42,19 @@ class Messages:
     def __init__(self, send: Callable[[Event], None], totals: Totals) -> None:
         self._send, self._totals = send, totals
         self._warned: set[str] = set()
+        self._causes: dict[tuple[Severity, str], _Cause] = {}
 
     def message(self, severity: Severity, text: str) -> None:
+        self._count(severity)
+        self._tell(severity, text)
+
+    def _count(self, severity: Severity) -> None:
         if severity is Severity.WARNING:
             self._totals.warnings += 1
         elif severity is Severity.ERROR:
             self._totals.errors += 1
+
+    def _tell(self, severity: Severity, text: str) -> None:
         with contextlib.suppress(BrokenPipeError):  # the parent is gone; the cancel pipe ends the Job
             self._send({"event": "message", "severity": severity.value, "text": text})
 
@@ -52,6 +75,45 @@ class Messages:
 
     def error(self, text: str) -> None:
         self.message(Severity.ERROR, text)
+
+    def about_entry(self, severity: Severity, text: str) -> None:
+        """A message about one entry, which others may share."""
+        if severity not in (Severity.WARNING, Severity.ERROR):
+            self.message(severity, text)
+            return
+        words = cause_of(text)
+        key = (severity, _NUMBER.sub("N", words))
+        cause = self._causes.get(key)
+        if cause is None:
+            if len(self._causes) == MAX_CAUSES:
+                self.message(severity, text)
+                return
+            cause = self._causes[key] = _Cause(words)
+        cause.count += 1
+        self._count(severity)
+        self._tell(severity if cause.count <= NAMED_OF_A_CAUSE else Severity.DEBUG, text)
+
+    def entry_error(self, error: FiledError, text: str) -> None:
+        """An error of one entry, in a whole sentence. What is damaged is always named: nobody can guess which others are."""
+        if isinstance(error, StreamError) and not isinstance(error, KeysError):
+            self.error(text)
+        else:
+            self.about_entry(Severity.ERROR, text)
+
+    def counted(self) -> None:
+        """The end: how many entries more each cause had than were named."""
+        for (severity, _), cause in self._causes.items():
+            if (more := cause.count - NAMED_OF_A_CAUSE) > 0:
+                self._tell(severity, f"{more:,} more of the same kind: {cause.words}")
+        self._causes.clear()
+
+
+@dataclass(slots=True)
+class _Cause:
+    """words: of its first message."""
+
+    words: str
+    count: int = 0
 
 
 class Counters:
@@ -121,6 +183,11 @@ class Cancellation:
         """Raise JobCanceled when somebody asked for the end."""
         if self._status_page.cancel:
             raise JobCanceled("canceled")
+
+    @property
+    def asked(self) -> bool:
+        """Whether a person, or the Director, asked for the end: whatever fails from then on fails because of it."""
+        return self._status_page.cancel in (Cancel.ASKED, Cancel.BY_DIRECTOR) and not self.reason
 
     @property
     def by_director(self) -> bool:

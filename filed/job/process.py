@@ -91,11 +91,19 @@ def in_context(parent: Parent, work: Callable[[JobContext], Outcome]) -> Outcome
 
 def guarded(work: Callable[[JobContext], Outcome], context: JobContext) -> Outcome:
     """The work itself, in this process. Raises nothing: the outcome says what went wrong."""
+    outcome = _done(work, context)
+    context.messages.counted()
+    return outcome
+
+
+def _done(work: Callable[[JobContext], Outcome], context: JobContext) -> Outcome:
     try:
         return work(context)
     except JobCanceled as canceled:
         return context.ended(JobStatus.CANCELED, str(canceled))
     except FiledError as error:
+        if context.cancellation.asked:
+            return context.ended(JobStatus.CANCELED, f"canceled; {error}")
         return context.ended(JobStatus.FATAL, str(error))
     except MemoryError:
         text = "out of memory; where a Fence of an agent has a Memory Limit, it may be too low for this Job"

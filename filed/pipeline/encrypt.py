@@ -25,7 +25,7 @@ from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Final
 
-from filed.errors import StreamError
+from filed.errors import KeysError, StreamError
 from filed.pipeline.compress import HEADER, MAX_CHUNK_BYTES
 from filed.pipeline.keys import Certificate, Cipher, Keyring
 from filed.pipeline.workers import Slot
@@ -92,7 +92,9 @@ def open_session(record: Buffer, keyring: Keyring) -> SessionKey:
             )
         return SessionKey(cipher, key, iv)
     wanted = ", ".join(recipient.key_id.hex() for recipient in recipients)
-    raise StreamError(f"encrypted for the keys {wanted or '(none)'}: give the key pair of one of them")
+    raise KeysError(
+        f"encrypted for the keys {wanted or '(none)'}: give the key pair of one of them (--keys, or PKI Keypair in the conf)"
+    )
 
 
 class PacketCipher:

@@ -188,7 +188,7 @@ class EntryDecoder:
     def _located(self, error: StreamError, stream: int) -> StreamError:
         if error.file_index:
             return error
-        return StreamError(str(error), stream, self._file_index)
+        return type(error)(str(error), stream, self._file_index)
 
     def _begin(self, word: int) -> None:
         """The first data record: what are its layers?"""

@@ -345,8 +345,8 @@ int place_directory(place *p, const char *path, size_t len)
 
 /* ---- begin, end --------------------------------------------------------------------------------------------------------------- */
 
-/* `where`, made if need be, with ordinary rules for links. -1: errno. */
-static int open_where(const char *where)
+/* `where`, made if need be, with ordinary rules for links. -1: errno; `refused`: how far it goes could not be made. */
+static int open_where(const char *where, size_t *refused)
 {
   int fd = open("/", O_PATH | O_DIRECTORY | O_CLOEXEC);
   const char *at = where;
@@ -354,14 +354,17 @@ static int open_where(const char *where)
     const char *end = strchrnul(at + 1, '/');
     char name[NAME_MAX + 1];
     size_t len = (size_t)(end - at) - 1;
-    int next = -1, number = ENAMETOOLONG;
+    int next = -1, number = ENAMETOOLONG, made = 0;
     if (len <= NAME_MAX) {
       memcpy(name, at + 1, len);
       name[len] = 0;
-      if (mkdirat(fd, name, 0755) == 0 || errno == EEXIST || errno == EROFS || errno == EACCES)
+      made = mkdirat(fd, name, 0755) ? errno : 0;
+      if (!made || made == EEXIST || made == EROFS || made == EACCES)
         next = openat(fd, name, O_PATH | O_DIRECTORY | O_CLOEXEC);
-      number = errno;
+      number = errno == ENOENT && made != EEXIST ? made : errno; /* it is not there, and this is why */
     }
+    if (next < 0)
+      *refused = (size_t)(end - where);
     close(fd);
     errno = number;
     fd = next;
@@ -374,6 +377,7 @@ bp_status place_begin(place *p, const bp_host_api *host, const char *where,
                       void (*made)(void *, const char *path, size_t len), void *made_for)
 {
   long files = sysconf(_SC_OPEN_MAX);
+  size_t refused = 0;
   shown text;
   *p = (place){ .host = host, .made = made, .made_for = made_for, .top = { .fd = -1 }, .most_open = STEPS_OPEN };
   if (files > 0 && files / 8 < (long)STEPS_OPEN)
@@ -390,9 +394,9 @@ bp_status place_begin(place *p, const bp_host_api *host, const char *where,
     return status;
   }
   p->as_saved = !p->root_len;
-  p->top.fd = open_where(p->root);
+  p->top.fd = open_where(p->root, &refused);
   if (p->top.fd < 0) {
-    bp_status status = bp_fail_errno(host, BP_E_FAIL, errno, "where = %s", show(&text, where, strlen(where)));
+    bp_status status = bp_fail_errno(host, BP_E_FAIL, errno, "cannot make directory %s", show(&text, p->root, refused));
     place_end(p);
     return status;
   }

@@ -83,9 +83,10 @@ def test_off_a_terminal_progress_is_a_plain_line_now_and_then(
     console.progress(1, 10, 0)
     assert capsys.readouterr().err == ""
     now[0] += 1
-    console.progress(1234, 30_000_000, 60_000_000)
+    console.progress(1234, 30_000_000, 60_000_000, b"/home/me/in progress\n")
     console.progress(1235, 30_000_001, 60_000_000)
-    assert capsys.readouterr().err == "backup: 1,234 files, 30 MB, 1 MB/s, 30.0 s, about 30.0 s left\n"
+    line = "backup: 1,234 files, 30 MB, 1 MB/s, 30.0 s, about 30.0 s left: /home/me/in progress\\n\n"
+    assert capsys.readouterr().err == line
 
 
 def test_quiet_shows_no_progress(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:
@@ -123,11 +124,12 @@ def test_a_terminal_gets_a_bar_that_goes_away_and_messages_that_stay(monkeypatch
     long = "/" + "long/" * 60  # more than a line
     with terminal() as screen, redirect_stderr(screen.file):
         with Console("restore", quiet=False, verbose=False) as console:
-            console.progress(4321, 5_000_000, 10_000_000)
+            console.progress(4321, 5_000_000, 10_000_000, b"/" + b"long/" * 60 + b"[b]the file")
             console.message(Severity.WARNING, f"[bold]no markup[/bold] {long}")
         shown = screen.shown()
     assert f"Warning: [bold]no markup[/bold] {long}" in shown
-    assert "4,321 files" in shown
+    assert "restore: 4,321 files, 5 MB" in shown
+    assert "long/[b]the file" in shown
     assert shown.endswith("\x1b[2K"), "the bar is wiped"
 
 

@@ -82,7 +82,7 @@ def test_a_backup_has_no_total_that_would_be_a_guess(place: Place) -> None:  # n
     from tests.system_agents.jobs import Recorder
 
     class Progress(Recorder):
-        def progress(self, files: int, read_bytes: int, expected_bytes: int) -> None:
+        def progress(self, files: int, read_bytes: int, expected_bytes: int, name: bytes = b"") -> None:
             expected.append(expected_bytes)
 
     expected: list[int] = []

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import re
 from contextlib import redirect_stdout
 
 import pytest
@@ -40,6 +41,18 @@ def test_every_cell_can_be_read_back(rows: list[tuple[str, ...]]) -> None:
     with redirect_stdout(io.StringIO()) as out:
         print_table(("One", "Two", "Three"), rows)
     assert [tuple(line.split()) for line in out.getvalue().splitlines()] == [("One", "Two", "Three"), *rows]
+
+
+def test_on_a_narrow_terminal_the_name_alone_is_folded(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("TERM", "xterm")
+    monkeypatch.setenv("COLUMNS", "80")
+    heads = ("JobId", "Level", "Status", "Started", "Files", "Stored", "Base", "Enc", "Name")
+    row = ("1000", "Incr", "warnings", "2026-11-30 20:21", "1,000,000", "12.3 GB", "999", "yes", "Nightly" * 4)
+    with terminal() as screen, redirect_stdout(screen.file):
+        print_table(heads, [row])
+        shown = re.sub(r"\x1b\[[0-9;]*m", "", screen.shown()).splitlines()
+    assert max(map(len, shown)) <= 80
+    assert all(cell in shown[2] for cell in row[:-1])
 
 
 def test_a_terminal_gets_a_line_below_the_heads_and_names_are_no_markup(monkeypatch: pytest.MonkeyPatch) -> None:

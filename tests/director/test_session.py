@@ -60,6 +60,20 @@ def test_a_job_that_is_stopped_is_incomplete(tmp_path: Path) -> None:
     assert [job.status for job in talk.house.over] == ["I"]
 
 
+@pytest.mark.parametrize(("ending", "status"), [(Ending.CANCEL, "A"), (Ending.NO, "f")])
+def test_a_job_whose_storage_daemon_is_canceled_first_is_canceled(tmp_path: Path, ending: Ending, status: str) -> None:
+    lost = Outcome(JobStatus.FATAL, Totals(errors=1), text="connection to Storage Daemon lost")
+    with Visiting(tmp_path, lambda _job, _on_event, _wanted: lost) as talk:
+        prepared(talk)
+        talk.house.ending = ending
+        talk.say(b"backup FileIndex=0\n")
+        talk.until(reply.OK_BACKUP)
+        end = talk.rest()[-1]
+    assert isinstance(end, bytes)
+    assert parse_end_job(end).term_code == status
+    assert [job.status for job in talk.house.over] == [status]
+
+
 @pytest.mark.parametrize(("number", "released"), [(10_002, True), (103, False)])
 def test_a_storage_daemon_is_called_for_a_job_that_ends_before_it_did(
     tmp_path: Path, number: int, *, released: bool

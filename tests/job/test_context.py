@@ -7,7 +7,8 @@ import socket
 
 import pytest
 
-from filed.errors import JobCanceled
+from filed.errors import ItemError, JobCanceled, KeysError, StreamError
+from filed.job.context import MAX_CAUSES
 from filed.process.outcome import JobStatus, Severity
 from filed.process.status_page import Cancel
 from tests.job.conftest import Desk
@@ -37,6 +38,49 @@ def test_a_warning_that_is_the_same_for_each_file_comes_once(desk: Desk) -> None
         desk.context.messages.warn_once("signatures could not be checked")
         desk.context.messages.warn_once("")
     assert desk.texts() == ["signatures could not be checked"]
+
+
+def test_the_first_entries_of_a_cause_are_named_and_the_others_counted(desk: Desk) -> None:
+    messages, totals = desk.context.messages, desk.context.counters.totals
+    for number in range(5):
+        error = ItemError(b"/r/%d" % number, f"agent filesystem 1.0: create /r/{number}: Read-only file system")
+        messages.entry_error(error, str(error))
+        messages.about_entry(
+            Severity.WARNING, f"agent a: /{number}: {number},000 bytes were announced and {number} came"
+        )
+    messages.about_entry(Severity.ERROR, "agent a: Cannot open /x: Permission denied")
+    messages.counted()
+    messages.counted()
+    events = desk.events()
+    said = {
+        weight: [str(e["text"]) for e in events if e["severity"] == weight] for weight in ("error", "warning", "debug")
+    }
+    assert [text.rpartition(": ")[0] for text in said["error"]] == [
+        *(f"/r/{number}: agent filesystem 1.0: create /r/{number}" for number in range(3)),
+        "agent a: Cannot open /x",
+        "2 more of the same kind",
+    ]
+    assert said["error"][-1] == "2 more of the same kind: Read-only file system"
+    assert said["warning"][3:] == ["2 more of the same kind: 0,000 bytes were announced and 0 came"]
+    assert len(said["debug"]) == 4
+    assert (totals.errors, totals.warnings) == (6, 5)
+
+
+def test_of_wrong_keys_the_first_files_are_named_and_of_damage_all(desk: Desk) -> None:
+    for number in range(1, 6):
+        for error in (KeysError("give the key", 23, number), StreamError("its digest differs", 40, number)):
+            desk.context.messages.entry_error(error, f"/{number}: {error}")
+    desk.context.messages.counted()
+    said = [str(event["text"]) for event in desk.events() if event["severity"] == "error"]
+    assert sum("its digest differs" in text for text in said) == 5
+    assert said[-1] == "2 more of the same kind: give the key"
+
+
+def test_any_number_of_causes_is_told_in_bounded_memory(desk: Desk) -> None:
+    for number in range(MAX_CAUSES + 10):
+        desk.context.messages.about_entry(Severity.ERROR, f"/x: cause {'a' * number}")
+        desk.events()
+    assert desk.context.counters.totals.errors == MAX_CAUSES + 10
 
 
 def test_a_message_that_nobody_reads_any_more_is_no_fault_of_the_job(desk: Desk) -> None:

@@ -7,11 +7,14 @@ from pathlib import Path
 import pytest
 
 from filed.catalog import Level
+from filed.errors import VolumeError
 from filed.fileset import FileSet, Include
+from filed.job.context import JobContext
 from filed.job.description import BackupJob, JobDescription, Places, RestoreJob
-from filed.job.process import start_job
+from filed.job.process import guarded, start_job
 from filed.process.channel import Event
 from filed.process.outcome import JobStatus, Outcome
+from tests.job.conftest import Desk
 from tests.system_agents.jobs import Place, line
 
 
@@ -39,6 +42,23 @@ def test_a_job_that_fails_is_an_outcome_and_no_crash(jobs: Place) -> None:
     outcome, _ = run(RestoreJob(Places.within(jobs.volumes), 1, Path("/nowhere"), jobs.setup(line("good"))))
     assert outcome.status is JobStatus.FATAL
     assert str(jobs.volumes) in outcome.text
+
+
+@pytest.mark.parametrize(
+    ("reason", "status", "text"),
+    [
+        ("", JobStatus.CANCELED, "canceled; the Volume is gone"),
+        ("an agent hangs", JobStatus.FATAL, "the Volume is gone"),
+    ],
+)
+def test_what_fails_because_of_a_cancel_is_canceled(desk: Desk, reason: str, status: JobStatus, text: str) -> None:
+    def work(context: JobContext) -> Outcome:
+        context.cancellation.cancel()
+        context.status_page.set_reason(reason)
+        raise VolumeError("the Volume is gone")
+
+    outcome = guarded(work, desk.context)
+    assert (outcome.status, outcome.text) == (status, text)
 
 
 def test_what_is_loaded_ahead_leaves_a_network_job_nothing_to_load() -> None:

@@ -31,7 +31,7 @@ class Recorder(Console):
     def message(self, severity: Severity, text: str) -> None:
         self.messages.append((severity, text))
 
-    def progress(self, files: int, read_bytes: int, expected_bytes: int) -> None:
+    def progress(self, files: int, read_bytes: int, expected_bytes: int, name: bytes = b"") -> None:
         if not self.stopped_at and self.stop():
             self.stopped_at = time.monotonic()
             signal.raise_signal(signal.SIGINT)

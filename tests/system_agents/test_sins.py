@@ -301,6 +301,16 @@ def test_a_restore_in_which_everything_is_skipped_is_no_restore(place: Place, tm
     ]
 
 
+@pytest.mark.parametrize(("flaw", "told"), [("", ""), ("shifted", "and the file has"), ("half", "and the file has")])
+def test_what_is_written_is_looked_for_at_its_offset(place: Place, tmp_path: Path, flaw: str, told: str) -> None:
+    saved = place.backup(line("subtle", files="10"), files=[b"/@SUBTLE"])
+    ran = place.restore(saved.outcome.jobid, tmp_path / "r", line("subtle", flaw=flaw))
+    warnings = ran.texts(Severity.WARNING)
+    assert ran.outcome.status is (JobStatus.WARNINGS if told else JobStatus.OK)
+    assert all(text.startswith("agent subtle 1.0: write: /@SUBTLE/d/") and told in text for text in warnings[:3])
+    assert bool(warnings) is bool(told)
+
+
 def test_an_agent_that_leaks_within_bounds_is_nobodys_concern(sinner: Sinner) -> None:
     place = sinner("leak-begin")
     ran = place.backup(line("bad", sin="leak-begin", leak_mib="64"), files=[b"/@BAD"])

@@ -46,7 +46,7 @@ class Services:
         self.state: tuple[bytes, int] | None = None
 
     def message(self, severity: Severity, text: str) -> None:
-        self._messages.message(_SEVERITIES[severity], f"{self._name}: {text}")
+        self._messages.about_entry(_SEVERITIES[severity], f"{self._name}: {text}")
 
     def match(self, path: bytes, entry: Entry) -> int:
         if self._matcher is None:

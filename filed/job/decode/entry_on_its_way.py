@@ -11,6 +11,7 @@ from filed.job.agents.restorers import Restorer
 from filed.job.context import Counters, Messages
 from filed.job.decode.attributes import META_STREAMS, meta_streams
 from filed.job.decode.stored_file import StoredFile
+from filed.job.decode.written import Written
 from filed.pipeline.reverse import Piece
 from filed.wire.attributes import Attributes
 from filed.wire.stream import DATA_STREAMS, Buffer
@@ -20,7 +21,7 @@ MAX_META_BYTES = 16 << 20
 
 
 class EntryOnItsWay:
-    """One entry on its way to an agent. file_index: that all its records have."""
+    """One entry on its way to an agent. file_index: that all its records have.  written: looks at what the agent makes of it."""
 
     def __init__(
         self,
@@ -28,6 +29,7 @@ class EntryOnItsWay:
         stored: StoredFile | None,
         file_index: int,
         attributes: Attributes,
+        written: Written | None = None,
         *,
         messages: Messages,
         counters: Counters,
@@ -37,6 +39,7 @@ class EntryOnItsWay:
         self._messages, self._counters = messages, counters
         self._job = restorer.job
         self._stored = stored  # None: the agent wants no data
+        self._written = written
         self._streaming = False
         self._held: Piece | None = None  # until the next one comes: the last one is to say that it is
         self._untaken = False  # content came anyway
@@ -73,6 +76,8 @@ class EntryOnItsWay:
             self._streaming = True
             self._job.restore_stream(AgentStream.DATA, self._stored.size)
         self._job.write(content, offset, last=last)
+        if self._written is not None:
+            self._written.add(content, offset)
 
     def damaged(self) -> None:
         if self._stored is not None:
@@ -95,6 +100,8 @@ class EntryOnItsWay:
             raise
         self._open = False
         self._job.restore_done(Status.OK)
+        if self._written is not None and self._streaming:
+            self._written.look(self._job.label, self.attributes.path, self._messages)
 
     def abandon(self) -> None:
         """Tell the agent that what it has is not the file."""

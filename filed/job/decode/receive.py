@@ -22,6 +22,7 @@ from filed.job.decode.entry_on_its_way import EntryOnItsWay
 from filed.job.decode.known import check_attributes
 from filed.job.decode.stored_file import StoredFile
 from filed.job.decode.whole_entries import NOT_RESTORED, WholeEntries
+from filed.job.decode.written import Written
 from filed.job.description import NetworkRestore, Replace, RestoreJob
 from filed.pipeline import Decoder, Digest
 from filed.process.status_page import StatusPage
@@ -90,7 +91,7 @@ class Receiving:
                 if action in (Action.CREATED, Action.WANT):
                     job.restore_done(Status.OK)
             except ItemError as error:
-                self._messages.error(_about(attributes.path, error))
+                self._messages.entry_error(error, _about(attributes.path, error))
 
     def gathering(self) -> Gathering:
         """Of the records that follow. Where content must be signed, each entry is looked at by itself."""
@@ -156,9 +157,10 @@ class Receiving:
         entry = entry_to_restore(attributes)
         restorer = self._restorer()
         name, link, dest = self._destination.names(attributes)
+        written = Written(dest) if self._command and entry.type == EntryType.REGULAR else None
         action = restorer.job.restore_entry(entry, name, dest, restorer.replace, link)
         if action == Action.HOST:
-            restorer = self._plain(restorer)
+            written, restorer = None, self._plain(restorer)
             action = restorer.job.restore_entry(entry, name, dest, restorer.replace, link)
         if action == Action.SKIP:
             self._counters.skipped()
@@ -167,7 +169,7 @@ class Receiving:
         if action == Action.WANT:
             stored = StoredFile(self._decoder, attributes, part.known, of_plugin=bool(self._command))
         self._item = EntryOnItsWay(
-            restorer, stored, file_index, attributes, messages=self._messages, counters=self._counters
+            restorer, stored, file_index, attributes, written, messages=self._messages, counters=self._counters
         )
 
     def _update(self, file_index: int, attributes: Attributes) -> None:
@@ -210,23 +212,39 @@ class Receiving:
         self._decoder.digests.saw(map(Digest, entries.digests))
         self._decoder.digests.count_content(entries.undigested)
         restorer = self._restorer()
-        self._give(restorer, entries, 0, len(entries.page))
+        watched = self._watched(entries) if self._command else {}
+        for number in self._give(restorer, entries, 0, len(entries.page)):
+            watched.pop(number, None)
+        for number, written in watched.items():
+            written.look(restorer.job.label, entries.paths[number], self._messages)
         self._counters.show()
 
-    def _give(self, restorer: Restorer, entries: WholeEntries, first: int, end: int) -> None:
-        """Some of them, to an agent. Those that are for the host go to the agent of plain files."""
+    def _watched(self, entries: WholeEntries) -> dict[int, Written]:
+        """Those with content, by number."""
+        watched = {}
+        for number, content in enumerate(entries.contents):
+            if content is not None:
+                watched[number] = Written(entries.page.dest(number))
+                watched[number].add(content, 0)
+        return watched
+
+    def _give(self, restorer: Restorer, entries: WholeEntries, first: int, end: int) -> list[int]:
+        """Some of them, to an agent. Those that are for the host go to the agent of plain files. Returns which are not restored."""
+        failed: list[int] = []
         before = restorer.job.handed
         try:
             for number, error in restorer.job.restore_page(entries.page, restorer.replace, first, end):
                 if error is None:
-                    self._give(self._plain(restorer), entries, number, number + 1)
+                    failed += self._give(self._plain(restorer), entries, number, number + 1)
                 else:
-                    self._messages.error(_about(entries.paths[number], error))
+                    failed.append(number)
+                    self._messages.entry_error(error, _about(entries.paths[number], error))
         finally:
             after = restorer.job.handed
             self._counters.files(after.restored - before.restored)
             self._counters.skipped(after.skipped - before.skipped)
             self._counters.read(after.read - before.read)
+        return failed
 
     def _hand_over(self, restorer: Restorer, command: bytes) -> None:
         destination = self._destination
@@ -246,7 +264,7 @@ class Receiving:
                     what = f"agent {restorer.agent.label} did not take the content of this restore object"
                     self._messages.error(f"{printable(item.name)}: {what}")
             except ItemError as error:
-                self._messages.error(_about(item.name, error))
+                self._messages.entry_error(error, _about(item.name, error))
 
     def _finish(self) -> None:
         item, self._item = self._item, None
@@ -256,7 +274,7 @@ class Receiving:
             item.finish()
             self._counters.files()
         except (ItemError, StreamError) as error:
-            self._messages.error(_about(item.attributes.path, error))
+            self._messages.entry_error(error, _about(item.attributes.path, error))
         if self._counters.totals.files % 256 == 0:
             self._counters.show()
 
@@ -264,9 +282,10 @@ class Receiving:
         """What was begun is told to the agent as corrupt; the records left of this entry are dropped."""
         item, self._item = self._item, None
         if item is None:
-            self._messages.error(str(error) if isinstance(error, ItemError) else f"FileIndex {file_index}: {error}")
+            text = str(error) if isinstance(error, ItemError) else f"FileIndex {file_index}: {error}"
+            self._messages.entry_error(error, text)
             return
-        self._messages.error(_about(item.attributes.path, error))
+        self._messages.entry_error(error, _about(item.attributes.path, error))
         item.abandon()
 
 

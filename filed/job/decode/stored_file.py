@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from filed.errors import StreamError
+from filed.errors import KeysError, StreamError
 from filed.job.decode.known import NOTHING_KNOWN, KnownEntries
 from filed.pipeline import Checked, Decoder, Signed
 from filed.pipeline.reverse import Piece
@@ -139,4 +139,4 @@ class StoredFile:
             if self._signed is None and (self._known.pairs or self._known.signers):
                 self.unproved = "files without a signature are taken as they are: nothing proves who saved them"
             return
-        raise StreamError(text, Stream.SIGNED_DIGEST, self._attributes.file_index)
+        raise KeysError(text, Stream.SIGNED_DIGEST, self._attributes.file_index)

@@ -26,12 +26,16 @@ _SEALED = frozenset({int(Stream.ENCRYPTED_SESSION_DATA), int(Stream.SIGNED_DIGES
 
 
 class WholeEntries:
-    """A page of them. paths: as their attributes have them. digests: the streams that proved contents.  undigested: contents without."""
+    """A page of them. paths: as their attributes have them. contents: of each, None where none is stored.
+
+    digests: the streams that proved contents.  undigested: contents without.
+    """
 
     def __init__(self, destination: Destination) -> None:
         self.page = WholePage()
         self.file_indexes: list[int] = []
         self.paths: list[bytes] = []
+        self.contents: list[Buffer | None] = []
         self.digests: set[int] = set()
         self.undigested = 0
         self._destination = destination
@@ -83,6 +87,7 @@ class WholeEntries:
         self.page.add(restored_fields(attributes, stat), name, link, dest, streams)
         self.file_indexes.append(number)
         self.paths.append(attributes.path)
+        self.contents.append(content)
         if proof:
             self.digests.add(proof)
         elif content is not None:

@@ -28,6 +28,7 @@ from filed.job.encode.reader import MAX_OBJECT_BYTES, Reading, object_too_long
 from filed.job.select.chosen import FAILED, Chosen
 from filed.job.select.hard_links import First, HardLinks, Inode, PassedName, shared_inode
 from filed.pipeline import RecordQueue
+from filed.process.outcome import Severity
 from filed.wire.attributes import FileType, Stat, decode_stat, encode_stat, pack_attributes
 from filed.wire.plugin_name import pack_plugin_end, pack_plugin_start
 from filed.wire.restore_object import RestoreObject, pack_restore_object
@@ -133,7 +134,7 @@ class EntryEncoder:
             else:
                 self._entry(lister, page, entry, chosen, plan, packed)
         except ItemError as error:
-            self._messages.error(str(error))
+            self._messages.entry_error(error, str(error))
             lister.not_saved(chosen.entry, chosen.path)
         if self._named:
             self._plugin_end()
@@ -225,7 +226,7 @@ class EntryEncoder:
                 how = Status.OK
             except ItemError as error:
                 how = Status.E_IO
-                self._messages.error(str(error))
+                self._messages.entry_error(error, str(error))
                 lister.not_saved(chosen.entry, chosen.path)
         finally:
             changed = self._close(job, how)
@@ -242,7 +243,7 @@ class EntryEncoder:
             self._queue.flush()
             self.on_incomplete(file_index)
         if changed:
-            self._messages.error(changed)
+            self._messages.about_entry(Severity.ERROR, changed)
         return file_index
 
     def _is_whole(self, lister: Lister, path: bytes, entry: Entry, announced: int | None, length: int) -> None:
@@ -252,7 +253,7 @@ class EntryEncoder:
 
     def _contradiction(self, lister: Lister, path: bytes, what: str) -> None:
         """An agent says one thing and does another."""
-        self._messages.warning(f"agent {lister.job.label}: {printable(path)}: {what}")
+        self._messages.about_entry(Severity.WARNING, f"agent {lister.job.label}: {printable(path)}: {what}")
 
     def _close(self, job: AgentJob, how: Status) -> str:
         """Close the stream. Returns what to say when the file changed while it was read."""

@@ -188,7 +188,7 @@ class _DataCheck:
         if error.stream in _DIGESTS:
             self._differs(text)
         else:
-            self._messages.error(text)
+            self._messages.entry_error(error, text)
 
     def _entry(self, now: Attributes) -> None:
         self._path, self._row = now.path, None

@@ -144,6 +144,8 @@ def _failed(context: JobContext, catalog: Catalog, row: JobRow, error: BaseExcep
     if isinstance(error, JobCanceled):
         status = JobStatus.FATAL if context.cancellation.reason else JobStatus.CANCELED
         words = context.cancellation.reason or words
+    elif isinstance(error, FiledError) and context.cancellation.asked:
+        status = JobStatus.CANCELED
     catalog.fail_job(row.job_id, time.time(), words, status)
 
 

@@ -82,7 +82,7 @@ class _JobCheck:
     def __init__(self, job: Job, known: KnownEntries, decoder: Decoder, messages: Messages, counters: Counters) -> None:
         self._job, self._messages = job, messages
         decoder.digests.need(known.digests)
-        self._check = RecordCheck(decoder, messages, counters, lambda _error, text: messages.error(text), known=known)
+        self._check = RecordCheck(decoder, messages, counters, messages.entry_error, known=known)
 
     def record(self, record: Record) -> None:
         self._check.record(record.stream, record.file_index, record.data)

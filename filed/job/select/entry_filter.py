@@ -24,6 +24,7 @@ from filed.job.select.chosen import FAILED, Chosen, stored_path
 from filed.job.select.hard_links import HardLinks, shared_inode
 from filed.job.select.selection import Selection
 from filed.job.select.taken_names import TakenNames
+from filed.process.outcome import Severity
 from filed.storage import FileId
 
 # Plain ints: an IntFlag in `&` costs a microsecond an entry.
@@ -137,7 +138,7 @@ class EntryFilter:
         for path, count in there.items():
             if count > 1:
                 text = f"next_entries lists {printable(path)} {count} times: a restore has the last of them"
-                self._messages.warning(f"agent {lister.job.label}: {text}")
+                self._messages.about_entry(Severity.WARNING, f"agent {lister.job.label}: {text}")
 
     def to_check(self, chosen: list[Chosen]) -> list[Chosen]:
         """Those of a page whose content has to be read before they are sent. Another name of a saved inode has not."""

@@ -287,11 +287,12 @@ static bp_status restore_stream(bp_job *job, uint32_t stream, uint64_t size)
 static bp_status write_chunk(bp_job *job, const void *buf, const bp_chunk *chunk)
 {
   uint64_t offset = chunk->offset + (is(job->agent, "shifted") && chunk->offset ? 1 : 0);
+  uint64_t len = is(job->agent, "half") ? chunk->len / 2 : chunk->len;
   if (is(job->agent, "no-gaps"))
     return write(job->fd, buf, (size_t)chunk->len) == (ssize_t)chunk->len ? BP_OK : BP_E_IO;
-  if (pwrite(job->fd, buf, (size_t)chunk->len, (off_t)offset) != (ssize_t)chunk->len)
+  if (pwrite(job->fd, buf, (size_t)len, (off_t)offset) != (ssize_t)len)
     return bp_fail_errno(job->host, bp_status_of_errno(errno), errno, "write");
-  if (chunk->flags & BP_CHUNK_LAST && ftruncate(job->fd, (off_t)(offset + chunk->len)))
+  if (chunk->flags & BP_CHUNK_LAST && ftruncate(job->fd, (off_t)(offset + len)))
     return bp_fail_errno(job->host, bp_status_of_errno(errno), errno, "ftruncate");
   return BP_OK;
 }

@@ -13,6 +13,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
+from filed.config.trust import why_not_trusted
 from filed.process.system import lock_file
 
 
@@ -31,9 +32,10 @@ def state_file() -> Path:
 
 
 def recall(directory: Path) -> Known | None:
-    """What is known of that directory; None when nothing is, or the file cannot be read."""
+    """What is known of that directory; None when nothing is, or the file cannot be read, or others could have written it."""
     try:
-        found = _parse(state_file().read_text()).get(_key(directory))
+        path = state_file()
+        found = _parse(path.read_text()).get(_key(directory)) if _is_ours(path.parent) else None
     except (OSError, RuntimeError):  # RuntimeError: no home
         return None
     return found
@@ -47,6 +49,8 @@ def remember(directory: Path, storage_id: str) -> bool:
     try:
         path = state_file()
         path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+        if not _is_ours(path.parent):
+            return False
         with _locked(path.with_suffix(".lock")):
             text = path.read_text() if path.exists() else ""
             entries = {**_parse(text), _key(directory): known}
@@ -75,6 +79,11 @@ def filesystem_of(directory: Path) -> str:
             kind, source = rest.split()[:2]
             return f"{source} ({kind}) at {words[4]}"
     return ""
+
+
+def _is_ours(directory: Path) -> bool:
+    """Whether nobody else could have put a link there: sudo may keep the HOME of the user who called it."""
+    return not why_not_trusted(directory, directory.stat())
 
 
 def _key(directory: Path) -> str:

@@ -117,11 +117,19 @@ def test_a_file_that_is_wrong_is_told_once_and_does_not_look_whole(jobs: Place, 
 
 @pytest.mark.parametrize("stream", [Stream.ACL_LINUX_ACCESS, Stream.ACL_LINUX_DEFAULT, Stream.XATTR_LINUX])
 def test_metadata_that_is_none_is_told(jobs: Place, where: Path, stream: Stream) -> None:
-    _, restored = run(jobs, where, [HEAD, DATA, (1, stream, b"\xff nonsense"), PROOF, *NEXT])
-    assert restored.outcome.status is JobStatus.ERROR
-    (said,) = restored.texts(Severity.ERROR)
-    assert said.startswith("/a: ")
+    for ran in run(jobs, where, [HEAD, DATA, (1, stream, b"\xff nonsense"), PROOF, *NEXT]):
+        assert ran.outcome.status is JobStatus.ERROR
+        (said,) = ran.texts(Severity.ERROR)
+        assert said.startswith("/a: ")
     assert (where / "next").read_bytes() == b"next"
+
+
+@pytest.mark.parametrize("kind", [FileType.DIRECTORY, FileType.SYMLINK])
+def test_content_of_an_entry_that_has_none_is_told(jobs: Place, where: Path, kind: FileType) -> None:
+    head = attributes(1, b"/a", kind, link=b"x" if kind == FileType.SYMLINK else b"")
+    for ran in run(jobs, where, [head, DATA, *NEXT]):
+        assert ran.outcome.status is JobStatus.ERROR, ran.messages
+        assert [text for text in ran.texts(Severity.ERROR) if text.partition(":")[0].endswith("/a")]
 
 
 # -- what only a restore is about ---------------------------------------------------------------------------------

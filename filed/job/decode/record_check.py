@@ -7,13 +7,16 @@ from collections.abc import Callable
 from filed.errors import StreamError, printable
 from filed.job.context import Counters, Messages
 from filed.job.decode.attribute_update import WITH_CONTENT
+from filed.job.decode.attributes import META_STREAMS, meta_streams
 from filed.job.decode.known import NOTHING_KNOWN, KnownEntries, check_attributes
 from filed.job.decode.stored_file import StoredFile
 from filed.pipeline import Decoder
 from filed.wire.attributes import Attributes, FileType, parse_attributes
 from filed.wire.plugin_name import parse_plugin_name
-from filed.wire.stream import ATTRIBUTE_STREAMS, Buffer, Stream, stream_type
+from filed.wire.stream import ATTRIBUTE_STREAMS, DATA_STREAMS, WIN32_STREAMS, Buffer, Stream, stream_type
 
+_WITHOUT_CONTENT = frozenset({FileType.HARD_LINK, FileType.SYMLINK, FileType.DIRECTORY})
+_PLAIN_DATA = DATA_STREAMS - WIN32_STREAMS  # Windows has data of a directory, too
 _WITH_CONTENT = (FileType.REGULAR, FileType.EMPTY, FileType.RAW_DEVICE, FileType.FIFO_DATA)
 
 
@@ -41,7 +44,7 @@ class RecordCheck:
         self._file: StoredFile | None = None
         self._path = b""
         self._file_index = 0
-        self._of_plugin = False
+        self._of_plugin = self._without_content = False
         self.entries = 0
 
     def record(self, word: int, file_index: int, data: Buffer) -> None:
@@ -57,6 +60,10 @@ class RecordCheck:
                 self._of_plugin = parse_plugin_name(data).start
             elif self._file_index != file_index:
                 self.end()  # damage took the attributes of another entry: what is left of that one is nobody's
+            elif self._without_content and kind in _PLAIN_DATA and len(data):
+                self._refuse_content(kind)
+            elif kind in META_STREAMS:
+                meta_streams(kind, data)  # as the restore will
             elif self._file is not None:
                 for _, piece in self._file.record(word, kind, data):
                     self._counters.read(len(piece))
@@ -64,6 +71,11 @@ class RecordCheck:
             self._file = None
             name = printable(self._path) if self._path else f"FileIndex {file_index}"
             self._wrong(error, f"{name}: {error}")
+
+    def _refuse_content(self, kind: int) -> None:
+        """Once for each entry."""
+        self._without_content = False
+        raise StreamError("content is stored of an entry that has none", kind, self._file_index)
 
     def end(self) -> None:
         """The records of one entry are complete."""
@@ -83,6 +95,7 @@ class RecordCheck:
         self._counters.files()
         if self.entries % SHOWN_EVERY == 0:
             self._counters.show()
+        self._without_content = attributes.type in _WITHOUT_CONTENT and not self._of_plugin
         self._on_entry(attributes)
         without = metadata_only and attributes.type in WITH_CONTENT
         check_attributes(self._known, self._file_index, attributes, metadata_only=without)

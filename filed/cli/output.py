@@ -15,6 +15,9 @@ import click
 from filed.errors import FiledError
 
 
+_CONTROLS = {code: f"\\x{code:02x}" for code in (*range(0x20), *range(0x7F, 0xA0)) if chr(code) not in "\n\t"}
+
+
 class OutputError(FiledError):
     """An answer could not be written."""
 
@@ -26,7 +29,7 @@ class ReaderGone(OutputError):
 def message(text: str) -> None:
     """One line on stderr; nothing happens when nobody can read it."""
     try:
-        click.echo(text, err=True)
+        click.echo(_shown(text), err=True)
     except OSError:
         silence(2)
 
@@ -34,7 +37,7 @@ def message(text: str) -> None:
 def report(text: str) -> None:
     """What was done, on stdout. Where that cannot be written, stderr says so."""
     try:
-        click.echo(text)
+        click.echo(_shown(text))
     except OSError as error:
         silence(1)
         if error.errno != errno.EPIPE:
@@ -44,11 +47,16 @@ def report(text: str) -> None:
 def answer(text: str, *, end: str = "\n") -> None:
     """What was asked for, on stdout. Raises OutputError."""
     try:
-        click.echo(text + end, nl=False)
+        click.echo(_shown(text) + end, nl=False)
     except OSError as error:
         silence(1)
         kind = ReaderGone if error.errno == errno.EPIPE else OutputError
         raise kind(f"the answer cannot be written to standard output: {error.strerror}") from error
+
+
+def _shown(text: str) -> str:
+    """Without escape sequences: names of Jobs and Volumes may be whatever somebody wrote on a Volume, and no terminal shall obey them."""
+    return text.translate(_CONTROLS)
 
 
 def silence(descriptor: int) -> None:

@@ -14,7 +14,6 @@ import click
 
 from filed.errors import FiledError
 
-
 _CONTROLS = {code: f"\\x{code:02x}" for code in (*range(0x20), *range(0x7F, 0xA0)) if chr(code) not in "\n\t"}
 
 

@@ -39,6 +39,7 @@ struct journal {
   uint64_t number;       /* of the barrier's event; 0: none */
   bool     second;       /* going through again, for hard links */
   bool     settled, finished, sent, broken, insists;
+  bool     left_out;     /* something is there and was not listed: it is as the base Job has it */
   uint64_t changed, gone, looked_at;
   char     job[128], base_job[128];
   char     path[PATH_BYTES_MAX + 256];
@@ -54,13 +55,13 @@ static bool is_directed(const journal *j)
 }
 
 /*
- * The state cannot be kept. A walk that looks at everything goes on without it, and calls all that comes changed; one that does not
- * is begun again without it while nothing is sent, else the Job fails.
+ * The state cannot be kept. The Job is begun again without it while nothing is sent. Later a walk that looks at everything goes on
+ * without it, and calls all that comes changed; one that does not fails.
  */
 static bp_status broken(journal *j)
 {
   j->broken = true;
-  if (is_directed(j))
+  if (is_directed(j) || (j->left_out && !j->sent))
     return bp_failf(j->host, j->sent ? BP_E_FAIL : BP_E_BASE, BP_OS_NONE, 0, "the journal's state cannot be kept: %s",
                     state_error(j->state));
   bp_logf(j->host, BP_MSG_WARNING, "journal: the state cannot be kept: %s; %s", state_error(j->state),
@@ -250,16 +251,17 @@ void journal_end(journal *j)
 
 bool journal_item(journal *j, const char *path, uint32_t len)
 {
+  seen_row row;
   for (uint32_t i = 0; i < j->set->n_items; i++)
     if (j->set->items[i].len == len && !memcmp(j->set->items[i].path, path, len))
       j->now = &j->lines[i];
-  return !j->second || j->now->directed;
+  return !j->second || state_find(j->state, path, len, &row);
 }
 
 bp_status journal_lines_done(journal *j, bool *again)
 {
   *again = false;
-  if (j->second || j->broken || !is_directed(j))
+  if (j->second || j->broken || !(is_directed(j) || j->left_out))
     return BP_OK;
   j->second = true;
   return state_want_linked(j->state, again) ? BP_OK : broken(j);
@@ -285,7 +287,7 @@ bool journal_directs(journal *j, const char *path, uint32_t len, const bp_entry 
   seen_row row;
   if (entry->dev != j->now->dev)
     j->now->single = false;
-  if (j->broken || !j->now->directed || !(top || above_is_directed))
+  if (j->broken || !(j->now->directed || j->second) || !(top || above_is_directed))
     return false;
   (void)state_is_wanted(j->state, path, len, &whole);
   return !whole && state_find(j->state, path, len, &row) && row.ino == entry->ino && row.dev == entry->dev
@@ -323,7 +325,8 @@ bp_status journal_entry(journal *j, const char *path, uint32_t len, bp_entry *en
   j->changed += changed;
   if (j->based && changed)
     entry->flags |= BP_ENTRY_SELECTED;
-  *listed = !j->now->directed || changed;
+  *listed = changed || !j->based;
+  j->left_out |= !*listed;
   j->sent |= *listed;
   return BP_OK;
 }
@@ -394,7 +397,7 @@ bp_status journal_finish(journal *j, bp_page *page, bool *done, bool *complete)
   uint64_t gone;
   bp_status status;
   *done = true;
-  *complete = !is_directed(j);
+  *complete = !is_directed(j) && !j->left_out;
   if (j->finished || j->broken)
     return BP_OK;
   if (!j->settled && !state_settle(j->state, j->set, &gone))

@@ -48,7 +48,7 @@ class JournalHost(Host):
 
 @dataclass(frozen=True)
 class Done:
-    """A Job. tree: as a restore of it would be."""
+    """A Job. tree: as a restore of it would be. named: how many entries its pages had."""
 
     name: str
     level: Level
@@ -59,10 +59,11 @@ class Done:
     complete: bool
     said: str
     saved_in: dict[bytes, int]
+    named: int
 
     @property
     def directed(self) -> bool:
-        return not self.complete
+        return not self.complete and " is walked: " not in self.said
 
 
 def known(item: Item) -> tuple:
@@ -169,10 +170,11 @@ class Chain:
         base = base or self.base_of(level)
         host = JournalHost(rules=self.rules)
         tree: Tree = dict(base.tree) if base else {}
-        listed, deleted, everything, pages = set(), set(), {}, 0
+        listed, deleted, everything, pages, named = set(), set(), {}, 0, 0
         with self.job(level, host, base) as (job, _):
             while (page := job.next_page()) is not None:
                 wanted = []
+                named += len(page)
                 for entry, name in page:
                     if entry.change == Change.DELETED:
                         gone = name_of(name, entry.type)
@@ -215,6 +217,7 @@ class Chain:
             complete,
             host.texts(),
             saved_in,
+            named,
         )
         if counts:
             self.good.append(done)

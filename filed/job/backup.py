@@ -12,7 +12,7 @@ from functools import partial
 
 from filed.agents import Begin
 from filed.catalog import Level, state_object
-from filed.errors import AgentError, printable
+from filed.errors import AgentError, JobError, printable
 from filed.fileset import agent_text, expanded
 from filed.job.agents import instance as agents
 from filed.job.agents.base_states import Basis
@@ -101,7 +101,7 @@ def _save(job: BackupJob | NetworkBackup, end: BackupEnd, context: JobContext) -
         for instance in made:
             _list_all(instance, end.basis, listing, encoder, context, stack)
         if entry_filter.saw_nothing(full=end.basis.level is Level.FULL):
-            end.saw_nothing()
+            raise JobError("none of its paths could be looked at; nothing is saved. Is a disk not mounted?")
         for pattern in set.intersection(*(set(instance.matcher.unused_excludes) for instance in made)) if made else ():
             messages.info(f'Exclude "{printable(pattern)}" matched nothing')
         listing.deletions()

@@ -40,9 +40,6 @@ class BackupEnd(Protocol):
     def own_files(self) -> frozenset[FileId]:
         """Device and inode of the files that the Job itself writes: they are not saved."""
 
-    def saw_nothing(self) -> None:
-        """None of the paths could be looked at. Raises JobError where that is no backup."""
-
     def facts(self) -> Callable[[int], RestoreObject] | None:
         """What is stored of the Job itself, behind its last entry."""
 

@@ -77,9 +77,6 @@ class DirectorBackup:
         """None: the Storage Daemon has them."""
         return frozenset()
 
-    def saw_nothing(self) -> None:
-        """Its Director counts the errors, and judges."""
-
     def facts(self) -> None:
         """The Director knows them."""
 

@@ -10,7 +10,7 @@ from functools import partial
 from filed.agents import Kind
 from filed.catalog import Catalog, JobFacts, JobMedia, JobTotals, Level, NewJob, RecordFeed, SealedState, facts_object
 from filed.catalog import Job as JobRow
-from filed.errors import FiledError, JobCanceled, JobError
+from filed.errors import FiledError, JobCanceled
 from filed.fileset import as_text
 from filed.job.agents.base_states import BaseStates, Basis
 from filed.job.context import JobContext, Messages
@@ -87,9 +87,6 @@ class VolumesBackup:
         )
         stack.callback(session.abandon)  # does nothing once it is finished
         return session
-
-    def saw_nothing(self) -> None:
-        raise JobError("none of its paths could be looked at; nothing is saved. Is a disk not mounted?")
 
     def facts(self) -> Callable[[int], RestoreObject]:
         row, read_bytes = self._row, self._context.counters.totals.read_bytes

@@ -4,6 +4,8 @@ import base64
 import os
 from pathlib import Path
 
+import pytest
+
 from filed.job.agents.states_file import states_path
 from filed.job.description import Changes, Level, ListMeaning
 from filed.job.select.accurate_list import append_packet
@@ -87,6 +89,15 @@ def test_an_accurate_job_marks_what_is_gone(tmp_path: Path) -> None:
         top + b"/l": FileType.DELETED,
     }
     assert (done.outcome.totals.files, done.outcome.totals.deleted) == (2, 1)
+
+
+@pytest.mark.parametrize("level", [Level.FULL, Level.INCREMENTAL])
+def test_a_job_none_of_whose_paths_could_be_looked_at_has_failed(tmp_path: Path, level: Level) -> None:
+    """bacula-fd says OK, with warnings: a Full of nothing is then the base of what follows, and pushes out the last one with data."""
+    with Storage() as storage:
+        done = run(backup_of(tmp_path / "none", tmp_path, storage.port, level=level))
+    assert done.outcome.status is JobStatus.FATAL
+    assert done.outcome.text == "none of its paths could be looked at; nothing is saved. Is a disk not mounted?"
 
 
 def test_what_the_storage_daemon_calls_bad_is_bad(tmp_path: Path) -> None:

@@ -270,7 +270,7 @@ CONTRADICTIONS = {
     "contradict-no-data": "agent bad 6.6: /@BAD/one: a size of 100,000 bytes, and no content: stored without",
     "contradict-links": "agent bad 6.6: /@BAD/two: one inode with /@BAD/one, and another size, time or kind",
     "contradict-twice": "agent bad 6.6: next_entries lists /@BAD/one 2 times: a restore has the last of them",
-    "contradict-twice-later": "1 entries have a name that another entry of this backup has",
+    "contradict-twice-later": "agent bad 6.6: next_entries lists /@BAD/one on two pages: a restore has the last of them",
     "fail-ok": "agent bad 6.6: next_entries reported an error and returned success: the index cannot be read",
 }
 

@@ -31,6 +31,7 @@ _SEVERITIES = {
     Severity.WARNING: JobSeverity.WARNING,
     Severity.ERROR: JobSeverity.ERROR,
 }
+WALKER = "filesystem"
 NODUMP = int(Attr.NODUMP)
 SELECTED, TOP = (
     int(EntryFlag.SELECTED),
@@ -72,6 +73,7 @@ class Lister:
 
     command: the text of its plugin-name records, b"" for plain files.  prefixes: all its names are at or below these.
     shared: other instances of the Job may list names that begin so.
+    walks: our own, which lists what a walk meets: each name once.
     unsaved: the first entry that it chose by its own numbers and that could not be saved; b"": there is none.
     """
 
@@ -80,6 +82,7 @@ class Lister:
     command: bytes
     prefixes: tuple[bytes, ...]
     shared: tuple[bytes, ...] = ()
+    walks: bool = False
     unsaved: bytes = b""
 
     def not_saved(self, listed: Entry, path: bytes) -> None:
@@ -115,7 +118,8 @@ class Instance:
 
     def lister(self) -> Lister:
         assert self.job is not None
-        return Lister(self.job, self.matcher, self.command, self.prefixes, self.shared)
+        walks = self.agent.descriptor.id == WALKER
+        return Lister(self.job, self.matcher, self.command, self.prefixes, self.shared, walks)
 
     @property
     def key(self) -> str:

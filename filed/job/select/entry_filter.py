@@ -67,6 +67,7 @@ class EntryFilter:
         self._messages, self._counters = messages, counters
         self._selection = selection
         self._links, self._taken = links, taken
+        self._lister: Lister | None = None  # whose names are noted
         self._ended: list[_Ended] = []
         self._own = own
         self._met_own = False
@@ -80,7 +81,7 @@ class EntryFilter:
         passed_over: list[Chosen] = []
         deleted: list[BaseRow] = []
         trees: list[bytes] = []
-        if len(set(paths)) != len(paths):
+        if not lister.walks or len(set(paths)) != len(paths):
             self._listed_twice(lister, page, paths)
         rows = selection.lookup(paths)
         own = self._own()
@@ -129,16 +130,21 @@ class EntryFilter:
         return bool(self._failed if full else self._failed_tops) and not self._looked_at
 
     def _listed_twice(self, lister: Lister, page: Page, paths: list[bytes]) -> None:
-        """Names that are on a page more than once. What is gone may have been followed by another of its name."""
+        """Names that an instance has more than once. What is gone may have been followed by another of its name."""
         there = Counter(
             path
             for entry, path in zip(page.entries, paths, strict=True)
             if entry.change != Change.DELETED and entry.type != EntryType.OBJECT
         )
-        for path, count in there.items():
-            if count > 1:
-                text = f"next_entries lists {printable(path)} {count} times: a restore has the last of them"
-                self._messages.about_entry(Severity.WARNING, f"agent {lister.job.label}: {text}")
+        said = [(path, f"{count} times") for path, count in there.items() if count > 1]
+        if not lister.walks:
+            if lister is not self._lister:
+                self._lister = lister
+                self._taken.begin_instance()
+            said += [(path, "on two pages") for path in self._taken.listed_before(there)]
+        for path, how in said:
+            text = f"next_entries lists {printable(path)} {how}: a restore has the last of them"
+            self._messages.about_entry(Severity.WARNING, f"agent {lister.job.label}: {text}")
 
     def to_check(self, chosen: list[Chosen]) -> list[Chosen]:
         """Those of a page whose content has to be read before they are sent. Another name of a saved inode has not."""

@@ -1,16 +1,22 @@
-"""Names that more than one instance of a Job may list, because File lines of two Includes overlap: each is taken once.
+"""Names that a Job has met, where that matters: a million of them cost a few megabytes of memory, since they are kept on the disk.
 
-A million of them cost a few megabytes of memory: they are kept on the disk.
+Names that more than one instance may list, because File lines of two Includes overlap, are taken once. A name that one instance lists on two pages
+is a contradiction, which no other part of a Job for a Director would see.
 """
 
 from __future__ import annotations
 
 import sqlite3
+from collections.abc import Iterable
 from pathlib import Path
 from types import TracebackType
 from typing import Self
 
 from filed.job.select.scratch_database import scratch_database
+
+_TABLES = (
+    "CREATE TABLE taken(path BLOB PRIMARY KEY) WITHOUT ROWID; CREATE TABLE listed(path BLOB PRIMARY KEY) WITHOUT ROWID;"
+)
 
 
 class TakenNames:
@@ -29,6 +35,19 @@ class TakenNames:
 
     def has(self, path: bytes) -> bool:
         """Whether it was asked about before."""
+        return self._database().execute("INSERT OR IGNORE INTO taken VALUES(?)", (path,)).rowcount == 0
+
+    def begin_instance(self) -> None:
+        """What is listed from here on is another instance's, or the same one's that begins again."""
+        if self._db is not None:
+            self._db.execute("DELETE FROM listed")
+
+    def listed_before(self, paths: Iterable[bytes]) -> list[bytes]:
+        """Those of a page of an instance that an earlier page of it has."""
+        insert = self._database().execute
+        return [path for path in paths if insert("INSERT OR IGNORE INTO listed VALUES(?)", (path,)).rowcount == 0]
+
+    def _database(self) -> sqlite3.Connection:
         if self._db is None:
-            self._db = scratch_database(self._directory, "CREATE TABLE taken(path BLOB PRIMARY KEY) WITHOUT ROWID;")
-        return self._db.execute("INSERT OR IGNORE INTO taken VALUES(?)", (path,)).rowcount == 0
+            self._db = scratch_database(self._directory, _TABLES)
+        return self._db

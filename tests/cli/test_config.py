@@ -110,6 +110,33 @@ def test_what_a_job_would_need_is_looked_at(filed: Filed, tmp_path: Path, lines:
     assert told in said.err
 
 
+@pytest.mark.parametrize(
+    ("lines", "plugin", "told"),
+    [
+        ("", "sqlite: directory = /x", "no agent 'sqlite' here; the conf names: filesystem. Add its plugin line"),
+        ("plugin filesystem\nplugin sqlite\n", "sqlite: directry = /x", "did you mean 'directory'?"),
+        ("plugin filesystem\nplugin sqlite\n", "sqlite: nothing", "'nothing' is no `key = value`"),
+        ("plugin sqlite\n", "sqlite: directory = /x", "File = /etc: no agent takes it; the conf names: sqlite"),
+    ],
+)
+def test_the_lines_of_filesets_are_held_against_the_agents(
+    filed: Filed, tmp_path: Path, lines: str, plugin: str, told: str
+) -> None:
+    conf = tmp_path / "filed.conf"
+    conf.write_text(GOOD.replace("File = /etc", f'File = /etc\n Plugin = "{plugin}"\n') + lines)
+    said = filed("config", "check", conf)
+    assert (said.code, said.out) == (1, "")
+    assert told in said.err
+    assert said.err.count("Error: ") == 1
+
+
+def test_an_option_that_is_needed_may_stand_in_the_fileset(filed: Filed, tmp_path: Path) -> None:
+    conf = tmp_path / "filed.conf"
+    plugin = 'Plugin = "sqlite: directory = /x"'
+    conf.write_text(GOOD.replace("File = /etc", f"File = /etc\n {plugin}\n") + "plugin filesystem\nplugin sqlite\n")
+    assert filed("config", "check", conf).code == 0
+
+
 def test_what_the_daemon_would_need_is_looked_at(filed: Filed, tmp_path: Path) -> None:
     conf = tmp_path / "bacula-fd.conf"
     conf.write_text(

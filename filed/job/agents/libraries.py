@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Sequence
+
 from filed.agents import Agent, HostServices, Library, LimitsInForce, agent_id, identity_of, load
+from filed.agents.descriptor import Descriptor
 from filed.agents.options import Settings
 from filed.config.limits import NO_LIMITS, AgentLimits
 from filed.errors import JobError
@@ -56,18 +59,23 @@ class Libraries:
         )
 
     def line_of(self, name: str) -> AgentLine:
-        """The conf's line for the agent of that id, or of that name in former times. Raises JobError when there is none."""
-        for line in self.setup.lines:
-            if agent_id(line.name) == name:
-                return line
-        for line in self.setup.lines:
-            if name in self.of(line.name).descriptor.aliases:
-                return line
-        loaded = ", ".join(self._names(line) for line in self.setup.lines)
-        raise JobError(
-            f"no agent {name!r} here; the conf names: {loaded}. Add its plugin line; `filed agent list` says what there is"
-        )
+        """As `line_of`, below."""
+        return line_of(self.setup.lines, name, lambda known: self.of(known).descriptor)
 
-    def _names(self, line: AgentLine) -> str:
-        about = self.of(line.name).descriptor
-        return f"{about.id} (or {', '.join(about.aliases)})" if about.aliases else about.id
+
+def line_of(lines: Sequence[AgentLine], name: str, describe: Callable[[str], Descriptor]) -> AgentLine:
+    """The conf's line for the agent of that id, or of that name in former times. Raises JobError when there is none."""
+    for line in lines:
+        if agent_id(line.name) == name:
+            return line
+    for line in lines:
+        if name in describe(line.name).aliases:
+            return line
+    named = ", ".join(_names(describe(line.name)) for line in lines)
+    raise JobError(
+        f"no agent {name!r} here; the conf names: {named}. Add its plugin line; `filed agent list` says what there is"
+    )
+
+
+def _names(about: Descriptor) -> str:
+    return f"{about.id} (or {', '.join(about.aliases)})" if about.aliases else about.id

@@ -11,16 +11,19 @@ from __future__ import annotations
 
 import os
 import re
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack
 from itertools import permutations
 
 from filed.agents import Feature, Library, agent_id
+from filed.agents.descriptor import Descriptor
 from filed.agents.options import Settings, check_options
 from filed.errors import JobError
 from filed.fileset import FileSet, Matcher
 from filed.job.agents.instance import Instance, Services
-from filed.job.agents.libraries import Libraries
+from filed.job.agents.libraries import Libraries, line_of
 from filed.job.context import Messages
+from filed.job.description import AgentLine
 
 
 def instances(libraries: Libraries, fileset: FileSet, messages: Messages, stack: ExitStack) -> list[Instance]:
@@ -38,26 +41,55 @@ def instances(libraries: Libraries, fileset: FileSet, messages: Messages, stack:
         made.append(Instance(agent, services, matcher, part, line, _command(library, line), number))
 
     lines = libraries.setup.lines
-    left = {path for include in fileset.includes for path in include.files}
-    for line in lines:
+    for line, taken in claimed(fileset, lines, lambda name: libraries.of(name).descriptor):
         library = libraries.of(line.name)
-        taken = {path for path in left if any(path.startswith(claim) for claim in library.descriptor.claims)}
-        left -= taken
-        if taken:
-            for part in fileset.narrowed(taken.__contains__, lambda _plugin: False).parts():
-                make(library, check_options(library.descriptor, line.options), part, "")
-    if left:
-        names = ", ".join(agent_id(line.name) for line in lines)
-        raise JobError(f"File = {min(left).decode('utf-8', 'replace')}: no agent takes it; the conf names: {names}")
+        for part in fileset.narrowed(taken.__contains__, lambda _plugin: False).parts():
+            make(library, check_options(library.descriptor, line.options), part, "")
     _mark_shared(made)
     for each in fileset.parts():
         for plugin in each.includes[0].plugins:
-            line = libraries.line_of(plugin.partition(":")[0].strip())
+            line = libraries.line_of(agent_of(plugin))
             library = libraries.of(line.name)
-            given = () if library.descriptor.features & Feature.VERBATIM else parse_plugin_line(plugin)
-            settings = check_options(library.descriptor, line.options, given)
+            settings = settings_of(plugin, line, library.descriptor)
             make(library, settings, each.narrowed(lambda _file: False, plugin.__eq__), plugin)
     return made
+
+
+def claimed(
+    fileset: FileSet, lines: Sequence[AgentLine], describe: Callable[[str], Descriptor]
+) -> Iterator[tuple[AgentLine, set[bytes]]]:
+    """Which File lines the agents of the conf take, those that take any. Raises JobError for one that nobody does."""
+    left = {path for include in fileset.includes for path in include.files}
+    for line in lines:
+        claims = describe(line.name).claims
+        taken = {path for path in left if any(path.startswith(claim) for claim in claims)}
+        left -= taken
+        if taken:
+            yield line, taken
+    if left:
+        names = ", ".join(agent_id(line.name) for line in lines)
+        raise JobError(f"File = {min(left).decode('utf-8', 'replace')}: no agent takes it; the conf names: {names}")
+
+
+def agent_of(plugin: str) -> str:
+    """The agent that a Plugin line of a FileSet names."""
+    return plugin.partition(":")[0].strip()
+
+
+def settings_of(plugin: str, line: AgentLine, about: Descriptor) -> Settings:
+    """What an instance for a Plugin line gets, with the options of the conf's line. Raises ConfigError, JobError."""
+    given = () if about.features & Feature.VERBATIM else parse_plugin_line(plugin)
+    return check_options(about, line.options, given)
+
+
+def check_lines(fileset: FileSet, lines: Sequence[AgentLine], describe: Callable[[str], Descriptor]) -> None:
+    """Raises what `instances` would, without loading anything."""
+    for line, _ in claimed(fileset, lines, describe):
+        check_options(describe(line.name), line.options)
+    for include in fileset.includes:
+        for plugin in include.plugins:
+            line = line_of(lines, agent_of(plugin), describe)
+            settings_of(plugin, line, describe(line.name))
 
 
 def _mark_shared(made: list[Instance]) -> None:

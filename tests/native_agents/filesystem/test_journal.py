@@ -57,6 +57,16 @@ def test_nothing_changed_is_nothing_sent(alone: Chain) -> None:
     assert (job.listed, job.deleted, job.named) == (set(), set(), 0)
 
 
+def test_all_names_of_a_file_are_sent_when_one_of_them_moved(alone: Chain, tree: Path) -> None:
+    os.link(tree / "a", tree / "d" / "also a")
+    alone.run(FULL)
+    alone.run(INCREMENTAL)
+    (tree / "d").rename(tree / "moved")
+    job = alone.run(INCREMENTAL)
+    assert named(tree, "a", "moved/also a") <= job.listed
+    assert differences(alone.now(), job.tree) + torn(job) == []
+
+
 def test_a_renamed_directory_is_sent_with_all_that_is_in_it(alone: Chain, tree: Path) -> None:
     alone.run(FULL)
     alone.run(INCREMENTAL)

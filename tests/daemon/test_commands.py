@@ -56,11 +56,11 @@ def test_one_that_hangs_is_ended_with_its_children_and_gets_no_further_text(tmp_
     told: Told = []
     commands = Commands(lambda name, why: told.append((name, why)), patience_s=0.2)
     for _ in range(3):
-        commands.run("hangs", sh('sleep 60 & echo $! >>"$0"; wait', tmp_path / "pids"), b"")
+        commands.run("hangs", sh('sleep 600 & echo $! >>"$0"; wait', tmp_path / "pids"), b"")
     commands.run("works", sh(CAT_TO, tmp_path / "out"), b"text")
     begun = time.monotonic()
     commands.finish()
-    assert time.monotonic() - begun < 20
+    assert time.monotonic() - begun < 60
     assert told == [("hangs", "it had not ended after 0.2 s")]
     assert (tmp_path / "out").read_text() == "text"
     assert len((tmp_path / "pids").read_text().split()) == 1

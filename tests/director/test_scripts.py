@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import os
+import signal
 import time
 
 import pytest
@@ -39,15 +40,17 @@ def test_a_program_that_fails_says_how(command: str, why: str) -> None:
 
 def test_a_cancel_ends_a_program_and_what_it_started() -> None:
     begun = time.monotonic()
-    why, _ = run("/bin/sh -c 'sleep 60; sleep 60'", wanted=False)
+    why, _ = run("/bin/sh -c 'sleep 600; sleep 600'", wanted=False)
     assert "canceled" in why
-    assert time.monotonic() - begun < 5
+    assert time.monotonic() - begun < 60
 
 
 def test_a_child_left_behind_is_not_waited_for() -> None:
     begun = time.monotonic()
-    assert run("/bin/sh -c 'sleep 3 & echo a'")[0] == ""
-    assert time.monotonic() - begun < 2
+    why, said = run("/bin/sh -c 'sleep 600 & echo $!'")
+    os.kill(int(said[-1].rpartition(" ")[2]), signal.SIGKILL)
+    assert why == ""
+    assert time.monotonic() - begun < 60
 
 
 def test_a_program_that_closes_its_output_is_waited_for() -> None:
@@ -96,8 +99,8 @@ def test_a_program_ends_when_nobody_can_be_told_what_it_prints() -> None:
 
     begun = time.monotonic()
     with pytest.raises(ConnectionLost):
-        run_script("After", "/bin/sh -c 'echo begun; sleep 60; sleep 60'", say, lambda: True, told.append)
-    assert time.monotonic() - begun < 10
+        run_script("After", "/bin/sh -c 'echo begun; sleep 600; sleep 600'", say, lambda: True, told.append)
+    assert time.monotonic() - begun < 60
     wait_until(lambda: not is_there(told[0]))
 
 

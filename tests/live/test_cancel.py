@@ -27,7 +27,7 @@ from tests.system.program import wait_until
 
 pytestmark = pytest.mark.live
 
-WITHIN_S = 1.0 * float(os.environ.get("FILED_PATIENCE", "4"))
+WITHIN_S = 1.0 * float(os.environ.get("FILED_PATIENCE", "20"))
 """A second; a machine that does other things as well gets more."""
 
 
@@ -160,7 +160,7 @@ def test_while_it_waits_for_a_volume(world: World) -> None:
     job_id = world.run("Unmounted")
     wait_until(lambda: "is waiting for an appendable Volume" in world.bacula.console("status director"), TIMEOUT_S)
     check(world, job_id, "waiting for a Volume")
-    world.bacula.console(f"cancel jobid={job_id} yes")
+    # The Director ends the Storage Daemon's wait by itself. A cancel of its console in that very moment makes Bacula 15.0.3 wait for minutes.
     settled(world, job_id)
 
 

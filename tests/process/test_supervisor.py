@@ -76,7 +76,7 @@ def test_what_is_no_longer_wanted_is_canceled(place: Place) -> None:  # noqa: F8
     with start_job(job_of(place, "bad", b"/@BAD", sin="beat-begin")) as process:
         outcome = process.run(lambda _event: None, lambda: None, wanted=lambda: False)
     assert outcome.status is JobStatus.CANCELED
-    assert time.monotonic() - begun < 10
+    assert time.monotonic() - begun < 25  # it is killed after 30
 
 
 def test_a_crash_keeps_the_numbers_that_were_seen(place: Place) -> None:  # noqa: F811

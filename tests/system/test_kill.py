@@ -213,7 +213,7 @@ def test_an_interrupted_backup_is_marked_canceled_and_taken_back(how: signal.Sig
     began = time.monotonic()
     os.killpg(running.pid, how)  # as a terminal does
     ran = running.ended(code=130)
-    assert time.monotonic() - began < 10
+    assert time.monotonic() - began < 60
     assert "the Job was canceled (JobId 2)" in ran.err
     assert [job["status"] for job in store.jobs()] == ["T", "A"]
     assert not volume.exists()

@@ -103,7 +103,7 @@ def test_what_an_agent_started_ends_with_the_job(place: Place, plan: str, how: s
 
     begun = time.monotonic()
     ran = place.backup(trace, files=[b"/@TRACE"], stop=look)
-    assert time.monotonic() - begun < 20  # not when the child lets go of the socket, after 300 s
+    assert time.monotonic() - begun < 100  # not when the child lets go of the socket, after 300 s
     assert ran.outcome.status is (JobStatus.OK if how == "good" else JobStatus.FATAL)
     wait_until(lambda: not [pid for pid in sleepers if _command(pid).startswith(b"sleep")])
     assert sleepers or how != "deaf"
@@ -291,7 +291,7 @@ def test_a_signal_at_the_command_line_cancels_with_130(
             _, words = process.communicate(timeout=60)
         finally:
             process.kill()
-    assert time.monotonic() - begun < 5
+    assert time.monotonic() - begun < 25  # it is killed after 30
     assert process.returncode == 130, words
     assert "canceled during next_entries of agent trace 3.1" in words
 

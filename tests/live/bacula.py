@@ -250,9 +250,9 @@ class Bacula:
         path = self.root / "messages"
         return path.read_text(errors="replace") if path.exists() else ""
 
-    def expect(self, text: str) -> None:
+    def expect(self, text: str, seconds: float = TIMEOUT_S) -> None:
         """Wait until the Director's log has `text`: it is written a little after `wait` in the console returns."""
-        end = time.monotonic() + TIMEOUT_S
+        end = time.monotonic() + seconds
         while text not in self.messages():
             assert time.monotonic() < end, f"no {text!r} in: {self.messages()}"
             time.sleep(0.05)  # a log file does not wake anybody

@@ -6,7 +6,7 @@ import re
 import shutil
 from pathlib import Path
 
-from tests.live.bacula import Bacula
+from tests.live.bacula import TIMEOUT_S, Bacula
 from tests.live.jobs import rows, status_of
 
 
@@ -20,9 +20,9 @@ def run(bacula: Bacula, *jobs: str) -> list[int]:
     return found
 
 
-def expect_report(bacula: Bacula, job_id: int) -> None:
+def expect_report(bacula: Bacula, job_id: int, seconds: float = TIMEOUT_S) -> None:
     """Wait for the summary of a Job: it is written a little after the Job's end."""
-    bacula.expect(f"JobId:                  {job_id}\n")
+    bacula.expect(f"JobId:                  {job_id}\n", seconds)
 
 
 def saved(bacula: Bacula, *jobs: str) -> list[int]:

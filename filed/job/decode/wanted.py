@@ -17,46 +17,56 @@ from filed.volume import Session
 from filed.wire.attributes import Attributes, FileType, decode_stat
 
 _ALL = 0xFF
+_BLOCK_BYTES = 4096
+_BLOCK_SHIFT = 15  # FileIndexes in a block, as a power of two
 
 
 class IndexSet:
-    """A set of FileIndexes, one bit each: ten million files take 1.25 MB."""
+    """A set of FileIndexes, one bit each: ten million files take 1.25 MB, and one that is far beyond all others no more than a block."""
 
     def __init__(self) -> None:
-        self._bits = bytearray()
+        self._blocks: dict[int, bytearray] = {}
         self.count = 0
 
     def add(self, file_index: int) -> None:
-        byte, bit = file_index >> 3, 1 << (file_index & 7)
-        if byte >= len(self._bits):
-            self._bits.extend(bytes(max(byte + 1 - len(self._bits), 4096)))
-        if not self._bits[byte] & bit:
-            self._bits[byte] |= bit
+        number, byte, bit = file_index >> _BLOCK_SHIFT, file_index >> 3 & _BLOCK_BYTES - 1, 1 << (file_index & 7)
+        block = self._blocks.get(number)
+        if block is None:
+            block = self._blocks[number] = bytearray(_BLOCK_BYTES)
+        if not block[byte] & bit:
+            block[byte] |= bit
             self.count += 1
 
     def discard(self, file_index: int) -> None:
         if file_index in self:
-            self._bits[file_index >> 3] &= ~(1 << (file_index & 7))
+            self._blocks[file_index >> _BLOCK_SHIFT][file_index >> 3 & _BLOCK_BYTES - 1] &= ~(1 << (file_index & 7))
             self.count -= 1
 
     def __contains__(self, file_index: int) -> bool:
-        byte = file_index >> 3
-        return 0 <= byte < len(self._bits) and bool(self._bits[byte] >> (file_index & 7) & 1)
+        block = self._blocks.get(file_index >> _BLOCK_SHIFT)
+        return block is not None and bool(block[file_index >> 3 & _BLOCK_BYTES - 1] >> (file_index & 7) & 1)
 
     def ranges(self) -> Iterator[tuple[int, int]]:
         """(first, last) of each run, in order."""
-        first = -1
-        for byte, bits in enumerate(self._bits):
-            if bits == _ALL and first >= 0:
-                continue
-            for index in range(byte * 8, byte * 8 + 8):
-                if bits >> (index & 7) & 1:
-                    first = index if first < 0 else first
-                elif first >= 0:
-                    yield first, index - 1
-                    first = -1
+        first = last = -1
+        for number in sorted(self._blocks):
+            begin = number << _BLOCK_SHIFT
+            for byte, bits in enumerate(self._blocks[number]):
+                at = begin + byte * 8
+                if bits == _ALL and first >= 0 and last == at - 1:
+                    last = at + 7
+                    continue
+                for index in range(at, at + 8) if bits else ():
+                    if not bits >> (index & 7) & 1:
+                        continue
+                    if first >= 0 and last == index - 1:
+                        last = index
+                        continue
+                    if first >= 0:
+                        yield first, last
+                    first = last = index
         if first >= 0:
-            yield first, len(self._bits) * 8 - 1
+            yield first, last
 
 
 @dataclass(slots=True)
@@ -79,14 +89,15 @@ class Wanted:
         self.known.add(row)
         stat = decode_stat(row.lstat)
         if row.type == FileType.HARD_LINK:
-            self._links.extend((row.file_index, stat.link_fi))
+            if 0 < stat.link_fi < row.file_index:  # the first name came first, whatever a Volume says
+                self._links.extend((row.file_index, stat.link_fi))
         else:
             self.data_bytes += max(stat.size, 0)
 
     def orphans(self) -> dict[int, int]:
         """Links whose first name is not wanted: FileIndex of the link -> that of the first name."""
         pairs = zip(self._links[::2], self._links[1::2], strict=True)
-        return {link: first for link, first in pairs if first and first not in self.file_indexes}
+        return {link: first for link, first in pairs if first not in self.file_indexes}
 
     def renamed(self, attributes: Attributes) -> Attributes:
         """The record with the path, or the link target, that it gets in this restore."""

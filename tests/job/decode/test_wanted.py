@@ -6,11 +6,14 @@ import itertools
 import os
 from pathlib import Path
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from filed.catalog import Catalog, Level
 from filed.job.decode.wanted import IndexSet, choose
+from filed.wire.attributes import FileType
+from tests.job.forged import attributes, file, forge
 from tests.system_agents.jobs import Place, line
 
 
@@ -36,6 +39,25 @@ def test_a_full_set_is_one_range() -> None:
         indexes.add(index)
     assert list(indexes.ranges()) == [(1, 100_000)]
     assert -1 not in indexes
+
+
+def test_an_index_far_beyond_all_others_takes_no_memory_and_no_time() -> None:
+    indexes = IndexSet()
+    for index in (1, 2, 1 << 15, (1 << 31) - 1):
+        indexes.add(index)
+    assert list(indexes.ranges()) == [(1, 2), (1 << 15, 1 << 15), ((1 << 31) - 1, (1 << 31) - 1)]
+    indexes.discard((1 << 31) - 1)
+    indexes.discard(3 << 15)
+    assert (indexes.count, (1 << 31) - 1 in indexes) == (3, False)
+
+
+@pytest.mark.parametrize("first", [1 << 40, (1 << 63) - 1, -5])
+def test_a_link_that_names_a_first_name_of_no_volume_is_read_alone(jobs: Place, first: int) -> None:
+    link = attributes(1, b"/link", FileType.HARD_LINK, link=b"/first", first=first)
+    jobid = forge(jobs.volumes, [link, *file(2, b"/file", b"content")])
+    with Catalog.read(jobs.volumes) as catalog:
+        (part,) = choose(catalog, jobid, ())
+    assert list(part.file_indexes.ranges()) == [(1, 2)]
 
 
 class Tree:

@@ -199,3 +199,12 @@ def user_name(uid: int) -> str:
 
 def group_name(gid: int) -> str:
     return grp.getgrgid(gid).gr_name
+
+
+def user_number(name: str) -> int:
+    """Raises KeyError for a name that nobody has."""
+    return pwd.getpwnam(name).pw_uid
+
+
+def group_number(name: str) -> int:
+    return grp.getgrnam(name).gr_gid

@@ -14,7 +14,7 @@ from filed.agents import Replace as AgentReplace
 from filed.errors import AgentLoadError, ItemError, JobError, StreamError, printable
 from filed.job.agents.restorers import Restorer, Restorers
 from filed.job.context import Counters, Messages
-from filed.job.decode.attribute_update import WITH_CONTENT, update_attributes
+from filed.job.decode.attribute_update import WITH_CONTENT, extended_attributes, update_attributes
 from filed.job.decode.attributes import entry_to_restore
 from filed.job.decode.batches import Batch, Damaged, Gathering
 from filed.job.decode.destination import Destination, Part
@@ -30,7 +30,7 @@ from filed.volume import Session
 from filed.wire.attributes import Attributes, decode_stat, parse_attributes
 from filed.wire.plugin_name import parse_plugin_name
 from filed.wire.restore_object import RestoreObject
-from filed.wire.stream import ACL_STREAMS, ATTRIBUTE_STREAMS, XATTR_STREAMS, Buffer, Stream, stream_type
+from filed.wire.stream import ATTRIBUTE_STREAMS, Buffer, Stream, stream_type
 
 HAS_SIZE = int(Has.SIZE)
 
@@ -55,7 +55,9 @@ class Receiving:
         self._command = b""
         self._destination: Destination | None = None
         self._item: EntryOnItsWay | None = None
-        self._updated = 0  # FileIndex of the last metadata-only record
+        self._update: tuple[Attributes, dict[bytes, bytes]] | None = (
+            None  # a metadata-only record, and what came behind it
+        )
         self._objects: dict[bytes, list[RestoreObject]] = {}  # of this Job, by command, not yet handed over
 
     def begin(self, part: Part, objects: Iterable[RestoreObject] = ()) -> None:
@@ -120,7 +122,7 @@ class Receiving:
                 self._finish()
                 attributes = parse_attributes(data)._replace(file_index=file_index)  # which of the two is in no catalog
                 if kind == Stream.UNIX_ATTRIBUTE_UPDATE and attributes.type in WITH_CONTENT:
-                    self._update(file_index, attributes)
+                    self._begin_update(file_index, attributes)
                 else:
                     self._start(file_index, attributes)
             elif kind == Stream.PLUGIN_NAME:
@@ -130,8 +132,8 @@ class Receiving:
                 self._finish()  # damage took the attributes of another entry: what is left of that one is nobody's
             elif self._item is not None:
                 self._item.record(word, kind, data)
-            elif self._updated == file_index and (kind in ACL_STREAMS or kind in XATTR_STREAMS):
-                self._messages.warn_once("ACLs and extended attributes of metadata-only records are not restored")
+            elif self._update is not None and self._update[0].file_index == file_index:
+                self._update[1].update(extended_attributes(kind, data))
         except (ItemError, StreamError) as error:
             self._give_up(error, file_index)
 
@@ -172,21 +174,32 @@ class Receiving:
             restorer, stored, file_index, attributes, written, messages=self._messages, counters=self._counters
         )
 
-    def _update(self, file_index: int, attributes: Attributes) -> None:
-        """Its content came with an earlier Job of the chain; the records behind it are no part of that."""
+    def _begin_update(self, file_index: int, attributes: Attributes) -> None:
+        """Its content came with an earlier Job of the chain."""
         assert self._destination is not None
-        part, self._updated = self._destination.part, file_index
+        part = self._destination.part
         part.file_indexes.discard(file_index)
         check_attributes(part.known, file_index, attributes, metadata_only=True)
         attributes = part.renamed(attributes)
         if self._command:
             raise ItemError(attributes.path, "a metadata-only record of a plugin, which nobody here can restore")
+        self._update = attributes, {}
+
+    def _finish_update(self) -> None:
+        update, self._update = self._update, None
+        if update is None:
+            return
+        assert self._destination is not None
+        attributes, meta = update
         since = None if self._replace is Replace.ALWAYS else self._began
         dest = self._destination.names(attributes).dest
-        if update_attributes(dest, self._where, decode_stat(attributes.lstat), since=since):
-            self._counters.files()
-        else:
-            self._counters.skipped()
+        try:
+            if update_attributes(dest, self._where, decode_stat(attributes.lstat), meta, since=since):
+                self._counters.files()
+            else:
+                self._counters.skipped()
+        except ItemError as error:
+            self._messages.error(_about(attributes.path, error))
 
     def _restorer(self) -> Restorer:
         """Of the entry at hand. It has its objects before its first file."""
@@ -268,6 +281,7 @@ class Receiving:
 
     def _finish(self) -> None:
         item, self._item = self._item, None
+        self._finish_update()
         if item is None:
             return
         try:
@@ -281,6 +295,9 @@ class Receiving:
     def _give_up(self, error: ItemError | StreamError, file_index: int) -> None:
         """What was begun is told to the agent as corrupt; the records left of this entry are dropped."""
         item, self._item = self._item, None
+        if item is None and self._update is not None:
+            self._messages.error(_about(self._update[0].path, error))
+            return
         if item is None:
             text = str(error) if isinstance(error, ItemError) else f"FileIndex {file_index}: {error}"
             self._messages.entry_error(error, text)

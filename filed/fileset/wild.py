@@ -1,7 +1,7 @@
 """Wild cards of bacula-fd, translated to `re`: all patterns of a kind become one alternation.
 
 `*` is any text, `?` one character, `[...]` one of, `[!...]` or `[^...]` none of, with ranges; a backslash takes the next
-character as itself.  Of a name that is not valid UTF-8 the odd bytes count as one character each.  That is fnmatch(3)
+character as itself, and is itself at the end.  Of a name that is not valid UTF-8 the odd bytes count as one character each.  That is fnmatch(3)
 without `[:class:]`, `[.x.]` and `[=x=]`: `[[:alpha:]]` is one of `[:alph` and a `]` behind it.  stdlib's fnmatch differs
 in backslashes, `[^` and slashes.
 """
@@ -42,8 +42,6 @@ def matcher(
 def translate(pattern: bytes, *, ignore_case: bool = False, pathname: bool = False) -> str:
     """The same pattern for `re`: one string without groups, to be matched against a whole name with DOTALL."""
     pieces = _pieces(pattern.decode("utf-8", "surrogateescape"), ignore_case=ignore_case, pathname=pathname)
-    if pieces is None:
-        return NOTHING
     any_text = "[^/]*" if pathname else ".*"
     out: list[str] = []
     stars = [at for at, piece in enumerate(pieces) if piece is None]
@@ -61,8 +59,8 @@ def translate(pattern: bytes, *, ignore_case: bool = False, pathname: bool = Fal
     return "".join(out)
 
 
-def _pieces(pattern: str, *, ignore_case: bool, pathname: bool) -> list[str | None] | None:
-    """One regular expression for each character to be matched, None for a star; None in all: it matches nothing."""
+def _pieces(pattern: str, *, ignore_case: bool, pathname: bool) -> list[str | None]:
+    """One regular expression for each character to be matched, None for a star."""
     pieces: list[str | None] = []
     at = 0
     while at < len(pattern):
@@ -76,15 +74,11 @@ def _pieces(pattern: str, *, ignore_case: bool, pathname: bool) -> list[str | No
             bracket = _bracket(pattern, at, ignore_case=ignore_case, pathname=pathname)
             if bracket is None:
                 pieces.append(r"\[")
-            elif bracket.expression == NOTHING:
-                return None
             else:
                 pieces.append(bracket.expression)
                 at = bracket.end
         else:
-            if char == "\\":
-                if at == len(pattern):
-                    return None
+            if char == "\\" and at < len(pattern):
                 char = pattern[at]
                 at += 1
             pieces.append(re.escape(_fold(char) if ignore_case else char))
@@ -108,9 +102,7 @@ def _bracket(pattern: str, at: int, *, ignore_case: bool, pathname: bool) -> _Br
         at += 1
         if char == "]" and at - 1 > first:
             return _Bracket(_one_of(singles, negated=negated, pathname=pathname), at)
-        if char == "\\":
-            if at == len(pattern):
-                return _Bracket(NOTHING, at)
+        if char == "\\" and at < len(pattern):
             char = pattern[at]
             at += 1
         low = _fold(char) if ignore_case else char
@@ -118,9 +110,7 @@ def _bracket(pattern: str, at: int, *, ignore_case: bool, pathname: bool) -> _Br
             at += 1
             high = pattern[at]
             at += 1
-            if high == "\\":
-                if at == len(pattern):
-                    return _Bracket(NOTHING, at)
+            if high == "\\" and at < len(pattern):
                 high = pattern[at]
                 at += 1
             high = _fold(high) if ignore_case else high

@@ -69,14 +69,22 @@ ASCII_NAME = NAME.map(lambda name: name.replace("é", "e"))
 @example("a[b/c]d", "a/d")
 @example("*.ba*k", "/x.ba/.bak")
 def test_a_name_matches_exactly_when_libc_says_so(pattern, name):
-    assume(not pattern.endswith("-"))  # libc has two minds about an open bracket with an open range
+    assume(not pattern.endswith(("-", "\\")))  # libc has two minds about an open bracket with an open range
     assert ours(pattern, name) == libc_matches(pattern, name)
+
+
+@pytest.mark.parametrize("pattern", ["*\\", "*/[a\\", "*/[!\\", "*/[a-\\", "*/a[b\\"])
+def test_a_backslash_at_the_end_is_itself_as_in_bacula_fd_and_an_open_bracket_before_it_too(pattern):
+    name = pattern.replace("*", "/x")
+    assert ours(pattern, name)
+    assert not ours(pattern, name[:-1])
+    assert not ours(pattern, name + "a")
 
 
 @settings(max_examples=1000, deadline=None)
 @given(PATTERN | PIECES, NAME)
 def test_what_matches_by_characters_matches_in_libc_which_also_counts_bytes(pattern, name):
-    assume("[!" not in pattern and "[^" not in pattern and not pattern.endswith("-"))
+    assume("[!" not in pattern and "[^" not in pattern and not pattern.endswith(("-", "\\")))
     if ours(pattern, name):
         assert libc_matches(pattern, name)
 
@@ -84,7 +92,7 @@ def test_what_matches_by_characters_matches_in_libc_which_also_counts_bytes(patt
 @settings(max_examples=700, deadline=None)
 @given(PATTERN | PIECES, ASCII_NAME)
 def test_ignoring_case_is_libcs(pattern, name):
-    assume(not pattern.endswith("-"))
+    assume(not pattern.endswith(("-", "\\")))
     for shown in (name, name.upper()):
         assert ours(pattern, shown, ignore_case=True) == libc_matches(pattern, shown, FNM_CASEFOLD)
 

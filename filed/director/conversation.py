@@ -141,7 +141,8 @@ class Conversation:
         asked = self.known
         path = asked.accurate_list.path if asked.accurate_list is not None else None
         if asked.level is not Level.FULL:
-            return Changes(asked.since, asked.base_job, path, sent=asked.sent)
+            updates = self.version.attribute_updates
+            return Changes(asked.since, asked.base_job, path, sent=asked.sent, attribute_updates=updates)
         meaning = ListMeaning.SENT if asked.rerunning else ListMeaning.BASE
         return Changes(0, asked.base_job, path, meaning, asked.sent)
 

@@ -179,6 +179,7 @@ class Changes:
     """What a Director takes for changed. since: epoch seconds, 0 for a Full.  accurate: the file with its list, if it sent one.
 
     sent: how many entries an earlier run of this Job sent; FileIndexes go on behind them.
+    attribute_updates: attributes may be sent without their content, where the accurate letters have an `o`.
     """
 
     since: int = 0
@@ -186,6 +187,7 @@ class Changes:
     accurate: Path | None = None
     meaning: ListMeaning = ListMeaning.TREE
     sent: int = 0
+    attribute_updates: bool = False
 
 
 @dataclass(frozen=True, slots=True)

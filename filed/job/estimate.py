@@ -114,7 +114,7 @@ class _Counting:
         if entry.type == EntryType.OBJECT:
             return
         self._counters.files()
-        if entry.type == EntryType.REGULAR and not self._is_another_name(item):
+        if entry.type == EntryType.REGULAR and not item.without_content and not self._is_another_name(item):
             self._counters.encoded(entry.size)
         if self._job.listing and (not self._job.limit or self._listed < self._job.limit):
             self._listed += 1

@@ -32,6 +32,8 @@ MAX_DECIMAL_DIGITS: Final = 10
 FILE_TYPE_MASK: Final = 0xFFFF
 NULL_EXTENDED: Final = b"<NULL>"
 """What real daemons write as <extended> in stream 37."""
+UPDATE_DELTA: Final = 1
+"""<delta_seq> in stream 37, also in one behind another: a Director then restores the content of the Job before, too."""
 
 _OUR_EXTENDED: Final = re.compile(rb"ns:([0-9]{1,9}),([0-9]{1,9}),([0-9]{1,9})(?:;([a-z]*))?").fullmatch
 NANOSECONDS: Final = 1_000_000_000

@@ -31,6 +31,7 @@ class Version:
     line_compression: bool  # peers send LZ4 blocks, and take them
     waits_for_storage: bool  # a Director waits until its Storage Daemon was called, also for a Job that failed before
     estimate_by_mtime: bool  # the time in the listing of an estimate is that of the content, and not of the inode
+    attribute_updates: bool  # a Storage Daemon passes stream 37 on to the catalog, and a restore knows what it is
 
     @property
     def program(self) -> str:
@@ -50,6 +51,7 @@ V9_6_7: Final = Version(
     line_compression=True,
     waits_for_storage=False,
     estimate_by_mtime=False,
+    attribute_updates=False,
 )
 V15_0_3: Final = Version(
     protocol=Protocol.V15,
@@ -64,6 +66,7 @@ V15_0_3: Final = Version(
     line_compression=True,
     waits_for_storage=True,
     estimate_by_mtime=True,
+    attribute_updates=True,
 )
 VERSIONS: Final = (V9_6_7, V15_0_3)
 """The oldest first."""

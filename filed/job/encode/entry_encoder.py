@@ -29,7 +29,7 @@ from filed.job.select.chosen import FAILED, Chosen
 from filed.job.select.hard_links import First, HardLinks, Inode, PassedName, shared_inode
 from filed.pipeline import RecordQueue
 from filed.process.outcome import Severity
-from filed.wire.attributes import FileType, Stat, decode_stat, encode_stat, pack_attributes
+from filed.wire.attributes import NULL_EXTENDED, UPDATE_DELTA, FileType, Stat, decode_stat, encode_stat, pack_attributes
 from filed.wire.plugin_name import pack_plugin_end, pack_plugin_start
 from filed.wire.restore_object import RestoreObject, pack_restore_object
 from filed.wire.stream import Buffer, Stream
@@ -152,6 +152,9 @@ class EntryEncoder:
                 lstat = encode_entry_stat(entry, plan.data_stream, first.file_index)
                 self._link(inode, first, path, lstat, encode_entry_extended(entry))
                 return
+        if chosen.without_content:
+            self._new_attributes(entry, chosen, plan)
+            return
         meta = meta_records(page, entry) if entry.tlv_len else []
         streams = entry.streams & plan.streams(entry)
         link = page.link(entry) if entry.link_len else b""
@@ -194,6 +197,17 @@ class EntryEncoder:
         self._next = file_index + 1
         self._counters.files()
         return file_index
+
+    def _new_attributes(self, entry: Entry, chosen: Chosen, plan: OptionsPlan) -> None:
+        """Attributes of content that an earlier Job has, with its digest."""
+        assert chosen.check is not None
+        file_index = self._next
+        lstat = encode_entry_stat(entry, plan.data_stream)
+        record = pack_attributes(file_index, FileType.REGULAR, chosen.path, lstat, b"", NULL_EXTENDED, UPDATE_DELTA)
+        self._put(file_index, Stream.UNIX_ATTRIBUTE_UPDATE, record)
+        self._put(file_index, chosen.check.stream, chosen.check.digest)
+        self._next = file_index + 1
+        self._counters.files()
 
     def _streamed(  # noqa: PLR0917  each is one of the parts that meet here
         self,

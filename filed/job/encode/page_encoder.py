@@ -65,7 +65,9 @@ class PageEncoder:
             self._entries.item(batch.lister, batch.page, entry, item, plan, content)
 
     def _streams(self, chosen: Chosen, plan: OptionsPlan) -> int:
-        """What is wanted of an entry; nothing of a further name of an inode that this Job has saved."""
+        """What is wanted of an entry; nothing of a further name of an inode that this Job has saved, or of new attributes alone."""
+        if chosen.without_content:
+            return 0
         entry = chosen.entry
         inode = shared_inode(entry, chosen.options) if entry.nlink > 1 else None
         if inode is not None and self._links.first(inode) is not None:

@@ -6,6 +6,7 @@ sent. Of a Full it is what its Base Jobs hold (`base_job.py`).
 
 from __future__ import annotations
 
+import stat as st
 from collections.abc import Iterator
 
 from filed.agents.abi import Entry, EntryType, Has
@@ -35,8 +36,8 @@ class DiffersFrom(TakesNothingOver):
     make whose digest the catalog lacks, or has of another kind, is sent. What has no content has no digest to differ.
     """
 
-    def __init__(self, base: BaseList, since: int) -> None:
-        self._base, self._since = base, since
+    def __init__(self, base: BaseList, since: int, *, attribute_updates: bool = False) -> None:
+        self._base, self._since, self._attribute_updates = base, since, attribute_updates
         self._failed: list[bytes] = []
         self.lookup = base.lookup
 
@@ -70,6 +71,22 @@ class DiffersFrom(TakesNothingOver):
         if options.signature is not None:
             stream = Digest[options.signature.name].stream
         return ContentCheck(stream, digest, likely=self._differs_by_times(entry, was, options))
+
+    def same_content(self, entry: Entry, row: BaseRow | None, options: Options) -> ContentCheck | None:
+        """The letter `o`. Times and size prove nothing, so that the content is read; and a restore of attributes alone has to tell what was there
+        before from what is to stay: no other names, no ACL and no extended attributes."""
+        if row is None or not self._attribute_updates or "o" not in (options.accurate or ""):
+            return None
+        if options.signature is None or options.aclsupport or options.xattrsupport:
+            return None
+        was = decode_stat(row.lstat)
+        is_alike = entry.type == EntryType.REGULAR and st.S_ISREG(was.mode) and entry.size == was.size > 0
+        if not is_alike or entry.nlink != 1 or was.nlink != 1:
+            return None
+        if not can_be_read_for(row.digest_record, entry) or not _is_made_by(options.signature, row.digest_record):
+            return None
+        stream = Digest[options.signature.name].stream
+        return ContentCheck(stream, row.digest_record[1:], likely=was.mtime != entry.mtime)
 
     def _is_digested(self, entry: Entry, was: Stat, options: Options) -> bool:
         """Whether its digest counts. One that was and is empty has the same."""

@@ -17,7 +17,7 @@ FAILED = int(EntryFlag.FAILED)  # a plain int: an IntFlag in `&` costs a microse
 class Chosen:
     """With its stored path, and the options that the FileSet has for it.
 
-    check: it is sent only if its content is another one than that of the base's row.
+    check: it is sent only if its content is another one than that of the base's row; if it is wanted anyway, else without its content.
     """
 
     entry: Entry
@@ -25,6 +25,12 @@ class Chosen:
     options: Options
     row: BaseRow | None = None
     check: ContentCheck | None = None
+    wanted: bool = True
+
+    @property
+    def without_content(self) -> bool:
+        """Whether its attributes are sent alone, once it is checked."""
+        return self.wanted and self.check is not None
 
 
 def stored_path(name: bytes, kind: int) -> bytes:

@@ -28,4 +28,4 @@ def selection_by_director(changes: Changes, work: Path, stack: ExitStack) -> Sel
         case ListMeaning.SENT:
             return NotSentBefore(listed, changes.since) if len(listed) <= changes.sent else Everything()
         case ListMeaning.TREE:
-            return DiffersFrom(listed, changes.since)
+            return DiffersFrom(listed, changes.since, attribute_updates=changes.attribute_updates)

@@ -116,9 +116,10 @@ class EntryFilter:
                 (row,) = selection.lookup([path])  # noqa: PLW2901
             selection.seen(row)
             if entry.flags & SELECTED or selection.wants(entry, row, options):
-                chosen.append(Chosen(entry, path, options))
+                same = None if lister.command else selection.same_content(entry, row, options)
+                chosen.append(Chosen(entry, path, options, row, same))
             elif (check := selection.content_check(entry, row, options)) is not None:
-                chosen.append(Chosen(entry, path, options, row, check))
+                chosen.append(Chosen(entry, path, options, row, check, wanted=False))
             elif entry.nlink > 1:
                 self._leave_out_name(Chosen(entry, path, options, row), chosen, passed_over)
             else:
@@ -159,6 +160,9 @@ class EntryFilter:
         passed_over: list[Chosen] = []
         for item in chosen:
             if item.check is None or item.entry.cookie not in same:
+                item.check = None
+                left.append(item)
+            elif item.wanted:
                 left.append(item)
             elif item.entry.nlink > 1:
                 self._leave_out_name(item, left, passed_over)

@@ -35,6 +35,9 @@ class Selection(Protocol):
     def content_check(self, entry: Entry, row: BaseRow | None, options: Options) -> ContentCheck | None:
         """Of an entry that is not wanted: whether its content may make it so."""
 
+    def same_content(self, entry: Entry, row: BaseRow | None, options: Options) -> ContentCheck | None:
+        """Of an entry that is wanted: if its content passes this check, its attributes are sent without it."""
+
     def seen(self, row: BaseRow | None) -> None:
         """The path is still there."""
 
@@ -68,6 +71,9 @@ class TakesNothingOver:
 
     def content_check(self, entry: Entry, row: BaseRow | None, options: Options) -> ContentCheck | None:
         """What is not wanted is left out."""
+
+    def same_content(self, entry: Entry, row: BaseRow | None, options: Options) -> ContentCheck | None:
+        """What is wanted is sent whole."""
 
     def left_out(self, row: BaseRow | None) -> None:
         """Nobody asks later."""

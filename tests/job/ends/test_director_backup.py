@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import base64
+import hashlib
 import os
 from pathlib import Path
 
@@ -98,6 +99,51 @@ def test_a_job_none_of_whose_paths_could_be_looked_at_has_failed(tmp_path: Path,
         done = run(backup_of(tmp_path / "none", tmp_path, storage.port, level=level))
     assert done.outcome.status is JobStatus.FATAL
     assert done.outcome.text == "none of its paths could be looked at; nothing is saved. Is a disk not mounted?"
+
+
+@pytest.mark.parametrize(
+    ("updates", "options", "without_content"),
+    [(True, {}, [b"mode", b"time"]), (False, {}, []), (True, {"xattrsupport": True}, [])],
+)
+def test_attributes_are_sent_alone_where_the_letter_asks_and_the_content_is_read_to_be_as_before(
+    tmp_path: Path,
+    updates: bool,  # noqa: FBT001  of the table above
+    options: dict[str, bool],
+    without_content: list[bytes],
+) -> None:
+    source = tmp_path / "tree"
+    source.mkdir()
+    for name in ("content", "mode", "time", "kept", "linked"):
+        (source / name).write_text(f"of {name}")
+    (source / "name").hardlink_to(source / "linked")
+    listed = tmp_path / "list"
+    with Storage() as storage:
+        run(backup_of(source, tmp_path, storage.port))
+        as_list(storage.records, listed)
+        storage.records.clear()
+        for name in ("mode", "content", "linked"):
+            (source / name).chmod(0o600)
+        (source / "content").write_text("of CONTENT")
+        os.utime(source / "time", (1, 1))
+        changes = Changes(since=1, accurate=listed, attribute_updates=updates)
+        job = backup_of(
+            source, tmp_path, storage.port, level=Level.INCREMENTAL, changes=changes, accurate="pms5o", **options
+        )
+        done = run(job)
+    assert done.outcome.status is JobStatus.OK, done.outcome.text
+    sent = {
+        parse_attributes(data).path.rpartition(b"/")[2]: stream
+        for _, stream, data in storage.records
+        if stream in {1, 37}
+    }
+    assert {name for name in sent if name} == {b"content", b"mode", b"time", b"linked", b"name"}
+    assert sorted(name for name, stream in sent.items() if stream == 37) == without_content
+    updates_sent = [parse_attributes(data) for _, stream, data in storage.records if stream == 37]
+    assert all((item.extended, item.delta_seq) == (b"<NULL>", 1) for item in updates_sent)
+    of_mode = next((index for index, stream, data in storage.records if stream == 37 and b"/mode\0" in data), 0)
+    assert not of_mode or (3, hashlib.md5(b"of mode").digest()) in [
+        (stream, data) for index, stream, data in storage.records if index == of_mode
+    ]
 
 
 def test_what_the_storage_daemon_calls_bad_is_bad(tmp_path: Path) -> None:

@@ -257,11 +257,9 @@ class Catalog:
             held[job_id].add(name)
         return held
 
-    def newest_good(self) -> Job | None:
-        """The good backup that began last; one whose tree is empty only when there is no other."""
-        found = self.jobs()
-        good = [job for job in found if job.good]
-        return newest_with_entries(good, Chains(found)) if good else None
+    def newest_of(self, good: Sequence[Job]) -> Job:
+        """Of these good backups, the oldest first, the one that began last; one whose tree is empty only when there is no other."""
+        return newest_with_entries(good, Chains(self.jobs()))
 
     # Volumes
 

@@ -19,11 +19,12 @@ from filed.catalog import Catalog
 from filed.cli import options
 from filed.cli.agent_check import agent_options, parse_options
 from filed.cli.backup import LEVELS, report_backup
+from filed.cli.choice import good_jobs
 from filed.cli.console import Console
 from filed.cli.exit import exit_of
 from filed.cli.output import answer, message
 from filed.cli.place import place_for_backup
-from filed.cli.restore import good_jobs, report_restore
+from filed.cli.restore import report_restore
 from filed.conformance import Subject
 from filed.errors import printable
 from filed.fileset import FileSet, Include, Options, Signature

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 import os
 import socket
+import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any, TypeVar
@@ -88,6 +90,34 @@ accept_unsigned = click.option(
     is_flag=True,
     help="With keys: take files without a signature of theirs, too. For Jobs older than the keys.",
 )
+
+
+class _Time(click.ParamType[int]):
+    """A date, or a date and a time, of the local calendar. A date alone is the end of that day."""
+
+    name = "time"
+    forms = ("%Y-%m-%d %H:%M:%S", "%Y-%m-%d %H:%M", "%Y-%m-%dT%H:%M:%S", "%Y-%m-%dT%H:%M")
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> int:
+        for text in (value, f"{value} 23:59:59"):
+            for form in self.forms:
+                with contextlib.suppress(ValueError, OverflowError):
+                    return int(time.mktime(time.strptime(text, form)))
+        raise click.BadParameter(
+            f"{value!r} is no time; write it as 2026-11-30, '2026-11-30 18:00' or '2026-11-30 18:00:00'", ctx, param
+        )
+
+
+at = click.option(
+    "--at",
+    type=_Time(),
+    metavar="TIME",
+    help="The newest backup that had begun by then: 2026-11-30 (that day's end) or '2026-11-30 18:00'.",
+)
+
+
+def both_a_job_and_a_time(number: str) -> click.UsageError:
+    return click.UsageError(f"JobId {number} and --at: give one of them")
 
 
 def needed_storage(given: Path | None, *, known: bool = True) -> Path:

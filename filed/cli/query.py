@@ -14,10 +14,10 @@ import click
 
 from filed.catalog import Catalog, Change, FileRow, Job, Level, glob_pattern
 from filed.cli import options
+from filed.cli.choice import chosen_job, good_job
 from filed.cli.console import size_words
 from filed.cli.exit import Exit
 from filed.cli.output import answer
-from filed.cli.restore import chosen_job, good_job
 from filed.cli.table import print_table
 from filed.errors import printable
 from filed.process.outcome import JobStatus
@@ -62,12 +62,13 @@ def jobs(storage: Path | None, as_json: bool) -> int:  # noqa: FBT001
 @options.storage
 @options.as_json
 @click.option("-l", "--long", "long_form", is_flag=True, help="Mode, owner, size and time too.")
+@options.at
 @click.argument("words", nargs=-1, metavar="[JOBID|latest] [PATH]...")
-def ls(storage: Path | None, as_json: bool, long_form: bool, words: tuple[str, ...]) -> int:  # noqa: FBT001
+def ls(storage: Path | None, as_json: bool, long_form: bool, at: int | None, words: tuple[str, ...]) -> int:  # noqa: FBT001
     """List the tree as it was at a Job; without a JobId, at the newest good one."""
     with Catalog.read(options.needed_storage(storage)) as catalog:
-        job, rest = chosen_job(catalog, words)
-        rows = catalog.tree(job.job_id, [options.path_bytes(path) for path in rest])
+        job, paths = chosen_job(catalog, words, at)
+        rows = catalog.tree(job.job_id, paths)
         return _print_rows(rows, as_json=as_json, long_form=long_form, with_job=False)
 
 

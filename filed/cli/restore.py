@@ -11,11 +11,12 @@ import click
 
 from filed.catalog import Catalog, Job
 from filed.cli import options
+from filed.cli.choice import chosen_job
 from filed.cli.console import Console, duration_words, size_words
 from filed.cli.exit import Exit, exit_of
 from filed.cli.output import answer, message, report
 from filed.cli.run import run_job
-from filed.errors import CatalogError, printable
+from filed.errors import printable
 from filed.job.description import Places, Replace, RestoreJob
 from filed.process.outcome import JobStatus, Outcome
 
@@ -24,6 +25,7 @@ EXAMPLES = """
 Examples:
   filed restore -s /mnt/disk --where /tmp/r              the newest backup, below /tmp/r
   filed restore -s /mnt/disk 7 --where /tmp/r /etc       /etc as it was at JobId 7
+  filed restore -s /mnt/disk --at 2026-11-30 --where /tmp/r /etc     at the end of that day
   filed restore -s /mnt/disk --where / --replace ifnewer back in place, older files only
 """
 
@@ -41,6 +43,7 @@ Examples:
     show_default=True,
     help="What to do with a file that is there already.",
 )
+@options.at
 @click.option("--dry-run", is_flag=True, help="Only list what would be restored.")
 @options.keys
 @options.accept_unsigned
@@ -51,6 +54,7 @@ def restore(  # noqa: PLR0917  one argument for each option
     conf: Path | None,
     where: Path,
     replace: str,
+    at: int | None,
     dry_run: bool,  # noqa: FBT001
     keys: str | None,
     accept_unsigned: bool,  # noqa: FBT001
@@ -61,12 +65,11 @@ def restore(  # noqa: PLR0917  one argument for each option
 ) -> int:
     """Restore a Job's tree, or only the PATHs given, below WHERE.
 
-    A restore of an Incremental reads the Jobs it builds on, too: the tree is as it was at that Job.
+    Without a JobId it is the newest good backup, and with PATHs the newest one of a Job that holds them. A restore of an Incremental reads the Jobs it builds on, too: the tree is as it was at that Job.
     """
     directory, agents, key_files = options.setting(storage, conf, keys, accept_unsigned=accept_unsigned)
     with Catalog.read(directory) as catalog:
-        job, rest = chosen_job(catalog, words)
-        paths = tuple(options.path_bytes(path) for path in rest)
+        job, paths = chosen_job(catalog, words, at)
         if dry_run:
             return _dry_run(catalog, job, paths, as_json=as_json)
     description = RestoreJob(
@@ -85,37 +88,6 @@ def restore(  # noqa: PLR0917  one argument for each option
     if not quiet or as_json or outcome.status is not JobStatus.OK:
         report_restore(outcome, job, where, time.monotonic() - begun, as_json=as_json)
     return exit_of(outcome.status)
-
-
-def chosen_job(catalog: Catalog, words: tuple[str, ...]) -> tuple[Job, tuple[str, ...]]:
-    """The Job a command is about, and the words left: paths. Without a number, the newest good backup.
-
-    Raises CatalogError when there is none.
-    """
-    if words and words[0].isdecimal():
-        return good_job(catalog, int(words[0])), words[1:]
-    return newest_good(catalog), words[1:] if words[:1] == ("latest",) else words
-
-
-def good_job(catalog: Catalog, number: int) -> Job:
-    """The Job of that JobId. Raises CatalogError when it holds no tree."""
-    job = catalog.job(number)
-    if not job.good:
-        raise CatalogError(f"JobId {job.job_id} is no good backup ({job.failure or 'it is still running'})")
-    return job
-
-
-def newest_good(catalog: Catalog) -> Job:
-    """The newest one that has entries. Raises CatalogError when there is none."""
-    return catalog.newest_good() or good_jobs(catalog)[-1]
-
-
-def good_jobs(catalog: Catalog) -> list[Job]:
-    """All of them, the oldest first. Raises CatalogError when there is none."""
-    good = [job for job in catalog.jobs() if job.good]
-    if not good:
-        raise CatalogError(f"no good backup in {catalog.path.parent}; make one with: filed backup -s DIR PATH...")
-    return good
 
 
 def _dry_run(catalog: Catalog, job: Job, paths: tuple[bytes, ...], *, as_json: bool) -> int:

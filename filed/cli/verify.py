@@ -10,10 +10,10 @@ import click
 
 from filed.catalog import Catalog
 from filed.cli import options
+from filed.cli.choice import chosen_job, good_jobs
 from filed.cli.console import Console, duration_words, size_words
 from filed.cli.exit import exit_of
 from filed.cli.output import report
-from filed.cli.restore import chosen_job, good_jobs
 from filed.cli.run import run_job
 from filed.job.description import Places, VerifyJob
 from filed.process.outcome import JobStatus
@@ -44,6 +44,8 @@ def verify(  # noqa: PLR0917  one argument for each option
 ) -> int:
     """Read Jobs back from their Volumes and check every record; or compare a Job's tree with the disk."""
     directory, agents, key_files = options.setting(storage, conf, keys, accept_unsigned=accept_unsigned)
+    if words[1:] or (words and not words[0].isdecimal() and words[0] != "latest"):
+        raise click.UsageError(f"{words[-1]}: a verify takes one JobId or `latest`, and no paths")
     with Catalog.read(directory) as catalog:
         if disk:
             jobids = [chosen_job(catalog, words)[0].job_id]

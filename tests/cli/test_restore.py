@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import time
 from pathlib import Path
 
 import pytest
 
+from filed.catalog import Catalog
 from tests.cli.conftest import Filed, Saved
 from tests.vector_keys import KEYS
 
@@ -39,6 +41,9 @@ def test_only_the_paths_given_come_back(filed: Filed, saved: Saved, tmp_path: Pa
 
 def test_what_nobody_saved_is_an_error_that_says_where_to_look(filed: Filed, saved: Saved, tmp_path: Path) -> None:
     said = filed("restore", "-s", saved.volumes, "/never/saved", "--where", tmp_path / "r")
+    assert said.code == 1
+    assert "no good backup holds /never/saved; `filed find` looks for names in all of them" in said.err
+    said = filed("restore", "-s", saved.volumes, 2, "/never/saved", "--where", tmp_path / "r")
     assert said.code == 2
     assert "nothing to restore: the paths given hold no entry at JobId 2; see `filed ls`" in said.err
 
@@ -123,3 +128,52 @@ def test_keys_open_what_was_encrypted_and_without_them_nothing_looks_whole(
     assert not (below(tmp_path / "closed", saved) / "a").exists()
     assert filed("restore", "-s", volumes, "--where", tmp_path / "open", "--keys", pair).code == 0
     assert (below(tmp_path / "open", saved) / "a").read_text() == "a is longer now"
+
+
+def backdate(saved: Saved, number: int, text: str) -> None:
+    with Catalog.open(saved.volumes) as catalog, catalog.database.transaction() as connection:
+        start = int(time.mktime(time.strptime(text, "%Y-%m-%d %H:%M")))
+        connection.execute("UPDATE job SET start_time = ? WHERE job_id = ?", (start, number))
+
+
+@pytest.mark.parametrize(
+    ("at", "number"),
+    [
+        ("2026-01-01", 1),
+        ("2026-01-02 12:00", 1),
+        ("2026-01-02T12:01", 2),
+        ("2026-01-02", 2),
+        ("2026-01-03 00:00:00", 2),
+    ],
+)
+def test_a_time_chooses_the_newest_that_had_begun(filed: Filed, saved: Saved, at: str, number: int) -> None:
+    backdate(saved, 1, "2026-01-01 23:59")
+    backdate(saved, 2, "2026-01-02 12:01")
+    said = filed("restore", "-s", saved.volumes, "--at", at, "--where", "/nowhere", "--dry-run", "--json")
+    assert said.json["jobid"] == number
+    listed = filed("ls", "-s", saved.volumes, "--at", at, saved.source / "b")
+    assert (listed.code == 0) is (number == 1)
+
+
+def test_a_time_that_fits_nothing_says_why(filed: Filed, saved: Saved, tmp_path: Path) -> None:
+    for options, why in (
+        (("--at", "1999-12-31"), "no good backup had begun by then; the first is JobId 1 of "),
+        (("--at", "yesterday"), "'yesterday' is no time; write it as 2026-11-30"),
+        (("--at", "2026-11-30", "1"), "JobId 1 and --at: give one of them"),
+    ):
+        said = filed("restore", "-s", saved.volumes, "--where", tmp_path / "r", *options)
+        assert said.code != 0
+        assert why in said.err
+    assert not (tmp_path / "r").exists()
+
+
+def test_a_path_chooses_the_newest_job_that_holds_it(filed: Filed, saved: Saved, tmp_path: Path) -> None:
+    (tmp_path / "other").mkdir()
+    assert filed("backup", "-s", saved.volumes, "--job", "Other", tmp_path / "other").code == 0
+    wanted = ("restore", "-s", saved.volumes, "--where", "/nowhere", "--dry-run", "--json")
+    assert filed(*wanted).json["jobid"] == 3
+    assert filed(*wanted, saved.source / "a").json["jobid"] == 2
+    assert filed(*wanted, "latest", saved.source / "a").json["jobid"] == 2
+    said = filed(*wanted, saved.source / "b")
+    assert "does not hold" in said.err
+    assert "JobId 1 of " in said.err

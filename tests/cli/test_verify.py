@@ -73,3 +73,10 @@ def test_a_disk_that_differs_says_so_in_json_too(filed: Filed, saved: Saved) -> 
     (saved.source / "new").touch()
     said = filed("verify", "-s", saved.volumes, "--disk", "--json")
     assert (said.code, said.json["status"], said.json["jobids"]) == (4, "D", [2])
+
+
+def test_paths_are_refused_and_not_passed_over(filed: Filed, saved: Saved) -> None:
+    for words in (("/etc",), ("2", "/etc"), ("latest", "/etc")):
+        said = filed("verify", "-s", saved.volumes, *words)
+        assert said.code == 1
+        assert "/etc: a verify takes one JobId or `latest`, and no paths" in said.err

@@ -23,12 +23,12 @@ from filed.daemon.log import bind
 from filed.director.daemon_api import Ending, Teller
 from filed.director.status import DaemonStatus, EndedJob, RunningJob
 from filed.errors import ConnectionLost, JobError
-from filed.job.description import DirectorJob, JobDescription, StorageDaemon
-from filed.job.ends.storage_daemon import measure, release
-from filed.job.process import start_job
+from filed.job.description import JobDescription, OpeningJob, uses_storage
+from filed.job.process import STORAGE_CALLED, dismiss, give, start_job
 from filed.process.channel import Event
 from filed.process.outcome import JobStatus, Outcome
 from filed.process.status_page import Cancel, StatusPage
+from filed.process.supervisor import Supervisor
 from filed.process.system import memory_file, readable
 from filed.wire.auth import TlsNeed
 
@@ -59,6 +59,7 @@ class Daemon:
         self._channel, self._calls, self._status_page = channel, calls, status_page
         self._ending = Ending.NO
         self._begun = False
+        self._opened: Supervisor | None = None  # has called a Storage Daemon, for a Job that is to come
 
     def note(self, job: RunningJob) -> None:
         bind(director=job.director)
@@ -116,14 +117,8 @@ class Daemon:
         """
         self._send(descriptor, ask="hand storage", job=job, tls=tls, caller=caller)
 
-    def release_storage(self, who: DirectorJob, storage: StorageDaemon) -> None:
-        release(storage, who)
-
-    def measure_network(self, who: DirectorJob, storage: StorageDaemon, size: int, packets: int) -> Iterator[str]:
-        return measure(storage, who, size, packets, self.cancel_pipe)
-
-    def set_debug(self, level: int, trace: int) -> None:
-        self._send(ask="debug", level=level, trace=trace)
+    def set_debug(self, level: int, trace: int) -> int:
+        return int(self._ask(ask="debug", level=level, trace=trace)["trace"])
 
     @property
     def ending(self) -> Ending:
@@ -146,19 +141,51 @@ class Daemon:
     def run(
         self, description: JobDescription, on_event: Callable[[Event, Teller], None], wanted: Callable[[], bool]
     ) -> Outcome:
+        if uses_storage(description) and self._opened is not None:
+            process, self._opened = self._opened, None
+            give(process, description)
+        else:
+            process = self._start(description)
+        with process:
+            return process.run(
+                lambda event: on_event(event, process), lambda: None, lambda: self._still_wanted(process, wanted)
+            )
+
+    def call_storage(
+        self, opening: OpeningJob, on_event: Callable[[Event, Teller], None], wanted: Callable[[], bool]
+    ) -> Outcome | None:
+        self.leave_storage()
+        self._opened = process = self._start(opening)
+        outcome = process.run_until(
+            STORAGE_CALLED, lambda event: on_event(event, process), lambda: self._still_wanted(process, wanted)
+        )
+        if outcome is not None:
+            self._drop(process)
+        return outcome
+
+    def leave_storage(self) -> None:
+        if self._opened is not None:
+            process = self._opened
+            dismiss(process)
+            process.run(lambda _event: None, lambda: None)
+            self._drop(process)
+
+    def _drop(self, process: Supervisor) -> None:
+        self._opened = None
+        with process:
+            pass
+
+    def _start(self, description: JobDescription) -> Supervisor:
         try:
-            started = start_job(description, status_page=self._status_page, calls=self._calls)
+            return start_job(description, status_page=self._status_page, calls=self._calls)
         except OSError as error:
             text = f"the Job gets no process: {error.strerror}; look at the memory, and at the daemon's limits of processes and files"
             raise JobError(text) from error
-        with started as process:
 
-            def still_wanted() -> bool:
-                if self.ending is Ending.CANCEL:
-                    process.cancel(Cancel.BY_DIRECTOR)
-                return wanted()
-
-            return process.run(lambda event: on_event(event, process), lambda: None, still_wanted)
+    def _still_wanted(self, process: Supervisor, wanted: Callable[[], bool]) -> bool:
+        if self.ending is Ending.CANCEL:
+            process.cancel(Cancel.BY_DIRECTOR)
+        return wanted()
 
     def _send(self, *descriptors: int, **message: object) -> None:
         try:

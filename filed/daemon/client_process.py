@@ -18,12 +18,14 @@ from types import FrameType
 from typing import NoReturn
 
 from filed.config import FileDaemonConf
+from filed.config.filedaemon import FileDaemon
 from filed.daemon.api import Daemon
 from filed.daemon.messages import Deliveries
 from filed.daemon.storage_call import answer_call
 from filed.director.connection import DirectorConnection, KnownDirector, TlsBegins
 from filed.director.conversation import Facts
 from filed.director.daemon_api import Ending
+from filed.director.dot_status import Resource
 from filed.director.line import GREETING_TIMEOUT_S, Line
 from filed.director.session import Session
 from filed.errors import AuthenticationError, FiledError
@@ -147,9 +149,32 @@ def _serve_director(
         agents,
         {each.name: each.directories for each in conf.directors},
         Deliveries(conf),
+        _resource(file_daemon),
     )
     line.hear(hello)
     Session(line, daemon, facts).serve()
+
+
+def _resource(daemon: FileDaemon) -> Resource:
+    signs, address = daemon.pki.signatures or daemon.pki.encryption, daemon.addresses[0]
+    return Resource(
+        daemon.working_directory,
+        daemon.pid_directory,
+        daemon.plugin_directory,
+        daemon.heartbeat_interval_s,
+        daemon.maximum_concurrent_jobs,
+        address.port,
+        address.host,
+        daemon.sd_connect_timeout_s,
+        daemon.maximum_bandwidth_per_job,
+        daemon.comm_compression,
+        daemon.disabled_commands,
+        daemon.tls,
+        daemon.pki.encryption,
+        daemon.pki.signatures,
+        daemon.pki.cipher.value if daemon.pki.encryption else "",
+        daemon.pki.digest.value if signs else "",
+    )
 
 
 def platform_text() -> str:

@@ -27,6 +27,7 @@ from filed.director.status import DaemonStatus, EndedJob, RunningJob
 from filed.errors import printable
 from filed.process.handed_socket import hand_on
 from filed.process.outcome import JobStatus
+from filed.process.system import resident_bytes
 from filed.wire.auth import TlsNeed
 from filed.wire.director import JobCommand
 
@@ -155,9 +156,10 @@ class Registry:
                 self._hand_storage(question["job"], descriptor, tls, question["caller"])
                 return None
             case "debug":
-                self._debug, self._trace = question["level"], question["trace"]
+                self._debug = question["level"] if question["level"] >= 0 else self._debug
+                self._trace = question["trace"] if question["trace"] >= 0 else self._trace
                 log.setLevel(logging.DEBUG if self._debug else logging.INFO)
-                return None
+                return {"trace": self._trace}
             case "cancel":
                 return {"found": self._cancel(question["job"], Ending.STOP if question["stop"] else Ending.CANCEL)}
             case "bandwidth":
@@ -171,8 +173,8 @@ class Registry:
         job = client.running()
         if job is not None and job.job_id:
             name = JobCommand(job.job_id, job.job).name
-            counted = (job.files, job.job_bytes, job.errors + 1, JobStatus.FATAL.value, time.time(), why)
-            self._add(EndedJob(job.job_id, name, job.level, job.type, *counted))
+            counted = (job.files, job.job_bytes, job.errors + 1, JobStatus.FATAL.value, time.time(), why, job.job)
+            self._add(EndedJob(job.job_id, name, job.level, job.type, *counted, job.started))
 
     def _add(self, job: EndedJob) -> None:
         self._ended.add(job)
@@ -186,12 +188,14 @@ class Registry:
             os.getpid(),
             platform_text(),
             self._jobs_run,
+            self.conf.file_daemon.maximum_concurrent_jobs,
             self._debug,
             self._trace,
             self._bandwidth,
             self.agents,
             tuple(running),
             tuple(self._ended),
+            resident_bytes(),
         )
 
     def _of_job(self, job: str) -> list[ClientProcess]:

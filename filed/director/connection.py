@@ -23,6 +23,7 @@ from filed.wire.director import (
     ComponentInfoCommand,
     FileSetCommand,
     JobCommand,
+    RestoreFileListCommand,
     RestoreObjectCommand,
 )
 from filed.wire.director_parse import Phase, parse_command, row_of, shown
@@ -279,7 +280,7 @@ class DirectorConnection:
             self.phase = Phase.NAMED
         elif isinstance(command, FileSetCommand | ComponentInfoCommand):
             self.state, self._list_bytes, self._list_limit, self._counted = State.LIST, 0, MAX_FILESET_BYTES, 0
-        elif isinstance(command, AccurateCommand):
+        elif isinstance(command, AccurateCommand | RestoreFileListCommand):
             self.state, self._list_bytes, self._list_limit, self._counted = State.LIST, 0, 0, 0
         elif isinstance(command, RestoreObjectCommand) and not command.end:
             self.state, self._list_bytes, self._list_limit = State.LIST, 0, MAX_FILESET_BYTES

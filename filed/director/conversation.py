@@ -12,6 +12,7 @@ from filed.catalog import Level
 from filed.config.filedaemon import EVERYWHERE, Directories
 from filed.director.connection import EndOfList, Item
 from filed.director.daemon_api import DaemonApi, Ending, Teller
+from filed.director.dot_status import NO_RESOURCE, Resource
 from filed.director.line import Line
 from filed.director.lists import AccurateFile
 from filed.director.post import Post, ToTheDirector
@@ -20,7 +21,16 @@ from filed.director.status import RunningJob
 from filed.errors import ConfigError, ConnectionLost, JobError
 from filed.fileset import FileSet
 from filed.fileset.unserved import refuse_unserved
-from filed.job.description import AgentSetup, Changes, DirectorJob, JobDescription, KeyFiles, ListMeaning, StorageDaemon
+from filed.job.description import (
+    AgentSetup,
+    Changes,
+    DirectorJob,
+    JobDescription,
+    KeyFiles,
+    ListMeaning,
+    OpeningJob,
+    StorageDaemon,
+)
 from filed.process.channel import Event as JobEvent
 from filed.process.outcome import JobStatus, Outcome, Severity, Totals
 from filed.wire import director as said
@@ -47,6 +57,7 @@ class Facts:
     """What holds for all sessions of the daemon. platform: `host,distribution,version`.  agents: "exchange 1.4" each.
 
     storage: what our conf says of Storage Daemons.  directories: where a Director may reach, by its name.  post: where messages go.
+    resource: of the conf, for programs.
     """
 
     name: str
@@ -58,6 +69,7 @@ class Facts:
     agents: tuple[str, ...] = ()
     directories: Mapping[str, Directories] = field(default_factory=dict)
     post: Post = field(default_factory=ToTheDirector)
+    resource: Resource = NO_RESOURCE
 
 
 @dataclass(slots=True)
@@ -88,7 +100,7 @@ class Asked:
 class Conversation:
     """One Director's visit after its greeting, as its commands see it. now: epoch seconds.
 
-    kind: the letter of the Job's type, "" until it is known.  failed: why the visit ended before its Job could run.
+    started: epoch seconds.  kind: the letter of the Job's type, "" until it is known.  failed: why the visit ended before its Job could run.
     """
 
     def __init__(self, line: Line, house: DaemonApi, facts: Facts, now: Callable[[], float] = time.time) -> None:
@@ -98,10 +110,9 @@ class Conversation:
         self.outcome: Outcome | None = None
         self.kind = ""
         self.failed = ""
-        self.storage_called = False  # by the Job
         self._for_console: list[bytes] | None = []  # what waits for the listing; None: that has begun
         self.errors_beside = 0  # programs that failed, restore objects that were damaged
-        self._started = now()
+        self.started = now()
 
     # -- what was said --------------------------------------------------------------------------------------------
 
@@ -251,7 +262,7 @@ class Conversation:
         self.kind = changes.get("type", self.kind)
         level = asked.level.value if self.kind else ""
         job, cipher = asked.job, self.line.cipher
-        self.house.note(RunningJob(job.job_id, job.job, self.director, self._started, level, self.kind, cipher=cipher))
+        self.house.note(RunningJob(job.job_id, job.job, self.director, self.started, level, self.kind, cipher=cipher))
 
     def wait_for_its_turn(self) -> None:
         """While as many Jobs run as may; the Director waits for its answer. Raises JobCanceled, ConnectionLost when it left."""
@@ -285,6 +296,11 @@ class Conversation:
             stopped = outcome.status is JobStatus.CANCELED and self.house.ending is Ending.STOP
             self.say(kind, f"stopped, and can be restarted ({outcome.text})" if stopped else outcome.text)
 
+    def call_storage(self, storage: StorageDaemon) -> Outcome | None:
+        """Before the Director is answered, as bacula-fd does it: both wait for that. None when it was called; else why not."""
+        opening = OpeningJob(self.who, self.facts.setup, storage)
+        return self.house.call_storage(opening, lambda event, _teller: self._pass_on(event), self.wanted)
+
     def run(self, job: JobDescription) -> Outcome:
         """Have a Job run that is only a question."""
         return self._run(job, None, self.wanted)
@@ -309,8 +325,6 @@ class Conversation:
             kind = _TYPES.get(Severity(str(event["severity"])))
             if kind is not None:
                 self.say(kind, str(event["text"]))
-        elif event["event"] == "storage called":
-            self.storage_called = True
         elif event["event"] == "listing":
             self.line.send(*(line + b"\n" for line in _lines(event)))
         elif event["event"] == "verify lines":

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from enum import StrEnum
 from typing import Protocol
 
 from filed.director.status import DaemonStatus, EndedJob, RunningJob
-from filed.job.description import DirectorJob, JobDescription, StorageDaemon
+from filed.job.description import JobDescription, OpeningJob
 from filed.process.channel import Event
 from filed.process.outcome import Outcome
 
@@ -59,13 +59,16 @@ class DaemonApi(Protocol):
         protocol: the number of the version that is spoken with it.
         """
 
-    def release_storage(self, who: DirectorJob, storage: StorageDaemon) -> None:
-        """Call a Storage Daemon for a Job that will not use it, and leave. Never raises."""
+    def call_storage(
+        self, opening: OpeningJob, on_event: Callable[[Event, Teller], None], wanted: Callable[[], bool]
+    ) -> Outcome | None:
+        """Have a process call the Storage Daemon, for the next Job that uses it. None: it has; else why it could not."""
 
-    def measure_network(self, who: DirectorJob, storage: StorageDaemon, size: int, packets: int) -> Iterator[str]:
-        """What a Director is told of the way to its Storage Daemon. Raises FiledError."""
+    def leave_storage(self) -> None:
+        """No Job will use the Storage Daemon that was called. Nothing happens when none was."""
 
-    def set_debug(self, level: int, trace: int) -> None: ...
+    def set_debug(self, level: int, trace: int) -> int:
+        """Below 0: as it is. Returns the trace that holds now."""
 
     @property
     def ending(self) -> Ending:

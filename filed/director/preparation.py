@@ -10,12 +10,14 @@ from filed.director.connection import ClockSample
 from filed.director.conversation import Asked, Conversation
 from filed.director.lists import AccurateFile
 from filed.director.programs import forbidden
-from filed.errors import JobError, RemoteProtocolError, printable
+from filed.errors import JobCanceled, JobError, RemoteProtocolError, printable
 from filed.fileset import FileSet
 from filed.fileset.expand import stands_for_others
 from filed.fileset.model import CompressionKind
 from filed.fileset.parse import parse_lines
 from filed.fileset.unserved import without_effect
+from filed.job.description import StorageDaemon
+from filed.process.outcome import JobStatus
 from filed.wire import director as said
 from filed.wire import reply
 from filed.wire.frame import Signal
@@ -119,6 +121,14 @@ def _refuse_disabled(visit: Conversation, fileset: FileSet) -> None:
             )
 
 
+def plugin_options(visit: Conversation, command: said.PluginOptionsCommand) -> bool:
+    text = (
+        f'Plugin Options of the Job, "{printable(command.options.encode("utf-8", "surrogateescape"))}", have no effect'
+    )
+    visit.say(MessageType.WARNING, f"{text}: agents have their options from the Plugin line of the FileSet")
+    return visit.answer(reply.OK_PLUGIN_OPTIONS)
+
+
 def accurate(visit: Conversation, _command: said.AccurateCommand) -> bool:
     visit.known.forget_list()  # a Director that sends another means that one
     with AccurateFile.create(visit.facts.work) as listed:
@@ -129,18 +139,28 @@ def accurate(visit: Conversation, _command: said.AccurateCommand) -> bool:
 
 
 def storage(visit: Conversation, command: said.StorageCommand) -> bool:
-    """The job process connects when it begins, so that it alone owns the connection from the first byte.
+    """It is called before the answer; port 0: it calls us, and may have done so already."""
+    named = name_storage(visit, command)
+    if command.port:
+        outcome = visit.call_storage(named)
+        if outcome is not None and outcome.status is JobStatus.CANCELED:
+            raise JobCanceled(outcome.text)
+        if outcome is not None:
+            return visit.refuse(outcome.text, reply.BAD_STORAGE)
+    return visit.answer(reply.OK_STORAGE)
 
-    Port 0: not it, but the Storage Daemon does; it may have called already.
-    """
-    asked = visit.known
-    asked.storage = replace(
-        visit.facts.storage,
+
+def name_storage(visit: Conversation, command: said.StorageCommand) -> StorageDaemon:
+    """Where the Job's records are, or will be. A console's question waits for no Storage Daemon that is down."""
+    asked, ours = visit.known, visit.facts.storage
+    asked.storage = named = replace(
+        ours,
         address=command.address,
         port=command.port,
         key=command.key or asked.job.key,
         protocol=visit.version.number,
+        connect_timeout_s=ours.connect_timeout_s if asked.job.job_id else 0.0,
     )
     if not command.port:
-        visit.house.expect_storage(asked.storage.key, asked.storage.protocol)
-    return visit.answer(reply.OK_STORAGE)
+        visit.house.expect_storage(named.key, named.protocol)
+    return named

@@ -8,7 +8,7 @@ import zlib
 from filed.director.connection import OBJECT_PACKETS
 from filed.director.conversation import Conversation
 from filed.director.daemon_api import Teller
-from filed.director.preparation import storage
+from filed.director.preparation import name_storage
 from filed.errors import ConnectionLost, JobCanceled, JobError, RemoteProtocolError, printable
 from filed.fileset.confine import real, within
 from filed.job.description import NetworkRestore, Replace
@@ -55,7 +55,8 @@ def _round_done(visit: Conversation, teller: Teller) -> None:
         while True:
             event = visit.line.next_event()
             if isinstance(event, said.StorageCommand):
-                storage(visit, event)
+                name_storage(visit, event)
+                visit.line.send(reply.OK_STORAGE)
             elif isinstance(event, said.PluginFeaturesCommand):
                 visit.line.send(Signal.EOD)
             elif isinstance(event, said.RestoreCommand):
@@ -71,6 +72,13 @@ def _round_done(visit: Conversation, teller: Teller) -> None:
         return
     except RemoteProtocolError:
         teller.tell({"event": "broken off"})
+
+
+def restore_file_list(visit: Conversation, _command: said.RestoreFileListCommand) -> bool:
+    """Agents are told what comes as it comes. Nobody waits for an answer."""
+    for _packet in visit.items():
+        pass
+    return True
 
 
 def restore_object(visit: Conversation, command: said.RestoreObjectCommand) -> bool:

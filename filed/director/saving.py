@@ -2,18 +2,24 @@
 
 from __future__ import annotations
 
+import re
+from dataclasses import replace
+
 from filed.director import programs
 from filed.director.conversation import Conversation
+from filed.fileset import FileSet, Include
 from filed.job.description import EstimateJob, NetworkBackup
 from filed.wire import director as said
 from filed.wire import reply
 from filed.wire.frame import Signal
 from filed.wire.reply import MessageType
 
+_LISTING = re.compile(r" listing=(/.*)?$", re.DOTALL)
+
 
 def estimate(visit: Conversation, command: said.EstimateCommand) -> bool:
     visit.begin_listing()
-    fileset = visit.needed_fileset
+    fileset = visit.needed_fileset if visit.known.level_word else _to_look_at(visit.needed_fileset)
     job = EstimateJob(
         visit.who,
         visit.known.level,
@@ -29,6 +35,15 @@ def estimate(visit: Conversation, command: said.EstimateCommand) -> bool:
         visit.say(MessageType.ERROR, outcome.text)
     answer = reply.ok_estimate(outcome.totals.files, outcome.totals.job_bytes)
     return visit.answer(answer, Signal.EOD)
+
+
+def _to_look_at(fileset: FileSet) -> FileSet:
+    """A console's `.ls` of a plugin names a path behind its line; an agent lists all it has, as bacula-fd's bpipe does."""
+
+    def plain(include: Include) -> Include:
+        return replace(include, plugins=tuple(_LISTING.sub("", line) for line in include.plugins))
+
+    return replace(fileset, includes=tuple(map(plain, fileset.includes)))
 
 
 def backup(visit: Conversation, command: said.BackupCommand) -> bool:

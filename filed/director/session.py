@@ -40,7 +40,13 @@ COMMANDS: dict[type, Callable[[Conversation, Any], bool]] = {
     said.ComponentInfoCommand: restoring.component_info,
     said.EndRestoreCommand: lambda _visit, _command: False,
     said.PluginFeaturesCommand: lambda visit, _command: visit.answer(Signal.EOD),
+    said.PluginOptionsCommand: preparation.plugin_options,
+    said.RestoreFileListCommand: restoring.restore_file_list,
     said.NetworkTestCommand: questions.network_test,
+    said.StatisticsCommand: questions.statistics,
+    said.QueryCommand: questions.query,
+    said.SnapshotCommand: questions.snapshot,
+    said.CapabilitiesCommand: questions.capabilities,
     said.StatusCommand: questions.status,
     said.DotStatusCommand: questions.dot_status,
     said.CancelCommand: questions.cancel,
@@ -98,7 +104,7 @@ class Session:
         visit, asked = self._visit, self._visit.asked
         if asked is not None:
             asked.forget_list()
-            self._release_storage(asked)
+            visit.house.leave_storage()
         if asked is None or not asked.job.job_id:
             visit.line.close(politely=True)
             return
@@ -110,17 +116,6 @@ class Session:
             visit.line.close(politely=True)
         finally:  # the Director, and who waits for his turn, need not wait for a mailer
             visit.facts.post.over(visit.codes, good=outcome.status.good)
-
-    def _release_storage(self, asked: Asked) -> None:
-        """Where the Job ended before it called its Storage Daemon, that one still waits, and a Director of 15 with it, for two minutes."""
-        visit = self._visit
-        if (
-            asked.storage is not None
-            and asked.storage.port
-            and visit.version.waits_for_storage
-            and not visit.storage_called
-        ):
-            visit.house.release_storage(visit.who, asked.storage)
 
     def _outcome_of_all(self) -> Outcome:
         visit = self._visit
@@ -163,5 +158,7 @@ class Session:
                 self._status(outcome).value,
                 visit.now(),
                 outcome.text,
+                asked.job.job,
+                visit.started,
             )
         )

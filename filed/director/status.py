@@ -1,4 +1,4 @@
-"""What `status client` and `.status` show, in the layout that consoles and graphical programs know.
+"""What `status client` shows, in the layout that consoles know; `dot_status.py` has the same for programs.
 
 The values come from whoever keeps the Jobs; nothing here looks anything up but the time zone.
 """
@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import ssl
 import time
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from dataclasses import asdict, dataclass, fields
 from typing import Any, TypeVar
 
@@ -28,7 +28,7 @@ STATUS_WORDS = {
     "I": "Incomplete",
 }
 LINE = "=" * 67
-DAY, CLOCK = "%d-%b-%y %H:%M", "%Y-%m-%d %H:%M:%S"
+DAY = "%d-%b-%y %H:%M"
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,23 +66,27 @@ class EndedJob:
     status: str
     ended: float
     text: str = ""  # why it is not good
+    job: str = ""  # the unique name
+    started: float = 0.0
 
 
 @dataclass(frozen=True, slots=True)
 class DaemonStatus:
-    """All that is asked about. jobs_run: since the start.  ended: the oldest first.  program: who stands in bacula-fd's place."""
+    """All that is asked about. jobs_run: since the start.  jobs_at_once: as many may run.  ended: the oldest first.  program: who stands in bacula-fd's place."""
 
     name: str
     started: float
     pid: int
     platform: str
     jobs_run: int = 0
+    jobs_at_once: int = 0
     debug: int = 0
     trace: int = 0
     bandwidth: int = 0
     agents: tuple[str, ...] = ()
     running: tuple[RunningJob, ...] = ()
     ended: tuple[EndedJob, ...] = ()
+    memory_bytes: int = 0
     program: str = f"filed {__version__}"
     crypto: str = ssl.OPENSSL_VERSION
 
@@ -106,7 +110,8 @@ def status_text(status: DaemonStatus, version: Version, now: float) -> Iterator[
     yield f"{status.name} Version: {version.text} ({version.long_date})  {status.platform.replace(',', ' ')}\n"
     yield f" {status.program} in the place of bacula-fd. Crypto: {status.crypto}\n"
     jobs = [job for job in status.running if job.job_id]
-    yield f"Daemon started {_day(status.started)}. Jobs: run={status.jobs_run} running={len(jobs)}.\n"
+    most = f" max={status.jobs_at_once}" if version.framed_status else ""
+    yield f"Daemon started {day(status.started)}. Jobs: run={status.jobs_run} running={len(jobs)}{most}.\n"
     yield f" Sizes: debug={status.debug} trace={status.trace} bwlimit={status.bandwidth // 1000}kB/s\n"
     if status.agents:
         yield f" Agents: {', '.join(status.agents)}\n"
@@ -117,15 +122,15 @@ def status_text(status: DaemonStatus, version: Version, now: float) -> Iterator[
         yield "No Jobs running.\n"
     for visit in status.running:
         if not visit.job_id:
-            yield f"Director connected {'using TLS ' if visit.cipher else ''}at: {_day(visit.started)}\n"
+            yield f"Director connected {'using TLS ' if visit.cipher else ''}at: {day(visit.started)}\n"
     yield "====\n"
     yield "\nTerminated Jobs:\n"
     yield " JobId  Level    Files      Bytes   Status   Finished        Name \n"
     yield LINE + "\n"
     for ended in status.ended:
         yield (
-            f"{ended.job_id:>6}  {_level(ended):<7} {ended.files:>8,} {short_size(ended.job_bytes):>10}"
-            f"  {_status_word(ended):<7}  {_day(ended.ended)} {ended.name}\n"
+            f"{ended.job_id:>6}  {level_word(ended):<7} {ended.files:>8,} {short_size(ended.job_bytes):>10}"
+            f"  {status_word(ended):<7}  {day(ended.ended)} {ended.name}\n"
         )
     yield "====\n"
 
@@ -134,7 +139,7 @@ def _running(job: RunningJob, now: float) -> Iterator[str]:
     rate = int(job.job_bytes / max(now - job.started, 1))
     kind = " ".join(filter(None, (LEVEL_WORDS.get(job.level, ""), TYPE_WORDS.get(job.type, "")))) or "Waiting"
     yield f"JobId {job.job_id} Job {job.job} is running.\n"
-    yield f"    {kind} Job started: {_day(job.started)}\n"
+    yield f"    {kind} Job started: {day(job.started)}\n"
     yield (
         f"    Files={job.files:,} Bytes={job.job_bytes:,} AveBytes/sec={rate:,} LastBytes/sec={rate:,} Errors={job.errors}\n"
         f"    Bwlimit={job.bandwidth:,} ReadBytes={job.read_bytes:,}\n"
@@ -144,94 +149,19 @@ def _running(job: RunningJob, now: float) -> Iterator[str]:
         yield f"    Processing file: {job.entry}\n"
 
 
-HEADER, RUNNING, TERMINATED = "header", "running", "terminated"
-
-
-def dot_status_text(status: DaemonStatus, version: Version, what: str, now: float) -> Iterator[str]:
-    """`header`, `running` or `terminated`, as `key=value` lines. Nothing for `statistics` and `resources`."""
-    if what == HEADER:
-        yield (
-            "header:\n"
-            + _pairs(
-                ("name", status.name),
-                ("version", f"{version.text} ({version.long_date})"),
-                ("uname", status.platform.replace(",", " ")),
-                ("started_epoch", int(status.started)),
-                ("started", _clock(status.started)),
-                ("pid", status.pid),
-                ("jobs_run", status.jobs_run),
-                ("jobs_running", sum(1 for job in status.running if job.job_id)),
-                ("winver", ""),
-                ("debug", status.debug),
-                ("trace", status.trace),
-                ("bwlimit", status.bandwidth),
-                ("plugins", ",".join(status.agents)),
-                ("program", status.program),
-                ("crypto", status.crypto),
-            )
-            + "\n"
-        )
-    elif what == RUNNING:
-        for job in status.running:
-            if job.job_id:
-                yield "\n" + _running_pairs(job, now) + "\n"
-    elif what == TERMINATED:
-        for ended in status.ended:
-            yield (
-                f"{ended.job_id:>6}\t{_level(ended):<6}\t{ended.files:>8,}\t{short_size(ended.job_bytes):>10}"
-                f"\t{_status_word(ended):<7}\t{_day(ended.ended)}\t{ended.name}\n"
-            )
-
-
-def _running_pairs(job: RunningJob, now: float) -> str:
-    return _pairs(
-        ("JobId", job.job_id),
-        ("Job", job.job),
-        ("VSS", 0),
-        ("Level", job.level),
-        ("Type", job.type),
-        ("Status", "R"),
-        ("StartTime_epoch", int(job.started)),
-        ("StartTime", _clock(job.started)),
-        ("JobFiles", job.files),
-        ("JobBytes", job.job_bytes),
-        ("Bytes/sec", int(job.job_bytes / max(now - job.started, 1))),
-        ("Errors", job.errors),
-        ("Bwlimit", job.bandwidth),
-        ("ReadBytes", job.read_bytes),
-        ("Files Examined", max(job.seen, job.files)),
-        ("Processing file", job.entry),
-        ("DirTLS", int(bool(job.cipher))),
-    )
-
-
-def job_lines(jobs: Iterable[tuple[int, str, int]]) -> Iterator[str]:
-    """`.status current` and `.status last`: JobId, status letter and errors of each."""
-    for job_id, status, errors in jobs:
-        yield f"JobId={job_id} JobStatus={status} JobErrors={errors}\n"
-
-
-def _pairs(*pairs: tuple[str, object]) -> str:
-    return "".join(f"{key}={value}\n" for key, value in pairs)
-
-
-def _level(job: EndedJob) -> str:
+def level_word(job: EndedJob) -> str:
     if job.type == "B":
         word = LEVEL_WORDS.get(job.level, "")
         return word if len(word) <= len("Full") else word[:4]
     return {"R": "Restore", "V": "Verify"}.get(job.type, "")
 
 
-def _status_word(job: EndedJob) -> str:
+def status_word(job: EndedJob) -> str:
     return STATUS_WORDS.get(job.status, "Other")
 
 
-def _day(seconds: float) -> str:
+def day(seconds: float) -> str:
     return time.strftime(DAY, time.localtime(seconds))
-
-
-def _clock(seconds: float) -> str:
-    return time.strftime(CLOCK, time.localtime(seconds))
 
 
 def short_size(size: int) -> str:

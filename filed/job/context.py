@@ -16,6 +16,8 @@ from filed.process.channel import RECEIVE_BYTES, Event, Receiver, Sender
 from filed.process.outcome import JobStatus, Outcome, Severity, Totals
 from filed.process.status_page import Cancel, StatusPage
 from filed.process.system import readable
+from filed.process.task import receive_request
+from filed.transport import Connection
 
 NAMED_OF_A_CAUSE: Final = 3
 """Entries: enough to see what is wrong, few enough for a tree of a million."""
@@ -241,6 +243,12 @@ class Parent:
         self.committed = outcome
         self.send({**outcome.event(), "event": "sealed"})
 
+    def next_request(self) -> bytes:
+        """Wait for what the Job is, where its process began before that was known. Raises JobCanceled, RemoteProtocolError."""
+        if self._cancel_pipe in readable(self._sender.sock.fileno(), self._cancel_pipe):
+            raise JobCanceled("canceled")
+        return receive_request(self._sender.sock)
+
     def receive(self) -> Event:
         """Wait for the parent's next event. Raises JobCanceled, also when the parent is gone."""
         sock = self._sender.sock
@@ -256,13 +264,17 @@ class Parent:
 
 @dataclass(frozen=True, slots=True)
 class JobContext:
-    """All of it, for the story of a Job, which gives each function only what that uses."""
+    """All of it, for the story of a Job, which gives each function only what that uses.
+
+    storage: to a Storage Daemon that was called before it was known what the Job is.
+    """
 
     status_page: StatusPage
     messages: Messages
     counters: Counters
     cancellation: Cancellation
     parent: Parent
+    storage: Connection | None = None
 
     @classmethod
     def of(cls, sender: Sender, status_page: StatusPage, cancel_pipe: int, calls: socket.socket | None = None) -> Self:

@@ -191,6 +191,26 @@ class Changes:
 
 
 @dataclass(frozen=True, slots=True)
+class OpeningJob:
+    """A Job of which a Director has named the Storage Daemon: it is called now, and what the Job is comes later."""
+
+    who: DirectorJob
+    agents: AgentSetup
+    storage: StorageDaemon
+
+
+@dataclass(frozen=True, slots=True)
+class NetworkTest:
+    """Measure the way to a Storage Daemon. size: bytes, there and back.  packets: small ones, there and back."""
+
+    who: DirectorJob
+    agents: AgentSetup
+    storage: StorageDaemon
+    size: int
+    packets: int
+
+
+@dataclass(frozen=True, slots=True)
 class EstimateJob:
     """Count what a backup would save, and list it if asked to. limit: of lines, 0 for all. by_mtime: the time that they show."""
 
@@ -251,8 +271,25 @@ class NetworkVerify:
     keys: KeyFiles | None = None
 
 
-JobDescription = BackupJob | RestoreJob | VerifyJob | EstimateJob | NetworkBackup | NetworkRestore | NetworkVerify
+JobDescription = (
+    BackupJob
+    | RestoreJob
+    | VerifyJob
+    | EstimateJob
+    | OpeningJob
+    | NetworkBackup
+    | NetworkRestore
+    | NetworkVerify
+    | NetworkTest
+)
 LocalJob = BackupJob | RestoreJob | VerifyJob
+
+
+def uses_storage(job: JobDescription) -> bool:
+    """Whether the Job needs the Storage Daemon that its Director has named."""
+    verifies = isinstance(job, NetworkVerify) and job.storage is not None
+    return verifies or isinstance(job, NetworkBackup | NetworkRestore | NetworkTest)
+
 
 __all__ = [
     "AgentLine",
@@ -268,11 +305,14 @@ __all__ = [
     "LocalJob",
     "NetworkBackup",
     "NetworkRestore",
+    "NetworkTest",
     "NetworkVerify",
+    "OpeningJob",
     "Places",
     "Replace",
     "RestoreJob",
     "StorageDaemon",
     "VerifyJob",
     "VerifyLevel",
+    "uses_storage",
 ]

@@ -5,6 +5,7 @@ from __future__ import annotations
 import socket
 import traceback
 from collections.abc import Callable
+from dataclasses import replace
 from importlib import import_module
 
 from filed.agents import agent_id
@@ -17,6 +18,8 @@ from filed.job.description import (
     LocalJob,
     NetworkBackup,
     NetworkRestore,
+    NetworkTest,
+    OpeningJob,
     RestoreJob,
 )
 from filed.process.child import Parent
@@ -26,6 +29,8 @@ from filed.process.status_page import StatusPage
 from filed.process.supervisor import KILL_AFTER_S, Supervisor
 from filed.process.task import Task
 
+STORAGE_CALLED = "storage called"
+"""The event of an OpeningJob: the Storage Daemon knows the Job, and what the Job is may come."""
 MODULES_OF_NETWORK_JOBS = (
     "filed.job.backup",
     "filed.job.ends.director_backup",
@@ -76,6 +81,16 @@ def start_job(
     )
 
 
+def give(process: Supervisor, description: JobDescription) -> None:
+    """The Job, to a process that was started as an OpeningJob."""
+    process.ask(encode(JobDescription, description))
+
+
+def dismiss(process: Supervisor) -> None:
+    """There is no Job for it: it leaves its Storage Daemon, and ends."""
+    process.ask(b"")
+
+
 def perform(request: bytes, parent: Parent) -> Outcome:
     """In the Job's process."""
     description = decode(JobDescription, request)
@@ -124,6 +139,20 @@ def do(description: JobDescription, context: JobContext) -> Outcome:
         from filed.job.restore import restore  # noqa: PLC0415
 
         return restore(description, context)
+    if isinstance(description, OpeningJob):
+        from filed.job.ends.storage_daemon import reach  # noqa: PLC0415
+
+        connection = reach(context, description.storage, description.who)
+        context.parent.send({"event": STORAGE_CALLED})
+        request = context.parent.next_request()
+        if not request:
+            connection.take_leave()
+            return context.ended(JobStatus.CANCELED, "the Job ended before it had begun")
+        return do(decode(JobDescription, request), replace(context, storage=connection))
+    if isinstance(description, NetworkTest):
+        from filed.job.ends.storage_daemon import measure  # noqa: PLC0415
+
+        return measure(description, context)
     if isinstance(description, EstimateJob):
         from filed.job.estimate import estimate  # noqa: PLC0415
 

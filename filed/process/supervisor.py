@@ -29,7 +29,7 @@ from filed.process.exit_report import describe_exit, describe_hang
 from filed.process.outcome import JobStatus, Outcome, Severity, Totals
 from filed.process.postmortem import write_postmortem
 from filed.process.status_page import Cancel, StatusPage
-from filed.process.task import Task, send_task
+from filed.process.task import Task, send_request, send_task
 from filed.process.watchdog import Watchdog
 
 TICK_S = 0.2
@@ -113,17 +113,44 @@ class Supervisor:
         with contextlib.suppress(OSError):
             Sender(self._sock).send(event)
 
+    def ask(self, request: bytes) -> None:
+        """Give more to do to a child that waits for it. Nothing happens when it has ended: `run` says how."""
+        with contextlib.suppress(OSError):
+            send_request(self._sock, request)
+
     def run(self, on_event: OnEvent, on_tick: Callable[[], None], wanted: Callable[[], bool] = lambda: True) -> Outcome:
         """Listen until the child has ended.
 
         on_event: each `started` and `message`.  on_tick: about five times a second.
         wanted: asked at each tick; when it says no, the task is canceled.
         """
+        self._listen(on_event, on_tick, wanted, lambda: False)
+        return self._ended(on_event)
+
+    def run_until(self, said: str, on_event: OnEvent, wanted: Callable[[], bool]) -> Outcome | None:
+        """Listen until the child has said this event, and return None; or until it has ended, as `run` does."""
+        heard = False
+
+        def listen(event: Event) -> None:
+            nonlocal heard
+            if event["event"] == said:
+                heard = True
+            else:
+                on_event(event)
+
+        if self._listen(listen, lambda: None, wanted, lambda: heard):
+            return self._ended(on_event)
+        return None
+
+    def _listen(
+        self, on_event: OnEvent, on_tick: Callable[[], None], wanted: Callable[[], bool], enough: Callable[[], bool]
+    ) -> bool:
+        """Returns whether the child has ended; else there was `enough`."""
         with selectors.DefaultSelector() as selector:
             selector.register(self._sock, selectors.EVENT_READ)
             selector.register(self._process, selectors.EVENT_READ)
             ended = False
-            while not ended:
+            while not ended and not enough():
                 for key, _ in selector.select(TICK_S):
                     if key.fileobj is not self._sock:
                         ended = True
@@ -134,6 +161,10 @@ class Supervisor:
                     self.cancel()
                 self._watch()
                 on_tick()
+        return ended
+
+    def _ended(self, on_event: OnEvent) -> Outcome:
+        """What its end says, and all that it said before."""
         code = self._process.wait()
         self._sock.setblocking(False)
         while self._receive(on_event):

@@ -1,4 +1,4 @@
-"""What a child process is asked to do: the first message on its channel, before any event.
+"""What a child process is asked to do: the first message on its channel, before any event; and what it may be asked for behind that.
 
 It goes over the socket alone, as it may hold secrets: never on a command line, never to the disk.
 """
@@ -30,16 +30,25 @@ class Task:
 
 def send_task(sock: socket.socket, task: Task) -> None:
     """Raises OSError when the child is gone."""
-    data = encode(Task, task)
-    sock.sendall(_LENGTH.pack(len(data)))
-    sock.sendall(data)
+    send_request(sock, encode(Task, task))
 
 
 def receive_task(sock: socket.socket) -> Task:
     """In the child. Raises RemoteProtocolError when the parent is gone before all of it has come."""
-    (length,) = _LENGTH.unpack(_receive(sock, _LENGTH.size))
-    task: Task = decode(Task, _receive(sock, length))
+    task: Task = decode(Task, receive_request(sock))
     return task
+
+
+def send_request(sock: socket.socket, request: bytes) -> None:
+    """More to do, for a child that waits for it. Raises OSError when it is gone."""
+    sock.sendall(_LENGTH.pack(len(request)))
+    sock.sendall(request)
+
+
+def receive_request(sock: socket.socket) -> bytes:
+    """In the child. Raises RemoteProtocolError when the parent is gone before all of it has come."""
+    (length,) = _LENGTH.unpack(_receive(sock, _LENGTH.size))
+    return _receive(sock, length)
 
 
 def _receive(sock: socket.socket, length: int) -> bytes:

@@ -296,6 +296,70 @@ class SetDebugCommand(Command):
 
 
 @dataclass(frozen=True, slots=True)
+class StatisticsCommand(Command):
+    """15.x. all: every number there is; else one is named, in a way that no console was seen to use. json: in that form."""
+
+    all: bool = True
+    json: bool = False
+
+    def format(self) -> bytes:
+        form = "json" if self.json else "simple"
+        return f"statistics all format={form}\n".encode() if self.all else f"statistics format={form} metric\n".encode()
+
+
+@dataclass(frozen=True, slots=True)
+class QueryCommand(Command):
+    """15.x: what a plugin says of one of its parameters."""
+
+    parameter: str
+    plugin: str
+    value: str = ""
+
+    def format(self) -> bytes:
+        text = f'query parameter="{self.parameter}" plugin="{self.plugin}" value="{self.value}"\n'
+        return text.encode("utf-8", "surrogateescape")
+
+
+@dataclass(frozen=True, slots=True)
+class SnapshotCommand(Command):
+    """what: list, retention, del, query; others are not known. rest: which one."""
+
+    what: str
+    rest: bytes = b""
+
+    def format(self) -> bytes:
+        return b"snapshot " + self.what.encode() + self.rest + b"\n"
+
+
+@dataclass(frozen=True, slots=True)
+class CapabilitiesCommand(Command):
+    """15.x: what we can beyond the protocol, as a Storage Daemon is told it."""
+
+    def format(self) -> bytes:
+        return b"caps\n"
+
+
+@dataclass(frozen=True, slots=True)
+class PluginOptionsCommand(Command):
+    """15.x: options of the Job's conf for a plugin."""
+
+    options: str
+
+    def format(self) -> bytes:
+        return b"pluginoptions=" + self.options.replace(" ", "\x01").encode("utf-8", "surrogateescape") + b"\n"
+
+
+@dataclass(frozen=True, slots=True)
+class RestoreFileListCommand(Command):
+    """15.x: what will be restored by a plugin, up to the end of data, as in an accurate list."""
+
+    plugin: str
+
+    def format(self) -> bytes:
+        return b"restorefilelist plugin=" + self.plugin.replace(" ", "\x01").encode("utf-8", "surrogateescape") + b"\n"
+
+
+@dataclass(frozen=True, slots=True)
 class SessionCommand(Command):
     """Obsolete; answered and forgotten."""
 

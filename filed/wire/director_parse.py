@@ -14,6 +14,7 @@ from filed.wire.director import (
     BackupCommand,
     BandwidthCommand,
     CancelCommand,
+    CapabilitiesCommand,
     Command,
     ComponentInfoCommand,
     DotStatusCommand,
@@ -24,13 +25,18 @@ from filed.wire.director import (
     LevelCommand,
     NetworkTestCommand,
     PluginFeaturesCommand,
+    PluginOptionsCommand,
+    QueryCommand,
     RestoreCommand,
+    RestoreFileListCommand,
     RestoreObjectCommand,
     RunBeforeNowCommand,
     RunScriptCommand,
     SessionCommand,
     SetDebugCommand,
     SinceCommand,
+    SnapshotCommand,
+    StatisticsCommand,
     StatusCommand,
     StorageCommand,
     VerifyCommand,
@@ -87,6 +93,12 @@ def _run_script(g: Groups) -> Command:
         bool(_int(g["abort"])),
         _int(g["when"]),
     )
+
+
+def _statistics(g: Groups) -> Command:
+    if g["all"] is None and g["metric"] is None:
+        raise ValueError("nothing is asked for")
+    return StatisticsCommand(all=g["all"] is not None, json=g["form"] == b"json")
 
 
 def _restore_object(g: Groups) -> Command:
@@ -186,6 +198,11 @@ TABLE: tuple[Row, ...] = (
         _restore_object,
     ),
     _row(
+        b"restorefilelist",
+        rb"restorefilelist plugin=(?P<plugin>.*)",
+        lambda g: RestoreFileListCommand(_text(g["plugin"])),
+    ),
+    _row(
         b"restore ",
         rb"restore (?:files=(?P<files>\d{1,18}) )?replace=(?P<replace>[awon]) prelinks=(?P<prelinks>\d+)"
         rb" (?:where=(?P<where>.*)|regexwhere=(?P<regex>.*))",
@@ -228,7 +245,28 @@ TABLE: tuple[Row, ...] = (
             _text(g["options"]),
             _text(g["tags"]),
         ),
+        bad=b"2991 Bad setdebug command\n",
     ),
+    _row(
+        b"statistics",
+        rb"statistics(?: (?P<all>all))?(?: format=(?P<form>simple|json))?(?P<metric> metric.*)?",
+        _statistics,
+        bad=b"2900 Bad statistics command, missing argument.\n",
+    ),
+    _row(
+        b"query",
+        rb'query parameter="(?P<parameter>[^"]*)" plugin="(?P<plugin>[^"]*)"(?: value="(?P<value>[^"]*)")?',
+        lambda g: QueryCommand(_text(g["parameter"]), _text(g["plugin"]), _text(g["value"])),
+        bad=b"2992 Bad query command\n",
+    ),
+    _row(
+        b"snapshot",
+        rb"snapshot(?: (?P<what>[a-z]{1,20}))?(?P<rest>[ =].*)?",
+        lambda g: SnapshotCommand(_text(g["what"]), g["rest"] or b""),
+        bad=b"2999 Snapshot command not found\n",
+    ),
+    _row(b"caps", rb"caps", lambda _g: CapabilitiesCommand()),
+    _row(b"pluginoptions=", rb"pluginoptions=(?P<options>.*)", lambda g: PluginOptionsCommand(_text(g["options"]))),
     _row(b"session", rb"session.*", lambda _g: SessionCommand()),
 )
 

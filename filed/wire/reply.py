@@ -40,6 +40,9 @@ OK_OBJECT = b"2000 OK ObjectRestored\n"
 OK_COMPONENT_INFO = b"2000 OK ComponentInfo\n"
 OK_SESSION = b"2000 OK session\n"
 OK_DOT_STATUS = b"2000 OK .status\n"
+OK_PLUGIN_OPTIONS = b"2000 OK plugin options\n"
+OK_SNAPSHOT_RETENTION = b"2000 Snapshot retention\n"
+BAD_SNAPSHOT = b"2999 Snapshot command not found\n"
 BAD_DOT_STATUS = b"2900 Bad .status command, wrong argument.\n"
 
 
@@ -96,6 +99,12 @@ def not_found(job: str) -> bytes:
 
 def bad_verify(why: str) -> bytes:
     return f"2994 Bad verify command: {why}\n".encode()
+
+
+def no_snapshot(answer: str) -> bytes:
+    """The answer about one that is asked for by its name."""
+    why = "no snapshots are taken here".replace(" ", "\x01")
+    return f"2999 Snapshot {answer} ERR={why}\n".encode()
 
 
 def ok_debug(asked: bytes) -> bytes:

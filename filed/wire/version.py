@@ -29,7 +29,7 @@ class Version:
     storage_caps: bool  # both sides list their capabilities between Hello and authentication with a Storage Daemon
     early_tls: bool  # `tlspsk=` stands in a Hello, and TLS begins before authentication instead of behind it
     line_compression: bool  # peers send LZ4 blocks, and take them
-    waits_for_storage: bool  # a Director waits until its Storage Daemon was called, also for a Job that failed before
+    framed_status: bool  # `.status` answers in frames that end with `error=0`
     estimate_by_mtime: bool  # the time in the listing of an estimate is that of the content, and not of the inode
     attribute_updates: bool  # a Storage Daemon passes stream 37 on to the catalog, and a restore knows what it is
 
@@ -49,7 +49,7 @@ V9_6_7: Final = Version(
     storage_caps=False,
     early_tls=False,
     line_compression=True,
-    waits_for_storage=False,
+    framed_status=False,
     estimate_by_mtime=False,
     attribute_updates=False,
 )
@@ -64,7 +64,7 @@ V15_0_3: Final = Version(
     storage_caps=True,
     early_tls=True,
     line_compression=True,
-    waits_for_storage=True,
+    framed_status=True,
     estimate_by_mtime=True,
     attribute_updates=True,
 )

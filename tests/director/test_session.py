@@ -1,16 +1,13 @@
 from __future__ import annotations
 
-from collections.abc import Callable
 from pathlib import Path
 
-import pytest
-
 from filed.director.daemon_api import Ending
-from filed.job.description import JobDescription, Level, NetworkBackup
+from filed.job.description import Level, NetworkBackup
 from filed.process.outcome import JobStatus, Outcome, Totals
 from filed.wire import reply
 from filed.wire.reply import EndJob, parse_end_job
-from tests.director.visiting import OnEvent, Told, Visiting, prepared
+from tests.director.visiting import Visiting, prepared
 
 
 def test_a_full_runs_and_is_told_of(tmp_path: Path) -> None:
@@ -74,25 +71,11 @@ def test_a_job_whose_storage_daemon_is_canceled_first_is_canceled(tmp_path: Path
     assert [job.status for job in talk.house.over] == [status]
 
 
-@pytest.mark.parametrize(("number", "released"), [(10_002, True), (103, False)])
-def test_a_storage_daemon_is_called_for_a_job_that_ends_before_it_did(
-    tmp_path: Path, number: int, *, released: bool
-) -> None:
+def test_a_storage_daemon_is_called_at_once_and_left_by_a_job_that_ends_early(tmp_path: Path) -> None:
     """A Director of 15 waits for it, two minutes long."""
-    with Visiting(tmp_path, number=number) as talk:
+    with Visiting(tmp_path) as talk:
         prepared(talk)
+        assert talk.house.called == [("Save.2026-11-23_10.14.28_03", "KEY")]
         talk.say(b"RunBeforeJob /bin/false\n")
         assert talk.rest()[-1].startswith(b"2800 End Job TermCode=69")  # type: ignore[union-attr]
-    assert (("release", "Save.2026-11-23_10.14.28_03", "KEY") in talk.house.asked) is released
-
-
-def test_a_storage_daemon_that_the_job_has_called_is_not_called_again(tmp_path: Path) -> None:
-    def work(_job: JobDescription, on_event: OnEvent, _wanted: Callable[[], bool]) -> Outcome:
-        on_event({"event": "storage called"}, Told())
-        return Outcome(JobStatus.FATAL, Totals(errors=1), text="no Volume")
-
-    with Visiting(tmp_path, work, number=10_002) as talk:
-        prepared(talk)
-        talk.say(b"backup FileIndex=0\n")
-        talk.rest()
-    assert talk.house.asked == []
+    assert talk.house.called[1:] == ["leave"]

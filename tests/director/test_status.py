@@ -4,12 +4,12 @@ import json
 from dataclasses import replace
 
 from filed import __version__
+from filed.director.dot_status import dot_status_text, job_lines
+from filed.director.metrics import metrics_text
 from filed.director.status import (
     DaemonStatus,
     EndedJob,
     RunningJob,
-    dot_status_text,
-    job_lines,
     short_size,
     status_text,
 )
@@ -18,8 +18,8 @@ from filed.wire.version import V9_6_7, V15_0_3
 RUNNING = RunningJob(
     21, "Bslow.2026-11-23_10.18.19_49", "a-dir", 1000, "F", "B", 1, 3, 131_072, 196_608, 0, 100_000, "/a"
 )
-ENDED = EndedJob(10, "Brs", "F", "B", 22, 1_548_600, 0, "T", 2000)
-STATUS = DaemonStatus("a-fd", 500, 7, "host,debian,12", 19, 0, 0, 0, ("filesystem 1.0",), (RUNNING,), (ENDED,))
+ENDED = EndedJob(10, "Brs", "F", "B", 22, 1_548_600, 0, "T", 2000, job="Brs.2026-11-23_10.14.28_03", started=1990)
+STATUS = DaemonStatus("a-fd", 500, 7, "host,debian,12", 19, 20, 0, 0, 0, ("filesystem 1.0",), (RUNNING,), (ENDED,))
 
 
 def test_a_status_survives_its_way_as_json() -> None:
@@ -60,6 +60,38 @@ def test_programs_read_keys_and_values() -> None:
     terminated = "".join(dot_status_text(STATUS, V9_6_7, "terminated", 1002))
     assert terminated.startswith("    10\tFull  \t      22\t   1.548 M\tOK     \t")
     assert not list(dot_status_text(STATUS, V9_6_7, "statistics", 1002))
+
+
+def test_programs_of_15_are_answered_in_frames() -> None:
+    end = "\nerror=0\nerrmsg=\n\n"
+    visit = RunningJob(0, "-Console-", "a-dir", 1000, cipher="TLS")
+    status = replace(STATUS, running=(visit, RUNNING), ended=(ENDED, ENDED))
+
+    def text(what: str, api: int = 2) -> str:
+        return "".join(dot_status_text(status, V15_0_3, what, 1002, api=api))
+
+    for what, name in (("header", "header"), ("running", "running"), ("resources", "resource")):
+        assert text(what).startswith(f"\n{name}:\n\n")
+        assert text(what).endswith("\n" + end)
+    assert "plugins=filesystem\n" in text("header")
+    job, director = text("running").removesuffix(end).removeprefix("\nrunning:\n\n").split("\n\n\n")
+    assert job.startswith("JobId=21\n")
+    assert "\nReadBytes/sec=98304\n" in job
+    assert director.startswith("DirectorConnected_epoch=1000\n")
+    assert director.endswith("\nDirTLS=1\n")
+    first, second = text("terminated").removesuffix(end).removeprefix("\nterminated:\n\n").split("\n\n\n")
+    assert first + "\n" == second
+    assert "\njob=Brs.2026-11-23_10.14.28_03\nname=Brs\nstarttime_epoch=1990\n" in first
+    assert text("terminated", 1).startswith("    10\tFull  \t")
+    assert text("statistics", 1).startswith("Update Statistics: stopped interval=0 secs")
+    assert text("statistics").startswith("\ncollector:\n")
+
+
+def test_numbers_have_names() -> None:
+    lines = "".join(metrics_text(STATUS, json_form=False))
+    assert "bacula.client.a-fd.jobs.run=19\nbacula.client.a-fd.jobs.running=1\n" in lines
+    rows = json.loads("".join(metrics_text(STATUS, json_form=True)))
+    assert {row["name"] for row in rows} == {line.partition("=")[0] for line in lines.splitlines()}
 
 
 def test_a_line_for_each_job_that_is_asked_about() -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import socket
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 from types import TracebackType
 from typing import Self
@@ -17,8 +17,7 @@ from filed.director.line import Line
 from filed.director.post import Post, ToTheDirector
 from filed.director.session import Session
 from filed.director.status import DaemonStatus, EndedJob, RunningJob
-from filed.errors import ConnectionLost
-from filed.job.description import DirectorJob, JobDescription, StorageDaemon
+from filed.job.description import JobDescription, OpeningJob
 from filed.job.setup import default_setup
 from filed.process.channel import Event
 from filed.process.outcome import JobStatus, Outcome, Totals
@@ -55,6 +54,8 @@ class NotingHouse:
         self.noted: list[RunningJob] = []
         self.over: list[EndedJob] = []
         self.asked: list[object] = []
+        self.called: list[object] = []  # Storage Daemons, and "leave"
+        self.unreachable: Outcome | None = None
         self.ending = Ending.NO
         self.greetings = 0
         self.programs: list[int] = []  # process groups, and 0 for each end
@@ -90,17 +91,16 @@ class NotingHouse:
     def expect_storage(self, key: str, protocol: int) -> None:
         self.asked.append((key, protocol))
 
-    def release_storage(self, who: DirectorJob, storage: StorageDaemon) -> None:
-        self.asked.append(("release", who.job, storage.key))
+    def call_storage(self, opening: OpeningJob, _on_event: OnEvent, _wanted: Callable[[], bool]) -> Outcome | None:
+        self.called.append((opening.who.job, opening.storage.key))
+        return self.unreachable
 
-    def measure_network(self, who: DirectorJob, storage: StorageDaemon, size: int, packets: int) -> Iterator[str]:
-        self.asked.append((who.job, storage.key, size, packets))
-        yield "2000 OK FD wrote bytes=7 to SD\n"
-        if not size:
-            raise ConnectionLost("Storage Daemon", "the test", "it closed the connection")
+    def leave_storage(self) -> None:
+        self.called.append("leave")
 
-    def set_debug(self, level: int, trace: int) -> None:
+    def set_debug(self, level: int, trace: int) -> int:
         self.asked.append((level, trace))
+        return max(trace, 0)
 
     def run(
         self, description: JobDescription, on_event: Callable[[Event, Teller], None], wanted: Callable[[], bool]

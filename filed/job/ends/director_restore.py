@@ -62,6 +62,7 @@ class DirectorRestore:
             count_lines(context.counters, connection)
             context.counters.show()
             context.parent.send({"event": "round"})
+            context = replace(context, storage=None)
             storage = _next(storage, context.parent.receive())
         receiving.objects()
 

@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-import contextlib
 import time
-from collections.abc import Iterator
 from dataclasses import replace
 from typing import Final
 
-from filed.errors import AuthenticationError, ConnectionLost, FiledError, JobCanceled, JobError, RemoteProtocolError
+from filed.errors import AuthenticationError, ConnectionLost, JobCanceled, JobError, RemoteProtocolError
 from filed.job.context import Counters, JobContext
-from filed.job.description import DirectorJob, StorageDaemon
+from filed.job.description import DirectorJob, NetworkTest, StorageDaemon
 from filed.process.handed_socket import take_call
+from filed.process.outcome import JobStatus, Outcome
 from filed.process.system import readable
 from filed.storage.daemon.network_test import measured
 from filed.storage.daemon.session import StorageAddress, open_storage, take_over
@@ -20,11 +19,12 @@ from filed.volume import Session
 from filed.wire.version import numbered
 
 AGAIN_AFTER_S: Final = 10.0
-RELEASE_S: Final = 5.0
 
 
 def reach(context: JobContext, storage: StorageDaemon, who: DirectorJob) -> Connection:
-    """A greeted connection. Raises ConnectionLost or JobError when it could not be had in time, AuthenticationError, JobCanceled."""
+    """A greeted connection, which may be there already. Raises ConnectionLost or JobError when it could not be had in time, AuthenticationError, JobCanceled."""
+    if context.storage is not None:
+        return context.storage
     address = _address(storage, who)
     bandwidth = Bandwidth(lambda: context.status_page.bandwidth, time.monotonic)
     until = time.monotonic() + storage.connect_timeout_s
@@ -32,27 +32,19 @@ def reach(context: JobContext, storage: StorageDaemon, who: DirectorJob) -> Conn
         connection = _call(context, address, bandwidth, until)
     else:
         connection = _be_called(context, storage, address, bandwidth, until)
-    context.parent.send({"event": "storage called"})
     if address.version.early_tls:  # as bacula-fd of that release says it; before, nobody did
         how = "with TLS" if connection.cipher else "without encryption"
         context.messages.info(f"Connected to Storage at {storage.address}:{storage.port} {how}")
     return connection
 
 
-def release(storage: StorageDaemon, who: DirectorJob) -> None:
-    """Say who we are, and leave: for a Storage Daemon that waits for a Job which has ended. Never raises."""
-    with contextlib.suppress(FiledError):
-        open_storage(_address(storage, who), timeout_s=RELEASE_S, limit_s=RELEASE_S).take_leave()
-
-
-def measure(storage: StorageDaemon, who: DirectorJob, size: int, packets: int, cancel_pipe: int) -> Iterator[str]:
-    """What a console is told of the way to a Storage Daemon. Raises FiledError."""
-    connection = open_storage(_address(storage, who), cancel_pipe=cancel_pipe)
-    try:
-        yield from measured(connection, size, packets)
-        connection.take_leave()
-    finally:
-        connection.close()
+def measure(job: NetworkTest, context: JobContext) -> Outcome:
+    """Tell a console of the way to a Storage Daemon. Raises FiledError."""
+    connection = reach(context, job.storage, job.who)
+    for line in measured(connection, job.size, job.packets):
+        context.parent.send({"event": "listing", "lines": [line]})
+    connection.take_leave()
+    return context.ended(JobStatus.OK)
 
 
 def _address(storage: StorageDaemon, who: DirectorJob) -> StorageAddress:

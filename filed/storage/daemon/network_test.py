@@ -5,7 +5,7 @@
     FD > a packet of 8 bytes, N times; the Storage Daemon sends each back
     FD > EOD
 
-Seen with 15.0.3. Each text that is yielded is for the Director, as bacula-fd words it.
+Seen with 15.0.3. Each line that is yielded is for the Director, as bacula-fd words it.
 """
 
 from __future__ import annotations
@@ -37,13 +37,13 @@ def measured(
         connection.send_frames(block)
         left -= PACKET_BYTES
     connection.send(*([b"\xaa" * left] if left else []), Signal.EOD)
-    yield f"2000 OK FD wrote bytes={size} to SD {_speed('write', size, clock() - began)}\n"
+    yield f"2000 OK FD wrote bytes={size} to SD {_speed('write', size, clock() - began)}"
     began, got = clock(), 0
     while isinstance(packet := connection.receive(), bytes):
         got += len(packet)
         if got > size:
             raise RemoteProtocolError(f"{connection.peer} sent more than the {size:,} bytes of the test", packet)
-    yield f"2000 OK FD read bytes={got} from SD {_speed('read', got, clock() - began)}\n"
+    yield f"2000 OK FD read bytes={got} from SD {_speed('read', got, clock() - began)}"
     times = []
     for _ in range(packets):
         sent = clock()
@@ -55,7 +55,7 @@ def measured(
         least, most, all_of_them = min(times), max(times), sum(times)
         yield (
             f"2000 OK packets={packets} duration={int(all_of_them * 1000)}ms rtt={_ms(all_of_them / packets)}"
-            f" min={_ms(least)} max={_ms(most)}\n"
+            f" min={_ms(least)} max={_ms(most)}"
         )
 
 

@@ -43,9 +43,9 @@ def test_bytes_go_there_and_back_and_then_small_packets() -> None:
             connection.send(packet)
 
     assert texts(storage, 100_000, 2) == [
-        "2000 OK FD wrote bytes=100000 to SD duration=1000ms write_speed=0.10 MB/s\n",
-        "2000 OK FD read bytes=100000 from SD duration=1000ms read_speed=0.10 MB/s\n",
-        "2000 OK packets=2 duration=2000ms rtt=1000.00ms min=1000.00ms max=1000.00ms\n",
+        "2000 OK FD wrote bytes=100000 to SD duration=1000ms write_speed=0.10 MB/s",
+        "2000 OK FD read bytes=100000 from SD duration=1000ms read_speed=0.10 MB/s",
+        "2000 OK packets=2 duration=2000ms rtt=1000.00ms min=1000.00ms max=1000.00ms",
     ]
     assert heard[0] == b"testnetwork bytes=100000 rtt=2 bw=0\n"
     assert list(map(len, heard[1:])) == [65_536, 34_464]

@@ -284,17 +284,19 @@ class Conversation:
             self.line.beat()
             return self.wanted()
 
-        outcome = self._run(job, on_round, wanted)
-        if outcome.status is JobStatus.FATAL and self.house.ending is Ending.CANCEL:
-            # Its Storage Daemon was canceled, too, and left before the Job had seen why.
-            outcome = replace(outcome, status=JobStatus.CANCELED, text=f"canceled; {outcome.text}")
-        self.outcome = outcome
+        self.outcome = outcome = self._as_asked(self._run(job, on_round, wanted))
         if not outcome.status.good and outcome.text:
             kind = MessageType.INFO if outcome.status is JobStatus.CANCELED else MessageType.FATAL
             if outcome.status is JobStatus.ERROR:
                 kind = MessageType.ERROR
             stopped = outcome.status is JobStatus.CANCELED and self.house.ending is Ending.STOP
             self.say(kind, f"stopped, and can be restarted ({outcome.text})" if stopped else outcome.text)
+
+    def _as_asked(self, outcome: Outcome) -> Outcome:
+        """A Director that cancels or stops a Job tells the Storage Daemon as well, which may hang up before we have heard of it."""
+        if outcome.status is JobStatus.FATAL and self.house.ending in (Ending.CANCEL, Ending.STOP):
+            return replace(outcome, status=JobStatus.CANCELED, text=f"canceled; {outcome.text}")
+        return outcome
 
     def call_storage(self, storage: StorageDaemon) -> Outcome | None:
         """Before the Director is answered, as bacula-fd does it: both wait for that. None when it was called; else why not."""

@@ -2,6 +2,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import pytest
+
 from filed.director.daemon_api import Ending
 from filed.job.description import Level, NetworkBackup
 from filed.process.outcome import JobStatus, Outcome, Totals
@@ -42,9 +44,11 @@ def test_a_director_that_hangs_up_is_a_lost_connection(tmp_path: Path) -> None:
     assert [job.status for job in talk.house.over] == ["E"]
 
 
-def test_a_job_that_is_stopped_is_incomplete(tmp_path: Path) -> None:
-    canceled = Outcome(JobStatus.CANCELED, Totals(), text="canceled")
-    with Visiting(tmp_path, lambda _job, _on_event, _wanted: canceled) as talk:
+@pytest.mark.parametrize("status", [JobStatus.CANCELED, JobStatus.FATAL])
+def test_a_job_that_is_stopped_is_incomplete(tmp_path: Path, status: JobStatus) -> None:
+    """Fatal where the Storage Daemon, which its Director stops as well, has hung up first."""
+    ended = Outcome(status, Totals(), text="why")
+    with Visiting(tmp_path, lambda _job, _on_event, _wanted: ended) as talk:
         prepared(talk)
         talk.house.ending = Ending.STOP
         talk.say(b"backup FileIndex=0\n")

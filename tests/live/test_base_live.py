@@ -14,6 +14,7 @@ import pytest
 from tests.live.bacula import TIMEOUT_S, Bacula
 from tests.live.filed_daemon import FiledDaemon
 from tests.live.jobs import rows, shown, status_of
+from tests.live.releases import Release
 from tests.live.reports import expect_report, files, report, restored, run, saved, summary
 from tests.live.trees import age, plant
 
@@ -40,10 +41,10 @@ def tree(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="module")
-def bacula(tmp_path_factory: pytest.TempPathFactory, tree: Path) -> Iterator[Bacula]:
+def bacula(tmp_path_factory: pytest.TempPathFactory, tree: Path, release: Release) -> Iterator[Bacula]:
     """With `filed daemon` for a File Daemon."""
     file_set = f'FileSet {{ Name = T; Include {{ Options {{ signature = MD5 }} File = "{tree}" }} }}'
-    with Bacula(tmp_path_factory.mktemp("base")) as made:
+    with Bacula(tmp_path_factory.mktemp("base"), release=release) as made:
         made.write_confs(file_sets=file_set, jobs=JOBS)
         made.make_catalog()
         made.start("sd", "dir")
@@ -115,9 +116,17 @@ def test_a_stopped_full_is_restarted_behind_what_it_sent(bacula: Bacula, tree: P
     after = files(bacula, job_id)
     assert before.items() < after.items()
     assert len(after) == len(OLD) + LARGE + 2
+    left_out = (
+        2 if bacula.release.newer else 0
+    )  # FileIndexes: a Director of 15 has the second run begin so much further on
     assert rows(bacula, f"SELECT JobFiles, count(*) FROM Job JOIN File USING (JobId) WHERE JobId = {job_id}") == [
-        (len(after), len(after))
+        (len(after) + left_out, len(after))
     ], "nothing is sent twice"
+    media = rows(bacula, f"SELECT FirstIndex, LastIndex FROM JobMedia WHERE JobId = {job_id}")
+    covered = {index for first, last in media for index in range(int(str(first)), int(str(last)) + 1)}
+    assert {
+        int(str(index)) for (index,) in rows(bacula, f"SELECT FileIndex FROM File WHERE JobId = {job_id}")
+    } <= covered
     assert shown(restored(bacula, str(job_id), tree)) == shown(tree)
 
 

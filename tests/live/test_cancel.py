@@ -60,6 +60,10 @@ class World:
         wait_until(look, TIMEOUT_S)
         return found[0]
 
+    def until_program(self) -> None:
+        """Until the `sleep` of a Job runs: its process, which has called the Storage Daemon, was there before."""
+        wait_until(lambda: any(_is_sleep(pid) for pid in family(self.daemon.process.pid)), TIMEOUT_S)
+
     def cancel(self, job_id: int) -> tuple[float, float]:
         """As the Director does it. Returns after how many seconds it was answered, and all of the Job's processes were gone."""
         ((name,),) = rows(self.bacula, f"SELECT Job FROM Job WHERE JobId = {job_id}")
@@ -79,6 +83,13 @@ class World:
     def ended(self, job_id: int) -> str:
         expect_report(self.bacula, job_id)
         return status_of(self.bacula, job_id)
+
+
+def _is_sleep(pid: int) -> bool:
+    try:
+        return Path(f"/proc/{pid}/comm").read_text() == "sleep\n"
+    except OSError:
+        return False  # it has just ended
 
 
 def family(pid: int) -> list[int]:
@@ -187,7 +198,7 @@ def test_on_a_blocked_read_which_a_status_shows(world: World, writer: str) -> No
 
 def test_in_a_program_that_runs_before_the_job(world: World) -> None:
     job_id = world.run("Script")
-    world.worker()
+    world.until_program()
     check(world, job_id, "RunScript")
     assert world.ended(job_id) == "f"  # the Director has not asked for it, and a program that must not fail was ended
 
@@ -207,7 +218,7 @@ def test_the_program_for_a_failure_runs_after_a_kill_of_the_job_process(world: W
 def test_a_killed_daemon_leaves_no_process(world: World, what: str) -> None:
     job_id = world.run("Endless" if what == "full socket" else what)
     if what == "Script":
-        world.worker()
+        world.until_program()
     else:
         world.until_status("Processing file:")
     with stopped(world.bacula.pid("sd")) if what == "full socket" else nullcontext():

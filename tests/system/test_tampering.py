@@ -11,10 +11,11 @@ import pytest
 from filed.volume import Record
 from filed.wire.attributes import FileType, decode_stat, encode_stat, pack_attributes, parse_attributes
 from filed.wire.stream import DATA_STREAMS, Stream, stream_type
+from tests.fuzz.tampered import sessions, write
 from tests.system.conftest import Store, restored, some_files
 from tests.system.program import Ran
 from tests.system.tampering import Entry, record, tamper
-from tests.system.trees import survey
+from tests.system.trees import Directory, File, HardLink, plant, survey
 from tests.vector_keys import KEYS
 
 PAIR, OTHER = KEYS / "TEST-ONLY-client.pem", KEYS / "TEST-ONLY-master.pem"
@@ -249,3 +250,26 @@ def test_a_renamed_record_brings_no_path_that_nobody_asked_for(memory: Path, pla
     ran = store("restore", "latest", tree / "after" / "small 1", "--where", memory / "r", code=2)
     assert "is not what the catalog has there" in ran.err
     assert [path.name for path in (memory / "r").rglob("*") if path.is_file()] == []
+
+
+def test_entries_in_another_order_are_found_by_a_verify(memory: Path) -> None:
+    tree = plant(memory / "tree", Directory(entries={b"first": File(b"one file"), b"second": HardLink(b"first")}))
+    store = Store(memory / "volumes")
+    store.backup("full", tree)
+    runs = sessions(store.path / "Vol-0001")
+    runs[0].entries.reverse()
+    write(store.path / "Vol-0001", runs)
+    assert "lies behind" in store("verify", code=2).err
+    assert "its first name is not there" in store("restore", "--where", memory / "r", code=2).err
+
+
+def test_an_entry_under_a_number_that_no_catalog_has_is_found_by_a_verify(memory: Path) -> None:
+    tree = plant(memory / "tree", Directory(entries={b"file": File(b"content")}))
+    store = Store(memory / "volumes")
+    store.backup("full", tree)
+    runs = sessions(store.path / "Vol-0001")
+    runs[0].entries[1] = [(1000, stream, data) for _, stream, data in runs[0].entries[1]]
+    runs[0].entries.append(runs[0].entries.pop(1))
+    write(store.path / "Vol-0001", runs)
+    assert "1 entries of the catalog are not on its Volumes" in store("verify", code=2).err
+    assert "it is not on the Volumes of JobId 1" in store("restore", "--where", memory / "r", code=2).err

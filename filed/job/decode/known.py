@@ -22,12 +22,13 @@ _DIGESTS = {int(digest.stream): digest for digest in Digest}
 class KnownEntries:
     """By FileIndex. An entry that was never added is not known, and as good as any.
 
-    digests: the kinds that the entries have; a restore calculates them, whatever it has seen.
+    digests: the kinds that the entries have; a restore calculates them, whatever it has seen. count: of entries.
     """
 
     def __init__(self) -> None:
         self._blocks: dict[int, array[int]] = {}  # high half: of attributes; low half: of the digest; 0: not known
         self.digests: set[Digest] = set()
+        self.count = 0
 
     def add(self, row: FileRow) -> None:
         if row.digest_record and (digest := _DIGESTS.get(row.digest_record[0])) is not None:
@@ -35,6 +36,7 @@ class KnownEntries:
         block = self._blocks.get(row.file_index // _BLOCK)
         if block is None:
             block = self._blocks[row.file_index // _BLOCK] = array("Q", bytes(8 * _BLOCK))
+        self.count += not block[row.file_index % _BLOCK]
         attributes = hash((row.type, row.path, row.lstat, row.link, row.extended)) & _BITS or 1
         block[row.file_index % _BLOCK] = attributes << 32 | hash(row.digest_record) & _BITS
 

@@ -77,18 +77,30 @@ def _known(catalog: Catalog, job: Job) -> KnownEntries:
 
 
 class _JobCheck:
-    """Checks each record of one Job, and their number. What is wrong is reported and counted."""
+    """Checks each record of one Job, their number and their order. What is wrong is reported and counted."""
 
     def __init__(self, job: Job, known: KnownEntries, decoder: Decoder, messages: Messages, counters: Counters) -> None:
-        self._job, self._messages = job, messages
+        self._job, self._messages, self._known = job, messages, known
+        self._last_index = self._found = 0
         decoder.digests.need(known.digests)
-        self._check = RecordCheck(decoder, messages, counters, messages.entry_error, known=known)
+        self._check = RecordCheck(decoder, messages, counters, messages.entry_error, self._entry, known=known)
 
     def record(self, record: Record) -> None:
         self._check.record(record.stream, record.file_index, record.data)
 
+    def _entry(self, attributes: Attributes) -> None:
+        """A restore needs the first name of a file ahead of the others, which is how every program saves them."""
+        if attributes.file_index > self._last_index:
+            self._last_index = attributes.file_index
+            self._found += self._known.has(attributes.file_index)
+        else:
+            text = f"FileIndex {attributes.file_index} lies behind {self._last_index}: the Volume was changed"
+            self._messages.error(f"{printable(attributes.path)}: {text}")
+
     def close(self) -> None:
         self._check.end()
+        if lost := self._known.count - self._found:
+            self._messages.error(f"JobId {self._job.job_id}: {lost:,} entries of the catalog are not on its Volumes")
         found, known = self._check.entries, self._job.files + self._job.deleted
         if found != known:
             self._messages.error(

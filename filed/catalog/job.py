@@ -64,7 +64,7 @@ class JobTotals:
 
 @dataclass(frozen=True, slots=True)
 class JobMedia:
-    """A stretch of a Volume that holds records of a Job. FileIndexes are 0 when it holds labels only.
+    """A stretch of a Volume that holds records of a Job, none but of these FileIndexes; they are 0 when it holds labels only.
 
     start: offset of the first block; end: of the last byte.
     """

@@ -119,7 +119,7 @@ class RebuildReport:
 class _Session:
     job: Job
     feed: RecordFeed
-    media: list[JobMedia] = field(default_factory=list)
+    media: dict[JobMedia, None] = field(default_factory=dict)  # in the order in which they were seen
     states: list[SealedState] = field(default_factory=list)
     facts: JobFacts | None = None
     end: SessionEnded | None = None
@@ -202,8 +202,7 @@ def _read(catalog: Catalog, events: Iterable[Event], report: RebuildReport) -> l
         elif event.session in by_key:
             session = by_key[event.session]
             if isinstance(event, MediaSeen):
-                if event.media not in session.media:
-                    session.media.append(event.media)
+                session.media[event.media] = None
             elif session.end is None:
                 session.feed.flush()
                 session.end = event
@@ -266,7 +265,7 @@ def _begin(catalog: Catalog, event: SessionBegan, report: RebuildReport) -> _Ses
 
 def _end(catalog: Catalog, session: _Session, report: RebuildReport, now: float) -> None:
     job, end = session.job, session.end
-    media = sorted(session.media, key=lambda part: (part.first_index, part.volume))
+    media = sorted(session.media, key=lambda part: part.first_index)
     if end is None:
         report.unfinished += 1
         report.note(

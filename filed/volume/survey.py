@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from filed.errors import VolumeError
 from filed.volume.label import SessionLabel, parse_session_label
@@ -13,6 +13,8 @@ from filed.volume.walk import Block
 
 MAX_SESSIONS = 100_000
 """More in one Volume are no Jobs."""
+STRETCH_BYTES = 32 << 20
+"""About so often it is noted which FileIndex a session has come to: one file is found by reading no more than that."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,6 +29,7 @@ class SessionPart:
     last_index: int
     label: SessionLabel | None  # the start-of-session label, when it is here
     ended: SessionLabel | None  # the end-of-session label, when it is here
+    marks: tuple[tuple[int, int], ...] = ()  # here and there: offset of a block, and the FileIndex of its first record
 
 
 def survey(reader: VolumeReader) -> list[SessionPart]:
@@ -41,11 +44,13 @@ def survey(reader: VolumeReader) -> list[SessionPart]:
             continue
         place = places.get(header.session)
         if place is None:
-            places[header.session] = _Place(offset, offset, offset, offset + header.length)
+            places[header.session] = _Place(offset, offset, offset, offset + header.length, offset)
             if len(places) > MAX_SESSIONS:
                 raise VolumeError(f"Volume {reader.name} has blocks of more than {MAX_SESSIONS} sessions")
         else:
             place.before_last, place.last, place.stop = place.last, offset, offset + header.length
+            if offset - place.marked >= STRETCH_BYTES:
+                place.mark(reader, offset)
     parts = (_part(reader, session, place) for session, place in places.items())
     return [part for part in parts if part is not None]
 
@@ -61,6 +66,16 @@ class _Place:
     before_last: int
     last: int
     stop: int  # where the last block ends
+    marked: int  # offset of the last mark
+    marks: list[tuple[int, int]] = field(default_factory=list)
+
+    def mark(self, reader: VolumeReader, offset: int) -> None:
+        """A block that cannot be read, or begins with a label, is no mark: one of the next may be."""
+        block = _load(reader, offset)
+        first = next((file_index for file_index, _ in _records(block)), 0) if block else 0
+        if first > 0:
+            self.marks.append((offset, first))
+            self.marked = offset
 
 
 def _part(reader: VolumeReader, session: Session, place: _Place) -> SessionPart | None:
@@ -91,7 +106,8 @@ def _part(reader: VolumeReader, session: Session, place: _Place) -> SessionPart 
     if last_index and not first_index:
         first_index = 1
     number = opening.header.number
-    return SessionPart(session, place.first, place.stop - 1, number, first_index, last_index, label, ended)
+    marks = tuple(place.marks)
+    return SessionPart(session, place.first, place.stop - 1, number, first_index, last_index, label, ended, marks)
 
 
 def end_of_session(block: Block) -> SessionLabel | None:

@@ -62,12 +62,13 @@ def selection_upon(catalog: Catalog, base: Base, job: BackupJob, stack: ExitStac
 def _gone(catalog: Catalog, volumes: Repository, base: Job) -> str:
     """What of the Volumes that a restore of `base` would read is missing or too short; "" when all is there."""
     for job in catalog.chain(base.job_id):
-        for part in catalog.media(job.job_id):
-            size = volumes.size_of(part.volume)
+        ends = {part.volume: part.end + 1 for part in catalog.media(job.job_id)}
+        for name, end in ends.items():
+            size = volumes.size_of(name)
             if size is None:
-                return f"Volume {part.volume} of JobId {job.job_id} is missing"
-            if size <= part.end:
-                return f"Volume {part.volume} of JobId {job.job_id} is too short: {size:,} bytes of {part.end + 1:,}"
+                return f"Volume {name} of JobId {job.job_id} is missing"
+            if size < end:
+                return f"Volume {name} of JobId {job.job_id} is too short: {size:,} bytes of {end:,}"
     return ""
 
 

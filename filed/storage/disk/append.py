@@ -29,6 +29,7 @@ from filed.volume import (
 )
 from filed.volume.block import BLOCK_HEADER_BYTES
 from filed.volume.record import RECORD_HEADER_BYTES
+from filed.volume.survey import STRETCH_BYTES
 
 NextVolume = Callable[[Session, str, int], VolumeFile]
 """Makes a new Volume, labelled and locked, its offset behind the label: (session, name of the previous, how many now)."""
@@ -65,11 +66,12 @@ class VolumeAppendSession:
         self._clock = clock
         self._report = report
         self._first = volume  # stays locked: it may hold other Jobs, and is cut if this one fails
-        self._first_offset = self._start = volume.offset
+        self._first_offset = self._start = self._stretch = volume.offset
         self._first_created = created
         self._made: list[tuple[Path, int]] = []  # Volumes made and full: path and size
+        self._volumes = 1
         self._media: list[JobMedia] = []
-        self._first_index = 0  # in the Volume of now
+        self._first_index = 1  # in the stretch of now, which begins at `_stretch`
         self._last_block = 0  # offset of the last block in the Volume of now
         self._done = False
         self._broken: VolumeError | None = None
@@ -100,7 +102,7 @@ class VolumeAppendSession:
         self._write_label(LabelType.END_OF_SESSION, replace(label, end=replace(end, end=self._volume.offset)))
         writer.flush()
         self._volume.sync()
-        self._note_media(last_index)
+        self._end_stretch(self._volume.offset, last_index, next_index=0)
         self._done = True
         self._volume.close()
         self._first.close()
@@ -132,10 +134,13 @@ class VolumeAppendSession:
             at = written = 0
             while at < len(run):
                 length = block_length(run, at)
-                if self._is_full(self._volume.offset + at - written, length):
+                offset = self._volume.offset + at - written
+                if self._is_full(offset, length):
                     self._volume.write(run[written:at])
                     written = at
                     self._switch(first_file_index(run, at))
+                elif offset - self._stretch >= STRETCH_BYTES and (index := first_file_index(run, at)) > 0:
+                    self._end_stretch(offset, index, next_index=index)
                 self._last_block = self._volume.offset + at - written
                 at += length
             self._volume.write(run[written:])
@@ -150,21 +155,22 @@ class VolumeAppendSession:
         """Go on in a new Volume, with a block whose first record has FileIndex `first_index`."""
         full = self._volume
         with open_volume(full.path) as reader:
-            self._note_media(last_file_index(reader.walk.block(self._last_block)))
+            last_index = last_file_index(reader.walk.block(self._last_block))
+        self._end_stretch(full.offset, last_index, next_index=max(first_index, 0))
         full.sync()
-        self._volume = self._next_volume(self._session, full.name, len(self._media) + 1)
+        self._volumes += 1
+        self._volume = self._next_volume(self._session, full.name, self._volumes)
         if full is not self._first:
             self._made.append((full.path, full.offset))
             full.close()
-        self._start, self._first_index = self._volume.offset, max(first_index, 0)
+        self._start = self._stretch = self._volume.offset
 
-    def _note_media(self, last_index: int) -> None:
-        first_index = self._first_index
-        if self._volume is self._first:
-            first_index = min(1, last_index)
-        if not first_index:
-            last_index = 0
-        self._media.append(JobMedia(self._volume.name, first_index, last_index, self._start, self._volume.offset - 1))
+    def _end_stretch(self, end: int, last_index: int, *, next_index: int) -> None:
+        """What lies up to `end` in the Volume of now is found by its FileIndexes. next_index: the first of what follows."""
+        first_index = min(self._first_index, last_index)
+        last_index = last_index if first_index else 0
+        self._media.append(JobMedia(self._volume.name, first_index, last_index, self._stretch, end - 1))
+        self._stretch, self._first_index = end, next_index
 
     def _remove_unless_used(self, path: Path, size: int) -> None:
         volume = VolumeFile.lock(path)

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
+from itertools import groupby
+from operator import attrgetter
 from pathlib import Path
 
 from filed.catalog import JobMedia
@@ -41,21 +43,20 @@ def read_records(
     """See VolumeDirectory.read."""
     assembly = Assembly()
     volume = ""
-    for part in media:
-        volume = part.volume
-        if not part.last_index:
-            continue  # labels only
-        if selection is not None and not selection.overlaps(part.first_index, part.last_index):
+    for volume, parts in groupby(media, key=attrgetter("volume")):
+        stretches = _stretches(parts, selection)
+        if not stretches:
             continue
         try:
-            reader = _open(directory, part, on_damage, key)
+            reader = _open(directory, volume, on_damage, key)
         except VolumeError as error:
             if on_damage is None:
                 raise
-            on_damage(Damage(part.volume, part.start, part.end + 1 - part.start, str(error), session))
+            on_damage(Damage(volume, stretches[0][0], stretches[-1][1] - stretches[0][0], str(error), session))
             continue
         with reader:
-            yield from reader.select(session, selection, part.start, part.end + 1, assembly)
+            for start, stop in stretches:
+                yield from reader.select(session, selection, start, stop, assembly)
     lost = assembly.drop(session)
     if lost is not None and lost.wanted:
         text = f"the last record of FileIndex {lost.file_index} is not complete; it would go on in a Volume that is not listed"
@@ -64,22 +65,34 @@ def read_records(
         on_damage(Damage(volume, 0, 0, text, session, lost.file_index))
 
 
+def _stretches(parts: Iterable[JobMedia], selection: FileIndexes | None) -> list[tuple[int, int]]:
+    """Where to read in one Volume: (first byte, behind the last one). Those that touch are one; those with labels only are left out."""
+    found: list[tuple[int, int]] = []
+    for part in parts:
+        if part.last_index and (selection is None or selection.overlaps(part.first_index, part.last_index)):
+            start, stop = part.start, part.end + 1
+            if found and found[-1][1] == start:
+                start = found.pop()[0]
+            found.append((start, stop))
+    return found
+
+
 def check_volume_name(name: str) -> None:
     """A Volume name is a file name in the directory and nothing else: it comes from catalogs and labels. Raises VolumeError."""
     if not name or name in {".", ".."} or "/" in name or "\0" in name:
         raise VolumeError(f"{name!r} cannot be the name of a Volume")
 
 
-def _open(directory: Path, part: JobMedia, on_damage: OnDamage | None, key: bytes | None) -> VolumeReader:
-    check_volume_name(part.volume)
-    reader = open_volume(directory / part.volume, key=key, on_damage=on_damage)
+def _open(directory: Path, volume: str, on_damage: OnDamage | None, key: bytes | None) -> VolumeReader:
+    check_volume_name(volume)
+    reader = open_volume(directory / volume, key=key, on_damage=on_damage)
     try:
-        _check_label(reader, part.volume)
+        _check_label(reader, volume)
     except VolumeError as error:
         if on_damage is None:
             reader.close()
             raise
-        on_damage(Damage(part.volume, 0, 0, str(error)))
+        on_damage(Damage(volume, 0, 0, str(error)))
     return reader
 
 

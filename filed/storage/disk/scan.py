@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 from filed.catalog import JobMedia
@@ -33,7 +33,17 @@ def scan(directory: Path, volumes: Iterable[str], on_damage: OnDamage | None) ->
 def _joined(session: Session, parts: list[tuple[str, SessionPart]]) -> ScannedSession:
     # BlockNumbers go on from Volume to Volume; a start label, if there is one, comes first whatever its number.
     parts.sort(key=lambda named: (named[1].label is None, named[1].first_number))
-    media = tuple(JobMedia(name, part.first_index, part.last_index, part.start, part.end) for name, part in parts)
+    media = tuple(stretch for name, part in parts for stretch in _stretches(name, part))
     label = next((part.label for _, part in parts if part.label), None)
     ended = next((part.ended for _, part in parts if part.ended), None)
     return ScannedSession(session, label, ended, media)
+
+
+def _stretches(volume: str, part: SessionPart) -> Iterator[JobMedia]:
+    """A part, cut at its marks."""
+    start, first = part.start, part.first_index
+    for offset, index in part.marks:
+        if first <= index <= part.last_index:
+            yield JobMedia(volume, first, index, start, offset - 1)
+            start, first = offset, index
+    yield JobMedia(volume, first, part.last_index, start, part.end)

@@ -238,6 +238,11 @@ bool events_barrier(events *e, int fd, uint64_t *number, char why[WHY_MAX])
   return e->barrier != 0;
 }
 
+void events_go_on(events *e)
+{
+  e->barrier = 0;
+}
+
 /* The inode that a handle stands for. 1; 0: it is gone; -1: it cannot be looked up. */
 static int stat_handle(int mount, const void *key, uint32_t len, struct stat *st)
 {

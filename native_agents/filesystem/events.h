@@ -28,6 +28,9 @@ bool events_cover(events *e, int fd, uint64_t since, char why[WHY_MAX]);
  */
 bool events_barrier(events *e, int fd, uint64_t *number, char why[WHY_MAX]);
 
+/* The next events_barrier is another one. */
+void events_go_on(events *e);
+
 /* Wants in `s` each name that was touched on this directory's file system after event `since`. false: *why. */
 bool events_want(events *e, int fd, uint64_t since, state *s, char why[WHY_MAX]);
 

@@ -18,6 +18,7 @@
 #include "state.h"
 
 #define STATE_FORMAT 1
+#define MISSED_SHOWN 3u
 
 /* Of each File line. */
 typedef struct line {
@@ -39,6 +40,9 @@ struct journal {
   uint64_t number;       /* of the barrier's event; 0: none */
   bool     second;       /* going through again, for hard links */
   bool     settled, finished, sent, broken, insists;
+  bool     audits;       /* a Full that finds out what a look at events alone would have missed */
+  uint64_t position;     /* of the state in the events */
+  uint64_t missed;
   bool     left_out;     /* something is there and was not listed: it is as the base Job has it */
   uint64_t changed, gone, looked_at;
   char     job[128], base_job[128];
@@ -110,7 +114,7 @@ static void judge(journal *j, const fileset_item *item, line *l, int fd, const c
   seen_row row;
   bool single;
   uint64_t mounts;
-  if (!j->based)
+  if (!j->based && !j->audits)
     return;
   if (fstat(fd, &st) || !state_find(j->state, item->path, item->len, &row))
     snprintf(l->why, WHY_MAX, "it was not seen before");
@@ -140,6 +144,8 @@ static void prepare(journal *j, const char *directory)
   uint32_t n_asked = 0;
   if (!position)
     identity[0] = 0;
+  j->audits = position && j->level == BP_LEVEL_FULL && j->kind == BP_KIND_BACKUP;
+  j->position = since;
   if (!mounts_want_hot(j->state, &all_maps)) /* before the barrier: what goes away in between leaves an event before it */
     snprintf(why, WHY_MAX, "%s", state_error(j->state));
   else if (!all_maps && j->insists)
@@ -166,7 +172,7 @@ static void prepare(journal *j, const char *directory)
         (void)events_barrier(j->events, fd, &j->number, l->why);
       if (!l->why[0])
         judge(j, item, l, fd, identity, since);
-      if (!l->why[0] && j->based && asked) {
+      if (!l->why[0] && (j->based || j->audits) && asked) {
         bool known = false;
         for (uint32_t k = 0; k < n_asked; k++)
           known |= asked[k] == l->dev;
@@ -174,10 +180,13 @@ static void prepare(journal *j, const char *directory)
           asked[n_asked++] = l->dev;
       }
       l->directed = !l->why[0] && j->based && asked;
+      j->audits &= !l->why[0] && asked;
     }
     if (fd >= 0)
       close(fd);
   }
+  if (j->audits)
+    state_audit(j->state);
   free(asked);
 }
 
@@ -392,6 +401,47 @@ static bp_status add_gone(journal *j, bp_page *page, bool *all)
   return BP_OK;
 }
 
+/* Before what was not seen is taken for gone: what was touched while this Job looked counts, too. */
+static void prepare_audit(journal *j)
+{
+  char why[WHY_MAX] = "";
+  uint64_t number;
+  bool all_maps;
+  if (!j->audits)
+    return;
+  events_go_on(j->events);
+  if (!mounts_want_hot(j->state, &all_maps))
+    snprintf(why, WHY_MAX, "%s", state_error(j->state));
+  for (uint32_t i = 0; i < j->set->n_items && !why[0]; i++) {
+    int fd = j->lines[i].directory ? open_line(&j->set->items[i]) : -1;
+    if (fd >= 0 && events_barrier(j->events, fd, &number, why) && events_cover(j->events, fd, j->position, why))
+      (void)events_want(j->events, fd, j->position, j->state, why);
+    else if (fd < 0 && j->lines[i].directory)
+      snprintf(why, WHY_MAX, "a File line's directory cannot be opened any more");
+    if (fd >= 0)
+      close(fd);
+  }
+  j->audits = !why[0];
+  if (why[0])
+    bp_logf(j->host, BP_MSG_INFO, "journal: what it would have missed is not known: %s", why);
+}
+
+static void missed(void *ctx, const char *path, uint32_t len)
+{
+  journal *j = ctx;
+  shown text;
+  if (j->missed++ < MISSED_SHOWN)
+    bp_logf(j->host, BP_MSG_WARNING, "journal: it would have missed %s", show(&text, len ? path : "/", len ? len : 1));
+}
+
+static void audit(journal *j, uint64_t gone)
+{
+  if (j->audits && state_missed(j->state, j->set, missed, j))
+    bp_logf(j->host, j->missed ? BP_MSG_WARNING : BP_MSG_INFO, "journal: what it would have missed: %llu of %llu changes%s",
+            (unsigned long long)j->missed, (unsigned long long)(j->changed + gone),
+            j->missed ? "; please report this, with what is special about these files" : "");
+}
+
 bp_status journal_finish(journal *j, bp_page *page, bool *done, bool *complete)
 {
   uint64_t gone;
@@ -400,8 +450,12 @@ bp_status journal_finish(journal *j, bp_page *page, bool *done, bool *complete)
   *complete = !is_directed(j) && !j->left_out;
   if (j->finished || j->broken)
     return BP_OK;
-  if (!j->settled && !state_settle(j->state, j->set, &gone))
-    return broken(j);
+  if (!j->settled) {
+    prepare_audit(j);
+    if (!state_settle(j->state, j->set, &gone))
+      return broken(j);
+    audit(j, gone);
+  }
   j->settled = true;
   status = add_gone(j, page, done);
   if (status != BP_OK || !*done)

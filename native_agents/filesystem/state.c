@@ -38,10 +38,12 @@ static const char schema[] =
   "CREATE TEMP TABLE linked (ino INTEGER, dev INTEGER, PRIMARY KEY (ino, dev)) WITHOUT ROWID;"
   "CREATE TEMP TABLE listed (key BLOB, directory INTEGER, PRIMARY KEY (key, directory)) WITHOUT ROWID;" /* of what is gone since the base */
   "CREATE TEMP TABLE looked (key BLOB PRIMARY KEY) WITHOUT ROWID;"
+  "CREATE TEMP TABLE differs (key BLOB PRIMARY KEY) WITHOUT ROWID;" /* not as in the state, and not wanted */
+  "CREATE TEMP TABLE fresh (key BLOB PRIMARY KEY) WITHOUT ROWID;"   /* directories that are not those of the state */
   "BEGIN IMMEDIATE;";
 
 enum {
-  FIND, INSERT, UPDATE, STAMP, AGAIN, WANT, WANTED, NEXT, RANGE, LOOKED, RANGES, DELETE, LIST_GONE, GONE, OF_INO, ABOUT, SET_ABOUT, ROOT, NOTE_ROOT, HAS_LOOK, LOOK_OF, ADD_LOOK, LINKED,
+  FIND, INSERT, UPDATE, STAMP, AGAIN, WANT, WANTED, NEXT, DIFFERS, FRESH, IS_FRESH, EACH_DIFFERS, RANGE, LOOKED, RANGES, DELETE, LIST_GONE, GONE, OF_INO, ABOUT, SET_ABOUT, ROOT, NOTE_ROOT, HAS_LOOK, LOOK_OF, ADD_LOOK, LINKED,
   STATEMENTS
 };
 
@@ -55,6 +57,10 @@ static const char *const texts[STATEMENTS] = {
   [WANT] = "INSERT INTO wanted VALUES (?1, ?2) ON CONFLICT DO UPDATE SET whole = max(whole, excluded.whole)",
   [WANTED] = "SELECT whole FROM wanted WHERE key = ?1",
   [NEXT] = "SELECT key FROM wanted WHERE key >= ?1 AND key < ?2 ORDER BY key LIMIT 1",
+  [DIFFERS] = "INSERT OR IGNORE INTO differs VALUES (?1)",
+  [FRESH] = "INSERT OR IGNORE INTO fresh VALUES (?1)",
+  [IS_FRESH] = "SELECT 1 FROM fresh WHERE key = ?1",
+  [EACH_DIFFERS] = "SELECT key FROM differs ORDER BY key",
   [RANGE] = "SELECT id, key, kind FROM entry WHERE key >= ?1 AND key < ?2 ORDER BY key",
   [LOOKED] = "INSERT OR IGNORE INTO looked VALUES (?1)",
   [RANGES] = "SELECT key FROM looked ORDER BY key",
@@ -82,6 +88,7 @@ struct state {
   char     identity[40];
   uint64_t look;
   bool     first;    /* nothing was seen before: nothing has changed since */
+  bool     audits;
   int64_t  wanted;
   uint8_t *seen;     /* a bit for each row that was there before, by its id */
   uint64_t seen_bits;
@@ -550,6 +557,12 @@ static bool stamp(state *s, const char *key, uint32_t len, bool directory, bool 
   return done(s, into);
 }
 
+/* For the audit: what a look at events alone may miss, and where it looks at all. */
+static bool note_difference(state *s, const char *key, uint32_t len, bool differs, bool fresh)
+{
+  return (!differs || done(s, with_key(s, DIFFERS, key, len))) && (!fresh || done(s, with_key(s, FRESH, key, len)));
+}
+
 static int64_t in_ns(const bp_time *t)
 {
   return (int64_t)((uint64_t)t->sec * 1000000000u + t->nsec);
@@ -571,20 +584,25 @@ bool state_saw(state *s, const char *path, uint32_t len, const bp_entry *entry, 
   enum { KIND, INO, DEV, MODE, UID, GID, SIZE, MTIME, CTIME, NLINK, IDENTITY, COUNT };
   sqlite3_stmt *ask = with_path(s, FIND, path, len), *into;
   bool known = s->sql.step(ask) == SQLITE_ROW, other_dev = false, stale = false, directory = kind & SEEN_DIRECTORY;
+  bool differs = !known, fresh = !known;
   uint32_t was = 0;
-  *changed = !known || touched;
   if (known) {
     mark_seen(s, s->sql.column_int64(ask, 0));
     was = (uint32_t)s->sql.column_int64(ask, 1);
     stale = (was & SEEN_RACY) != 0;
-    *changed |= stale || (was & ~(uint32_t)SEEN_RACY) != kind;
+    differs = (was & ~(uint32_t)SEEN_RACY) != kind;
+    fresh = s->sql.column_int64(ask, INO + 1) != values[INO] || s->sql.column_int64(ask, IDENTITY + 1) != values[IDENTITY]
+            || !(was & SEEN_ENTERED);
     for (int i = INO; i < COUNT; i++)
       if (i == DEV) /* a device's number may be another one after each start of the machine */
         other_dev = s->sql.column_int64(ask, i + 1) != values[i];
       else
-        *changed |= s->sql.column_int64(ask, i + 1) != values[i];
+        differs |= s->sql.column_int64(ask, i + 1) != values[i];
   }
   s->sql.reset(ask);
+  if (s->audits && !note_difference(s, s->key, len, differs && !touched, fresh && directory))
+    return false;
+  *changed = differs || stale || touched;
   if (!*changed && !other_dev)
     return true;
   into = with_path(s, known ? UPDATE : INSERT, path, len);
@@ -686,6 +704,8 @@ static bool settle_row(state *s, void *ctx, int64_t id, const char *key, uint32_
   if (owner_of(how->set, s->low, len) != how->owner_len) /* a File line of its own, below: it has its own look */
     return true;
   (void)key_of(s->low, s->low, len);
+  if (s->audits && !note_difference(s, s->low, len, true, kind & SEEN_DIRECTORY))
+    return false;
   s->sql.bind_int64(drop, 1, id);
   if ((kind & SEEN_SAVED && !stamp(s, s->low, len, (kind & SEEN_DIRECTORY) != 0, true)) || !done(s, drop))
     return false;
@@ -734,6 +754,92 @@ int state_next_gone(state *s, uint64_t since, char *path, uint32_t *len, bool *d
   }
   s->sql.reset(ask);
   return code == SQLITE_ROW ? 1 : code == SQLITE_DONE ? 0 : -1;
+}
+
+/* ---- the audit ----------------------------------------------------------------------------------------------------------------- */
+
+void state_audit(state *s)
+{
+  s->audits = true;
+}
+
+/* Is a path wanted that is this one, or below it? */
+static bool wanted_in(state *s, const char *key, uint32_t len)
+{
+  sqlite3_stmt *ask = s->statements[NEXT];
+  bool found;
+  memcpy(s->high, key, len);
+  s->high[len] = 1;
+  s->sql.bind_blob(ask, 1, len ? key : "", (int)len, NULL);
+  s->sql.bind_blob(ask, 2, s->high, (int)len + 1, NULL);
+  found = s->sql.step(ask) == SQLITE_ROW;
+  s->sql.reset(ask);
+  return found;
+}
+
+static bool has_key(state *s, unsigned which, const char *key, uint32_t len)
+{
+  sqlite3_stmt *ask = with_key(s, which, key, len);
+  bool found = s->sql.step(ask) == SQLITE_ROW;
+  s->sql.reset(ask);
+  return found;
+}
+
+/* Does one that looks at what is wanted alone, from its File line (`owner` bytes of the key) down, come to this path? */
+static bool comes_to(state *s, const char *key, uint32_t len, uint32_t owner)
+{
+  for (uint32_t end = owner; end < len; end++) {
+    if (end != owner && key[end])
+      continue;
+    if (!wanted_in(s, key, end))
+      return false;
+    if (has_key(s, IS_FRESH, key, end))
+      return true; /* and to all that is in it */
+  }
+  return len == owner || wanted_in(s, key, len);
+}
+
+/* Of a file with several names, all are saved when it comes to one. */
+static bool comes_to_another(state *s, const fileset *set, uint64_t ino, uint64_t dev)
+{
+  sqlite3_stmt *ask = s->statements[OF_INO];
+  bool found = false;
+  s->sql.bind_int64(ask, 1, (int64_t)ino);
+  while (!found && s->sql.step(ask) == SQLITE_ROW) {
+    uint32_t len = (uint32_t)s->sql.column_bytes(ask, 0);
+    if ((uint64_t)s->sql.column_int64(ask, 1) != dev || (s->sql.column_int64(ask, 2) & SEEN_DIRECTORY))
+      continue;
+    memcpy(s->gone, s->sql.column_blob(ask, 0), len);
+    (void)path_of(s->low, s->gone, len);
+    found = comes_to(s, s->gone, len, owner_of(set, s->low, len));
+  }
+  s->sql.reset(ask);
+  return found;
+}
+
+bool state_missed(state *s, const fileset *set, void (*missed)(void *ctx, const char *path, uint32_t len), void *ctx)
+{
+  sqlite3_stmt *each = s->statements[EACH_DIFFERS];
+  int code;
+  while ((code = s->sql.step(each)) == SQLITE_ROW) {
+    uint32_t len = (uint32_t)s->sql.column_bytes(each, 0);
+    seen_row row;
+    bp_beat(s->host);
+    if (len)
+      memcpy(s->gone, s->sql.column_blob(each, 0), len);
+    (void)path_of(s->low, s->gone, len);
+    if (comes_to(s, s->gone, len, owner_of(set, s->low, len)))
+      continue;
+    (void)path_of(s->low, s->gone, len);
+    if (state_find(s, s->low, len, &row) && !(row.kind & SEEN_DIRECTORY) && comes_to_another(s, set, row.ino, row.dev))
+      continue;
+    if (len)
+      memcpy(s->gone, s->sql.column_blob(each, 0), len);
+    (void)path_of(s->low, s->gone, len);
+    missed(ctx, s->low, len);
+  }
+  s->sql.reset(each);
+  return code == SQLITE_DONE;
 }
 
 /* ---- the end ------------------------------------------------------------------------------------------------------------------- */

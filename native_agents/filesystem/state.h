@@ -99,6 +99,14 @@ bool state_settle(state *s, const fileset *set, uint64_t *gone);
 /* The next that is gone since that look, in order; path: room for 64 KiB. 1: there is one, 0: no more, -1: an error. */
 int state_next_gone(state *s, uint64_t since, char *path, uint32_t *len, bool *directory);
 
+/* ---- the audit: what a look at what is wanted alone would have missed, while all is looked at ---- */
+
+/* Before the first look. */
+void state_audit(state *s);
+
+/* After state_settle, with all wanted that was touched until then: calls `missed` for each path. */
+bool state_missed(state *s, const fileset *set, void (*missed)(void *ctx, const char *path, uint32_t len), void *ctx);
+
 /* ---- the end ---- */
 
 bool state_note_root(state *s, const char *path, uint32_t len, bool single, uint64_t mounts);

@@ -5,6 +5,7 @@ from __future__ import annotations
 import mmap
 import os
 import random
+import re
 import shutil
 import signal
 import sqlite3
@@ -613,6 +614,56 @@ def test_memory_that_processes_share_is_no_file(watched: Watched) -> None:
     os.close(memory)
 
 
+MISSED_NOTHING = re.compile("what it would have missed: 0 of [1-9]")
+
+
+def test_a_full_says_that_the_journal_would_have_missed_nothing(watched: Watched) -> None:
+    tree = started(watched)
+    (tree / "d" / "linked").write_text("x")
+    os.link(tree / "d" / "linked", tree / "e" / "also linked")
+    watched.chain.run(INCREMENTAL)
+    (tree / "a").write_text("changed")
+    (tree / "d").rename(tree / "moved")  # with a name of "linked", whose other one stays
+    (tree / "moved" / "deep" / "g").unlink()
+    (tree / "new" / "below").mkdir(parents=True)
+    (tree / "new" / "below" / "file").touch()
+    (tree / "e" / "replaced").symlink_to("nowhere")
+    job = watched.chain.run(FULL)
+    assert MISSED_NOTHING.search(job.said), job.said
+    watched.check(job)
+    watched.directed()
+
+
+@only_tmpfs
+def test_a_full_finds_what_the_journal_would_have_missed(watched: Watched, tmp_path: Path) -> None:
+    """A watcher that loses every event of some names."""
+    blind = 'if (name_len && !memcmp(name, "unseen", 6)) return;\n'
+    note = "  if (batch_note(&r->batch, fs, handle, handle_len, name, name_len))\n    return;"
+    watched.watcher.program = compile_watcher(tmp_path, [("native_host/watcher/reader.c", note, blind + note)])
+    tree = watched.tree
+    (tree / "unseen and gone").write_text("x")
+    started(watched)
+    watched.chain.run(INCREMENTAL)
+    (tree / "unseen and gone").unlink()
+    (tree / "unseen and new").symlink_to("nowhere")
+    (tree / "a").write_text("changed")
+    job = watched.chain.run(FULL)
+    assert "what it would have missed: 2 of " in job.said
+    for name in ("gone", "new"):
+        assert f"it would have missed {tree}/unseen and {name}" in job.said
+    watched.check(job)
+    assert MISSED_NOTHING.search(watched.chain.run(FULL).said) is None  # nothing changed, and nothing was missed
+
+
+@only_tmpfs
+def test_a_full_after_a_gap_does_not_say_what_it_cannot_know(watched: Watched) -> None:
+    tree = started(watched)
+    watched.watcher.stop()
+    (tree / "a").write_text("changed")
+    watched.watcher.start()
+    assert "would have missed" not in watched.chain.run(FULL).said
+
+
 # -- random lives --------------------------------------------------------------------------------------------------------
 
 LIVES = int(os.environ.get("FILED_LIVES", "1"))
@@ -655,6 +706,7 @@ class Life:
         fail = 0 if self.rng.random() < 0.15 else None
         counts = self.rng.random() < 0.8
         job = watched.chain.run(self._level(), counts=counts, fail_after=fail)
+        assert job is None or "it would have missed /" not in job.said, "\n".join([*self.told[-60:], job.said])
         self.told.append(f"  {job and job.level!r}, counts {counts}")
         mutator.wait()
 
@@ -686,6 +738,7 @@ class Life:
         self.directed += job.directed
         self.told.append(f"{level!r}: {'directed' if job.directed else 'walked'}: {job.said}")
         assert found == [], "\n".join([*self.told[-60:], *found])
+        assert "it would have missed /" not in job.said, "\n".join(self.told[-60:])
 
 
 @pytest.mark.parametrize("seed", SEEDS)

@@ -22,36 +22,17 @@ BACK_REFERENCE = re.compile(rb"\\[1-9]")
 
 def matcher(patterns: Iterable[bytes], *, ignore_case: bool) -> Callable[[bytes], object]:
     """A function that is true for a path in which any of the patterns is found.  Raises JobError for a bad pattern."""
-    import re2  # noqa: PLC0415  takes 10 ms to load, and most FileSets have no regex
+    from filed.fileset import engine  # noqa: PLC0415  takes 10 ms to load, and most FileSets have no regex
 
-    options = re2.Options()
-    options.posix_syntax = True
-    options.perl_classes = True
-    options.word_boundary = True
-    options.one_line = True
-    options.dot_nl = True
-    options.log_errors = False
-    options.never_capture = True
-    options.case_sensitive = not ignore_case
     patterns = list(patterns)
     rewritten = [translate(pattern) for pattern in patterns]
     for pattern, expression in zip(patterns, rewritten, strict=True):
         try:
-            re2.compile(expression, options)
-        except re2.error as error:
+            engine.finder([expression], ignore_case=ignore_case, by_byte=False)
+        except engine.PatternError as error:
             raise JobError(refusal(pattern, error)) from error
-
-    def compiled(encoding: object) -> Callable[[bytes], object]:
-        options.encoding = encoding
-        found = re2.Set.SearchSet(options)
-        for expression in rewritten:
-            found.Add(expression)
-        found.Compile()
-        match: Callable[[bytes], object] = found.Match
-        return match
-
-    in_characters = compiled(re2.Options.Encoding.UTF8)
-    in_bytes = compiled(re2.Options.Encoding.LATIN1)
+    in_characters = engine.finder(rewritten, ignore_case=ignore_case, by_byte=False)
+    in_bytes = engine.finder(rewritten, ignore_case=ignore_case, by_byte=True)
 
     def matches(path: bytes) -> object:
         if path.isascii():
@@ -66,8 +47,7 @@ def matcher(patterns: Iterable[bytes], *, ignore_case: bool) -> Callable[[bytes]
 
 
 def refusal(pattern: bytes, error: Exception) -> str:
-    why = error.args[0] if error.args else error
-    reason = printable(why) if isinstance(why, bytes) else str(why)
+    reason = str(error)
     if BACK_REFERENCE.search(pattern):
         reason = "back-references (\\1 ... \\9) are not supported"
     return f'FileSet: regex "{printable(pattern)}" cannot be used: {reason}; write it another way, or as a wild pattern'

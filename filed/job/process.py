@@ -39,7 +39,7 @@ MODULES_OF_NETWORK_JOBS = (
     "filed.job.verify",
     "filed.job.ends.director_verify",
     "filed.job.estimate",
-    "re2",
+    "filed.fileset.engine",
     "xxhash",
 )
 MODULES_OF_KEYS = (

@@ -11,9 +11,8 @@ import re
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
-import re2
-
 from filed.errors import JobError, printable
+from filed.fileset.engine import PatternError, substitution
 from filed.fileset.regex import translate
 from filed.job.decode.known import NOTHING_KNOWN, KnownEntries
 from filed.job.decode.wanted import IndexSet
@@ -104,15 +103,9 @@ def _part(text: bytes, at: int, separator: bytes) -> tuple[bytes, int]:
 
 
 def _rewrite(search: bytes, replacement: bytes, flags: bytes) -> Rewrite:
-    options = re2.Options()
-    options.posix_syntax = options.perl_classes = options.word_boundary = True
-    options.one_line = True
-    options.log_errors = False
-    options.case_sensitive = b"i" not in flags
-    options.encoding = re2.Options.Encoding.LATIN1  # byte by byte: a name need not be UTF-8
     try:
-        pattern = re2.compile(translate(search), options)
-    except re2.error as error:
+        pattern = substitution(translate(search), ignore_case=b"i" in flags)
+    except PatternError as error:
         raise JobError(f"RegexWhere: {printable(search)} is no regular expression: {error}") from error
 
     def expand(match: re.Match[bytes]) -> bytes:
@@ -120,7 +113,6 @@ def _rewrite(search: bytes, replacement: bytes, flags: bytes) -> Rewrite:
         return _GROUP.sub(lambda g: (match[int(g[1])] or b"") if int(g[1]) <= groups else b"", replacement)
 
     def rewrite(path: bytes) -> bytes:
-        made: bytes = pattern.sub(expand, path, 0 if b"g" in flags else 1)
-        return made
+        return pattern.sub(expand, path, 0 if b"g" in flags else 1)
 
     return rewrite

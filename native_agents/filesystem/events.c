@@ -263,7 +263,7 @@ static int stat_handle(int mount, const void *key, uint32_t len, struct stat *st
 }
 
 /* One row: a name in a directory, or a file. What is gone has left its traces in the directory above it. */
-static bool want_row(int mount, sqlite_library *sql, sqlite3_stmt *row, bool object, state *s, char *why)
+static bool want_row(int mount, sqlite_library *sql, sqlite3_stmt *row, bool object, state *s, bool whole, char *why)
 {
   struct stat st;
   int there = stat_handle(mount, sql->column_blob(row, 0), (uint32_t)sql->column_bytes(row, 0), &st);
@@ -277,13 +277,13 @@ static bool want_row(int mount, sqlite_library *sql, sqlite3_stmt *row, bool obj
   if (object)
     good = state_want_file(s, st.st_ino, st.st_dev, false);
   else
-    good = state_want_name(s, st.st_ino, st.st_dev, sql->column_blob(row, 1), (uint32_t)sql->column_bytes(row, 1));
+    good = state_want_name(s, st.st_ino, st.st_dev, sql->column_blob(row, 1), (uint32_t)sql->column_bytes(row, 1), whole);
   if (!good)
     snprintf(why, WHY_MAX, "%s", state_error(s));
   return good;
 }
 
-bool events_want(events *e, int fd, uint64_t since, state *s, char why[WHY_MAX])
+bool events_want(events *e, int fd, uint64_t since, state *s, bool whole, char why[WHY_MAX])
 {
   static const char *const queries[] = { "SELECT dir, name FROM dirty WHERE fs = ?1 AND number > ?2",
                                          "SELECT handle FROM object WHERE fs = ?1 AND number > ?2" };
@@ -300,7 +300,7 @@ bool events_want(events *e, int fd, uint64_t since, state *s, char why[WHY_MAX])
     }
     while (good && rows && (code = e->sql.step(rows)) == SQLITE_ROW) {
       bp_beat(e->host);
-      good = want_row(fd, &e->sql, rows, i == 1, s, why);
+      good = want_row(fd, &e->sql, rows, i == 1, s, whole, why);
     }
     if (good && code != SQLITE_DONE)
       good = failed(e, why, "the watcher's store cannot be read");

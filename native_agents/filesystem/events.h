@@ -31,8 +31,8 @@ bool events_barrier(events *e, int fd, uint64_t *number, char why[WHY_MAX]);
 /* The next events_barrier is another one. */
 void events_go_on(events *e);
 
-/* Wants in `s` each name that was touched on this directory's file system after event `since`. false: *why. */
-bool events_want(events *e, int fd, uint64_t since, state *s, char why[WHY_MAX]);
+/* Wants in `s` each name that was touched on this directory's file system after event `since`; whole: and all below. false: *why. */
+bool events_want(events *e, int fd, uint64_t since, state *s, bool whole, char why[WHY_MAX]);
 
 /* All up to this event is in the state of that identity: what all states have is deleted. */
 void events_done(events *e, const char *identity, uint64_t number);

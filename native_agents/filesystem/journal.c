@@ -176,7 +176,7 @@ static void prepare(journal *j, const char *directory)
         bool known = false;
         for (uint32_t k = 0; k < n_asked; k++)
           known |= asked[k] == l->dev;
-        if (!known && events_want(j->events, fd, since, j->state, l->why))
+        if (!known && events_want(j->events, fd, since, j->state, false, l->why))
           asked[n_asked++] = l->dev;
       }
       l->directed = !l->why[0] && j->based && asked;
@@ -414,8 +414,9 @@ static void prepare_audit(journal *j)
     snprintf(why, WHY_MAX, "%s", state_error(j->state));
   for (uint32_t i = 0; i < j->set->n_items && !why[0]; i++) {
     int fd = j->lines[i].directory ? open_line(&j->set->items[i]) : -1;
-    if (fd >= 0 && events_barrier(j->events, fd, &number, why) && events_cover(j->events, fd, j->position, why))
-      (void)events_want(j->events, fd, j->position, j->state, why);
+    if (fd >= 0 && events_barrier(j->events, fd, &number, why) && events_cover(j->events, fd, j->position, why)
+        && events_want(j->events, fd, j->position, j->state, false, why))
+      (void)events_want(j->events, fd, j->number, j->state, true, why); /* a directory that went meanwhile tells nothing of its names */
     else if (fd < 0 && j->lines[i].directory)
       snprintf(why, WHY_MAX, "a File line's directory cannot be opened any more");
     if (fd >= 0)

@@ -424,7 +424,7 @@ bool state_want_again(state *s)
 }
 
 /* Each path of an inode, or, with a name, that name in it. */
-static bool want_of_ino(state *s, uint64_t ino, uint64_t dev, bool any_dev, const char *name, uint32_t name_len)
+static bool want_of_ino(state *s, uint64_t ino, uint64_t dev, bool any_dev, const char *name, uint32_t name_len, bool whole)
 {
   sqlite3_stmt *ask = s->statements[OF_INO];
   bool self = name && name_len == 1 && name[0] == '.', good = true;
@@ -443,7 +443,7 @@ static bool want_of_ino(state *s, uint64_t ino, uint64_t dev, bool any_dev, cons
       memcpy(s->low + len + 1, name, name_len);
       len += 1 + name_len;
     }
-    good = want_key(s, s->low, len, false);
+    good = want_key(s, s->low, len, whole);
   }
   s->sql.reset(ask);
   return good && code == SQLITE_DONE;
@@ -451,12 +451,12 @@ static bool want_of_ino(state *s, uint64_t ino, uint64_t dev, bool any_dev, cons
 
 bool state_want_file(state *s, uint64_t ino, uint64_t dev, bool any_dev)
 {
-  return want_of_ino(s, ino, dev, any_dev, NULL, 0);
+  return want_of_ino(s, ino, dev, any_dev, NULL, 0, false);
 }
 
-bool state_want_name(state *s, uint64_t ino, uint64_t dev, const char *name, uint32_t len)
+bool state_want_name(state *s, uint64_t ino, uint64_t dev, const char *name, uint32_t len, bool whole)
 {
-  return want_of_ino(s, ino, dev, false, name, len);
+  return want_of_ino(s, ino, dev, false, name, len, whole);
 }
 
 bool state_want_linked(state *s, bool *any)
@@ -600,7 +600,7 @@ bool state_saw(state *s, const char *path, uint32_t len, const bp_entry *entry, 
         differs |= s->sql.column_int64(ask, i + 1) != values[i];
   }
   s->sql.reset(ask);
-  if (s->audits && !note_difference(s, s->key, len, differs && !touched, fresh && directory))
+  if (s->audits && !note_difference(s, s->key, len, differs && !touched, fresh && (directory || was & SEEN_DIRECTORY)))
     return false;
   *changed = differs || stale || touched;
   if (!*changed && !other_dev)
@@ -777,6 +777,14 @@ static bool wanted_in(state *s, const char *key, uint32_t len)
   return found;
 }
 
+static bool is_whole(state *s, const char *key, uint32_t len)
+{
+  sqlite3_stmt *ask = with_key(s, WANTED, key, len);
+  bool whole = s->sql.step(ask) == SQLITE_ROW && s->sql.column_int64(ask, 0) != 0;
+  s->sql.reset(ask);
+  return whole;
+}
+
 static bool has_key(state *s, unsigned which, const char *key, uint32_t len)
 {
   sqlite3_stmt *ask = with_key(s, which, key, len);
@@ -793,7 +801,7 @@ static bool comes_to(state *s, const char *key, uint32_t len, uint32_t owner)
       continue;
     if (!wanted_in(s, key, end))
       return false;
-    if (has_key(s, IS_FRESH, key, end))
+    if (has_key(s, IS_FRESH, key, end) || is_whole(s, key, end))
       return true; /* and to all that is in it */
   }
   return len == owner || wanted_in(s, key, len);

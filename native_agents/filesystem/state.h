@@ -62,7 +62,7 @@ bool state_want(state *s, const char *path, uint32_t len, bool whole);
 bool state_want_changed(state *s, uint64_t since);  /* all with a later stamp */
 bool state_want_again(state *s);                    /* what could not be read last time */
 bool state_want_file(state *s, uint64_t ino, uint64_t dev, bool any_dev);                     /* all its names */
-bool state_want_name(state *s, uint64_t ino, uint64_t dev, const char *name, uint32_t len);   /* in that directory; "." itself */
+bool state_want_name(state *s, uint64_t ino, uint64_t dev, const char *name, uint32_t len, bool whole); /* in that directory; "." itself */
 /* In place of all that was wanted: the names of changed files with several that were not looked at. *any: there are some. */
 bool state_want_linked(state *s, bool *any);
 

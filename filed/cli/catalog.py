@@ -20,10 +20,11 @@ def catalog() -> None:
 
 @catalog.command(epilog="\b\nExample:\n  filed catalog rebuild -s /mnt/disk")
 @options.storage
-def rebuild(storage: Path | None) -> int:
+@options.volume_keys
+def rebuild(storage: Path | None, volume_keys: tuple[Path, ...]) -> int:
     """Make the catalog anew from the Volumes alone. The old one stays until the new one is whole."""
     problems: list[str] = []
-    made = rebuild_catalog(options.needed_storage(storage), problems.append)
+    made = rebuild_catalog(options.needed_storage(storage), problems.append, volume_keys)
     for problem in (*problems, *made.problems):
         message(f"Warning: {problem}")
     report(f"{made.jobs} Jobs with {made.files:,} entries; {made.unfinished} of them never ended")

@@ -85,6 +85,15 @@ keys = click.option(
     metavar="PAIR[,SIGNER...]",
     help="PEM files: a certificate and private key that opens what is encrypted; every file must be signed by one of them.",
 )
+volume_keys = click.option(
+    "--volume-key",
+    "volume_keys",
+    multiple=True,
+    type=PathType(path_type=Path),
+    metavar="PATH",
+    callback=lambda _context, _parameter, paths: _good_volume_keys(paths),
+    help="What opens Volumes that a Storage Daemon encrypted: a file that its key program keeps, or the directory of these. May be repeated.",
+)
 accept_unsigned = click.option(
     "--accept-unsigned",
     is_flag=True,
@@ -114,6 +123,16 @@ at = click.option(
     metavar="TIME",
     help="The newest backup that had begun by then: 2026-11-30 (that day's end) or '2026-11-30 18:00'.",
 )
+
+
+def _good_volume_keys(paths: tuple[Path, ...]) -> tuple[Path, ...]:
+    """Raises ConfigError before a Job begins."""
+    found = tuple(path.absolute() for path in paths)
+    if found:
+        from filed.volume import read_volume_keys  # noqa: PLC0415  `filed --help` needs no Volumes
+
+        read_volume_keys(found)
+    return found
 
 
 def both_a_job_and_a_time(number: str) -> click.UsageError:

@@ -47,6 +47,7 @@ Examples:
 @click.option("--dry-run", is_flag=True, help="Only list what would be restored.")
 @options.keys
 @options.accept_unsigned
+@options.volume_keys
 @options.told
 @click.argument("words", nargs=-1, metavar="[JOBID|latest] [PATH]...")
 def restore(  # noqa: PLR0917  one argument for each option
@@ -58,6 +59,7 @@ def restore(  # noqa: PLR0917  one argument for each option
     dry_run: bool,  # noqa: FBT001
     keys: str | None,
     accept_unsigned: bool,  # noqa: FBT001
+    volume_keys: tuple[Path, ...],
     as_json: bool,  # noqa: FBT001
     quiet: bool,  # noqa: FBT001
     verbose: bool,  # noqa: FBT001
@@ -73,7 +75,7 @@ def restore(  # noqa: PLR0917  one argument for each option
         if dry_run:
             return _dry_run(catalog, job, paths, as_json=as_json)
     description = RestoreJob(
-        places=Places.within(directory),
+        places=Places.within(directory, volume_keys),
         jobid=job.job_id,
         # `..` as the kernel takes it; a link that it goes through is the user's own. Path.resolve raises for a loop.
         where=Path(os.path.realpath(where)),

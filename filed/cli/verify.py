@@ -29,6 +29,7 @@ from filed.process.outcome import JobStatus
 @click.option("--disk", is_flag=True, help="Compare the Job's tree with what is on the disk now.")
 @options.keys
 @options.accept_unsigned
+@options.volume_keys
 @options.told
 @click.argument("words", nargs=-1, metavar="[JOBID|latest]")
 def verify(  # noqa: PLR0917  one argument for each option
@@ -37,6 +38,7 @@ def verify(  # noqa: PLR0917  one argument for each option
     disk: bool,  # noqa: FBT001
     keys: str | None,
     accept_unsigned: bool,  # noqa: FBT001
+    volume_keys: tuple[Path, ...],
     as_json: bool,  # noqa: FBT001
     quiet: bool,  # noqa: FBT001
     verbose: bool,  # noqa: FBT001
@@ -53,7 +55,7 @@ def verify(  # noqa: PLR0917  one argument for each option
             jobids = [job.job_id for job in catalog.chain(chosen_job(catalog, words)[0].job_id)]
         else:
             jobids = [job.job_id for job in good_jobs(catalog)]
-    description = VerifyJob(Places.within(directory), tuple(jobids), agents, disk=disk, keys=key_files)
+    description = VerifyJob(Places.within(directory, volume_keys), tuple(jobids), agents, disk=disk, keys=key_files)
     begun = time.monotonic()
     with Console("verify", quiet=quiet or as_json, verbose=verbose) as console:
         outcome = run_job(description, console)

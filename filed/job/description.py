@@ -78,17 +78,19 @@ class Places:
     """What a Job without a Director needs, and where that is. volumes: a directory.  catalog: a file.
 
     scratch: a directory for tables of the Job's own.  postmortems: a directory for what a crash leaves.
+    volume_keys: files, or directories of files, that open encrypted Volumes.
     """
 
     volumes: Path
     catalog: Path
     scratch: Path
     postmortems: Path
+    volume_keys: tuple[Path, ...] = ()
 
     @classmethod
-    def within(cls, directory: Path) -> Places:
+    def within(cls, directory: Path, volume_keys: tuple[Path, ...] = ()) -> Places:
         """All of it in the directory of Volumes."""
-        return cls(directory, directory / CATALOG_FILE, directory, directory)
+        return cls(directory, directory / CATALOG_FILE, directory, directory, volume_keys)
 
 
 @dataclass(frozen=True, slots=True)

@@ -20,18 +20,18 @@ from filed.catalog.rebuild import (
 from filed.catalog.rebuild import Event as CatalogEvent
 from filed.errors import VolumeError
 from filed.storage import Repository, ScannedSession, VolumeDirectory
-from filed.volume import Damage, VolumeReader
+from filed.volume import Damage, VolumeReader, read_volume_keys
 from filed.wire.stream import stream_type
 
 MICROSECONDS = 1_000_000
 
 
-def rebuild_catalog(path: Path, report: Callable[[str], None]) -> RebuildReport:
+def rebuild_catalog(path: Path, report: Callable[[str], None], volume_keys: tuple[Path, ...] = ()) -> RebuildReport:
     """Make `path`/catalog.sqlite anew. The old one stays until the new one is whole.
 
-    report: told of damage in the Volumes, which is left out. Raises VolumeError, CatalogError.
+    report: told of damage in the Volumes, which is left out.  volume_keys: of encrypted Volumes. Raises VolumeError, CatalogError, ConfigError.
     """
-    directory = VolumeDirectory.open(path)
+    directory = VolumeDirectory.open(path, keys=read_volume_keys(volume_keys))
 
     def damaged(damage: Damage) -> None:
         report(f"{damage}; what lies there is left out")

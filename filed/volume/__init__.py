@@ -6,6 +6,9 @@ from filed.volume.block import block_length as block_length
 from filed.volume.block import first_file_index as first_file_index
 from filed.volume.block import parse_header as parse_header
 from filed.volume.block import single_record_block as single_record_block
+from filed.volume.keys import NO_KEYS as NO_KEYS
+from filed.volume.keys import VolumeKeys as VolumeKeys
+from filed.volume.keys import read_volume_keys as read_volume_keys
 from filed.volume.label import SessionEnd as SessionEnd
 from filed.volume.label import SessionLabel as SessionLabel
 from filed.volume.label import VolumeLabel as VolumeLabel

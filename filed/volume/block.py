@@ -128,7 +128,7 @@ def decrypt(header: BlockHeader, block: memoryview, key: bytes | None) -> bytes:
     key: 32 bytes (AES-128-XTS) or 64 bytes (AES-256-XTS); the two halves differ.
     """
     if key is None:
-        raise VolumeError("the Volume is encrypted and no Volume key was given")
+        raise VolumeError("the Volume is encrypted and no Volume key was given (--volume-key)")
     body = block[BB03_HEADER_BYTES:]
     if len(body) < 16:
         raise VolumeError(f"an encrypted block of {len(body)} bytes is not possible")

@@ -266,7 +266,12 @@ class Walk:
         if header.encrypted:
             data = body = decrypt(header, raw, self._key)
             start, stop = 0, len(body)
-        verify(header, raw, body)
+        try:
+            verify(header, raw, body)
+        except VolumeError as error:
+            if header.encrypted:
+                raise VolumeError(f"{error}: damaged, or encrypted with another key than the one given") from error
+            raise
         if remember:
             self._last = header
             self._usual = max(self._usual, length)

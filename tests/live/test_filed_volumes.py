@@ -13,6 +13,7 @@ import pytest
 
 from filed.cli.main import run
 from tests.live.bacula import Bacula
+from tests.live.releases import Release
 from tests.live.test_bacula_tools import manifest
 
 pytestmark = pytest.mark.live
@@ -54,8 +55,8 @@ def tree(tmp_path: Path) -> Path:
 
 
 @pytest.fixture
-def bacula(tmp_path: Path) -> Iterator[Bacula]:
-    with Bacula(tmp_path, volumes=tmp_path / "volumes") as network:
+def bacula(tmp_path: Path, release: Release) -> Iterator[Bacula]:
+    with Bacula(tmp_path, volumes=tmp_path / "volumes", release=release) as network:
         network.write_confs()
         yield network
 

@@ -20,7 +20,7 @@ from filed.job.decode.wanted import Wanted, choose
 from filed.job.description import RestoreJob
 from filed.pipeline import Decoder
 from filed.storage import ReadSession, Repository, VolumeDirectory
-from filed.volume import Damage, FileIndexes, Session
+from filed.volume import Damage, FileIndexes, Session, read_volume_keys
 from filed.wire.attributes import Attributes, FileType
 from filed.wire.restore_object import RestoreObject
 
@@ -36,7 +36,8 @@ class VolumesRestore:
     def __init__(self, job: RestoreJob, context: JobContext) -> None:
         self._job, self._messages, self._counters = job, context.messages, context.counters
         self._open = ExitStack()
-        self._volumes: Repository = VolumeDirectory.open(job.places.volumes, create=False)
+        keys = read_volume_keys(job.places.volume_keys)
+        self._volumes: Repository = VolumeDirectory.open(job.places.volumes, create=False, keys=keys)
         self._catalog = self._open.enter_context(Catalog.read(job.places.catalog))
 
     def __enter__(self) -> Self:

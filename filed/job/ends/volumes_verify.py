@@ -16,7 +16,7 @@ from filed.job.ends.verify_end import Disk
 from filed.pipeline import Decoder
 from filed.process.outcome import JobStatus
 from filed.storage import ReadSession, Repository, VolumeDirectory
-from filed.volume import Record, Session
+from filed.volume import Record, Session, read_volume_keys
 from filed.wire.attributes import Attributes, FileType, decode_stat, parse_attributes, parse_nanoseconds
 from filed.wire.stream import DIGEST_STREAMS, Buffer, Stream
 
@@ -57,7 +57,8 @@ class VolumesVerify:
 
     def volumes(self, new_decoder: Callable[[], Decoder], stack: ExitStack) -> Iterator[tuple[ReadSession, _JobCheck]]:
         del stack
-        volumes: Repository = VolumeDirectory.open(self._job.places.volumes)
+        places = self._job.places
+        volumes: Repository = VolumeDirectory.open(places.volumes, keys=read_volume_keys(places.volume_keys))
         jobs = [self._catalog.job(number) for number in self._job.jobids]
         self._counters.expected_bytes = sum(one.read_bytes for one in jobs)
         for one in jobs:

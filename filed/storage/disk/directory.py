@@ -25,11 +25,13 @@ from filed.storage.disk.tail import LABEL_PROGRAM, examine
 from filed.storage.disk.volume_file import VolumeFile, explain
 from filed.storage.interface import FileId, JobIdentity, ScannedSession
 from filed.volume import (
+    NO_KEYS,
     FileIndexes,
     FileRanges,
     LabelType,
     OnDamage,
     Session,
+    VolumeKeys,
     VolumeLabel,
     check_name,
     open_volume,
@@ -56,8 +58,8 @@ def _quiet(_text: str) -> None:
 class VolumeDirectory:
     """A Repository: Volumes to append to and to read from. Many processes may use one directory at once."""
 
-    def __init__(self, path: Path, host: str, clock: Callable[[], float]) -> None:
-        self.path = path
+    def __init__(self, path: Path, host: str, clock: Callable[[], float], keys: VolumeKeys) -> None:
+        self.path, self._keys = path, keys
         self._host = host
         self._clock = clock
         self._sequence = Sequence(path)
@@ -70,8 +72,9 @@ class VolumeDirectory:
         create: bool = False,
         host: str = "",
         clock: Callable[[], float] = time.time,
+        keys: VolumeKeys = NO_KEYS,
     ) -> VolumeDirectory:
-        """host: for labels; this machine's name by default. Raises VolumeError, also when others own it or can write there."""
+        """host: for labels; this machine's name by default. keys: of encrypted Volumes. Raises VolumeError, also when others own it or can write there."""
         directory = Path(path)
         try:
             if create and not directory.exists():
@@ -84,7 +87,7 @@ class VolumeDirectory:
             refuse_others(directory)
         except OSError as error:
             raise explain("the directory of Volumes cannot be used", directory, error) from error
-        return cls(directory, host or os.uname().nodename, clock)
+        return cls(directory, host or os.uname().nodename, clock, keys)
 
     def volumes(self) -> list[str]:
         """Names of all Volumes here, whoever wrote them, in the order of their names. Raises VolumeError."""
@@ -157,21 +160,21 @@ class VolumeDirectory:
         selection: FileIndexes | None = None,
         *,
         on_damage: OnDamage | None = None,
-        key: bytes | None = None,
     ) -> VolumeReadSession:
         """The records of a Job without its labels, those of the selected FileIndexes only, in the order of writing.
 
         media: where they are, in the order of writing, as `finish` returned it or `scan` found it.
         on_damage: None is strict, the first damaged, missing or wrong Volume raises VolumeError. Else it is told of each
             damage, in order with the records, and all other records come.
-        key: of an encrypted Volume (32 or 64 bytes).
         Takes no lock. Record data may be a view; it stays valid, and keeps up to a megabyte alive.
         """
-        return VolumeReadSession(read_records(self.path, media, session, selection, on_damage=on_damage, key=key))
+        return VolumeReadSession(
+            read_records(self.path, media, session, selection, on_damage=on_damage, keys=self._keys)
+        )
 
     def scan(self, on_damage: OnDamage | None = None) -> list[ScannedSession]:
         """Every session in every Volume here, oldest first, dead ones (without end) too. Without `on_damage` strict."""
-        return scan(self.path, self.volumes(), on_damage)
+        return scan(self.path, self.volumes(), on_damage, self._keys)
 
     def remove_stale(self) -> None:
         """Delete private files of processes that were killed in the moment between making and unnaming them."""

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from filed.catalog import JobMedia
 from filed.errors import VolumeError
-from filed.volume import Assembly, Damage, FileIndexes, OnDamage, Record, Session, VolumeReader, open_volume
+from filed.volume import Assembly, Damage, FileIndexes, OnDamage, Record, Session, VolumeKeys, VolumeReader, open_volume
 
 
 class VolumeReadSession:
@@ -38,7 +38,7 @@ def read_records(
     selection: FileIndexes | None,
     *,
     on_damage: OnDamage | None,
-    key: bytes | None,
+    keys: VolumeKeys,
 ) -> Iterator[Record]:
     """See VolumeDirectory.read."""
     assembly = Assembly()
@@ -48,7 +48,7 @@ def read_records(
         if not stretches:
             continue
         try:
-            reader = _open(directory, volume, on_damage, key)
+            reader = _open(directory, volume, on_damage, keys)
         except VolumeError as error:
             if on_damage is None:
                 raise
@@ -83,9 +83,9 @@ def check_volume_name(name: str) -> None:
         raise VolumeError(f"{name!r} cannot be the name of a Volume")
 
 
-def _open(directory: Path, volume: str, on_damage: OnDamage | None, key: bytes | None) -> VolumeReader:
+def _open(directory: Path, volume: str, on_damage: OnDamage | None, keys: VolumeKeys) -> VolumeReader:
     check_volume_name(volume)
-    reader = open_volume(directory / volume, key=key, on_damage=on_damage)
+    reader = open_volume(directory / volume, key=keys.of(volume), on_damage=on_damage)
     try:
         _check_label(reader, volume)
     except VolumeError as error:

@@ -8,10 +8,10 @@ from pathlib import Path
 from filed.catalog import JobMedia
 from filed.errors import VolumeError
 from filed.storage.interface import ScannedSession
-from filed.volume import Damage, OnDamage, Session, SessionPart, open_volume, survey
+from filed.volume import Damage, OnDamage, Session, SessionPart, VolumeKeys, open_volume, survey
 
 
-def scan(directory: Path, volumes: Iterable[str], on_damage: OnDamage | None) -> list[ScannedSession]:
+def scan(directory: Path, volumes: Iterable[str], on_damage: OnDamage | None, keys: VolumeKeys) -> list[ScannedSession]:
     """The sessions of these Volumes, oldest first. Reads block headers, not data.
 
     on_damage: None is strict; else damaged places and unreadable Volumes are reported to it and skipped.
@@ -19,7 +19,7 @@ def scan(directory: Path, volumes: Iterable[str], on_damage: OnDamage | None) ->
     found: dict[Session, list[tuple[str, SessionPart]]] = {}
     for name in volumes:
         try:
-            with open_volume(directory / name, on_damage=on_damage) as reader:
+            with open_volume(directory / name, key=keys.of(name), on_damage=on_damage) as reader:
                 for part in survey(reader):
                     found.setdefault(part.session, []).append((name, part))
         except VolumeError as error:

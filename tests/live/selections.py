@@ -103,7 +103,7 @@ def regular(chance: random.Random) -> str:
             case 2 if depth:
                 return f"({one(depth - 1)}{chance.choice(('|', ''))}{one(depth - 1)})"
             case 3:
-                return "\\" + chance.choice(".[]()*+?{}|^$\\aw-WbB<>'`sS~ ")
+                return "\\" + chance.choice(".[]()*+?{}|^$\\aw-WbB'`sS~ ")
             case 4:
                 return chance.choice(
                     (")", "]", "}", "{", "^", "$", "|", "a{2}", "a{1,}", "[a-c]{1,2}", "{,1}", "()", "(|a)", "a||b")

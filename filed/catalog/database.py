@@ -39,6 +39,9 @@ MAX_REOPENED: Final = 5
 LOG_PAGES: Final = 8000
 """32 MB of log before it goes into the file, which waits for the disk: 7.9 us a file with SQLite's 1000, 6.2 with this."""
 
+INDEX_OF_LOG_BYTES: Final = 64 << 10
+"""More than the shared index has that SQLite makes before it reads through a log."""
+
 LOOK_AGAIN_S: Final = 0.005
 
 DAMAGED: Final = frozenset({sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB})
@@ -97,7 +100,7 @@ class Database:
 
     @classmethod
     def read(cls, path: Path) -> Self:
-        """To read only, also from a disk mounted read-only. An older file is migrated where that can be done."""
+        """To read only, also from a disk that is full or mounted read-only. An older file is migrated where that can be done."""
         _must_exist(path)
         database = cls(path, _uri(path, "ro"))
         try:
@@ -226,7 +229,7 @@ def explain(path: Path, error: sqlite3.Error) -> str:
             f"the catalog {path} is locked by another process for more than {BUSY_TIMEOUT_MS // 1000} s;"
             f" find it with: fuser -v {path}"
         )
-    if code == sqlite3.SQLITE_FULL:
+    if code == sqlite3.SQLITE_FULL or (code == sqlite3.SQLITE_IOERR and _is_full(path.parent)):
         return f"no space left on the disk of {path}; free some (filed prune -s {path.parent}) and run the Job again"
     if code in {sqlite3.SQLITE_READONLY, sqlite3.SQLITE_CANTOPEN} and _is_mounted_read_only(path.parent):
         return f"the catalog {path} cannot be written: {os.strerror(errno.EROFS)}; mount it writable"
@@ -248,6 +251,15 @@ def _is_mounted_read_only(directory: Path) -> bool:
         return False
 
 
+def _is_full(directory: Path) -> bool:
+    """Whether there is no room for what SQLite keeps beside a log while it is open: it calls that an I/O error."""
+    try:
+        found = os.statvfs(directory)
+    except OSError:
+        return False
+    return found.f_bavail * found.f_frsize < INDEX_OF_LOG_BYTES
+
+
 def _must_exist(path: Path) -> None:
     for one in (path, *(path.with_name(path.name + end) for end in SQLITES_OWN)):
         if one.is_symlink():
@@ -263,13 +275,14 @@ def _must_exist(path: Path) -> None:
 
 
 def _refuse_unless_log_is_empty(path: Path, error: sqlite3.Error) -> None:
-    """For a first read that failed: return when the file alone, without its log, is the whole truth."""
-    if getattr(error, "sqlite_errorcode", 0) & 0xFF not in {sqlite3.SQLITE_CANTOPEN, sqlite3.SQLITE_READONLY}:
+    """For a first read that failed, on a disk that is read-only or full: return when the file alone, without its log, is the whole truth."""
+    full = _code(error) == sqlite3.SQLITE_IOERR and _is_full(path.parent)
+    if not full and _code(error) not in {sqlite3.SQLITE_CANTOPEN, sqlite3.SQLITE_READONLY}:
         raise CatalogError(explain(path, error)) from error
     log = path.with_name(path.name + "-wal")
     if log.exists() and log.stat().st_size:
         raise CatalogError(
-            f"{path} has a log ({log.name}) that cannot be read on a read-only disk;"
+            f"{path} has a log ({log.name}) that cannot be read on a {'full' if full else 'read-only'} disk;"
             f" copy {path.name}* to a disk that can be written and read them there"
         ) from error
 

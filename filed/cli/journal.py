@@ -11,6 +11,7 @@ from typing import Any
 import click
 
 from filed.cli.exit import Exit
+from filed.cli.output import answer, report
 from filed.daemon.journal import (
     STORE,
     JournalStatus,
@@ -47,10 +48,10 @@ def start(store: Path, unit: bool, paths: tuple[Path, ...]) -> int:  # noqa: FBT
     """Watch the file systems of PATHS, from now on and in the background."""
     absolute = [path.absolute() for path in paths]
     if unit:
-        click.echo(journal_unit_text(store.absolute(), absolute), nl=False)
+        answer(journal_unit_text(store.absolute(), absolute), end="")
         return Exit.GOOD
     pid = start_watcher(store.absolute(), absolute)
-    click.echo(f"watching {', '.join(map(str, absolute))}, process {pid}")
+    report(f"watching {', '.join(map(str, absolute))}, process {pid}")
     return Exit.GOOD
 
 
@@ -59,7 +60,7 @@ def start(store: Path, unit: bool, paths: tuple[Path, ...]) -> int:  # noqa: FBT
 def stop(store: Path) -> int:
     """End the watcher. The next Job walks its whole tree."""
     stopped = stop_watcher(store)
-    click.echo("stopped" if stopped else "no watcher is running")
+    report("stopped" if stopped else "no watcher is running")
     return Exit.GOOD if stopped else Exit.USAGE
 
 
@@ -69,7 +70,7 @@ def stop(store: Path) -> int:
 def status(store: Path, as_json: bool) -> int:  # noqa: FBT001  click's options
     """Say what is watched, since when, and when changes may have been missed. Exit code 1: no watcher is running."""
     found = journal_status(store)
-    click.echo(json.dumps(asdict(found)) if as_json else _text(found))
+    answer(json.dumps(asdict(found)) if as_json else _text(found))
     return Exit.GOOD if found.running else Exit.USAGE
 
 
@@ -80,7 +81,7 @@ def check(store: Path, as_json: bool) -> int:  # noqa: FBT001  click's options
     """Make a file on each watched file system, and wait until the watcher has seen it."""
     took = check_watcher(store)
     said: Any = json.dumps(took) if as_json else "\n".join(f"{path}: {seconds:.3f} s" for path, seconds in took.items())
-    click.echo(said)
+    answer(said)
     return Exit.GOOD
 
 

@@ -12,7 +12,7 @@ import click
 
 import filed
 from filed.cli.exit import Exit
-from filed.cli.output import ReaderGone, message, open_standard_streams
+from filed.cli.output import ReaderGone, message, open_standard_streams, silence
 from filed.errors import FiledError
 
 UNWRITABLE = (errno.ENOSPC, errno.EPIPE, errno.EIO, errno.EBADF)  # of what click itself writes: --help, --version
@@ -87,6 +87,8 @@ def run(arguments: list[str] | None = None) -> int:
     except OSError as error:  # a name that is too long, a directory that may not be looked into
         if error.filename is None and error.errno not in UNWRITABLE:
             raise
+        if error.filename is None:
+            silence(1)
         message(f"filed: {error.filename or 'standard output'}: {error.strerror}")
         return Exit.USAGE
     except KeyboardInterrupt:

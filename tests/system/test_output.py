@@ -39,8 +39,7 @@ def run_with(arguments: list[str], stdout: Callable[[], int], stderr: Callable[[
     return ran.returncode, (ran.stderr or b"").decode()
 
 
-@pytest.mark.parametrize("out", [gone, full])
-@pytest.mark.parametrize("err", [gone, full, None])
+@pytest.mark.parametrize(("out", "err"), [(gone, None), (full, full), (full, gone)])
 def test_a_job_whose_report_cannot_be_written_is_as_good_as_any(
     place: Path, out: Callable[[], int], err: Callable[[], int] | None
 ) -> None:
@@ -67,7 +66,7 @@ def test_closed_descriptors_at_the_start_change_nothing(place: Path) -> None:
     assert shell(f"{PROGRAM} ls -s {store.path}/none >&- 2>&-").returncode == 1
 
 
-@pytest.mark.parametrize("words", [("ls",), ("ls", "-l"), ("jobs",), ("jobs", "--json"), ("find", "*")])
+@pytest.mark.parametrize("words", [("ls",), ("jobs", "--json")])
 def test_an_answer_on_a_full_disk_is_an_error_and_one_line(place: Path, words: tuple[str, ...]) -> None:
     store = Store(place / "volumes")
     store("backup", some_files(place, count=3))

@@ -24,6 +24,7 @@ from filed.errors import ConfigError
 
 FD_PORT = 9102
 DIR_PORT = 9101
+RECONNECTION_S = 40 * 60
 NETWORK_BUFFER_BYTES = 65_536
 DISABLEABLE = (
     *("backup", "cancel", "setdebug=", "setbandwidth=", "estimate", "fileset", "JobId=", "level =", "restore"),
@@ -85,7 +86,10 @@ EVERYWHERE = Directories()
 
 @dataclass(frozen=True, slots=True)
 class Director:
-    """maximum_bandwidth_per_job: bytes a second, 0 = no limit."""
+    """maximum_bandwidth_per_job: bytes a second, 0 = no limit.
+
+    connect: it is called, at `address` and `dir_port`, and each connection that it has not used is made anew after `reconnection_time_s`.
+    """
 
     name: str
     password: str = field(repr=False)
@@ -97,6 +101,9 @@ class Director:
     maximum_bandwidth_per_job: int = 0
     disabled_commands: tuple[str, ...] = ()
     directories: Directories = EVERYWHERE
+    connect: bool = False
+    dir_port: int = DIR_PORT
+    reconnection_time_s: int = RECONNECTION_S
     tls: Tls = NO_TLS
     place: Place = field(default=Place(""), compare=False)
 
@@ -121,7 +128,8 @@ class FileDaemonConf:
     warnings: tuple[str, ...] = ()
 
 
-NOBODY_CALLS = "a Director calls us, and is never called from here"
+NO_CONSOLE = "it names what bacula-fd's own console may do"
+NO_SCHEDULE = "a Director that is to be called is called at any time, and the connection kept"
 RESOURCES = ("FileDaemon", "Client", "Director", "Messages", "Console", "Statistics", "Schedule", "plugin")
 
 
@@ -153,11 +161,11 @@ def filedaemon_conf(statements: Iterable[Statement], file: str = "") -> FileDaem
                 messages.append(read_messages(statement, warnings))
             case "console":
                 consoles.append(_console(statement, warnings))
-                warnings.add(statement.place, f"a Console resource has no effect: {NOBODY_CALLS}")
+                warnings.add(statement.place, f"a Console resource has no effect: {NO_CONSOLE}")
             case "job" | "fileset" | "storage":
                 warnings.add(statement.place, f"a {statement.name} resource is for `filed backup`, not for the daemon")
             case "schedule":
-                warnings.add(statement.place, f"a Schedule resource has no effect: {NOBODY_CALLS}")
+                warnings.add(statement.place, f"a Schedule resource has no effect: {NO_SCHEDULE}")
             case "statistics":
                 warnings.add(statement.place, "a Statistics resource has no effect: none are collected")
             case _:
@@ -238,15 +246,20 @@ def _director(statement: Statement, warnings: Warnings) -> Director:
             _directories(block, "Allowed Restore Directories"),
             _directories(block, "Allowed Script Directories"),
         ),
+        connect=block.yes("Connect To Director"),
+        dir_port=block.integer("DIR Port", DIR_PORT, least=1, most=65_535),
+        reconnection_time_s=block.duration_s("Reconnection Time", RECONNECTION_S),
         tls=read_tls(block, server=True),
         place=statement.place,
     )
-    for directive in ("Remote", "Connect To Director"):
-        if block.yes(directive):
-            block.unsupported(directive, NOBODY_CALLS)
-    for directive in ("DIR Port", "Reconnection Time", "Schedule"):
-        block.unsupported(directive, NOBODY_CALLS)
+    if director.remote:
+        block.unsupported("Remote", NO_CONSOLE)
+    block.unsupported("Schedule", NO_SCHEDULE)
     block.finish()
+    if director.connect and not director.address:
+        raise statement.place.error('"Connect To Director" needs an "Address" of the Director')
+    if director.reconnection_time_s < 1:
+        raise statement.place.error('"Reconnection Time" is at least a second')
     if not director.password:
         warnings.add(statement.place, f'Director "{director.name}" has an empty password')
     return director

@@ -35,6 +35,10 @@ class Attendant:
         """How long `tend` has nothing to do; None while the process is there."""
         return None if self.pid else max(self._due - self._now(), 0.0)
 
+    def left(self) -> None:
+        """It has done its part, or does something else now: another begins at once."""
+        self.pid, self._pause_s, self._due = 0, FIRST_PAUSE_S, self._now()
+
     def died(self, how: str) -> None:
         self.pid = 0
         if self._now() - self._began >= LONGEST_PAUSE_S:

@@ -13,6 +13,7 @@ import os
 import selectors
 import signal
 import socket
+import time
 from collections.abc import Callable
 from functools import partial
 from typing import Any, NoReturn, Protocol, TypeVar
@@ -23,6 +24,9 @@ from filed.director.daemon_api import Ending
 from filed.process import system
 from filed.process.exit_report import signal_name
 from filed.process.status_page import StatusPage
+
+SHORTEST_S = 1.0
+"""What ends sooner, and was to run always, has failed, whatever its code is."""
 
 log = logging.getLogger("filed")
 
@@ -41,6 +45,7 @@ class Child:
     ) -> None:
         self.name, self.process, self.channel, self.calls, self.status_page = name, process, channel, calls, status_page
         self._cancel_pipe = cancel_pipe
+        self.began = time.monotonic()
 
     @property
     def pid(self) -> int:
@@ -70,7 +75,7 @@ class Listener(Protocol):
         """None where nothing is asked. descriptor: what came along, -1 for nothing; open until this returns."""
 
     def ended(self, child: Child, code: int) -> None:
-        """A process is gone that is not started again. code: of its exit, or minus the signal that killed it."""
+        """A process is gone. code: of its exit, or minus the signal that killed it."""
 
     def let_go(self) -> None:
         """In a new process: close all that is the daemon's."""
@@ -120,6 +125,11 @@ class Children:
         """A process that runs as long as the daemon does: whenever it ends, `begin` starts it again after a pause that grows."""
         self._kept.append(Attendant(name, lambda: begin().pid))
 
+    def replace(self, child: Child) -> None:
+        """One that was to run always does something else from now on: another begins in its place. Nothing happens to others."""
+        if (kept := self._keeper(child)) is not None:
+            kept.left()
+
     def tend(self) -> None:
         """Start those whose pause is over."""
         for each in self._kept:
@@ -149,12 +159,16 @@ class Children:
         self._hear_no_more(child)
         self._drain(child)
         del self._rows[child.pid]
-        kept = next((each for each in self._kept if each.pid == child.pid), None)
-        if kept is not None:
-            kept.died(how_it_ended(code))
-        else:
-            self._listener.ended(child, code)
+        if (kept := self._keeper(child)) is not None:
+            if code or time.monotonic() - child.began < SHORTEST_S:
+                kept.died(how_it_ended(code))
+            else:
+                kept.left()
+        self._listener.ended(child, code)
         child.close()
+
+    def _keeper(self, child: Child) -> Attendant | None:
+        return next((each for each in self._kept if each.pid == child.pid), None)
 
     def _asked(self, child: Child, channel: socket.socket) -> None:
         answer: dict[str, Any] | None = None

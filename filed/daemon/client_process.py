@@ -83,14 +83,15 @@ def _serve(sock: socket.socket, caller: str, conf: FileDaemonConf, agents: tuple
         if call is not None:
             answer_call(connection, sock, caller, call, conf.file_daemon, daemon)
         else:
-            _serve_director(connection, hello, conf, agents, daemon)
+            serve_director(connection, hello, conf, agents, daemon)
     finally:
         connection.close()
 
 
-def _serve_director(
+def serve_director(
     connection: Connection, hello: Packet, conf: FileDaemonConf, agents: tuple[str, ...], daemon: Daemon
 ) -> None:
+    """connection: with a limit for the greeting."""
     file_daemon = conf.file_daemon
     tls = {director.name: director.tls for director in conf.directors}
     known = {

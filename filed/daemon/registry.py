@@ -64,6 +64,12 @@ class ClientProcess(Child):
         )
 
 
+class CalledDirector(ClientProcess):
+    """The process that has called a Director, and waits for it. name: the Director's."""
+
+    authenticated = True
+
+
 def may_begin(clients: Iterable[ClientProcess], client: ClientProcess, most: int) -> bool:
     """Whether a client's Job is one of the first `most`. clients: the oldest first; Jobs begin in that order."""
     jobs = [each for each in clients if each.job is not None and each.job.job_id]

@@ -22,14 +22,16 @@ from typing import Any
 
 from filed.agents.scan import examine
 from filed.config import FileDaemonConf, read_filedaemon_conf
+from filed.config.filedaemon import Director
 from filed.daemon.certificates import check_certificates
 from filed.daemon.children import Child, Children, how_it_ended
 from filed.daemon.client_process import leave_after, serve_client
+from filed.daemon.director_call import call_director
 from filed.daemon.journal_watch import check_watch, journal_store, keep_watch
 from filed.daemon.listener import listen
 from filed.daemon.metrics import check_metrics, serve_metrics
 from filed.daemon.notify import notify
-from filed.daemon.registry import ClientProcess, Registry, one_too_many
+from filed.daemon.registry import CalledDirector, ClientProcess, Registry, one_too_many
 from filed.director.lists import remove_lists
 from filed.errors import AgentLoadError, FiledError
 from filed.job.keys import why_no_backup
@@ -109,6 +111,7 @@ class Service:
             self._selector.register(self._wakeup, selectors.EVENT_READ, self._woken)
             self._keep_metrics()
             self._keep_journal()
+            self._keep_calling()
             notify("READY=1")
             name = self._registry.conf.file_daemon.name
             log.info("%s is ready, with %s", name, ", ".join(self._registry.agents))
@@ -260,7 +263,27 @@ class Service:
             Child,
         )
 
+    def _keep_calling(self) -> None:
+        """A process that waits for each Director which the conf has us call. Which ones that are stays until a restart."""
+        for director in self._registry.conf.directors:
+            if director.connect:
+                self._children.keep(f'the call of Director "{director.name}"', partial(self._start_call, director))
+
+    def _start_call(self, at_first: Director) -> Child:
+        conf, agents = self._registry.conf, self._registry.agents
+        director = next((each for each in conf.directors if each.name == at_first.name), at_first)
+        name = f'Director "{director.name}"'
+        row = self._children.start(
+            name,
+            lambda daemon: leave_after(name, lambda: call_director(director, conf, agents, daemon)),
+            CalledDirector,
+        )
+        self._registry.clients[row.pid] = row
+        return row
+
     def answer(self, child: Child, question: dict[str, Any], descriptor: int) -> dict[str, Any] | None:
+        if question["ask"] == "greeted":
+            self._children.replace(child)  # a Director that we called has come
         return self._registry.answer(child, question, descriptor)
 
     def ended(self, child: Child, code: int) -> None:

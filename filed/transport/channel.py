@@ -50,6 +50,9 @@ class Channel(Protocol):
     def handshake(self) -> bool:
         """Go on with it; False: wait for `want`, then call again. Raises HandshakeRefused, OSError when the peer went."""
 
+    def plain(self) -> socket.socket:
+        """The socket, for a conversation that goes on in clear: nothing is said to the peer, which does the same. After it the channel is of no use."""
+
     def interrupt(self) -> None:
         """From any thread: whoever waits for this socket wakes and finds its end. Never raises."""
 
@@ -86,6 +89,9 @@ class PlainChannel:
 
     def handshake(self) -> bool:
         return True
+
+    def plain(self) -> socket.socket:
+        return self._sock
 
     def interrupt(self) -> None:
         shut_down(self._sock)

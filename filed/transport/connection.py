@@ -62,6 +62,8 @@ class Connection:
         """What goes on, for messages; whoever talks sets it."""
         self.compress = compress
         self.read_ahead = False
+        self.hears_is_alive = False
+        """Is the peer's IS_ALIVE more than a sign of life?"""
         self.sent_bytes = 0  # on the wire, without TLS
         self.saved_bytes = 0  # by compression of what was sent; together with the former: what there was to send
         self.on_this_machine = _on_this_machine(sock)
@@ -185,7 +187,7 @@ class Connection:
                 return packet
             if packet is Signal.POLL:
                 self.send(POLL_ANSWER)
-            elif packet not in _SILENT:
+            elif packet not in _SILENT or (packet is Signal.IS_ALIVE and self.hears_is_alive):
                 return packet
             packet = self._cut()
         return None
@@ -267,6 +269,13 @@ class Connection:
             raise AuthenticationError(f"TLS with {self.peer} could not begin: {error.strerror}") from error
         except OSError as error:
             raise self._lost(error) from error
+
+    def go_on_in_clear(self) -> None:
+        """TLS is over by agreement, and the conversation is not."""
+        if self._reader.held:
+            raise RemoteProtocolError(f"{self.peer} sent more where TLS ends")
+        self._sock = self._channel.plain()
+        self._channel = PlainChannel(self._sock)
 
     @property
     def names(self) -> Sequence[str]:

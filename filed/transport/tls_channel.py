@@ -71,6 +71,11 @@ class TlsChannel:
             return True
         return False
 
+    def plain(self) -> socket.socket:
+        sock = socket.socket(fileno=self._tls.detach())
+        sock.setblocking(False)
+        return sock
+
     def interrupt(self) -> None:
         shut_down(self._tls)
 

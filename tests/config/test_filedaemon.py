@@ -166,17 +166,33 @@ def test_what_bacula_fd_does_not_know_is_no_directive_here(resource: str, direct
         filedaemon_conf(parse(conf_with(resource, directive, "1")))
 
 
+def test_a_director_that_is_to_be_called_has_an_address() -> None:
+    text = conf_with("Director", "Connect To Director", "yes")
+    with pytest.raises(ConfigError, match='"Connect To Director" needs an "Address"'):
+        filedaemon_conf(parse(text))
+    text = text.replace(
+        "  Connect", "  Address = dir.example\n  DIR Port = 19101\n  Reconnection Time = 1 hour\n  Connect"
+    )
+    (director,) = filedaemon_conf(parse(text)).directors
+    assert (director.connect, director.address, director.dir_port) == (True, "dir.example", 19_101)
+    assert director.reconnection_time_s == 3600
+
+
 @pytest.mark.parametrize(
     ("resource", "directive", "value", "said"),
     [
         ("FileDaemon", "Snapshot Command", "/x", '"Snapshot Command" has no effect: snapshots are not taken'),
         ("FileDaemon", "Maximum Network Buffer Size", "32768", "has no effect: a packet has up to 65,536 bytes"),
-        ("Director", "Remote", "yes", '"Remote" has no effect: a Director calls us'),
-        ("Director", "Connect To Director", "yes", '"Connect To Director" has no effect: a Director calls us'),
-        ("Director", "Schedule", "Nights", '"Schedule" has no effect: a Director calls us'),
+        ("Director", "Remote", "yes", '"Remote" has no effect: it names what bacula-fd'),
+        (
+            "Director",
+            "Schedule",
+            "Nights",
+            '"Schedule" has no effect: a Director that is to be called is called at any',
+        ),
         ("FileDaemon", "SD Packet Check", "10", '"SD Packet Check" has no effect: what a Storage Daemon'),
         ("FileDaemon", "Maximum Job Error Count", "10", '"Maximum Job Error Count" has no effect: a Job goes on'),
-        ("Console", "Description", "x", "a Console resource has no effect: a Director calls us"),
+        ("Console", "Description", "x", "a Console resource has no effect: it names what bacula-fd"),
     ],
 )
 def test_what_is_accepted_and_does_nothing_is_told_why(resource: str, directive: str, value: str, said: str) -> None:

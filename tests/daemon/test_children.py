@@ -102,9 +102,7 @@ def test_all_are_asked_to_end(table: Table) -> None:
     assert sorted(table.gone) == [("one", 0), ("two", 0)]
 
 
-def test_what_is_to_run_as_long_as_the_daemon_is_started_again_and_not_told(
-    table: Table, caplog: pytest.LogCaptureFixture
-) -> None:
+def test_what_is_to_run_as_long_as_the_daemon_is_started_again(table: Table, caplog: pytest.LogCaptureFixture) -> None:
     started: list[Child] = []
 
     def begin() -> Child:
@@ -117,7 +115,7 @@ def test_what_is_to_run_as_long_as_the_daemon_is_started_again_and_not_told(
     assert table.children.patience_s() is None, "it runs"
     os.kill(started[0].pid, signal.SIGKILL)
     table.until_all_have_ended()
-    assert table.gone == []
+    assert table.gone == [("watcher", -signal.SIGKILL)]
     assert "watcher was killed by SIGKILL; it begins again in 1 s" in caplog.text
     assert 0 < (table.children.patience_s() or 0) <= 1
     readable(timeout_s=table.children.patience_s())
@@ -126,7 +124,27 @@ def test_what_is_to_run_as_long_as_the_daemon_is_started_again_and_not_told(
     assert len(started) == 2
     table.children.end()
     table.until_all_have_ended()
-    assert table.gone == [("watcher", 0)], "now it is not started again"
+    assert table.gone[1:] == [("watcher", 0)], "now it is not started again"
+
+
+def test_another_begins_at_once_in_place_of_one_that_does_something_else_now(table: Table) -> None:
+    started: list[Child] = []
+
+    def begin() -> Child:
+        started.append(table.children.start("watcher", wait_to_be_rung, Child))
+        return started[-1]
+
+    table.children.keep("watcher", begin)
+    while len(table.asked) < 1:
+        table.turn()
+    table.children.replace(started[0])
+    while len(table.asked) < 2:
+        table.turn()
+    table.children.replace(started[0])  # it is no longer the one that is kept
+    assert table.children.patience_s() is None
+    table.children.end()
+    table.until_all_have_ended()
+    assert len(started) == len(table.gone) == 2
 
 
 def test_a_question_that_makes_no_sense_costs_its_process_alone(table: Table) -> None:

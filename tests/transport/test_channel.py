@@ -126,6 +126,17 @@ def test_what_waits_inside_the_channel_is_pending(pair: Pair) -> None:
     assert not pair.far.pending()
 
 
+def test_both_may_go_on_in_clear_and_nothing_is_lost(pair: Pair) -> None:
+    pair.near.send([b"last in it"])
+    assert pair.read(pair.far) == b"last in it"
+    near, far = pair.near.plain(), pair.far.plain()
+    with near, far:
+        near.send(b"in clear")
+        far.setblocking(True)
+        assert far.recv(100) == b"in clear"
+        assert not near.getblocking()
+
+
 def test_a_close_is_the_end_for_the_other(pair: Pair) -> None:
     pair.near.send([b"last"])
     pair.near.close()

@@ -14,7 +14,8 @@ from typing import Any, Final
 
 from filed.catalog.database import Database
 from filed.errors import CatalogError, StreamError
-from filed.wire.attributes import FileType, parse_attributes
+from filed.wire.attributes import METADATA_MARK, FileType, parse_attributes
+from filed.wire.metadata_digest import METADATA_STREAMS, MetadataDigest
 from filed.wire.plugin_name import parse_plugin_name
 from filed.wire.restore_object import parse_restore_object
 from filed.wire.stream import DIGEST_BYTES, Stream
@@ -74,6 +75,8 @@ class RecordFeed:
         "_job_id",
         "_last",
         "_last_index",
+        "_metadata",
+        "_metadata_row",
         "_more",
         "_objects",
         "_plugin_id",
@@ -94,13 +97,15 @@ class RecordFeed:
         self._bytes = 0
         self._last: list[Any] | None = None
         self._last_index = 0
+        self._metadata = MetadataDigest()
+        self._metadata_row: list[Any] | None = None
         self._plugin_id = 0
         self._commands: dict[bytes, int] = {}
         self.files = 0
         self.deleted = 0
 
     def record(self, file_index: int, stream: int, data: bytes | bytearray | memoryview) -> None:
-        """Any record; content, ACLs and the like are let pass.
+        """Any record; content and the like is let pass.
 
         Raises StreamError when the record is not what its stream says, CatalogError when the catalog fails.
         """
@@ -117,7 +122,7 @@ class RecordFeed:
                 _, file_type, path, lstat, link, extended, _ = parse_attributes(data)
             if not path:
                 raise StreamError("an attributes record without a path", kind, file_index)
-            self._last = row = [path, file_index, file_type, lstat, extended, b""]
+            self._last = row = [path, file_index, file_type, lstat, extended + METADATA_MARK, b""]
             if kind == _ATTRIBUTE_UPDATE and file_type in _WITH_CONTENT:
                 row[_EXTENDED] = METADATA_ONLY
                 self._last = None  # the digest behind it may be that of another file
@@ -137,6 +142,8 @@ class RecordFeed:
                 if len(data) != DIGEST_BYTES[kind]:
                     raise StreamError(f"a digest of {len(data)} bytes", kind, file_index)
                 self._last[_DIGEST] = mark + data
+        elif kind in METADATA_STREAMS:
+            self._metadata_of(file_index, kind, data)
         elif kind == _PLUGIN_NAME:
             name = parse_plugin_name(data)
             self._plugin_id = self._id_of(name.command) if name.start else 0
@@ -147,6 +154,15 @@ class RecordFeed:
         """The entry given last was not saved whole: no later Job may take it for unchanged."""
         if self._last is not None and self._last_index == file_index:
             self._last[_EXTENDED] = INCOMPLETE
+
+    def _metadata_of(self, file_index: int, kind: int, data: bytes | bytearray | memoryview) -> None:
+        row = self._last
+        if row is None or file_index != self._last_index or row[_EXTENDED] == INCOMPLETE:
+            return
+        if self._metadata_row is not row:
+            self._metadata_row, self._metadata = row, MetadataDigest()
+        self._metadata.add(kind, data)
+        row[_EXTENDED] = row[_EXTENDED].rpartition(METADATA_MARK)[0] + METADATA_MARK + self._metadata.digest
 
     def flush(self) -> None:
         """Everything taken so far goes into the catalog, in one transaction that does not wait for the disk."""

@@ -27,16 +27,21 @@ from filed.catalog.liveness import ProcessMark
 from filed.catalog.state import Seal, SealedState, seal, state_of
 from filed.errors import CatalogError, StreamError
 from filed.process.system import sync_directory
+from filed.wire.metadata_digest import METADATA_STREAMS
 from filed.wire.restore_object import parse_restore_object
 from filed.wire.stream import DIGEST_STREAMS, STREAM_TYPE_MASK, Stream
 
-WANTED_STREAMS: Final = DIGEST_STREAMS | {
-    int(Stream.UNIX_ATTRIBUTES),
-    int(Stream.UNIX_ATTRIBUTES_EX),
-    int(Stream.UNIX_ATTRIBUTE_UPDATE),
-    int(Stream.PLUGIN_NAME),
-    int(Stream.RESTORE_OBJECT),
-}
+WANTED_STREAMS: Final = (
+    DIGEST_STREAMS
+    | METADATA_STREAMS
+    | {
+        int(Stream.UNIX_ATTRIBUTES),
+        int(Stream.UNIX_ATTRIBUTES_EX),
+        int(Stream.UNIX_ATTRIBUTE_UPDATE),
+        int(Stream.PLUGIN_NAME),
+        int(Stream.RESTORE_OBJECT),
+    }
+)
 """Types of the records a rebuild wants; a reader may leave out all others."""
 
 MAX_PROBLEMS: Final = 100

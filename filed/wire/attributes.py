@@ -35,7 +35,10 @@ NULL_EXTENDED: Final = b"<NULL>"
 UPDATE_DELTA: Final = 1
 """<delta_seq> in stream 37, also in one behind another: a Director then restores the content of the Job before, too."""
 
-_OUR_EXTENDED: Final = re.compile(rb"ns:([0-9]{1,9}),([0-9]{1,9}),([0-9]{1,9})(?:;([a-z]*))?").fullmatch
+METADATA_MARK: Final = b"|"
+"""In a catalog of ours, behind <extended>: what follows is the digest of the ACLs and extended attributes, nothing where there are none."""
+
+_OUR_EXTENDED: Final = re.compile(rb"ns:([0-9]{1,9}),([0-9]{1,9}),([0-9]{1,9})(?:;([a-z]*))?(?:\|[0-9a-f]*)?").fullmatch
 NANOSECONDS: Final = 1_000_000_000
 ACLS_LOOKED_FOR: Final = b"a"
 XATTRS_LOOKED_FOR: Final = b"x"

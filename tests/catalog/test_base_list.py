@@ -67,7 +67,7 @@ def test_a_row_tells_all_that_a_comparison_needs(tmp_path: Path) -> None:
             plain, link = base.lookup([b"/a", b"/l"])
             assert plain is not None
             assert link is not None
-            assert (plain.type, plain.file_index, plain.job_id, plain.extended) == (3, 1, full.job_id, b"ns:1,2,3")
+            assert (plain.type, plain.file_index, plain.job_id, plain.extended) == (3, 1, full.job_id, b"ns:1,2,3|")
             assert plain.digest_record == b"\x03" + Item(1).digest
             assert (link.type, link.link, link.digest_record) == (1, b"/a", b"")
 

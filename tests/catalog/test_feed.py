@@ -6,9 +6,10 @@ import pytest
 
 from filed.catalog import INCOMPLETE, FileRow
 from filed.errors import CatalogError, StreamError
-from filed.wire.attributes import Stat, encode_stat, pack_attributes
+from filed.wire.attributes import Stat, encode_stat, pack_attributes, parse_looked_for, parse_nanoseconds
 from filed.wire.plugin_name import pack_plugin_end, pack_plugin_start
 from filed.wire.restore_object import RestoreObject, pack_restore_object
+from filed.wire.stream import Stream
 from tests.catalog.model import Item, begin, finish, open_catalog, records
 
 LSTAT = encode_stat(Stat(mode=0o100600, size=5))
@@ -26,7 +27,7 @@ def row_of(directory: Path, *given: tuple[int, int, bytes], path: bytes = b"/f")
 
 def test_an_entry_is_stored_as_its_records_have_it(tmp_path: Path) -> None:
     row = row_of(tmp_path, (1, 1, pack_attributes(1, 4, b"/f", LSTAT, b"target", b"ns:1,2,3")), (1, 17, b"s" * 32))
-    assert row == (b"/f", 4, 1, 1, LSTAT, b"ns:1,2,3", b"\x11" + b"s" * 32, b"target", 0)
+    assert row == (b"/f", 4, 1, 1, LSTAT, b"ns:1,2,3|", b"\x11" + b"s" * 32, b"target", 0)
     assert row.digest_stream == 17
     assert row.digest == b"s" * 32
 
@@ -53,6 +54,22 @@ def test_content_between_attributes_and_digest_is_let_pass(tmp_path: Path) -> No
     assert row.digest == b"d" * 16
 
 
+def test_acls_and_extended_attributes_are_known_by_a_digest(tmp_path: Path) -> None:
+    head = (1, 1, pack_attributes(1, 3, b"/f", LSTAT, b"", b"ns:1,2,3;ax"))
+    acl, xattr, other = (
+        (1, Stream.ACL_LINUX_ACCESS, b"acl"),
+        (1, Stream.XATTR_LINUX, b"xattr"),
+        (1, Stream.XATTR_LINUX, b"other"),
+    )
+    found = {
+        row_of(tmp_path / str(number), head, *records).extended  # type: ignore[union-attr]
+        for number, records in enumerate(([], [acl], [acl, xattr], [acl, other], [xattr, acl]))
+    }
+    assert len(found) == 5
+    assert b"ns:1,2,3;ax|" in found
+    assert all(parse_nanoseconds(extended) == (1, 2, 3) and parse_looked_for(extended) == b"ax" for extended in found)
+
+
 def test_a_file_that_was_not_saved_whole_is_marked_and_only_that(tmp_path: Path) -> None:
     with open_catalog(tmp_path) as catalog:
         job = begin(catalog)
@@ -62,7 +79,7 @@ def test_a_file_that_was_not_saved_whole_is_marked_and_only_that(tmp_path: Path)
         feed.incomplete(1)  # not the last one any more
         feed.incomplete(2)
         feed.flush()
-        assert catalog.entry(job.job_id, b"/whole").extended == b"ns:1,2,3"  # type: ignore[union-attr]
+        assert catalog.entry(job.job_id, b"/whole").extended == b"ns:1,2,3|"  # type: ignore[union-attr]
         assert catalog.entry(job.job_id, b"/cut").extended == INCOMPLETE  # type: ignore[union-attr]
 
 

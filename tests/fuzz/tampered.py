@@ -8,6 +8,7 @@ from __future__ import annotations
 import contextlib
 import hashlib
 import random
+import sqlite3
 import zlib
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -70,6 +71,19 @@ def write(volume: Path, runs: list[Run]) -> list[tuple[Session, int, int]]:
         places.append((run.session, begin, len(out) - 1))
     volume.write_bytes(out)
     return places
+
+
+def tell_where(catalog: Path, places: list[tuple[Session, int, int]]) -> None:
+    """The attacker keeps each session where the catalog has it: here, the catalog learns where it is."""
+    connection = sqlite3.connect(catalog)
+    for session, first, last in places:
+        connection.execute(
+            "UPDATE job_media SET start_address = ?, end_address = ?"
+            " WHERE job_id = (SELECT job_id FROM job WHERE vol_session_id = ? AND vol_session_time = ?)",
+            (first, last, *session),
+        )
+    connection.commit()
+    connection.close()
 
 
 def changed(runs: list[Run], rng: random.Random, outside: bytes) -> list[str]:

@@ -25,8 +25,7 @@ from filed.fileset import Compression, CompressionKind, FileSet, Include, Option
 from filed.job.description import AgentLine, AgentSetup, BackupJob, KeyFiles, Places, RestoreJob, VerifyJob
 from filed.job.rebuild import rebuild_catalog
 from filed.process.outcome import JobStatus
-from filed.volume import Session
-from tests.fuzz.tampered import changed, sessions, write
+from tests.fuzz.tampered import changed, sessions, tell_where, write
 from tests.system.trees import Directory, File, HardLink, Survey, Symlink, differences, plant, survey
 from tests.system_agents.jobs import Place, Ran
 from tests.vector_keys import KEYS
@@ -36,7 +35,7 @@ SEED = os.environ.get("FILED_FUZZ_SEED", str(random.randrange(1_000_000)))
 SETUP = AgentSetup((AgentLine("filesystem"),), (shipped_agents(),))
 PAIR = KEYS / "TEST-ONLY-client.pem"
 KINDS = {"encrypted": KeyFiles(PAIR), "signed": KeyFiles(PAIR, encrypt=False), "plain": None}
-NOT_COMPARED = frozenset({"xattrs", "allocated"})
+NOT_COMPARED = frozenset({"allocated"})
 MAX_BYTES = 250 << 20  # of a process, beside what it had of ours when it began
 LARGEST_BYTES = 1 << 20  # of a file in the tree
 
@@ -104,7 +103,7 @@ def test_whatever_is_done_to_a_volume_nothing_else_passes_for_what_was_saved(sav
         runs = sessions(place / "Vol-0001")
         done = changed(runs, rng, os.fsencode(outside))
         places = write(place / "Vol-0001", runs)
-        _tell_where(place / CATALOG_FILE, places)
+        tell_where(place / CATALOG_FILE, places)
         words = f"FILED_FUZZ_SEED={SEED}: try {number}: {', '.join(done)}"
         try:
             with_catalog(saved, place, words)
@@ -174,16 +173,3 @@ def assert_only_saved(saved: Saved, found: Survey, words: str, *, by_path: bool)
             assert known.content == good.content, f"{words}: {path!r} has other content"
         else:
             assert known.content in saved.contents, f"{words}: nobody signed what {path!r} holds"
-
-
-def _tell_where(catalog: Path, places: list[tuple[Session, int, int]]) -> None:
-    """The attacker keeps each session where the catalog has it: here, the catalog learns where it is."""
-    connection = sqlite3.connect(catalog)
-    for session, first, last in places:
-        connection.execute(
-            "UPDATE job_media SET start_address = ?, end_address = ?"
-            " WHERE job_id = (SELECT job_id FROM job WHERE vol_session_id = ? AND vol_session_time = ?)",
-            (first, last, *session),
-        )
-    connection.commit()
-    connection.close()

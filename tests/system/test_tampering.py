@@ -11,7 +11,8 @@ import pytest
 from filed.volume import Record
 from filed.wire.attributes import FileType, decode_stat, encode_stat, pack_attributes, parse_attributes
 from filed.wire.stream import DATA_STREAMS, Stream, stream_type
-from tests.fuzz.tampered import sessions, write
+from filed.wire.xattr import pack_xattrs
+from tests.fuzz.tampered import sessions, tell_where, write
 from tests.system.conftest import Store, restored, some_files
 from tests.system.program import Ran
 from tests.system.tampering import Entry, record, tamper
@@ -199,6 +200,14 @@ def changed(old: bytes, new: bytes) -> Callable[[Entry], Iterator[Record]]:
     return change
 
 
+def with_an_attribute(entry: Entry) -> Iterator[Record]:
+    """One more extended attribute: it could be a capability."""
+    for one in entry:
+        yield one
+        if one.stream == Stream.UNIX_ATTRIBUTES:
+            yield record(one.session, one.file_index, Stream.XATTR_LINUX, pack_xattrs([(b"user.evil", b"1")]))
+
+
 def set_uid(entry: Entry) -> Iterator[Record]:
     """Modes of files get a set-uid bit."""
     for one in entry:
@@ -223,6 +232,7 @@ def plain(memory: Path) -> tuple[Path, Store]:
         (forged, "its digest is not the one in the catalog"),
         (without_digest, "its digest is not the one in the catalog"),
         (without_holes, "its data is of another kind than it was saved with"),
+        (with_an_attribute, "its ACLs or extended attributes are not those in the catalog"),
         (set_uid, "is not what the catalog has there"),
         (changed(b"/after/small 1\0", b"/after/SMALL 1\0"), "is not what the catalog has there"),
         (changed(b"/d/file 1\0", b"/d/FILE 1\0"), "is not what the catalog has there"),
@@ -273,3 +283,16 @@ def test_an_entry_under_a_number_that_no_catalog_has_is_found_by_a_verify(memory
     write(store.path / "Vol-0001", runs)
     assert "1 entries of the catalog are not on its Volumes" in store("verify", code=2).err
     assert "it is not on the Volumes of JobId 1" in store("restore", "--where", memory / "r", code=2).err
+
+
+@pytest.mark.parametrize("size", [10, 300_000])
+def test_an_entry_that_comes_again_is_an_error(memory: Path, size: int) -> None:
+    tree = plant(memory / "tree", Directory(entries={b"first": File(bytes(size)), b"second": HardLink(b"first")}))
+    store = Store(memory / "volumes")
+    store.backup("full", tree)
+    runs = sessions(store.path / "Vol-0001")
+    runs[0].entries.append(next(entry for entry in runs[0].entries if b"/first" in entry[0][2]))
+    places = write(store.path / "Vol-0001", runs)
+    tell_where(store.path / "catalog.sqlite", places)
+    assert "is there twice" in store("restore", "--where", memory / "r", code=2).err
+    assert "lies behind" in store("verify", code=2).err

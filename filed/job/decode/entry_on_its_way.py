@@ -10,10 +10,12 @@ from filed.errors import ItemError, StreamError
 from filed.job.agents.restorers import Restorer
 from filed.job.context import Counters, Messages
 from filed.job.decode.attributes import META_STREAMS, meta_streams
+from filed.job.decode.known import KnownEntries, check_metadata
 from filed.job.decode.stored_file import StoredFile
 from filed.job.decode.written import Written
 from filed.pipeline.reverse import Piece
 from filed.wire.attributes import Attributes
+from filed.wire.metadata_digest import METADATA_STREAMS, MetadataDigest
 from filed.wire.stream import DATA_STREAMS, Buffer
 
 MAX_META_BYTES = 16 << 20
@@ -21,7 +23,10 @@ MAX_META_BYTES = 16 << 20
 
 
 class EntryOnItsWay:
-    """One entry on its way to an agent. file_index: that all its records have.  written: looks at what the agent makes of it."""
+    """One entry on its way to an agent. file_index: that all its records have.  written: looks at what the agent makes of it.
+
+    known: what a catalog has of it.
+    """
 
     def __init__(
         self,
@@ -31,10 +36,12 @@ class EntryOnItsWay:
         attributes: Attributes,
         written: Written | None = None,
         *,
+        known: KnownEntries,
         messages: Messages,
         counters: Counters,
     ) -> None:
         self.file_index = file_index
+        self._known, self._metadata = known, MetadataDigest()
         self.attributes = attributes
         self._messages, self._counters = messages, counters
         self._job = restorer.job
@@ -48,6 +55,8 @@ class EntryOnItsWay:
         self._open = True
 
     def record(self, word: int, kind: int, data: Buffer) -> None:
+        if kind in METADATA_STREAMS:
+            self._metadata.add(kind, data)
         if kind in META_STREAMS:
             self._meta_bytes += len(data) + 1
             if self._meta_bytes > MAX_META_BYTES:
@@ -92,6 +101,7 @@ class EntryOnItsWay:
                 self._write(self._stored.finish())
                 self._messages.warn_once(self._stored.unproved)
                 self._pass_on(last=True)
+            check_metadata(self._known, self.file_index, self._metadata.digest)
             for stream, data in self._meta:
                 self._job.restore_stream(stream, len(data))
                 self._job.write(data, 0, last=True)

@@ -11,11 +11,12 @@ from array import array
 from filed.catalog import INCOMPLETE, METADATA_ONLY, FileRow
 from filed.errors import StreamError, printable
 from filed.pipeline import Digest
-from filed.wire.attributes import Attributes
+from filed.wire.attributes import METADATA_MARK, Attributes
 from filed.wire.stream import Stream
 
 _BLOCK = 4096
 _BITS = 0xFFFF_FFFF
+_UNKNOWN = 1  # no hash of metadata is 0 or 1
 _DIGESTS = {int(digest.stream): digest for digest in Digest}
 
 
@@ -27,6 +28,7 @@ class KnownEntries:
 
     def __init__(self) -> None:
         self._blocks: dict[int, array[int]] = {}  # high half: of attributes; low half: of the digest; 0: not known
+        self._metadata: dict[int, array[int]] = {}  # 0: none; only blocks that have some
         self.digests: set[Digest] = set()
         self.count = 0
 
@@ -37,7 +39,12 @@ class KnownEntries:
         if block is None:
             block = self._blocks[row.file_index // _BLOCK] = array("Q", bytes(8 * _BLOCK))
         self.count += not block[row.file_index % _BLOCK]
-        attributes = hash((row.type, row.path, row.lstat, row.link, row.extended)) & _BITS or 1
+        extended, mark, metadata = row.extended.rpartition(METADATA_MARK)
+        if not mark:
+            extended = row.extended  # an older filed kept no digest of the rest
+        if metadata or not mark:
+            self._keep_metadata(row.file_index, _hash_of(metadata) if mark else _UNKNOWN)
+        attributes = hash((row.type, row.path, row.lstat, row.link, extended)) & _BITS or 1
         block[row.file_index % _BLOCK] = attributes << 32 | hash(row.digest_record) & _BITS
 
     def has(self, file_index: int) -> bool:
@@ -63,9 +70,27 @@ class KnownEntries:
         known = self._of(file_index)
         return not known or known & _BITS == hash(digest_record) & _BITS
 
+    def has_metadata(self, file_index: int, metadata: bytes) -> bool:
+        """metadata: the digest of its ACLs and extended attributes, b"" for none. HOT."""
+        if not self._of(file_index):
+            return True
+        block = self._metadata.get(file_index // _BLOCK)
+        kept = block[file_index % _BLOCK] if block is not None else 0
+        return kept == _UNKNOWN or kept == (_hash_of(metadata) if metadata else 0)
+
+    def _keep_metadata(self, file_index: int, kept: int) -> None:
+        block = self._metadata.get(file_index // _BLOCK)
+        if block is None:
+            block = self._metadata[file_index // _BLOCK] = array("I", bytes(4 * _BLOCK))
+        block[file_index % _BLOCK] = kept
+
     def _of(self, file_index: int) -> int:
         block = self._blocks.get(file_index // _BLOCK)
         return block[file_index % _BLOCK] if block is not None else 0
+
+
+def _hash_of(metadata: bytes) -> int:
+    return hash(metadata) & _BITS | 2
 
 
 NOTHING_KNOWN = KnownEntries()
@@ -76,4 +101,11 @@ def check_attributes(known: KnownEntries, file_index: int, record: Attributes, *
     """Raises StreamError for a record that is not the catalog's."""
     if not known.has_attributes(file_index, record, metadata_only=metadata_only):
         text = f"{printable(record.path)} is not what the catalog has there: the Volume or the catalog was changed"
+        raise StreamError(text, Stream.UNIX_ATTRIBUTES, file_index)
+
+
+def check_metadata(known: KnownEntries, file_index: int, metadata: bytes) -> None:
+    """Raises StreamError for ACLs or extended attributes that are not the catalog's."""
+    if not known.has_metadata(file_index, metadata):
+        text = "its ACLs or extended attributes are not those in the catalog: the Volume or the catalog was changed"
         raise StreamError(text, Stream.UNIX_ATTRIBUTES, file_index)

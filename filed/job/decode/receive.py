@@ -18,7 +18,7 @@ from filed.job.decode.attribute_update import WITH_CONTENT, extended_attributes,
 from filed.job.decode.attributes import entry_to_restore
 from filed.job.decode.batches import Batch, Damaged, Gathering
 from filed.job.decode.destination import Destination, Part
-from filed.job.decode.entry_on_its_way import EntryOnItsWay
+from filed.job.decode.entry_on_its_way import MAX_META_BYTES, EntryOnItsWay
 from filed.job.decode.known import check_attributes
 from filed.job.decode.stored_file import StoredFile
 from filed.job.decode.whole_entries import NOT_RESTORED, WholeEntries
@@ -133,7 +133,7 @@ class Receiving:
             elif self._item is not None:
                 self._item.record(word, kind, data)
             elif self._update is not None and self._update[0].file_index == file_index:
-                self._update[1].update(extended_attributes(kind, data))
+                self._add_to_update(kind, data)
         except (ItemError, StreamError) as error:
             self._give_up(error, file_index)
 
@@ -153,6 +153,9 @@ class Receiving:
         if attributes.type in NOT_RESTORED:
             return
         part = self._destination.part
+        if part.known.has(file_index) and file_index not in part.file_indexes:
+            text = f"{printable(attributes.path)} is there twice: the Volume was changed"
+            raise StreamError(text, Stream.UNIX_ATTRIBUTES, file_index)
         part.file_indexes.discard(file_index)  # what is left in the end was not on the Volumes
         check_attributes(part.known, file_index, attributes)
         attributes = part.renamed(attributes)
@@ -171,7 +174,14 @@ class Receiving:
         if action == Action.WANT:
             stored = StoredFile(self._decoder, attributes, part.known, of_plugin=bool(self._command))
         self._item = EntryOnItsWay(
-            restorer, stored, file_index, attributes, written, messages=self._messages, counters=self._counters
+            restorer,
+            stored,
+            file_index,
+            attributes,
+            written,
+            known=part.known,
+            messages=self._messages,
+            counters=self._counters,
         )
 
     def _begin_update(self, file_index: int, attributes: Attributes) -> None:
@@ -184,6 +194,18 @@ class Receiving:
         if self._command:
             raise ItemError(attributes.path, "a metadata-only record of a plugin, which nobody here can restore")
         self._update = attributes, {}
+
+    def _add_to_update(self, kind: int, data: Buffer) -> None:
+        assert self._update is not None
+        attributes, meta = self._update
+        meta.update(extended_attributes(kind, data))
+        if sum(len(name) + len(value) for name, value in meta.items()) > MAX_META_BYTES:
+            self._update = None
+            raise StreamError(
+                f"{printable(attributes.path)}: ACLs and extended attributes of more than {MAX_META_BYTES:,} bytes",
+                kind,
+                attributes.file_index,
+            )
 
     def _finish_update(self) -> None:
         update, self._update = self._update, None

@@ -8,10 +8,11 @@ from filed.errors import StreamError, printable
 from filed.job.context import Counters, Messages
 from filed.job.decode.attribute_update import WITH_CONTENT
 from filed.job.decode.attributes import META_STREAMS, meta_streams
-from filed.job.decode.known import NOTHING_KNOWN, KnownEntries, check_attributes
+from filed.job.decode.known import NOTHING_KNOWN, KnownEntries, check_attributes, check_metadata
 from filed.job.decode.stored_file import StoredFile
 from filed.pipeline import Decoder
 from filed.wire.attributes import Attributes, FileType, parse_attributes
+from filed.wire.metadata_digest import METADATA_STREAMS, MetadataDigest
 from filed.wire.plugin_name import parse_plugin_name
 from filed.wire.stream import ATTRIBUTE_STREAMS, DATA_STREAMS, WIN32_STREAMS, Buffer, Stream, stream_type
 
@@ -42,6 +43,7 @@ class RecordCheck:
         self._decoder, self._messages, self._counters = decoder, messages, counters
         self._wrong, self._on_entry, self._known = wrong, on_entry, known
         self._file: StoredFile | None = None
+        self._metadata: MetadataDigest | None = None  # of the entry at hand, while nothing is wrong with it
         self._path = b""
         self._file_index = 0
         self._of_plugin = self._without_content = False
@@ -62,13 +64,15 @@ class RecordCheck:
                 self.end()  # damage took the attributes of another entry: what is left of that one is nobody's
             elif self._without_content and kind in _PLAIN_DATA and len(data):
                 self._refuse_content(kind)
-            elif kind in META_STREAMS:
-                meta_streams(kind, data)  # as the restore will
+            elif kind in METADATA_STREAMS and self._metadata is not None:
+                self._metadata.add(kind, data)
+                if kind in META_STREAMS:
+                    meta_streams(kind, data)  # as the restore will
             elif self._file is not None:
                 for _, piece in self._file.record(word, kind, data):
                     self._counters.read(len(piece))
         except StreamError as error:
-            self._file = None
+            self._file = self._metadata = None
             name = printable(self._path) if self._path else f"FileIndex {file_index}"
             self._wrong(error, f"{name}: {error}")
 
@@ -80,12 +84,14 @@ class RecordCheck:
     def end(self) -> None:
         """The records of one entry are complete."""
         file, self._file = self._file, None
-        if file is None:
-            return
+        metadata, self._metadata = self._metadata, None
         try:
-            for _, piece in file.finish():
-                self._counters.read(len(piece))
-            self._messages.warn_once(file.unproved)
+            if file is not None:
+                for _, piece in file.finish():
+                    self._counters.read(len(piece))
+                self._messages.warn_once(file.unproved)
+            if metadata is not None:
+                check_metadata(self._known, self._file_index, metadata.digest)
         except StreamError as error:
             self._wrong(error, f"{printable(self._path)}: {error}")
 
@@ -99,5 +105,6 @@ class RecordCheck:
         self._on_entry(attributes)
         without = metadata_only and attributes.type in WITH_CONTENT
         check_attributes(self._known, self._file_index, attributes, metadata_only=without)
+        self._metadata = MetadataDigest()
         if not metadata_only and attributes.type in _WITH_CONTENT:
             self._file = StoredFile(self._decoder, attributes, self._known, of_plugin=self._of_plugin)

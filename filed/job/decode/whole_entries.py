@@ -15,6 +15,7 @@ from filed.job.decode.attributes import META_STREAMS, meta_streams, restored_fie
 from filed.job.decode.destination import Destination
 from filed.pipeline import proves, small_content
 from filed.wire.attributes import FileType, parse_attributes, parse_stat
+from filed.wire.metadata_digest import METADATA_STREAMS, MetadataDigest
 from filed.wire.stream import DATA_STREAMS, DIGEST_STREAMS, STREAM_TYPE_MASK, Buffer, Stream, same_layout
 
 Kept = tuple[int, int, Buffer]
@@ -54,15 +55,24 @@ class WholeEntries:
         part, number = self._destination.part, records[0][1]
         if not part.known.has_attributes(number, attributes):
             return False
+        again = number not in part.file_indexes or (self.file_indexes and number <= self.file_indexes[-1])
+        if again and part.known.has(number):
+            return False
         attributes = part.renamed(attributes._replace(file_index=number))
         stat = parse_stat(attributes.lstat)
         size = stat.size
         content: Buffer | None = None
         proof = 0
         digest_record = b""
+        metadata = b""
         streams: list[WholeStream] = []
         for word, _, data in records[1:]:
             kind = word & STREAM_TYPE_MASK
+            if kind in METADATA_STREAMS:
+                if not metadata:
+                    digest = MetadataDigest()
+                digest.add(kind, data)
+                metadata = digest.digest
             if kind in DATA_STREAMS:
                 if content is not None or proof or (content := small_content(word, data)) is None:
                     return False
@@ -79,7 +89,7 @@ class WholeEntries:
                 return False
         if not proof and attributes.type in SIZED and len(content or b"") < size:
             return False
-        if not part.known.has_digest(number, digest_record):
+        if not part.known.has_digest(number, digest_record) or not part.known.has_metadata(number, metadata):
             return False
         name, link, dest = self._destination.names(attributes)
         if 0 in dest or 0 in link:

@@ -7,10 +7,13 @@ from collections.abc import Callable, Sequence
 from filed.catalog import RecordFeed
 from filed.job.context import Cancellation, Counters
 from filed.storage import AppendSession
+from filed.wire.metadata_digest import METADATA_STREAMS
 from filed.wire.stream import DATA_STREAMS, DIGEST_STREAMS, Buffer, Stream
 
 CHECK_EVERY = 64  # records of data: some 4 MB
-_CATALOGED = frozenset({Stream.UNIX_ATTRIBUTES, Stream.PLUGIN_NAME, Stream.RESTORE_OBJECT}) | DIGEST_STREAMS
+_CATALOGED = (
+    frozenset({Stream.UNIX_ATTRIBUTES, Stream.PLUGIN_NAME, Stream.RESTORE_OBJECT}) | DIGEST_STREAMS | METADATA_STREAMS
+)
 
 
 class JobSink:

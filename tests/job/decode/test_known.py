@@ -6,7 +6,7 @@ import pytest
 
 from filed.catalog import INCOMPLETE, METADATA_ONLY, FileRow
 from filed.errors import StreamError
-from filed.job.decode.known import NOTHING_KNOWN, KnownEntries, check_attributes
+from filed.job.decode.known import NOTHING_KNOWN, KnownEntries, check_attributes, check_metadata
 from filed.pipeline import Digest
 from filed.wire.attributes import Attributes, FileType
 from filed.wire.stream import Stream
@@ -56,3 +56,16 @@ def test_of_an_entry_that_was_not_saved_whole_the_catalog_has_no_nanoseconds() -
 def test_the_kinds_of_digests_are_known_before_the_first_record() -> None:
     assert known(ROW).digests == {Digest.MD5}
     assert known(ROW._replace(digest_record=b"")).digests == set()
+
+
+@pytest.mark.parametrize(("kept", "refused"), [(b"|", [b"a", b"b"]), (b"|a", [b"", b"b"]), (b"", [])])
+def test_acls_and_extended_attributes_are_those_of_the_catalog(kept: bytes, refused: list[bytes]) -> None:
+    entries = known(ROW._replace(extended=b"ns:1,2,3" + kept))
+    check_attributes(entries, 5, RECORD)
+    for metadata in (b"", b"a", b"b"):
+        if metadata in refused:
+            with pytest.raises(StreamError, match="its ACLs or extended attributes are not those in the catalog"):
+                check_metadata(entries, 5, metadata)
+        else:
+            check_metadata(entries, 5, metadata)
+        check_metadata(entries, 6, metadata)

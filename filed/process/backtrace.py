@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import ctypes
 import os
+import re
 import signal
 import time
 from pathlib import Path
@@ -17,6 +18,7 @@ from filed.errors import printable
 LIBRARY = Path(__file__).resolve().parents[1] / "_native" / "postmortem.so"
 MAX_BYTES = 64 << 10
 END = b"end\n"  # of one backtrace
+_HEAD = re.compile(r"signal [0-9]+.*, thread ([0-9]{1,10})").fullmatch
 ANSWER_WITHIN_S = 0.5  # a process asked where it is; it may be stopped, or hold the signal back
 
 
@@ -51,3 +53,9 @@ class Backtrace:
 
     def close(self) -> None:
         os.close(self.descriptor)
+
+
+def died_on_another_thread(backtrace: list[str], pid: int) -> bool:
+    """Whether the last backtrace is that of another thread than the first, which calls agents."""
+    threads = [found[1] for line in backtrace if (found := _HEAD(line))]
+    return bool(threads) and int(threads[-1]) != pid

@@ -21,7 +21,7 @@ from typing import Self
 
 from filed.errors import RemoteProtocolError
 from filed.process import system
-from filed.process.backtrace import Backtrace
+from filed.process.backtrace import Backtrace, died_on_another_thread
 from filed.process.capture import Capture
 from filed.process.channel import RECEIVE_BYTES, Event, Receiver, Sender
 from filed.process.child import Ends, serve
@@ -234,9 +234,12 @@ class Supervisor:
             if self._outcome is not None and code == 0:
                 return self._outcome
             text = f"canceled; {text}"
+        backtrace = self._backtrace.read()
+        if code < 0 and died_on_another_thread(backtrace, self.pid):
+            text += "; it happened on another thread than the one that makes the calls: what ran there may have begun in an earlier call"
         now = time.monotonic()
         printed = [line for when, line in self._last_printed if now - when < PRINTED_S]
-        found = write_postmortem(self._postmortems, self.pid, text, printed, self._backtrace.read())
+        found = write_postmortem(self._postmortems, self.pid, text, printed, backtrace)
         if printed and not self._outcome:
             text += f"; its last words: {' | '.join(printed)}"
         if found:

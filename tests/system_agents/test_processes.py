@@ -391,6 +391,11 @@ def test_a_crash_leaves_a_backtrace_with_the_agents_frames_in_a_file_that_a_mess
     assert "/bad.so(+0x" in text
 
 
+def test_a_crash_on_a_thread_of_the_agents_own_is_not_blamed_on_the_call_alone(place: Place) -> None:
+    assert "(SIGSEGV) in next_entries; it happened on another thread" in postmortem(place, "thread-crash")
+    assert "another thread" not in postmortem(place, "crash-read")
+
+
 def test_a_hang_does_so_too(place: Place) -> None:
     place.timeout_s = 1.0
     text = postmortem(place, "hang-next_entries")

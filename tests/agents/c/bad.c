@@ -33,7 +33,7 @@ static const char *const plain[] = {
   /* what a process shares with its agents */
   "descriptors-close", "descriptors-leak", "signals", "cwd", "umask", "stdout", "stdin", "fork", "fork-return",
   /* own threads */
-  "thread-message", "thread-match", "thread-put_state", "thread-after-end",
+  "thread-message", "thread-match", "thread-put_state", "thread-after-end", "thread-crash",
   /* out-parameters */
   "create-null", "begin-null", "extension-untouched", "action-none", "action-unknown", "open-size-lie",
   /* pages: the frame */
@@ -260,6 +260,8 @@ static void *other_thread(void *argument)
   if (is(agent, "thread-message"))
     for (int i = 0; i < 100; i++)
       bp_logf(host, BP_MSG_DEBUG, "message %d of another thread", i);
+  if (is(agent, "thread-crash"))
+    *(volatile int *)8 = 1;
   if (is(agent, "thread-match"))
     status = host->match(host->ctx, "/@BAD", 5, &entry, &verdict);
   if (is(agent, "thread-put_state"))

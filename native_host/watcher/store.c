@@ -25,10 +25,18 @@ static const char schema[] =
   "CREATE TABLE IF NOT EXISTS object (fs INTEGER, handle BLOB, number INTEGER, PRIMARY KEY (fs, handle)) WITHOUT ROWID;"
   "CREATE TABLE IF NOT EXISTS reader (id TEXT PRIMARY KEY, number INTEGER, at INTEGER) WITHOUT ROWID;";
 
+/* What of a file system is stored, so that it is not written with each batch. */
+typedef struct stored {
+  uint64_t fsid;
+  dev_t    dev;
+  bool     known, marked;
+} stored;
+
 struct store {
   sqlite_library sql;
   sqlite3 *db;
   sqlite3_stmt *name, *object, *number, *fs, *gap;
+  stored   stored[WATCHED_MAX];
 };
 
 static bool run(store *s, const char *sql)
@@ -144,16 +152,24 @@ static bool store_items(store *s, const batch *b)
   return true;
 }
 
+static bool store_fs(store *s, const watched *fs, uint32_t id)
+{
+  stored *known = &s->stored[id];
+  if (known->known && known->fsid == fs->fsid && known->dev == fs->dev && known->marked == fs->marked)
+    return true;
+  s->sql.bind_int64(s->fs, 1, id);
+  s->sql.bind_text(s->fs, 2, fs->path, -1, NULL);
+  s->sql.bind_int64(s->fs, 3, (int64_t)fs->fsid);
+  s->sql.bind_int64(s->fs, 4, (int64_t)fs->dev);
+  s->sql.bind_int64(s->fs, 5, fs->marked);
+  *known = (stored){ .fsid = fs->fsid, .dev = fs->dev, .known = true, .marked = fs->marked };
+  return done(s, s->fs);
+}
+
 static bool store_state(store *s, const shared *page, const batch *b)
 {
   for (uint32_t i = 0; i < page->n_watched; i++) {
-    const watched *fs = &page->fs[i];
-    s->sql.bind_int64(s->fs, 1, i);
-    s->sql.bind_text(s->fs, 2, fs->path, -1, NULL);
-    s->sql.bind_int64(s->fs, 3, (int64_t)fs->fsid);
-    s->sql.bind_int64(s->fs, 4, (int64_t)fs->dev);
-    s->sql.bind_int64(s->fs, 5, fs->marked);
-    if (!done(s, s->fs))
+    if (!store_fs(s, &page->fs[i], i))
       return false;
     if (!b->gap[i][0])
       continue;
@@ -175,5 +191,6 @@ const char *store_batch(store *s, const shared *page, const batch *b)
     return NULL;
   why = s->sql.errstr(s->sql.errcode(s->db));
   (void)run(s, "ROLLBACK");
+  memset(s->stored, 0, sizeof s->stored);
   return why;
 }

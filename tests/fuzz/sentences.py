@@ -75,6 +75,10 @@ SENTENCES: tuple[bytes, ...] = (
     b"setbandwidth=100 Job=Save.2026-11-23_10.14.28_03\n",
     b"setdebug=50 trace=1 hangup=0 blowup=0 options= tags=\n",
     b"session\n",
+    # Of 15
+    b"snapshot retention=100\n",
+    b"testnetwork bytes=10 rtt=1\n",
+    b"restorefilelist plugin=pipe:x\n",
 )
 
 

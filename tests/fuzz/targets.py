@@ -15,6 +15,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 from filed.config.keys import NO_TLS, Tls
+from filed.director.calling import DirectorAddress, introduce, wait_for_hello
 from filed.director.connection import DirectorConnection
 from filed.director.line import Line
 from filed.director.session import Facts, Session
@@ -46,6 +47,7 @@ from filed.process.channel import Receiver
 from filed.process.outcome import Outcome
 from filed.storage import JobTotals
 from filed.storage.daemon.append import DaemonAppendSession
+from filed.storage.daemon.network_test import measured
 from filed.storage.daemon.read import DaemonReadSession
 from filed.storage.daemon.session import StorageAddress, greet
 from filed.transport import Connection, TlsChannel, psk_client_context, psk_server_context
@@ -308,6 +310,22 @@ def storage_read(data: bytes) -> None:
         source.finish()
 
 
+def network_test(data: bytes) -> None:
+    """What a Storage Daemon sends while the way to it is measured; a clock that stands still."""
+    with _answered(data) as connection, contextlib.suppress(FiledError):
+        for line in measured(connection, 1000, 3, lambda: 0.0):
+            assert len(line) < 200
+
+
+def called_director(data: bytes) -> None:
+    """Who listens where a Director should, and that one until it needs us."""
+    for tls in (NO_TLS, Tls(psk=True)):
+        address = DirectorAddress("a-dir", "127.0.0.1", 1, b"a-fd", SECRET, tls)
+        with _answered(data) as connection, contextlib.suppress(FiledError):
+            introduce(connection, address, 4711, 1795428868)
+            wait_for_hello(connection, 20.0)
+
+
 def stream_records(data: bytes) -> None:
     """One file as a Volume has it: data of all kinds, session keys, digests, signatures."""
     entry = Decoder(_keyring()).entry(1)
@@ -424,6 +442,8 @@ TARGETS: dict[str, Target] = {
         shared_key,
         storage_append,
         storage_read,
+        network_test,
+        called_director,
         stream_records,
         der,
         volumes,

@@ -55,6 +55,11 @@ class Catalog:
         return cls(Database.create(file) if create else Database.open(file))
 
     @classmethod
+    def open_to_remove(cls, path: Path) -> Self:
+        """As `open`, for what frees the disk; works on a disk that is full."""
+        return cls(Database.open_to_remove(path / CATALOG_FILE if path.is_dir() else path))
+
+    @classmethod
     def read(cls, path: Path) -> Self:
         """As `open`, for reading alone; works on a disk that is mounted read-only."""
         return cls(Database.read(path / CATALOG_FILE if path.is_dir() else path))

@@ -42,6 +42,9 @@ LOG_PAGES: Final = 8000
 INDEX_OF_LOG_BYTES: Final = 64 << 10
 """More than the shared index has that SQLite makes before it reads through a log."""
 
+ROOM_FOR_A_LOG_BYTES: Final = 4 << 20
+"""What a prune of a few Jobs may write into a log, and more."""
+
 LOOK_AGAIN_S: Final = 0.005
 
 DAMAGED: Final = frozenset({sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB})
@@ -67,7 +70,15 @@ class Database:
         return cls._open(path, empty=False)
 
     @classmethod
-    def _open(cls, path: Path, *, empty: bool) -> Self:
+    def open_to_remove(cls, path: Path) -> Self:
+        """As `open`, and where the disk is all but full without a log, in place and alone: what frees the disk needs no room on it.
+
+        A power cut may damage it then, and a rebuild makes it again.
+        """
+        return cls._open(path, empty=False, in_place=_room(path.parent) < ROOM_FOR_A_LOG_BYTES)
+
+    @classmethod
+    def _open(cls, path: Path, *, empty: bool, in_place: bool = False) -> Self:
         """empty: may it be?"""
         for _ in range(MAX_REOPENED):
             _must_exist(path)
@@ -75,10 +86,12 @@ class Database:
             database = cls(path, _uri(path, "rw"))
             try:
                 with translated(path):
+                    if in_place:
+                        database.connection.execute("PRAGMA locking_mode = EXCLUSIVE")  # no index of a log on the disk
                     _refuse_strangers(path, database.connection, empty=empty)
                     # Looked at before the log is opened: that goes by name, and would be the other file's.
                     if path.exists() and path.stat().st_ino == before.st_ino:
-                        database._prepare()
+                        database._prepare("MEMORY" if in_place else "WAL")
                         migrate(database.connection)
                         return database
             except BaseException:
@@ -128,8 +141,8 @@ class Database:
         cls.open(path).close()
         return cls.read(path)
 
-    def _prepare(self) -> None:
-        self._keep_a_log()
+    def _prepare(self, journal: str) -> None:
+        self._set_journal(journal)
         for pragma in (
             "synchronous = NORMAL",
             f"cache_size = -{CACHE_KIB}",
@@ -139,12 +152,12 @@ class Database:
         ):
             self.connection.execute(f"PRAGMA {pragma}")
 
-    def _keep_a_log(self) -> None:
-        """Journal mode WAL. SQLite does not wait for others in this one statement, so we do."""
+    def _set_journal(self, mode: str) -> None:
+        """SQLite does not wait for others in this one statement, so we do."""
         end = time.monotonic() + BUSY_TIMEOUT_MS / 1000
         while True:
             try:
-                self.connection.execute("PRAGMA journal_mode = WAL")
+                self.connection.execute(f"PRAGMA journal_mode = {mode}")
             except sqlite3.OperationalError as error:
                 if error.sqlite_errorcode & 0xFF != sqlite3.SQLITE_BUSY or time.monotonic() > end:
                     raise
@@ -253,11 +266,16 @@ def _is_mounted_read_only(directory: Path) -> bool:
 
 def _is_full(directory: Path) -> bool:
     """Whether there is no room for what SQLite keeps beside a log while it is open: it calls that an I/O error."""
+    return _room(directory) < INDEX_OF_LOG_BYTES
+
+
+def _room(directory: Path) -> int:
+    """Bytes that are free on its disk; many where nobody knows."""
     try:
         found = os.statvfs(directory)
     except OSError:
-        return False
-    return found.f_bavail * found.f_frsize < INDEX_OF_LOG_BYTES
+        return 1 << 63
+    return found.f_bavail * found.f_frsize
 
 
 def _must_exist(path: Path) -> None:
@@ -295,7 +313,8 @@ def _refuse_strangers(path: Path, connection: sqlite3.Connection, *, empty: bool
         (application,) = connection.execute("PRAGMA application_id").fetchone()
         (tables,) = connection.execute("SELECT count(*) FROM sqlite_schema").fetchone()
     finally:
-        connection.execute("COMMIT")
+        if connection.in_transaction:  # SQLite ends it by itself on a full disk
+            connection.execute("COMMIT")
     if version > VERSION:
         raise CatalogError(
             f"{path} has version {version}, this filed knows up to {VERSION}: use the newer filed that wrote it"

@@ -25,7 +25,7 @@ def remove(path: Path, plan_of: Callable[[Catalog], PrunePlan], *, dry_run: bool
     directory = VolumeDirectory.open(path)
     problems: list[str] = []
     # Without a write: it works on a disk that is mounted read-only.
-    with Catalog.read(path) if dry_run else Catalog.open(path) as catalog:
+    with Catalog.read(path) if dry_run else Catalog.open_to_remove(path) as catalog:
         if not dry_run:
             catalog.reconcile(time.time())
             # Once their Jobs are pruned, nobody knows whose they are.

@@ -22,7 +22,7 @@ from tests.system.program import wait_until
 from tests.transport.certificates import Authority
 
 SLEEP = b"RunBeforeJob /bin/sleep\x0160\n"
-SLEEP_OF_A_CHILD = b"RunBeforeJob /bin/sh\x01-c\x01'sleep\x0160;\x01true'\n"
+SLEEP_OF_A_CHILD = b"RunBeforeJob /bin/sh\x01-c\x01'echo\x01begun;\x01sleep\x01600;\x01true'\n"
 
 
 def test_a_director_asks_for_the_status(tmp_path: Path) -> None:
@@ -290,6 +290,7 @@ def test_the_list_and_the_program_of_a_killed_visit_go_with_it(tmp_path: Path) -
         talk.name(7)
         talk.say(b"accurate files=1\n", b"/a\0P0A", Signal.EOD, SLEEP_OF_A_CHILD)
         assert b"run ClientRunBeforeJob" in talk.text()
+        assert b"begun" in talk.text()  # the daemon has been told of the program before
         assert list(daemon.work.glob(".filed-accurate-*"))
         (visit,) = daemon.visits()
         wait_until(lambda: children(visit) and children(children(visit)[0]))

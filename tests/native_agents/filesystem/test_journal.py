@@ -12,6 +12,7 @@ import sqlite3
 import subprocess
 from collections.abc import Iterator
 from contextlib import closing
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -263,6 +264,50 @@ def test_a_state_that_cannot_be_written_costs_no_job(library: Library, tree: Pat
     assert differences(chain.now(), job.tree) == []
     job = chain.run(INCREMENTAL)
     assert job.complete
+
+
+def test_a_seal_that_was_lost_is_a_walk_of_everything(alone: Chain, tree: Path) -> None:
+    alone.run(FULL)
+    job = alone.run(INCREMENTAL)
+    alone.good[-1] = replace(job, state=None)
+    (tree / "d" / "f").unlink()
+    (tree / "a").write_text("changed")
+    job = alone.run(INCREMENTAL)
+    assert job.complete
+    assert differences(alone.now(), job.tree) == []
+
+
+def test_a_clock_that_was_set_back_a_day_changes_nothing(alone: Chain, tree: Path) -> None:
+    """The looks of a state are numbered by the time: here they are of tomorrow."""
+    alone.run(FULL)
+    alone.run(INCREMENTAL)
+    day = 86_400 * 1_000_000
+    with closing(sqlite3.connect(state_of(alone))) as state:
+        state.execute("UPDATE look SET number = number + ?", (day,))
+        state.execute("UPDATE changed SET look = look + ?", (day,))
+        state.commit()
+    sealed, form = alone.good[-1].state
+    kind, identity, look = sealed.split()
+    alone.good[-1] = replace(alone.good[-1], state=(b"%s %s %d" % (kind, identity, int(look) + day), form))
+    for content in ("changed", "once more"):
+        (tree / "a").write_text(content)
+        job = alone.run(INCREMENTAL)
+        assert job.listed == named(tree, "a")
+        assert differences(alone.now(), job.tree) == []
+
+
+@pytest.mark.root
+def test_a_state_on_a_read_only_disk_costs_no_job(library: Library, tree: Path) -> None:
+    if os.geteuid():
+        pytest.skip("only root may mount")
+    with file_system("tmpfs") as made:
+        chain = Chain.of(library, made.path / "journal", tree, use="auto")
+        chain.run(FULL)
+        subprocess.run(["mount", "-o", "remount,ro", made.path], check=True)
+        (tree / "a").write_text("changed")
+        job = chain.run(INCREMENTAL)
+        assert "not used in this Job" in job.said
+        assert job.complete
 
 
 @pytest.mark.root
@@ -579,6 +624,75 @@ def test_events_that_were_deleted_are_missed(watched: Watched) -> None:
     other = Chain.of(watched.chain.binary, watched.chain.journal, tree / "d")
     other.run(FULL)
     watched.walked("have been deleted")
+
+
+@only_tmpfs
+def test_events_that_may_be_missing_are_a_walk(watched: Watched) -> None:
+    """As the watcher notes them after a full queue, a reader that died with events in its hand, an unmount."""
+    tree = started(watched)
+    watched.chain.run(INCREMENTAL)
+    (tree / "a").write_text("changed")
+    watched.watcher.wait_for(watched.outside / "now")
+    number = "(SELECT value FROM about WHERE name = 'number')"
+    watched.watcher.rows(f"UPDATE fs SET gap = {number}, why = 'the queue was full'")
+    watched.walked("events may be missing: the queue was full")
+    watched.directed()
+
+
+@only_tmpfs
+@pytest.mark.parametrize("damage", ["gone", "text"])
+def test_a_damaged_store_is_a_walk(watched: Watched, damage: str) -> None:
+    tree = started(watched)
+    watched.chain.run(INCREMENTAL)
+    store = watched.watcher.store / (watched.watcher.store / "current").read_text().strip()
+    (tree / "a").write_text("changed")
+    if damage == "gone":
+        store.unlink()
+    else:
+        store.with_name("other").write_text("this is no database" * 1000)
+        (watched.watcher.store / "current").write_text("other\n")
+    watched.walked("the watcher's store cannot be read")
+
+
+@only_tmpfs
+def test_directories_renamed_in_a_ring_while_a_job_looks(watched: Watched) -> None:
+    tree = started(watched)
+    for name in ("x", "y", "z"):
+        (tree / name).mkdir()
+        (tree / name / f"in {name}").write_text(name)
+    watched.chain.run(INCREMENTAL)
+
+    def turn() -> None:
+        for _ in range(300):
+            for old, new in (("x", "w"), ("y", "x"), ("z", "y"), ("w", "z")):
+                (tree / old).rename(tree / new)
+
+    mutator = Mutator(turn)
+    for _ in range(3):
+        watched.chain.run(INCREMENTAL)
+    mutator.wait()
+    watched.directed()
+    watched.directed()
+
+
+@only_ext4
+def test_an_image_behind_a_loop_device_is_saved_in_each_job(watched: Watched) -> None:
+    """What is written through the device makes no event of its file."""
+    tree = started(watched)
+    (tree / "image").write_bytes(bytes(1 << 20))
+    ran = subprocess.run(["losetup", "-f", "--show", tree / "image"], check=True, capture_output=True, text=True)
+    device = Path(ran.stdout.strip())
+    try:
+        watched.directed()
+        for number in range(1, 3):
+            with device.open("r+b", buffering=0) as written:
+                written.write(bytes([number]) * 4096)
+                os.fsync(written.fileno())
+            watched.directed()
+            assert named(tree, "image") <= watched.chain.good[-1].listed
+    finally:
+        subprocess.run(["losetup", "-d", device], check=True)
+    watched.directed()
 
 
 @only_tmpfs

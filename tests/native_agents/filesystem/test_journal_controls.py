@@ -169,3 +169,16 @@ def test_an_older_state_that_is_believed_misses(broken: Broken, tmp_path: Path) 
     shutil.rmtree(watched.tree / "e")
     shutil.copy(tmp_path / "earlier", state)
     assert misses(watched.chain)
+
+
+def test_a_watcher_that_does_not_answer_is_a_walk(broken: Broken) -> None:
+    """Not a control, but a shorter patience."""
+    watched = broken("events.c", "#define BARRIER_MS 30000", "#define BARRIER_MS 300")
+    reader = watched.watcher.reader()
+    os.kill(reader, signal.SIGSTOP)
+    try:
+        (watched.tree / "a").write_text("changed")
+        watched.walked("the watcher does not answer")
+    finally:
+        os.kill(reader, signal.SIGCONT)
+    watched.walked("since the last look")

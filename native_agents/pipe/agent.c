@@ -12,7 +12,7 @@
 #include "child.h"
 #include "line.h"
 
-enum { COOKIE = 1, DEFAULT_SILENCE_S = 3600 };
+enum { COOKIE = 1, DEFAULT_SILENCE_S = 3600, CONFIG_BYTES = 8192 };
 
 struct bp_agent {
   const bp_host_api *host;
@@ -27,6 +27,9 @@ struct bp_job {
   line     line;
   child    child;
   char    *where;
+  char    *given;     /* the writer that a console gave for this restore; NULL: that of the line */
+  char    *config;    /* the restore object that says so, while it comes; room for CONFIG_BYTES */
+  uint64_t config_len;
   int      wake, listed;
   uint64_t position;
 };
@@ -70,6 +73,8 @@ static bp_status BPLUGIN_CALL end(bp_job *job, uint32_t outcome)
   if (job->wake >= 0)
     close(job->wake);
   free(job->where);
+  free(job->given);
+  free(job->config);
   free(job);
   return BP_OK;
 }
@@ -203,12 +208,22 @@ static char replace_letter(uint32_t replace)
 static bp_status BPLUGIN_CALL restore_entry(bp_job *job, const bp_entry *entry, const void *base, const char *dest,
                                             uint32_t replace, uint32_t *action)
 {
+  const char *writer = job->given ? job->given : job->line.writer;
   char *command;
   bp_status status;
   (void)base;
   (void)dest;
   if (job->child.pid)
     return BP_E_SEQUENCE;
+  free(job->config);
+  job->config = NULL;
+  if (entry->type == BP_TYPE_OBJECT) { /* bpipe's own: what a console asked for in its restore menu */
+    if (!(job->config = malloc(CONFIG_BYTES)))
+      return BP_E_NOMEM;
+    job->config_len = 0;
+    *action = BP_ACTION_WANT;
+    return BP_OK;
+  }
   if (entry->type != BP_TYPE_REGULAR) {
     *action = BP_ACTION_SKIP;
     return bp_failf(job->host, BP_E_ENTRY, BP_OS_NONE, 0, "%s: it is no file", job->line.path);
@@ -217,14 +232,14 @@ static bp_status BPLUGIN_CALL restore_entry(bp_job *job, const bp_entry *entry, 
     *action = BP_ACTION_HOST;
     return BP_OK;
   }
-  if (!*job->line.writer)
+  if (!*writer)
     return bp_failf(job->host, BP_E_ENTRY, BP_OS_NONE, 0,
                     "%s: it was saved without a writer; plugin pipe { restore = file } brings it back as a file",
                     job->line.path);
-  status = may_run(job, job->line.writer, "writer", BP_E_ACCESS);
+  status = may_run(job, writer, job->given ? "restore command" : "writer", BP_E_ACCESS);
   if (status != BP_OK)
     return status;
-  command = line_expand(job->line.writer, job->where, replace_letter(replace), &status);
+  command = line_expand(writer, job->where, replace_letter(replace), &status);
   if (status == BP_E_ACCESS)
     return bp_failf(job->host, status, BP_OS_NONE, 0,
                     "%s: its writer is given the directory to restore to, whose name holds characters that a shell would"
@@ -242,7 +257,7 @@ static bp_status BPLUGIN_CALL restore_entry(bp_job *job, const bp_entry *entry, 
 static bp_status BPLUGIN_CALL restore_stream(bp_job *job, uint32_t stream, uint64_t size)
 {
   (void)size;
-  return stream == BP_STREAM_DATA
+  return stream == BP_STREAM_DATA || (stream == BP_STREAM_OBJECT && job->config)
            ? BP_OK
            : bp_fail(job->host, BP_E_UNSUPPORTED, BP_OS_NONE, 0, "a command takes nothing but data");
 }
@@ -250,6 +265,13 @@ static bp_status BPLUGIN_CALL restore_stream(bp_job *job, uint32_t stream, uint6
 static bp_status BPLUGIN_CALL write_stream(bp_job *job, const void *buf, const bp_chunk *chunk)
 {
   static const char zeros[1 << 16];
+  if (job->config) {
+    if (chunk->offset != job->config_len || chunk->len > CONFIG_BYTES - job->config_len)
+      return bp_failf(job->host, BP_E_ENTRY, BP_OS_NONE, 0, "%s: its restore options are too long", job->line.path);
+    memcpy(job->config + job->config_len, buf, chunk->len);
+    job->config_len += chunk->len;
+    return BP_OK;
+  }
   bp_status status = job->child.pid ? BP_OK : BP_E_SEQUENCE;
   while (status == BP_OK && job->position < chunk->offset) { /* a hole */
     uint64_t gap = chunk->offset - job->position;
@@ -266,6 +288,17 @@ static bp_status BPLUGIN_CALL write_stream(bp_job *job, const void *buf, const b
 static bp_status BPLUGIN_CALL restore_done(bp_job *job, bp_status how)
 {
   bp_status status = BP_OK;
+  if (job->config) {
+    if (how == BP_OK) {
+      free(job->given);
+      job->given = line_restore_command(job->config, job->config_len);
+    }
+    free(job->config);
+    job->config = NULL;
+    if (job->given)
+      bp_logf(job->host, BP_MSG_INFO, "%s: restored by the command that was given with the restore", job->line.path);
+    return BP_OK;
+  }
   if (how == BP_OK && job->child.pid)
     status = child_finish(&job->child);
   child_stop(&job->child); /* what came was not the whole file: its writer must not take it for one */

@@ -127,6 +127,39 @@ int allowed_has(const allowed *list, const char *command)
   return 0;
 }
 
+/* ---- what a console says ------------------------------------------------------------------------------------------ */
+
+char *line_restore_command(const char *config, size_t len)
+{
+  static const char key[] = "restore_command=\"";
+  const char *end = config + len, *p = config;
+  char *out, *to;
+  for (; p < end; p = p + 1) { /* a line at a time */
+    size_t left = (size_t)(end - p);
+    if (left > sizeof key - 1 && !memcmp(p, key, sizeof key - 1))
+      break;
+    p = memchr(p, '\n', left);
+    if (!p)
+      return NULL;
+  }
+  if (p >= end)
+    return NULL;
+  p += sizeof key - 1;
+  to = out = malloc((size_t)(end - p) + 1);
+  if (!out)
+    return NULL;
+  while (p < end && *p != '"' && *p != '\n' && *p) {
+    if (*p == '\\' && p + 1 < end && (p[1] == '"' || p[1] == '\\'))
+      p++;
+    *to++ = *p++;
+  }
+  *to = 0;
+  if (p < end && *p == '"' && to > out)
+    return out;
+  free(out);
+  return NULL;
+}
+
 /* ---- codes ------------------------------------------------------------------------------------------------------- */
 
 static int is_plain_path(const char *path)

@@ -15,6 +15,9 @@ typedef struct line {
 bp_status line_read(line *out, const bp_host_api *host, const char *fileset);
 void line_free(line *line);
 
+/* The value of `restore_command="..."` in what a console has made of bpipe's restore object, to be freed; NULL: it has none. */
+char *line_restore_command(const char *config, size_t len);
+
 /* Patterns of the commands that may run, in the order given. */
 typedef struct allowed {
   char   **patterns;

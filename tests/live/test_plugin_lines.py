@@ -30,6 +30,7 @@ class Site:
 
     def __init__(self, root: Path, release: Release) -> None:
         self.root, self.out, self.dump = root, root / "out", root / "dump"
+        self.other = root / "other"
         self.trace, self.plan = root / "trace", root / "plan"
         (root / "tree").mkdir()
         (root / "tree" / "file").write_text("one")
@@ -51,7 +52,7 @@ class Site:
         self.theirs = self.bacula.conf("fd").read_text().replace(f"{root}/plugins", str(release.plugins))
         self.ours = self.bacula.conf("fd").read_text() + (
             f'plugin filesystem\nplugin trace\nplugin sqlite {{ scratch = "{root}" }}\nplugin pipe {{ allow = "cat {self.dump}"\n'
-            f'  allow = "cat > {self.out}; echo loaded %w %r" }}\n'
+            f'  allow = "cat > {self.out}; echo loaded %w %r"\n  allow = "cat > {self.other}" }}\n'
         )
         (root / "plugins").mkdir(mode=0o755)
         compile_agent("trace.c", root / "plugins", "trace")
@@ -80,6 +81,21 @@ class Site:
         self.bacula.expect(f"JobId {last[1]}: Bacula t-dir")
         assert last[0] == "T", self.bacula.messages()[before:]
         return self.bacula.messages()[before:]
+
+    def restored_by(self, job_id: int, command: str) -> None:
+        """A good restore with another command, by the menu that bpipe of 15 has for it."""
+        self.bacula.console(
+            f"restore client={self.bacula.client} jobid={job_id} all done",
+            "mod",
+            "13",
+            "mod",
+            command,
+            "yes",
+            "yes",
+            "wait",
+        )
+        (last,) = rows(self.bacula, "SELECT JobStatus FROM Job WHERE Type = 'R' ORDER BY JobId DESC LIMIT 1")
+        assert last == ("T",), self.bacula.messages()
 
     def calls(self, *start: str) -> list[str]:
         lines = self.trace.read_text().splitlines() if self.trace.exists() else []
@@ -125,7 +141,10 @@ def test_bpipe_volumes_go_both_ways_and_a_failing_pipe_leaves_the_older_dump_the
     site.out.unlink()
     with site.daemon():
         site.restored(str(theirs))
-    assert site.out.read_text() == "dump one\n"
+        assert site.out.read_text() == "dump one\n"
+        if site.bacula.release.newer:
+            site.restored_by(theirs, f"cat > {site.other}")
+            assert site.other.read_text() == "dump one\n"
     assert files_of(site.bacula, ours) == files_of(site.bacula, theirs)
 
 

@@ -17,6 +17,7 @@ from filed.agents import (
     Begin,
     Entry,
     EntryType,
+    Has,
     Kind,
     Library,
     Outcome,
@@ -92,17 +93,24 @@ class Pipe:
             job.end(Outcome.DONE)
         return bytes(whole)
 
-    def restored(
+    def restored(  # noqa: PLR0917  of what a restore gives
         self,
         line: str,
         pieces: Sequence[tuple[int, bytes]],
         where: bytes = b"",
         how: Status = Status.OK,
         replace: Replace = Replace.ALWAYS,
+        options: bytes = b"",
     ) -> Action:
-        """Gives the pieces, (offset, bytes), back to the writer."""
+        """Gives the pieces, (offset, bytes), back to the writer. options: the restore object ahead of them."""
         with self.job(line, Kind.RESTORE, where) as job:
             name = line.split(":")[1].encode()
+            if options:
+                given = Entry(type=EntryType.OBJECT, valid=int(Has.SIZE), size=len(options))
+                assert job.restore_entry(given, b"RestoreOptions", where + b"/RestoreOptions", replace) == Action.WANT
+                job.restore_stream(AgentStream.OBJECT, len(options))
+                job.write(options, 0, last=True)
+                job.restore_done(Status.OK)
             action = job.restore_entry(Entry(type=EntryType.REGULAR), name, where + name, replace)
             if action == Action.WANT:
                 job.restore_stream(AgentStream.DATA, None)

@@ -208,6 +208,12 @@ def test_what_is_saved_is_no_verify(pipe: Pipe) -> None:
         pipe.listed("bpipe:/dump/a:true:true", Kind.VERIFY)
 
 
+def options_with(command: str) -> bytes:
+    """What a console of 15 makes of bpipe's restore object."""
+    text = command.replace("\\", "\\\\").replace('"', '\\"')
+    return f'# Plugin configuration file\n# Version 1\n# Restore command to use\nrestore_command="{text}"\n\n'.encode()
+
+
 # -- restore --------------------------------------------------------------------------------------------------------
 
 
@@ -227,6 +233,35 @@ def test_an_empty_file_runs_its_writer_and_a_hole_is_zeros(pipe: Pipe, tmp_path:
     assert out.read_bytes() == b""
     pipe.restored(f"bpipe:/dump/a:true:cat > {out}", [(100_000, b"end")])
     assert out.read_bytes() == bytes(100_000) + b"end"
+
+
+def test_a_command_that_a_console_gives_takes_the_place_of_the_writer(pipe: Pipe, tmp_path: Path) -> None:
+    line = f"bpipe:/dump/a:true:cat > {tmp_path}/writer"
+    given = f'cat > "{tmp_path}/given"; echo %r >> {tmp_path}/given'
+    pipe.restored(line, [(0, b"data\n")], options=options_with(given))
+    assert [path.name for path in tmp_path.iterdir()] == ["given"]
+    assert (tmp_path / "given").read_text() == "data\na\n"
+    assert pipe.host.said == ["/dump/a: restored by the command that was given with the restore"]
+
+
+@pytest.mark.parametrize(
+    "options", [options_with(""), b"x", b'restore_command="open', b"\n\nrestore_command=@STR@\n", bytes(8192)]
+)
+def test_options_without_a_command_leave_the_writer(pipe: Pipe, tmp_path: Path, options: bytes) -> None:
+    pipe.restored(f"bpipe:/dump/a:true:cat > {tmp_path}/writer", [(0, b"data")], options=options)
+    assert (tmp_path / "writer").read_bytes() == b"data"
+
+
+def test_a_command_that_a_console_gives_has_to_be_allowed(library: Library, tmp_path: Path) -> None:
+    pipe = Pipe(library, allow=("true", "cat > /dev/null"))
+    with pytest.raises(ItemError, match="its restore command is not among the commands"):
+        pipe.restored("bpipe:/dump/a:true:cat > /dev/null", [], options=options_with(f"touch {tmp_path}/ran"))
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_restore_options_that_are_too_long_are_an_error(pipe: Pipe) -> None:
+    with pytest.raises(ItemError, match="its restore options are too long"):
+        pipe.restored("bpipe:/dump/a:true:cat > /dev/null", [], options=bytes(8193))
 
 
 def test_codes_of_the_writer(pipe: Pipe, tmp_path: Path) -> None:

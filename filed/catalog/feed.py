@@ -186,6 +186,8 @@ class RecordFeed:
         item = parse_restore_object(data)
         self._objects.append((self._job_id, file_index, item.type, item.index, item.command, item.name, item.content))
         self._bytes += len(item.content) + _FIXED_BYTES
+        if self._bytes >= BATCH_BYTES:  # some kilobytes of a record may be 64 MB of content
+            self.flush()
 
     def _id_of(self, command: bytes) -> int:
         known = self._commands.get(command)

@@ -28,7 +28,7 @@ from filed.catalog.state import Seal, SealedState, seal, state_of
 from filed.errors import CatalogError, StreamError
 from filed.process.system import sync_directory
 from filed.wire.metadata_digest import METADATA_STREAMS
-from filed.wire.restore_object import parse_restore_object
+from filed.wire.restore_object import MAX_OBJECTS_BYTES, RestoreObject, parse_restore_object
 from filed.wire.stream import DIGEST_STREAMS, STREAM_TYPE_MASK, Stream
 
 WANTED_STREAMS: Final = (
@@ -127,6 +127,7 @@ class _Session:
     media: dict[JobMedia, None] = field(default_factory=dict)  # in the order in which they were seen
     states: list[SealedState] = field(default_factory=list)
     facts: JobFacts | None = None
+    object_bytes: int = 0
     end: SessionEnded | None = None
 
 
@@ -216,15 +217,25 @@ def _read(catalog: Catalog, events: Iterable[Event], report: RebuildReport) -> l
 
 def _take(session: _Session, event: SessionRecord, report: RebuildReport) -> None:
     try:
-        session.feed.record(event.file_index, event.stream, event.data)
         if event.stream & STREAM_TYPE_MASK == _RESTORE_OBJECT:
-            item = parse_restore_object(event.data)
+            item = _object(session, event)
             session.facts = facts_of(item) or session.facts
             state = state_of(item)
             if state is not None:
                 session.states.append(state)
+        session.feed.record(event.file_index, event.stream, event.data)
     except StreamError as error:
         report.note(f"Job {session.job.job}: {error}")
+
+
+def _object(session: _Session, event: SessionRecord) -> RestoreObject:
+    """Raises StreamError also when those of the Job are too much for the memory of its restore."""
+    item = parse_restore_object(event.data)
+    session.object_bytes += len(item.content)
+    if session.object_bytes > MAX_OBJECTS_BYTES:
+        text = f"restore objects of more than {MAX_OBJECTS_BYTES:,} bytes together: this one is left out"
+        raise StreamError(text, event.stream, event.file_index)
+    return item
 
 
 def _begin(catalog: Catalog, event: SessionBegan, report: RebuildReport) -> _Session | None:

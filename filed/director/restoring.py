@@ -15,9 +15,7 @@ from filed.job.description import NetworkRestore, Replace
 from filed.wire import director as said
 from filed.wire import reply
 from filed.wire.frame import Signal
-from filed.wire.restore_object import MAX_OBJECT_BYTES, RestoreObject
-
-MAX_OBJECTS_BYTES = 4 * MAX_OBJECT_BYTES  # of one Job; they wait in memory
+from filed.wire.restore_object import MAX_OBJECT_BYTES, MAX_OBJECTS_BYTES, RestoreObject
 
 _REPLACES = {"a": Replace.ALWAYS, "w": Replace.IFNEWER, "o": Replace.IFOLDER, "n": Replace.NEVER}
 

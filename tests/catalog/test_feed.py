@@ -204,3 +204,11 @@ def test_a_job_that_was_ended_elsewhere_gets_no_more_rows(tmp_path: Path) -> Non
             feed.flush()
         with pytest.raises(CatalogError, match="ended by another process"):
             finish(catalog, job)
+
+
+def test_large_restore_objects_do_not_wait_in_memory(tmp_path: Path) -> None:
+    with open_catalog(tmp_path) as catalog:
+        job = begin(catalog)
+        feed = catalog.feed(job.job_id)
+        feed.record(1, 28, pack_restore_object(RestoreObject(1, 27, 1, b"p", b"o", bytes(1 << 20))))
+        assert len(list(catalog.restore_objects(job.job_id))) == 1

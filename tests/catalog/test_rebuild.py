@@ -31,7 +31,7 @@ from filed.catalog.rebuild import (
     rebuild,
 )
 from filed.errors import CatalogError, VolumeError
-from filed.wire.restore_object import pack_restore_object
+from filed.wire.restore_object import RestoreObject, pack_restore_object
 from tests.catalog.model import START, Item, begin, open_catalog, records, tree_of
 
 STATE = SealedState("postgresql", "db", 1, b"\0lsn")
@@ -283,6 +283,27 @@ def test_a_session_met_twice_counts_once(tmp_path: Path) -> None:
         assert len(catalog.jobs()) == 1
         assert len(tree_of(catalog, jobs[0])) == 1
         assert len(catalog.media(jobs[0].job_id)) == 1
+
+
+def test_restore_objects_beyond_what_a_restore_holds_are_left_out(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path, events, jobs = lost(tmp_path, "F")
+    monkeypatch.setattr("filed.catalog.rebuild.MAX_OBJECTS_BYTES", 250_000)
+    objects = [
+        SessionRecord(
+            events[0].session,
+            100 + n,
+            28,
+            pack_restore_object(RestoreObject(100 + n, 27, n, b"p", b"o", bytes(100_000))),
+        )  # type: ignore[union-attr]
+        for n in range(4)
+    ]
+    report = rebuild(path, [*events[:2], *objects, *events[2:]], START)
+    assert [problem for problem in report.problems if "restore objects of more than 250,000 bytes together" in problem]
+    with Catalog.open(path) as catalog:
+        found = list(catalog.restore_objects(jobs[0].job_id))
+        assert sum(len(item.content) == 100_000 for item in found) == 2
 
 
 def test_a_broken_record_costs_only_itself(tmp_path: Path) -> None:

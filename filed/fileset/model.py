@@ -205,8 +205,8 @@ class FileSet:
         return replace(self, includes=tuple(inc for inc in includes if inc.files or inc.plugins))
 
     def parts(self) -> tuple[FileSet, ...]:
-        """Each Include for itself, with the Excludes: what a FileSet takes is what any of its parts takes."""
-        return tuple(replace(self, includes=(include,)) for include in self.includes)
+        """Each Include for itself, equal ones once, with the Excludes: what a FileSet takes is what any of its parts takes."""
+        return tuple(replace(self, includes=(include,)) for include in dict.fromkeys(self.includes))
 
 
 def _in_order(items: tuple[Item, ...]) -> tuple[Item, ...]:

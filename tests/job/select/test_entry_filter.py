@@ -68,6 +68,7 @@ def overlapping(tree: Path) -> dict[str, tuple[Include, ...]]:
         "an exclude": (Include((replace(MD5, exclude=True, wild=(b"*/sub*",)),), (here,)), Include((MD5,), (sub,))),
         "no recursion": (Include((replace(MD5, recurse=False),), (here,)), Include((MD5,), (sub,))),
         "patterns, the inner first": (Include((replace(MD5, exclude=True, wildfile=(b"*",)),), (sub,)), rest),
+        "all the same": (rest, rest),
         "the same line": (Include((replace(MD5, exclude=True, wild=(b"*",)),), (here,)), rest),
     }
 

@@ -124,7 +124,7 @@ class Pipe:
 
 def wait_until_gone(pid: int) -> None:
     """A process that was killed goes a moment later; one whose new parent is slow to reap it has no command line any more."""
-    end = time.monotonic() + 10
+    end = time.monotonic() + 60
     while time.monotonic() < end:
         try:
             if not Path(f"/proc/{pid}/cmdline").read_bytes():

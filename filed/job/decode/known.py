@@ -14,7 +14,7 @@ from filed.pipeline import Digest
 from filed.wire.attributes import METADATA_MARK, Attributes
 from filed.wire.stream import Stream
 
-_BLOCK = 4096
+_BLOCK = 128  # small, since on a forged Volume each entry may be in one of its own
 _BITS = 0xFFFF_FFFF
 _UNKNOWN = 1  # no hash of metadata is 0 or 1
 _DIGESTS = {int(digest.stream): digest for digest in Digest}

@@ -17,12 +17,12 @@ from filed.volume import Session
 from filed.wire.attributes import Attributes, FileType, decode_stat
 
 _ALL = 0xFF
-_BLOCK_BYTES = 4096
-_BLOCK_SHIFT = 15  # FileIndexes in a block, as a power of two
+_BLOCK_BYTES = 128
+_BLOCK_SHIFT = 10  # FileIndexes in a block, as a power of two: small, since on a forged Volume each may be in one of its own
 
 
 class IndexSet:
-    """A set of FileIndexes, one bit each: ten million files take 1.25 MB, and one that is far beyond all others no more than a block."""
+    """A set of FileIndexes, one bit each: ten million files take 3 MB, and one that is far beyond all others no more than a block."""
 
     def __init__(self) -> None:
         self._blocks: dict[int, bytearray] = {}

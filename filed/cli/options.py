@@ -17,7 +17,6 @@ from filed.cli.agents import default_setup
 from filed.errors import ConfigError
 from filed.fileset import Compression, CompressionKind, Signature
 from filed.job.description import AgentSetup, KeyFiles
-from filed.pipeline.keys import read_pem
 
 F = TypeVar("F", bound=Callable[..., Any])
 
@@ -193,6 +192,8 @@ def _setting(storage: Path | None, conf: Path | None, keys: str | None) -> tuple
 def check_key_files(keys: KeyFiles | None) -> None:
     """Raises ConfigError for a key file that cannot be read, or that others can: before a Job begins."""
     if keys is not None:
+        from filed.pipeline.keys import read_pem  # noqa: PLC0415  most commands need no codec
+
         for path in (keys.pair, *keys.masters, *keys.signers):
             read_pem(path)
 

@@ -18,7 +18,9 @@ from filed.wire.attributes import Attributes, FileType, decode_stat
 
 _ALL = 0xFF
 _BLOCK_BYTES = 128
-_BLOCK_SHIFT = 10  # FileIndexes in a block, as a power of two: small, since on a forged Volume each may be in one of its own
+_BLOCK_SHIFT = (
+    10  # FileIndexes in a block, as a power of two: small, since on a forged Volume each may be in one of its own
+)
 
 
 class IndexSet:

@@ -334,7 +334,7 @@ bp_status journal_entry(journal *j, const char *path, uint32_t len, bp_entry *en
   j->changed += changed;
   if (j->based && changed)
     entry->flags |= BP_ENTRY_SELECTED;
-  *listed = changed || !j->based;
+  *listed = changed || !j->based || entry->flags & BP_ENTRY_TOP; /* a File line's own: the host sees that it was looked at */
   j->left_out |= !*listed;
   j->sent |= *listed;
   return BP_OK;

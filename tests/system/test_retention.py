@@ -6,7 +6,7 @@ import os
 from pathlib import Path
 
 from tests.system.conftest import Store
-from tests.system.program import filed_program
+from tests.system.program import filed, filed_program
 from tests.system.wrong_clock import clock_off
 
 
@@ -34,6 +34,22 @@ def test_one_path_that_can_be_looked_at_makes_a_backup(store: Store, place: Path
     (place / "there").mkdir()
     said = store("backup", place / "there", place / "missing", code=3)
     assert f"{place}/missing: No such file or directory" in said.err
+
+
+def test_with_a_journal_a_path_in_which_nothing_changed_was_looked_at(store: Store, place: Path) -> None:
+    """Its agent lists no unchanged name: but for the path itself that would be a Job that saw nothing."""
+    (place / "there").mkdir()
+    (place / "there" / "file").touch()
+    conf = place / "filed.conf"
+    conf.write_text(
+        f'plugin filesystem {{\n  journal = auto\n  journal_directory = "{place}/journal"\n}}\n'
+        f'Storage {{ Name = s; Archive Device = "{store.path}" }}\n'
+        f'FileSet {{ Name = f; Include {{ Options {{ signature = SHA256 }}; File = "{place}/there"; File = "{place}/missing" }} }}\n'
+        "Job { Name = j; FileSet = f; Storage = s }\n"
+    )
+    for level in ("full", "incremental", "incremental"):
+        filed("backup", "-c", conf, "--level", level, code=3)
+    assert store.jobs()[-1]["files"] == 0
 
 
 def test_a_job_of_a_clock_that_was_ahead_is_not_the_newest_for_ever(store: Store, place: Path) -> None:

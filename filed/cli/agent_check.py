@@ -148,7 +148,7 @@ def check(  # noqa: PLR0917  one argument for each option
         report = conform(subject, chosen, show)
     if as_json:
         write_report(json.dumps(report.as_json()))
-    else:
+    elif not quiet or report.verdict not in (Verdict.PASSED, Verdict.SKIPPED):
         _sum_up(report)
     return _EXITS.get(report.verdict, Exit.GOOD)
 

@@ -44,7 +44,7 @@ from filed.job.description import (
 from filed.job.process import do, guarded, start_job
 from filed.job.setup import shipped_agents
 from filed.process.channel import Event, Sender
-from filed.process.outcome import Outcome, Severity
+from filed.process.outcome import JobStatus, Outcome, Severity
 
 _JOB = "Agent"
 EXAMPLES = """
@@ -109,7 +109,8 @@ def run(  # noqa: PLR0917  one argument for each option
                 Places.within(restore.absolute()), job.job_id, Path(os.path.realpath(where)), setup
             )
             outcome = do_it(description, console)
-            report_restore(outcome, job, where, time.monotonic() - begun, as_json=as_json)
+            if as_json or not quiet or outcome.status is not JobStatus.OK:
+                report_restore(outcome, job, where, time.monotonic() - begun, as_json=as_json)
             return exit_of(outcome.status)
         fileset = _fileset(library.absolute(), parse_options(pairs), paths, plugin)
         if backup is not None:
@@ -118,7 +119,8 @@ def run(  # noqa: PLR0917  one argument for each option
                 BackupJob(Places.within(backup.absolute()), _JOB, options.host_name(), LEVELS[level], fileset, setup),
                 console,
             )
-            report_backup(outcome, time.monotonic() - begun, as_json=as_json)
+            if as_json or not quiet or outcome.status is not JobStatus.OK:
+                report_backup(outcome, time.monotonic() - begun, as_json=as_json)
             return exit_of(outcome.status)
         with tempfile.TemporaryDirectory(prefix="filed-list-") as work:
             who = DirectorJob(0, _JOB, _JOB, "", options.host_name(), Path(work))

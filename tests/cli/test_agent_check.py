@@ -51,7 +51,10 @@ def test_json_is_one_document(filed: Filed, plugins: Path) -> None:
 
 def test_notes_are_shown_when_asked_for_and_nothing_good_when_quiet(filed: Filed, plugins: Path) -> None:
     assert "note: 22 entries" in filed("agent", "check", "-v", plugins / "subtle.so", "--only", "backup").out
-    assert filed("agent", "check", "-q", plugins / "subtle.so", "--only", "backup").out.count("\n") == 1
+    said = filed("agent", "check", "-q", plugins / "subtle.so", "--only", "backup")
+    assert (said.out, said.err) == ("", "")
+    said = filed("agent", "check", "-q", plugins / "subtle.so", "--only", "backup", "--option", "flaw=dir-first")
+    assert said.out.splitlines()[-1] == "agent subtle 1.0 breaks the contract: 1 failed"
 
 
 def test_many_entries_are_asked_for_by_number(filed: Filed, plugins: Path) -> None:

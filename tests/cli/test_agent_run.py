@@ -28,8 +28,9 @@ def test_what_is_saved_is_listed_and_comes_back(filed: Filed, plugins: Path, tmp
     listed = filed(*agent, "--list")
     assert listed.code == 0
     assert "/@SUBTLE/d/19" in listed.out
-    assert filed(*agent, "--backup", tmp_path / "v").code == 0
-    assert filed(*agent, "--restore", tmp_path / "v", "--where", tmp_path / "back").code == 0
+    for words in (("--backup", tmp_path / "v"), ("--restore", tmp_path / "v", "--where", tmp_path / "back")):
+        said = filed(*agent, "--quiet", *words)
+        assert (said.code, said.out, said.err) == (0, "", "")
     restored = tmp_path / "back" / "@SUBTLE" / "d" / "7"
     assert restored.read_bytes() == bytes([8]) * 49_000
 

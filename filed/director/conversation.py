@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import os
 import time
 from collections.abc import Callable, Iterator, Mapping
@@ -42,6 +43,8 @@ from filed.wire.version import VERSIONS
 
 _STATUS_WORDS = {JobStatus.FATAL: "Fatal Error"}
 _TYPE_WORDS = {"": "System or Console", "B": "Backup", "R": "Restore", "V": "Verify"}
+log = logging.getLogger("filed")
+
 TURN_S = 0.5  # how often a Job that waits asks whether it may begin
 
 _TYPES = {
@@ -327,6 +330,8 @@ class Conversation:
             kind = _TYPES.get(Severity(str(event["severity"])))
             if kind is not None:
                 self.say(kind, str(event["text"]))
+            else:  # debug: every entry of a cause that the Director is told a number of
+                log.debug("%s", event["text"])
         elif event["event"] == "listing":
             self.line.send(*(line + b"\n" for line in _lines(event)))
         elif event["event"] == "verify lines":

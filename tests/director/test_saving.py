@@ -1,7 +1,10 @@
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable
 from pathlib import Path
+
+import pytest
 
 from filed.job.description import EstimateJob, JobDescription, ListMeaning, NetworkBackup
 from filed.process.outcome import JobStatus, Outcome, Severity, Totals
@@ -54,6 +57,23 @@ def test_what_an_estimate_has_to_say_is_a_line_that_a_console_can_show(tmp_path:
             b"2000 OK estimate files=0 bytes=0\n",
         ]
         talk.say(Signal.TERMINATE)
+
+
+def test_what_a_director_is_told_a_number_of_is_named_in_the_log(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    def work(_job: JobDescription, on_event: OnEvent, _wanted: Callable[[], bool]) -> Outcome:
+        on_event({"event": "message", "severity": Severity.DEBUG.value, "text": "/a: Permission denied"}, Told())
+        return Outcome(JobStatus.OK, Totals())
+
+    with caplog.at_level(logging.DEBUG, "filed"), Visiting(tmp_path, work) as talk:
+        prepared(talk)
+        talk.say(b"backup FileIndex=0\n")
+        talk.until(reply.OK_BACKUP)
+        assert len(talk.rest()) == 1
+    assert [(record.levelname, record.getMessage()) for record in caplog.records] == [
+        ("DEBUG", "/a: Permission denied")
+    ]
 
 
 def test_what_is_to_say_of_a_fileset_waits_for_the_listing(tmp_path: Path) -> None:

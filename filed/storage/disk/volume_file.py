@@ -37,6 +37,11 @@ def explain(what: str, path: Path, error: OSError) -> VolumeError:
     return VolumeError(f"{what}: {path}: {error.strerror or error}" + (f"; {advice}" if advice else ""))
 
 
+def _identity(fd: int) -> tuple[int, int]:
+    status = os.fstat(fd)
+    return status.st_dev, status.st_ino
+
+
 class VolumeFile:
     """An open, locked Volume. `write` appends at `offset`, which is ours to set."""
 
@@ -45,6 +50,7 @@ class VolumeFile:
         self.name = path.name
         self.offset = 0
         self._fd = fd
+        self._opened = _identity(fd)
 
     @classmethod
     def lock(cls, path: Path) -> VolumeFile | None:
@@ -122,11 +128,20 @@ class VolumeFile:
         self.offset = offset
 
     def sync(self) -> None:
-        """Everything written is on stable storage on return."""
+        """Everything written is on stable storage on return.
+
+        Raises VolumeError, too, when the descriptor leads elsewhere than it did: what was written is not in the Volume.
+        """
         try:
+            now = _identity(self._fd)
             os.fsync(self._fd)
         except OSError as error:
             raise explain(f"cannot flush Volume {self.name} to disk (fsync)", self.path, error) from error
+        if now != self._opened:
+            raise VolumeError(
+                f"the descriptor of Volume {self.name} was closed by an agent of this Job, and is another file's now:"
+                " what was written did not reach the Volume"
+            )
 
     def remove(self) -> None:
         """Delete the file while it is ours, and let it go."""

@@ -156,3 +156,19 @@ def test_a_removed_volume_is_gone_and_free(tmp_path: Path) -> None:
 def test_an_unknown_error_needs_no_advice(tmp_path: Path) -> None:
     text = str(explain("it broke", tmp_path, OSError(errno.EDOM, "odd")))
     assert text == f"it broke: {tmp_path}: odd"
+
+
+def test_a_descriptor_that_somebody_closed_and_took_is_noticed(tmp_path: Path) -> None:
+    """As code that closes its own descriptor twice does: the Volume's number is another file's then."""
+    volume = made(tmp_path / "Vol")
+    mine = next(
+        number
+        for number in range(3, 256)
+        if os.path.exists(f"/proc/self/fd/{number}") and os.readlink(f"/proc/self/fd/{number}") == str(tmp_path / "Vol")
+    )
+    with (tmp_path / "log").open("wb") as log:
+        os.dup2(log.fileno(), mine)
+        volume.write(memoryview(b"bytes of a Job"))
+        with pytest.raises(VolumeError, match="the descriptor of Volume Vol was closed by an agent of this Job"):
+            volume.sync()
+    volume.close()

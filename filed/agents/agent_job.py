@@ -11,6 +11,7 @@ LocalProtocolError and does not reach the agent.
 from __future__ import annotations
 
 import ctypes
+import os
 import threading
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import suppress
@@ -47,6 +48,7 @@ from filed.agents.waiting import Patience
 from filed.errors import AgentError, ItemError, JobCanceled, LocalProtocolError
 from filed.process.status_page import Call
 
+_UNWRITTEN = os.urandom(16)  # at the start of a buffer: no content begins so
 _CANCEL_PATIENCE_S = 5.0  # `cancel` must not block; `end` waits so long for one that does
 
 
@@ -90,7 +92,7 @@ class AgentJob:
         self._caller, self._callbacks, self._api, self._address = caller, callbacks, api, address
         self._patience, self._reader, self._check_process_state = patience, reader, check_process_state
         self._call, self._shape = caller.call, shape
-        self._committed = False
+        self._committed = self._listed_some = False
         self._cancel_lock = threading.Lock()
         self._canceled = False
         # listing
@@ -151,12 +153,17 @@ class AgentJob:
                 self._caller.violated(Call.next_entries, "only empty pages, and no sign of life")
         self._patience.renew()
         if end:
+            if not self._listed_some and len(page) >= self._shape.max_entries:
+                text = (
+                    f"its list ended just where its first page was full, with {len(page)} entries; is that all it has?"
+                )
+                self._callbacks.tell(Severity.WARNING, f"agent {self.label}: {text} If so, end with an empty page")
             self.listed_all, self.complete = True, page.complete
             self._callbacks.state_allowed = False
             self._check_process_state("next_entries")
         if not page.entries:
             return None
-        self._page = page
+        self._page, self._listed_some = page, True
         return page
 
     @property
@@ -221,14 +228,21 @@ class AgentJob:
         if not self.stream_open or self._last_read or cap < MIN_READ_BYTES:
             self._out_of_order("read")
         CHUNK.pack_into(self._chunk, 0, 0, 0, 0, 0)
+        ctypes.memmove(address, _UNWRITTEN, len(_UNWRITTEN))
         self._call(Call.read, self._api.read, self._address, address, cap, self._chunk_at)
         offset, length, flags, _ = CHUNK.unpack_from(self._chunk)
         end = offset + length
+        if length >= len(_UNWRITTEN) and ctypes.string_at(address, len(_UNWRITTEN)) == _UNWRITTEN:
+            self._caller.violated(Call.read, f"it says {length} bytes, and has written none of them into the buffer")
         if length > cap or offset < self._position or end > MAX_SIZE or flags & ~CHUNK_LAST or not (length or flags):
             self._caller.violated(Call.read, self._chunk_rule(offset, length, flags, cap))
         self._position = end
         self._last_read = flags != 0
         return Chunk(offset, length, flags != 0)
+
+    def filled(self, number: int, address: int, size: int) -> None:
+        """Nobody may write into the host's buffer of this number any more: it has what the last `read` gave."""
+        self._caller.filled(number, address, size)
 
     def close_stream(self, how: Status = Status.OK) -> None:
         """Always after an open_stream that succeeded. ItemError with E_CHANGED's text: it changed while read.

@@ -20,6 +20,8 @@ from collections.abc import Callable, Mapping
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 from functools import partial, wraps
+from pathlib import Path
+from traceback import extract_tb
 from types import TracebackType
 from typing import Any, Protocol
 
@@ -51,6 +53,7 @@ MAX_NAME_BYTES = 64 << 10  # of a path in `match`; PATH_MAX is 4096, an agent's 
 MAX_SECRET_NAME_BYTES = 1024
 MAX_KEPT_MESSAGES = 1000  # of other threads, until the job thread's call returns
 MAX_DEFER_S = 24 * 3600
+_OURS = str(Path(__file__).parents[1])
 
 
 class HostServices(Protocol):
@@ -102,7 +105,7 @@ class Callbacks:
     read the host's files, the modules that it imports late included.
     trouble: something below is set, look at it when the call returns. Reading one flag keeps the common case cheap.
     fault: the first thing that went wrong in the host itself, with the name of the callback. violation: the first rule
-    that the agent broke. detail: its last `fail`.
+    that the agent broke. exception: of Python, that left a call of the agent. detail: its last `fail`.
     """
 
     def __init__(
@@ -129,7 +132,7 @@ class Callbacks:
         self._trouble = ctypes.c_uint32()
         self.trouble_at = ctypes.addressof(self._trouble)  # for C code that makes calls
         self.fault: tuple[str, BaseException] | None = None
-        self.violation = ""
+        self.violation = self.exception = ""
         self.detail: Detail | None = None
         # An opaque, unique, never dereferenced number: agents that mix up two tables are found out.
         self._context = id(self)
@@ -195,6 +198,15 @@ class Callbacks:
             self.fault = (where, fault)
         self.trouble = True
         self._status_page.ask_cancel(Cancel.FAULT)
+
+    def record_exception(self, exception: BaseException) -> None:
+        """One that left an agent written in Python: C got whatever the call had to return."""
+        if not self.exception:
+            frames = [one for one in extract_tb(exception.__traceback__) if not one.filename.startswith(_OURS)]
+            where = ", ".join(f"{one.filename}:{one.lineno} in {one.name}" for one in frames)
+            what = f"an exception left it: {type(exception).__name__}: {exception}".rstrip(": ")
+            self.exception = printable(f"{what} (at {where})".removesuffix(" (at )").encode())
+        self.trouble = True
 
     def close(self) -> None:
         """The Job of this table has ended: whoever still uses it breaks the contract."""
@@ -271,6 +283,8 @@ class Callbacks:
         if not self.state_allowed:
             return self._not_now("put_state after END, or in a Job that is no backup: what was put before END stays")
         if length > MAX_STATE_BYTES:
+            text = f"agent {self._agent} puts a state of {length:,} bytes; refused: {MAX_STATE_BYTES:,} are the most"
+            self._services.message(Severity.WARNING, text)
             return Status.E_TOO_BIG
         if length and not address:
             return Status.E_INVAL
@@ -321,10 +335,15 @@ class UnraisableHook:
 
     An argument or a result that ctypes cannot convert, or no memory, raises outside of a trampoline's body and reaches
     `sys.unraisablehook`, in older CPython `sys.excepthook`. Unheard, a lost put_state would look like success.
+
+    report_agent: gets the exceptions that leave the functions of agents made by cffi, which are in this interpreter, too; C got 0,
+    which is BP_OK.
     """
 
-    def __init__(self, report: Callable[[str, BaseException], None]) -> None:
-        self._report = report
+    def __init__(
+        self, report: Callable[[str, BaseException], None], report_agent: Callable[[BaseException], None]
+    ) -> None:
+        self._report, self._report_agent = report, report_agent
 
     def __enter__(self) -> None:
         self._before = sys.unraisablehook, sys.excepthook
@@ -335,7 +354,9 @@ class UnraisableHook:
         sys.unraisablehook, sys.excepthook = self._before
 
     def _unraisable(self, args: sys.UnraisableHookArgs) -> None:
-        if args.exc_value is not None:
+        if args.exc_value is not None and "cffi callback" in (args.err_msg or ""):
+            self._report_agent(args.exc_value)
+        elif args.exc_value is not None:
             self._report("a callback", args.exc_value)
         else:
             self._before[0](args)

@@ -32,7 +32,7 @@ _LAST_COMMON_STATUS = -999  # below are an agent's own numbers, which read as E_
 class Caller:
     """Calls functions of one agent and turns what they return into values and errors.
 
-    Judged in this order: a fault of our own callbacks, a rule the agent broke in one, a cancel, the status. ItemError
+    Judged in this order: a fault of our own callbacks, an exception that left the agent, a rule the agent broke in one, a cancel, the status. ItemError
     for a status that concerns one entry, AgentError else. last_status: what the last call returned, whatever was raised
     after: what it made must be released.
     """
@@ -87,6 +87,10 @@ class Caller:
         finally:
             self._status_page.mark_cancel(NO_SLOT)
 
+    def filled(self, number: int, address: int, size: int) -> None:
+        """A buffer of the host has what `read` gave of the entry at hand."""
+        self._status_page.filled(number, self.slot, address, size, self._entry)
+
     def violated(self, call: Call | str, rule: str) -> NoReturn:
         name = call.name if isinstance(call, Call) else call
         error = AgentError(self.label, name, Status.E_VIOLATION, f"broke the contract: {rule}", self._entry)
@@ -139,6 +143,9 @@ class Caller:
                 raise fault
             text = f"the host's own callback {where} failed: {type(fault).__name__}: {fault}"
             raise AgentError(self.label, call.name, Status.E_HOST, text, self._entry) from fault
+        if callbacks.exception:
+            text, callbacks.exception = callbacks.exception, ""
+            raise AgentError(self.label, call.name, Status.E_FAIL, text, self._entry)
         if callbacks.violation:
             rule, callbacks.violation = callbacks.violation, ""
             self.violated(call, rule)

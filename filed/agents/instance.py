@@ -109,7 +109,7 @@ class Agent:
 
     def __enter__(self) -> Self:
         with ExitStack() as undo:
-            undo.enter_context(UnraisableHook(self._record_fault))
+            undo.enter_context(UnraisableHook(self._record_fault, self._record_exception))
             undo.callback(self._destroy)
             self._create()
             api, call = self.library.api, self.caller.call
@@ -247,8 +247,13 @@ class Agent:
         if address:
             self.caller.call_void(Call.destroy, self.library.api.destroy, address)
         for callbacks in self._tables:
+            if callbacks.exception:
+                raise AgentError(self.label, Call.destroy.name, Status.E_FAIL, callbacks.exception)
             if callbacks.violation:
                 self.caller.violated(Call.destroy, callbacks.violation)
+
+    def _record_exception(self, exception: BaseException) -> None:
+        self._tables[-1].record_exception(exception)
 
     def _record_fault(self, where: str, fault: BaseException) -> None:
         self._tables[-1].record_fault(where, fault)

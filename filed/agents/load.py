@@ -7,10 +7,11 @@ constructors. A library is never unloaded: thread-local destructors and running 
 from __future__ import annotations
 
 import ctypes
+import difflib
 import os
 import sys
 from collections.abc import Callable, Collection, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -88,7 +89,18 @@ def find(name: str, directories: Sequence[Path]) -> Path:
         text = f"there is no agent {agent}; what it did is done by {FORMER_NAMES[agent]}: write `plugin {FORMER_NAMES[agent]}`"
         raise AgentLoadError(agent, "load", 0, text)
     places = ", ".join(str(directory) for directory in directories) or "no directory is configured"
-    raise AgentLoadError(agent, "load", 0, f"there is no {agent}{SUFFIX}; looked in: {places}")
+    near = difflib.get_close_matches(agent, _names_in(directories), 1)
+    meant = f" (did you mean {near[0]!r}?)" if near else ""
+    raise AgentLoadError(agent, "load", 0, f"there is no {agent}{SUFFIX}{meant}; looked in: {places}")
+
+
+def _names_in(directories: Sequence[Path]) -> list[str]:
+    """What agents there are, as far as the directories can be read."""
+    found: set[str] = set()
+    for directory in directories:
+        with suppress(OSError):
+            found |= {path.stem for path in directory.iterdir() if path.suffix == SUFFIX}
+    return sorted(found)
 
 
 def load(

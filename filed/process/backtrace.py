@@ -17,6 +17,7 @@ from filed.errors import printable
 
 LIBRARY = Path(__file__).resolve().parents[1] / "_native" / "postmortem.so"
 MAX_BYTES = 64 << 10
+_FAULT = re.compile(rb"signal \d+, address 0x([0-9a-f]+)")
 END = b"end\n"  # of one backtrace
 _HEAD = re.compile(r"signal [0-9]+.*, thread ([0-9]{1,10})").fullmatch
 ANSWER_WITHIN_S = 0.5  # a process asked where it is; it may be stopped, or hold the signal back
@@ -47,6 +48,12 @@ class Backtrace:
     def read(self) -> list[str]:
         """The lines, safe to show; none when it ended otherwise."""
         return [printable(line) for line in self._written().removesuffix(END).split(b"\n") if line]
+
+    @property
+    def fault_address(self) -> int:
+        """Of the memory that could not be touched; 0 when that was not the end."""
+        found = _FAULT.match(self._written())
+        return int(found[1], 16) if found else 0
 
     def _written(self) -> bytes:
         return os.pread(self.descriptor, MAX_BYTES, 0)

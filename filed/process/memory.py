@@ -27,3 +27,10 @@ class GuardedMemory:
             raise OSError(number, os.strerror(number))
         self.size = size_bytes
         self.view = memoryview(self._mapping)[:size_bytes]
+
+    def freeze(self) -> None:
+        """Whoever writes into it from here on crashes."""
+        _libc.mprotect(self.address, self.size, mmap.PROT_READ)
+
+    def thaw(self) -> None:
+        _libc.mprotect(self.address, self.size, mmap.PROT_READ | mmap.PROT_WRITE)

@@ -15,6 +15,7 @@ text carries its length, which the reader checks, so a page left half-written by
   128  u32 length, bytes   the entry of the call; up to 1020 bytes, longer names are cut
  1152  29 x (u32 length, 96 bytes)   what each slot's agent is called: "exchange 1.4"
  4096  u32 length, bytes   the rule that an agent broke, should the process have no other way left to tell it
+ 8192  16 x (u64 address, u64 size, u64 slot, u32 length, 228 bytes)   buffers that `read` has filled, and of which entry
 """
 
 from __future__ import annotations
@@ -26,12 +27,13 @@ from typing import NamedTuple, NewType
 
 from filed.errors import printable
 
-PAGE_BYTES = 8192
+PAGE_BYTES = 12288
 CANCEL_AT, HEARTBEAT_AT = 0, 8
 CALL_WORD, PROGRESS_WORD, DEFER_WORD, BANDWIDTH_WORD, COUNTERS_WORD, CANCELLING_WORD = 2, 3, 4, 5, 6, 14
 ENTRY_AT, ENTRY_MAX = 128, 1020
 SLOTS_AT, SLOT_BYTES, SLOTS = 1152, 100, 29
 LAST_WORDS_AT, LAST_WORDS_MAX = 4096, 2044
+FILLED_AT, FILLED_BYTES, FILLED, FILLED_NAME_AT = 8192, 256, 16, 24
 
 Slot = NewType("Slot", int)
 NO_SLOT = Slot(0)
@@ -147,6 +149,13 @@ class StatusPage:
     def set_reason(self, text: str) -> None:
         self._write(LAST_WORDS_AT, LAST_WORDS_MAX, text.encode())
 
+    def filled(self, number: int, slot: Slot, address: int, size: int, entry: bytes) -> None:
+        """Buffer `number` has what `read` gave of the entry; nobody may write into it now."""
+        at = FILLED_AT + number % FILLED * FILLED_BYTES
+        word = at // 8
+        self.words[word], self.words[word + 1], self.words[word + 2] = address, size, slot
+        self._write(at + FILLED_NAME_AT, FILLED_BYTES - FILLED_NAME_AT - 4, entry)
+
     def defer(self, seconds: int) -> None:
         asked = self.words[DEFER_WORD] + 1 & 0xFFFF_FFFF
         self.words[DEFER_WORD] = seconds << 32 | asked
@@ -196,12 +205,24 @@ class StatusPage:
         if not word and not cancelling:
             return None
         number, slot = word & 0xFFFF, word >> 16 or cancelling
-        agent = self._text(SLOTS_AT + (slot - 1) * SLOT_BYTES, SLOT_BYTES - 4) if 1 <= slot <= SLOTS else b""
         call = Call(number).name if number in set(Call) else f"call {number}"
         if cancelling:
             call = f"cancel beside {call}" if word else "cancel"
         entry = self._text(ENTRY_AT, ENTRY_MAX)
-        return Current(agent.decode("utf-8", "replace") or "(unknown)", call, entry)
+        return Current(self._agent(slot), call, entry)
+
+    def writer_into(self, address: int) -> Current | None:
+        """The agent whose buffer, filled by `read`, has this address in it; None when none has."""
+        for at in range(FILLED_AT, FILLED_AT + FILLED * FILLED_BYTES, FILLED_BYTES):
+            start, size, slot = self.words[at // 8 : at // 8 + 3]
+            if start <= address < start + size:
+                entry = self._text(at + FILLED_NAME_AT, FILLED_BYTES - FILLED_NAME_AT - 4)
+                return Current(self._agent(slot), Call.read.name, entry)
+        return None
+
+    def _agent(self, slot: int) -> str:
+        name = self._text(SLOTS_AT + (slot - 1) * SLOT_BYTES, SLOT_BYTES - 4) if 1 <= slot <= SLOTS else b""
+        return name.decode("utf-8", "replace") or "(unknown)"
 
     @property
     def entry(self) -> bytes:

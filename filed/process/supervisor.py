@@ -228,7 +228,7 @@ class Supervisor:
         """The child's own words when it had some and ended well, else what the page and the kernel tell."""
         if self._outcome is not None and code == 0 and not self._killed and not self._hang:
             return self._outcome
-        text = self._killed or self._hang or describe_exit(self.status_page, code)
+        text = self._killed or self._hang or describe_exit(self.status_page, code, self._backtrace.fault_address)
         canceled = self._cancel_at is not None and not self._hang
         if canceled and not self._killed:
             if self._outcome is not None and code == 0:

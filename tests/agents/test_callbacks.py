@@ -8,6 +8,7 @@ import threading
 from collections.abc import Callable
 from typing import Any
 
+import cffi
 import pytest
 
 from filed.agents.abi import (
@@ -273,12 +274,15 @@ def test_a_secret_of_the_wrong_type_is_a_fault(answer: object) -> None:
 
 def test_what_python_could_only_print_is_reported() -> None:
     faults: list[tuple[str, BaseException]] = []
+    of_agents: list[BaseException] = []
     before = sys.unraisablehook, sys.excepthook
-    with UnraisableHook(lambda where, fault: faults.append((where, fault))):
+    with UnraisableHook(lambda where, fault: faults.append((where, fault)), of_agents.append):
         # A result that ctypes cannot convert is raised outside of any body.
         ctypes.CFUNCTYPE(ctypes.c_int32)(lambda: "no number")()  # type: ignore[arg-type,return-value]
         assert len(faults) == 1
         sys.excepthook(ValueError, ValueError("printed"), None)
+        cffi.FFI().callback("int(int)", lambda _number: "no number")(1)
+    assert [type(one) for one in of_agents] == [TypeError]
     assert isinstance(faults[0][1], TypeError)
     assert str(faults[1][1]) == "printed"
     assert (sys.unraisablehook, sys.excepthook) == before

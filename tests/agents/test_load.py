@@ -173,3 +173,9 @@ def test_the_name_of_a_plugin_of_bacula_fd_leads_to_its_agent(tmp_path: Path) ->
         AgentLoadError, match="there is no agent bpipe; what it did is done by pipe: write `plugin pipe`"
     ):
         find("bpipe", [tmp_path])
+
+
+def test_a_name_with_a_slip_of_the_pen_leads_to_the_agent_that_is_there(tmp_path: Path) -> None:
+    (tmp_path / "facts.so").touch()
+    with pytest.raises(AgentLoadError, match=r"there is no fcts\.so \(did you mean 'facts'\?\); looked in: "):
+        find("fcts", [tmp_path])

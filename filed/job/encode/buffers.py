@@ -16,11 +16,13 @@ PROGRESS_EVERY = 64  # buffers; 16 MiB
 
 
 class Buffer:
-    """Host memory an agent may write into: `address` and `size` for C, `view` for Python."""
+    """Host memory an agent may write into, until it is frozen: `address` and `size` for C, `view` for Python."""
 
-    def __init__(self, give_back: Callable[[Buffer], None]) -> None:
+    def __init__(self, number: int, give_back: Callable[[Buffer], None]) -> None:
         memory = GuardedMemory(BUFFER_BYTES)
+        self.number = number
         self.size, self.address, self.view = memory.size, memory.address, memory.view
+        self.freeze, self.thaw = memory.freeze, memory.thaw
         self._give_back = give_back
 
     def release(self) -> None:
@@ -46,10 +48,12 @@ class BufferRing:
         while not self._free:
             if self._made < BUFFERS:
                 self._made += 1
-                return Buffer(self._free.append)
+                return Buffer(self._made, self._free.append)
             if not self._step():
                 raise LocalProtocolError("every buffer is in use, and nothing is left to be written")
-        return self._free.pop()
+        buffer = self._free.pop()
+        buffer.thaw()
+        return buffer
 
     def taken_often(self) -> bool:
         """True now and then in a long file: time to show progress."""

@@ -29,6 +29,8 @@ class Reading:
         while True:
             buffer = self._ring.take()
             chunk = job.read(buffer.address, buffer.size)
+            buffer.freeze()
+            job.filled(buffer.number, buffer.address, buffer.size)
             end = chunk.offset + chunk.len
             if chunk.len:
                 self._count(chunk.len)

@@ -16,15 +16,25 @@ from filed.fileset import FileSet, Include, agent_text
 from filed.job.agents.instance import Services
 from filed.job.agents.libraries import Libraries
 from filed.job.agents.lines import parse_plugin_line
+from filed.job.agents.spot_check import SpotCheck
 from filed.job.context import Cancellation, Messages
 from filed.job.description import NetworkRestore, RestoreJob
 
 
 class Restorer:
-    """The instance that restores the entries of one plugin command."""
+    """The instance that restores the entries of one plugin command.
 
-    def __init__(self, agent: Agent, job: AgentJob, replace: Replace) -> None:
-        self.agent, self.job, self.replace = agent, job, replace
+    on_restored: told the final path, the FileType and the time of what it says is whole, see SpotCheck.
+    """
+
+    def __init__(
+        self,
+        agent: Agent,
+        job: AgentJob,
+        replace: Replace,
+        on_restored: Callable[[bytes, int, int], None] | None,
+    ) -> None:
+        self.agent, self.job, self.replace, self.on_restored = agent, job, replace, on_restored
 
 
 class Restorers:
@@ -41,6 +51,7 @@ class Restorers:
         cancellation: Cancellation,
         on_begin: Callable[[str], None] = lambda _agent: None,
     ) -> None:
+        self._spot_checks: dict[bytes, SpotCheck] = {}
         self._libraries, self._job, self._on_begin = libraries, job, on_begin
         self._messages, self._cancellation = messages, cancellation
         self._open = ExitStack()
@@ -68,6 +79,9 @@ class Restorers:
         for restorer in self:
             restorer.job.commit()
             restorer.job.end(Outcome.DONE)
+        for command, spot_check in self._spot_checks.items():
+            for text in spot_check.warnings(self._begun[command].agent.label):
+                self._messages.warning(text)
 
     def _begin(self, command: bytes) -> Restorer:
         library = self._library(command)
@@ -86,7 +100,11 @@ class Restorers:
         why = Begin(Kind.RESTORE, AgentLevel.NONE, where=where, fileset=fileset)
         job = self._open.enter_context(agent.begin(why))
         self._cancellation.on_cancel(job)
-        restorer = Restorer(agent, job, Replace[self._job.replace.name])
+        replace = Replace[self._job.replace.name]
+        spot_check = None
+        if command and replace is Replace.ALWAYS:  # the agent of plain files has been looked at enough
+            spot_check = self._spot_checks[command] = SpotCheck()
+        restorer = Restorer(agent, job, replace, None if spot_check is None else spot_check.note)
         self._begun[command] = restorer
         return restorer
 

@@ -8,13 +8,14 @@ from collections.abc import Iterator
 from filed.agents import AgentStream, Status
 from filed.errors import ItemError, StreamError
 from filed.job.agents.restorers import Restorer
+from filed.job.agents.spot_check import CHECKED
 from filed.job.context import Counters, Messages
 from filed.job.decode.attributes import META_STREAMS, meta_streams
 from filed.job.decode.known import KnownEntries, check_metadata
 from filed.job.decode.stored_file import StoredFile
 from filed.job.decode.written import Written
 from filed.pipeline.reverse import Piece
-from filed.wire.attributes import Attributes
+from filed.wire.attributes import Attributes, FileType, decode_stat
 from filed.wire.metadata_digest import METADATA_STREAMS, MetadataDigest
 from filed.wire.stream import DATA_STREAMS, Buffer
 
@@ -34,8 +35,9 @@ class EntryOnItsWay:
         stored: StoredFile | None,
         file_index: int,
         attributes: Attributes,
-        written: Written | None = None,
         *,
+        dest: bytes,
+        written: Written | None = None,
         known: KnownEntries,
         messages: Messages,
         counters: Counters,
@@ -44,7 +46,7 @@ class EntryOnItsWay:
         self._known, self._metadata = known, MetadataDigest()
         self.attributes = attributes
         self._messages, self._counters = messages, counters
-        self._job = restorer.job
+        self._job, self._on_restored, self._dest = restorer.job, restorer.on_restored, dest
         self._stored = stored  # None: the agent wants no data
         self._written = written
         self._streaming = False
@@ -112,6 +114,10 @@ class EntryOnItsWay:
         self._job.restore_done(Status.OK)
         if self._written is not None and self._streaming:
             self._written.look(self._job.label, self.attributes.path, self._messages)
+        if self._on_restored is not None:
+            kind, mtime = self.attributes.type, decode_stat(self.attributes.lstat).mtime
+            if kind in CHECKED and (kind == FileType.DIRECTORY or self._stored is not None):
+                self._on_restored(self._dest, kind, mtime)
 
     def abandon(self) -> None:
         """Tell the agent that what it has is not the file."""

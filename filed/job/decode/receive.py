@@ -13,6 +13,7 @@ from filed.agents import BY_PAGE, Action, AgentStream, Entry, EntryType, Has, St
 from filed.agents import Replace as AgentReplace
 from filed.errors import AgentLoadError, ItemError, JobError, StreamError, printable
 from filed.job.agents.restorers import Restorer, Restorers
+from filed.job.agents.spot_check import CHECKED
 from filed.job.context import Counters, Messages
 from filed.job.decode.attribute_update import WITH_CONTENT, extended_attributes, update_attributes
 from filed.job.decode.attributes import entry_to_restore
@@ -178,7 +179,8 @@ class Receiving:
             stored,
             file_index,
             attributes,
-            written,
+            dest=dest,
+            written=written,
             known=part.known,
             messages=self._messages,
             counters=self._counters,
@@ -267,8 +269,10 @@ class Receiving:
         """Some of them, to an agent. Those that are for the host go to the agent of plain files. Returns which are not restored."""
         failed: list[int] = []
         before = restorer.job.handed
+        others: set[int] = set()
         try:
             for number, error in restorer.job.restore_page(entries.page, restorer.replace, first, end):
+                others.add(number)
                 if error is None:
                     failed += self._give(self._plain(restorer), entries, number, number + 1)
                 else:
@@ -279,6 +283,10 @@ class Receiving:
             self._counters.files(after.restored - before.restored)
             self._counters.skipped(after.skipped - before.skipped)
             self._counters.read(after.read - before.read)
+        if restorer.on_restored is not None:
+            for number, (kind, mtime) in enumerate(entries.looks[first:end], first):
+                if number not in others and kind in CHECKED:
+                    restorer.on_restored(entries.page.dest(number), kind, mtime)
         return failed
 
     def _hand_over(self, restorer: Restorer, command: bytes) -> None:

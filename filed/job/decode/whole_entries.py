@@ -29,7 +29,7 @@ _SEALED = frozenset({int(Stream.ENCRYPTED_SESSION_DATA), int(Stream.SIGNED_DIGES
 class WholeEntries:
     """A page of them. paths: as their attributes have them. contents: of each, None where none is stored.
 
-    digests: the streams that proved contents.  undigested: contents without.
+    digests: the streams that proved contents.  undigested: contents without.  looks: FileType and time of each.
     """
 
     def __init__(self, destination: Destination) -> None:
@@ -39,6 +39,7 @@ class WholeEntries:
         self.contents: list[Buffer | None] = []
         self.digests: set[int] = set()
         self.undigested = 0
+        self.looks: list[tuple[int, int]] = []
         self._destination = destination
 
     def take(self, records: Sequence[Kept]) -> bool:
@@ -98,6 +99,7 @@ class WholeEntries:
         self.file_indexes.append(number)
         self.paths.append(attributes.path)
         self.contents.append(content)
+        self.looks.append((attributes.type, stat.mtime))
         if proof:
             self.digests.add(proof)
         elif content is not None:

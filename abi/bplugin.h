@@ -57,9 +57,12 @@
  * Absence     A NULL slot means "not supported". It is never called to find out.
  * Checks      The host checks all that an agent writes as if it came from the network. What breaks a rule here is
  *             BP_E_VIOLATION: the Job fails, and its message names agent, call, entry and rule. What an agent says and
- *             what it then does are compared as well: less content than announced, a regular file with a size and no
- *             DATA, a name listed twice in a Job, `fail` before a success, a restore in which it skips everything under
- *             BP_REPLACE_ALWAYS. Each is a warning of the Job; what came is stored.
+ *             what it then does are compared as well: less content than announced, a regular file without DATA, a name
+ *             listed twice in a Job or as a file and a folder, one that is not below its claims or lines, an inode of
+ *             files that differ, a Full that lists nothing, COMPLETE after a list of news alone, `fail` before a
+ *             success, a restore in which it skips everything under BP_REPLACE_ALWAYS, or after which files that it
+ *             says it restored to `dest` are not there, with their length and time. Each is a warning of the Job; what
+ *             came is stored.
  * Manners     The process belongs to the host. Do not exit or abort, fork without exec, change working directory,
  *             umask, locale, user or signal handlers, touch descriptors 0 to 2 or any you did not open, or let a C++
  *             exception or longjmp cross the border. Open with O_CLOEXEC. A library, once loaded, is never unloaded.
@@ -346,13 +349,13 @@ typedef struct bp_entry {
   uint64_t streams;                     /* mask of what it has. Given inline or as a TLV already: not opened again. In a
                                            restore, of a directory: what was saved of it if it had any; 0: not known */
   uint64_t valid;                       /* mask of BP_HAS_* */
-  uint64_t size;                        /* of DATA, as far as known now; what `read` ends at decides. Less than
-                                           open_stream announced, or inline than this, is a warning, unless
-                                           close_stream says BP_E_CHANGED */
+  uint64_t size;                        /* of DATA, as far as known now; what `read` ends at decides. Less than this
+                                           or than open_stream announced is a warning, unless close_stream says
+                                           BP_E_CHANGED; so is more than this inline */
   uint64_t blocks;                      /* of 512 bytes, allocated */
-  uint64_t ino, dev;                    /* with nlink: the host finds hard links by them. dev: which file system. Names
-                                           of one inode that differ in type, size or mtime are stored as files of
-                                           their own, with a warning */
+  uint64_t ino, dev;                    /* with nlink: the host finds hard links by them. dev: which file system. ino 0
+                                           is no inode. Names of one inode that differ in type, size or mtime are
+                                           stored as files of their own, with a warning */
   uint64_t rdev;                        /* CHARDEV, BLOCKDEV: st_rdev */
   bp_time  atime, mtime, chtime, btime;
   uint32_t type, change, flags;
@@ -544,7 +547,8 @@ typedef struct bp_agent_api {
 
   /* [job] The next bytes into buf, cap of at least BP_MIN_READ; fewer than cap are fine. chunk->offset never lies
    * before the end of the last chunk; a gap is a hole. BP_CHUNK_LAST on the last one, whose end is the stream's length
-   * (len 0 after a hole at the end, or in an empty stream). No bytes and no LAST is a violation, and so is BP_END. */
+   * (len 0 after a hole at the end, or in an empty stream). No bytes and no LAST is a violation, and so is BP_END. When
+   * the call returns, buf is the host's again: who writes into it then crashes. */
   BP_FN(bp_status, read)(bp_job *, void *buf, uint64_t cap, bp_chunk *);
 
   /* [job] After each open_stream that returned BP_OK. how: BP_OK, it was read to its end; BP_E_CANCELLED; else an error

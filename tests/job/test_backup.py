@@ -131,8 +131,7 @@ def test_files_that_had_one_inode_number_after_another_are_not_linked(tmp_path: 
     ran = jobs.backup(line("good"), files=[b"/@GOOD"])
     assert ran.outcome.status is JobStatus.WARNINGS
     told = [text for text in ran.texts(Severity.WARNING) if "one inode with" in text]
-    assert (len(told), ran.outcome.totals.warnings) == (3, 8)
-    assert ran.texts(Severity.WARNING)[-1] == "5 more of the same kind: stored as a file of its own"
+    assert len(told) == ran.outcome.totals.warnings == 1  # and then none is believed
     assert {row.type for row in jobs.tree(ran.outcome.jobid).values()}.isdisjoint({FileType.HARD_LINK})
     back = jobs.restore(ran.outcome.jobid, tmp_path / "to", line("good", restore="disk"))
     assert back.outcome.status is JobStatus.OK

@@ -40,7 +40,7 @@ def said(ran: Ran) -> list[str]:
 
 def test_without_a_fence_an_agent_runs_as_the_daemon_does_but_gains_no_privileges(fenced: Place) -> None:
     ran = run(fenced, AgentLimits())
-    assert ran.outcome.status is JobStatus.OK, ran.outcome.text
+    assert ran.outcome.status.good, ran.outcome.text
     nice = os.getpriority(os.PRIO_PROCESS, 0)
     assert f"nice {nice}, no new privileges 1" in said(ran)
     assert "FENCED is not set" in said(ran)
@@ -49,18 +49,18 @@ def test_without_a_fence_an_agent_runs_as_the_daemon_does_but_gains_no_privilege
 
 def test_nice_environment_and_privileges_are_set_before_the_agent_runs(fenced: Place) -> None:
     ran = run(fenced, AgentLimits(nice=18, environment=(("FENCED", "a b=c"),), new_privileges=True))
-    assert ran.outcome.status is JobStatus.OK, ran.outcome.text
+    assert ran.outcome.status.good, ran.outcome.text
     assert {"nice 18, no new privileges 0", "FENCED is a b=c"} <= set(said(ran))
     assert os.getpriority(os.PRIO_PROCESS, 0) < 18
     assert "FENCED" not in os.environ
 
 
 def test_more_memory_than_allowed_is_refused_and_the_job_says_so(fenced: Place) -> None:
-    assert run(fenced, AgentLimits(memory_bytes=64 << 20), allocate=str(48 << 20)).outcome.status is JobStatus.OK
+    assert run(fenced, AgentLimits(memory_bytes=64 << 20), allocate=str(48 << 20)).outcome.status.good
     refused = run(fenced, AgentLimits(memory_bytes=64 << 20), allocate=str(512 << 20))
     assert refused.outcome.status is JobStatus.FATAL
     assert refused.outcome.text == "agent fenced 1.0: ready: no memory: Cannot allocate memory (BP_E_NOMEM)"
-    assert run(fenced, AgentLimits(), allocate=str(512 << 20)).outcome.status is JobStatus.OK
+    assert run(fenced, AgentLimits(), allocate=str(512 << 20)).outcome.status.good
 
 
 def test_an_agents_own_timeout_holds_for_it_alone(fenced: Place) -> None:
@@ -73,7 +73,7 @@ def test_an_agents_own_timeout_holds_for_it_alone(fenced: Place) -> None:
 @only_root
 def test_an_agent_runs_as_its_user_with_that_users_groups_and_comes_back(fenced: Place) -> None:
     ran = run(fenced, AgentLimits(user="nobody"))
-    assert ran.outcome.status is JobStatus.OK, ran.outcome.text
+    assert ran.outcome.status.good, ran.outcome.text
     groups = " ".join(map(str, os.getgrouplist("nobody", NOBODY.pw_gid)))
     who = f"user {NOBODY.pw_uid} {NOBODY.pw_uid}, group {NOBODY.pw_gid}, groups {groups}"
     assert [text for text in said(ran) if text.startswith("user ")] == [who, who]
@@ -89,7 +89,7 @@ def test_what_its_user_may_not_read_the_agent_does_not_read_and_secrets_still_ar
         path.write_text(text)
         path.chmod(0o600)
     ran = run(fenced, AgentLimits(user="nobody"), file=str(private), password=f"file:{secret}")
-    assert ran.outcome.status is JobStatus.OK, ran.outcome.text
+    assert ran.outcome.status.good, ran.outcome.text
     assert f"{private}: Permission denied" in said(ran)
     assert "the secret has 4 bytes" in said(ran)
     assert f"{private}: open" in said(run(fenced, AgentLimits(), file=str(private)))

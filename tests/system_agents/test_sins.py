@@ -337,9 +337,10 @@ def test_complete_with_nothing_listed_is_believed_and_shown(place: Place) -> Non
     )
 
 
-def test_a_complete_list_of_nothing_is_no_news_where_nothing_was(place: Place) -> None:
+def test_a_full_in_which_an_agent_lists_nothing_is_no_backup(place: Place) -> None:
     ran = place.backup(line("bad", sin="page-complete-false"), files=[b"/@BAD"])
-    assert ran.texts(Severity.WARNING) == []
+    (told,) = ran.texts(Severity.WARNING)
+    assert told.startswith("agent bad 6.6 listed nothing: nothing of it is saved.")
 
 
 def test_a_state_that_comes_too_late_is_told_and_what_was_put_in_time_stays(place: Place) -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from filed.agents import (
@@ -45,8 +45,10 @@ class Services:
     def __init__(self, messages: Messages, name: str, matcher: Matcher | None) -> None:
         self._messages, self._name, self._matcher = messages, name, matcher
         self.state: tuple[bytes, int] | None = None
+        self.warned = False  # the agent has said something that a person has to know
 
     def message(self, severity: Severity, text: str) -> None:
+        self.warned = self.warned or severity >= Severity.WARNING
         self._messages.about_entry(_SEVERITIES[severity], f"{self._name}: {text}")
 
     def match(self, path: bytes, entry: Entry) -> int:
@@ -74,6 +76,7 @@ class Lister:
     command: the text of its plugin-name records, b"" for plain files.  prefixes: all its names are at or below these.
     shared: other instances of the Job may list names that begin so.
     walks: our own, which lists what a walk meets: each name once.
+    continued: it goes on from a state of its own.  has_warned: whether a warning or an error of it is out.
     unsaved: the first entry that it chose by its own numbers and that could not be saved; b"": there is none.
     """
 
@@ -83,6 +86,8 @@ class Lister:
     prefixes: tuple[bytes, ...]
     shared: tuple[bytes, ...] = ()
     walks: bool = False
+    continued: bool = False
+    has_warned: Callable[[], bool] = lambda: True
     unsaved: bytes = b""
 
     def not_saved(self, listed: Entry, path: bytes) -> None:
@@ -119,7 +124,16 @@ class Instance:
     def lister(self) -> Lister:
         assert self.job is not None
         walks = self.agent.descriptor.id == WALKER
-        return Lister(self.job, self.matcher, self.command, self.prefixes, self.shared, walks)
+        return Lister(
+            self.job,
+            self.matcher,
+            self.command,
+            self.prefixes,
+            self.shared,
+            walks,
+            continued=self.base_state is not None,
+            has_warned=lambda: self.services.warned,
+        )
 
     @property
     def key(self) -> str:

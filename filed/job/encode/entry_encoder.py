@@ -35,6 +35,7 @@ from filed.wire.restore_object import RestoreObject, pack_restore_object
 from filed.wire.stream import Buffer, Stream
 
 DIRECTORY = int(FileType.DIRECTORY)
+WITHOUT_CONTENT = (EntryType.DIRECTORY, EntryType.SYMLINK)
 FILESYSTEM = b"filesystem"  # in the restore objects of agents of plain files
 
 
@@ -159,19 +160,14 @@ class EntryEncoder:
         streams = entry.streams & plan.streams(entry)
         link = page.link(entry) if entry.link_len else b""
         if not streams & DATA_BIT:
-            if (
-                entry.size
-                and entry.type == EntryType.REGULAR
-                and entry.valid & HAS_SIZE
-                and not entry.streams & DATA_BIT
-            ):
-                self._contradiction(lister, path, f"a size of {entry.size:,} bytes, and no content: stored without")
+            if (rule := _without_content(entry)) is not None:
+                self._contradiction(lister, path, rule)
             file_index = self._attributes(entry, path, plan, link, with_data=False)
             self._first_name(lister, inode, file_index, chosen, digested=False)
             for stream, data in meta:
                 self._put(file_index, stream, data)
         elif (inline := page.inline(entry)) is not None:
-            self._is_whole(lister, path, entry, entry.size if entry.valid & HAS_SIZE else None, len(inline))
+            self._is_whole(lister, path, entry, _announced(entry, None), len(inline), at_once=True)
             entry = entry._replace(size=len(inline)) if entry.size != len(inline) else entry
             file_index = self._attributes(entry, path, plan, link, with_data=True)
             self._first_name(lister, inode, file_index, chosen, digested=plan.digested)
@@ -226,6 +222,7 @@ class EntryEncoder:
         """
         job = lister.job
         size = job.open_stream(entry.cookie, AgentStream.DATA)
+        announced = _announced(entry, size)
         how, length = Status.E_FAIL, 0
         try:
             if size is None and not entry.size and entry.type == EntryType.REGULAR:  # no more than what was known
@@ -250,7 +247,7 @@ class EntryEncoder:
             self._first_name(lister, inode, file_index, chosen, digested=digested and plan.digested)
             item.finish(length)
             if not changed:
-                self._is_whole(lister, chosen.path, entry, size, length)
+                self._is_whole(lister, chosen.path, entry, announced, length)
         else:
             self._first_name(lister, inode, file_index, chosen, digested=False)
             item.abandon()
@@ -260,9 +257,14 @@ class EntryEncoder:
             self._messages.about_entry(Severity.ERROR, changed)
         return file_index
 
-    def _is_whole(self, lister: Lister, path: bytes, entry: Entry, announced: int | None, length: int) -> None:
-        """Content that is shorter than its agent announced was cut, unless the agent says that the file changed."""
-        if announced is not None and length < announced and entry.type == EntryType.REGULAR:
+    def _is_whole(
+        self, lister: Lister, path: bytes, entry: Entry, announced: int, length: int, *, at_once: bool = False
+    ) -> None:
+        """Content that is shorter than its agent announced was cut, unless the agent says that the file changed.
+
+        at_once: size and content came together, so that there can be no more of it, either.
+        """
+        if (length < announced or (at_once and 0 < announced < length)) and entry.type == EntryType.REGULAR:
             self._contradiction(lister, path, f"{announced:,} bytes were announced and {length:,} came")
 
     def _contradiction(self, lister: Lister, path: bytes, what: str) -> None:
@@ -330,9 +332,40 @@ class EntryEncoder:
     ) -> None:
         """Remember under which name an inode is saved. Before its digest goes out, which may be at once."""
         if inode is not None:
+            self._passed_over = []
+            if self._links.doubted(inode):
+                return
             if other := self._links.other(inode):
                 text = f"one inode with {printable(other)}, and another size, time or kind: stored as a file of its own"
                 self._contradiction(lister, chosen.path, text)
-            self._passed_over = self._links.saved(inode, file_index, chosen.path)
+                self._links.doubt(inode)
+                return
+            passed = self._links.saved(inode, file_index, chosen.path)
+            if len(passed) >= inode.nlink:
+                text = (
+                    f"one inode with more names than the {inode.nlink} it is said to have: stored as a file of its own"
+                )
+                self._contradiction(lister, chosen.path, text)
+                self._links.doubt(inode)
+                return
+            self._passed_over = passed
             if digested:
                 self._awaited[file_index] = inode
+
+
+def _announced(entry: Entry, size: int | None) -> int:
+    """The most that was said of the length of an entry: when it was listed or fetched, and by open_stream."""
+    return max(entry.size if entry.valid & HAS_SIZE else 0, size or 0)
+
+
+def _without_content(entry: Entry) -> str | None:
+    """What is odd about an entry whose content is not asked for; None when nothing is."""
+    offers = entry.streams & DATA_BIT
+    if entry.type == EntryType.REGULAR and not offers:
+        if not entry.valid & HAS_SIZE:
+            return "a regular file without size and content: stored as an empty one"
+        if entry.size:
+            return f"a size of {entry.size:,} bytes, and no content: stored without"
+    if offers and entry.type in WITHOUT_CONTENT:
+        return f"a {EntryType(entry.type).name.lower()} with content, which cannot be stored: is it a regular file?"
+    return None

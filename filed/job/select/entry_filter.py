@@ -21,8 +21,9 @@ from filed.fileset.strip import prefix_of_stripped, stripped
 from filed.job.agents.instance import SELECTED, Lister
 from filed.job.context import Counters, Messages
 from filed.job.select.chosen import FAILED, Chosen, stored_path
+from filed.job.select.doubts import Doubts
 from filed.job.select.hard_links import HardLinks, shared_inode
-from filed.job.select.selection import Selection
+from filed.job.select.selection import Everything, Selection
 from filed.job.select.taken_names import TakenNames
 from filed.process.outcome import Severity
 from filed.storage import FileId
@@ -71,6 +72,7 @@ class EntryFilter:
         self._ended: list[_Ended] = []
         self._own = own
         self._met_own = False
+        self._listing: tuple[Lister, Doubts] | None = None  # the instance at work
         self._failed = self._failed_tops = self._looked_at = 0
 
     def page(self, lister: Lister, page: Page) -> Choice:
@@ -85,11 +87,14 @@ class EntryFilter:
             self._listed_twice(lister, page, paths)
         rows = selection.lookup(paths)
         own = self._own()
+        doubts = self._doubts_about(lister)
+        doubts.page(page)
         for entry, path, row in zip(page.entries, paths, rows, strict=True):
             if entry.flags & FAILED:
                 for count in matcher.strips | {0}:  # whichever name was stored is not deleted
                     selection.failed(stripped(path, count))
                 lister.not_saved(entry, path)
+                doubts.failed(path)
                 self._counters.failed()
                 self._failed += 1
                 self._failed_tops += bool(entry.flags & TOP)
@@ -122,8 +127,13 @@ class EntryFilter:
                 chosen.append(Chosen(entry, path, options, row, check, wanted=False))
             elif entry.nlink > 1:
                 self._leave_out_name(Chosen(entry, path, options, row), chosen, passed_over)
+                doubts.unchanged = True
             else:
                 selection.left_out(row)
+                doubts.unchanged = True
+        doubts.gone(trees)
+        doubts.listed(page)
+        self._say(doubts)
         return Choice(chosen, passed_over, chain(deleted, self._nothing_below(trees)))
 
     def saw_nothing(self, *, full: bool) -> bool:
@@ -168,6 +178,8 @@ class EntryFilter:
                 self._leave_out_name(item, left, passed_over)
             else:
                 self._selection.left_out(item.row)
+        if same and self._listing is not None:
+            self._listing[1].unchanged = True
         return Choice(left, passed_over)
 
     def _leave_out_own(self, path: bytes) -> None:
@@ -180,10 +192,13 @@ class EntryFilter:
 
     def listed(self, lister: Lister, named: int) -> None:
         """An instance has ended. named: how many entries its pages had."""
+        doubts = self._doubts_about(lister)
+        doubts.ended(named=named, full=isinstance(self._selection, Everything))
+        self._say(doubts)
         reach = tuple(
             prefix_of_stripped(prefix, count) for count in lister.matcher.strips | {0} for prefix in lister.prefixes
         )
-        self._ended.append(_Ended(lister, reach, named))
+        self._ended.append(_Ended(lister, reach, named, doubts))
 
     def deletions(self) -> Iterator[BaseRow]:
         """After the last instance: what the base has of those that listed all their names, and nobody saw.
@@ -200,11 +215,18 @@ class EntryFilter:
                 for one in owners:
                     one.gone += 1
         for one in self._ended:
-            if one.gone and not one.named:  # it may be so; an agent whose service did not answer says the same
-                self._messages.warning(
-                    f"agent {one.lister.job.label} reported a complete but empty list: the {one.gone:,} entries of the previous"
-                    " backup are marked deleted. Check that its service is running"
-                )
+            one.doubts.deleted(one.gone, named=one.named, continued=one.lister.continued)
+            self._say(one.doubts)
+
+    def _doubts_about(self, lister: Lister) -> Doubts:
+        if self._listing is None or self._listing[0] is not lister:
+            self._listing = lister, Doubts(lister)
+        return self._listing[1]
+
+    def _say(self, doubts: Doubts) -> None:
+        for text in doubts.warnings:
+            self._messages.warning(text)
+        doubts.warnings.clear()
 
     def _owners(self, row: BaseRow) -> list[_Ended]:
         """The instances whose entry it may be: those that it was saved by, or else those whose File lines or claims say most of it."""
@@ -266,6 +288,7 @@ class _Ended:
     lister: Lister
     prefixes: tuple[bytes, ...]
     named: int
+    doubts: Doubts
     gone: int = 0
 
     def reaches(self, path: bytes) -> int:

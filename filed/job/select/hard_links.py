@@ -23,6 +23,7 @@ from filed.fileset import Options
 from filed.job.select.scratch_database import scratch_database
 
 HAS_BTIME = int(Has.BTIME)
+HAS_INO_AND_NLINK = int(Has.INO | Has.NLINK)
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,8 +68,12 @@ LINKED_KINDS = (EntryType.REGULAR, EntryType.FIFO, EntryType.CHARDEV, EntryType.
 
 
 def shared_inode(entry: Entry, options: Options) -> Inode | None:
-    """What an entry has in common with other names that are kept as hard links; None of a file of its own."""
-    if entry.nlink > 1 and options.hardlinks and entry.type in LINKED_KINDS:
+    """What an entry has in common with other names that are kept as hard links; None of a file of its own.
+
+    No file has the inode number 0: an agent that gives it has not looked.
+    """
+    known = entry.valid & HAS_INO_AND_NLINK == HAS_INO_AND_NLINK and entry.ino
+    if entry.nlink > 1 and known and options.hardlinks and entry.type in LINKED_KINDS:
         return inode_of(entry)
     return None
 
@@ -90,6 +95,7 @@ class HardLinks:
     """The table of one Job. Used on the job thread only."""
 
     def __init__(self, directory: Path | None = None) -> None:
+        self._doubted: set[tuple[int, int]] = set()
         self._db = scratch_database(
             directory,
             """
@@ -118,8 +124,20 @@ class HardLinks:
         row = self._db.execute("SELECT path, look FROM saved WHERE dev=? AND ino=?", _number(inode)).fetchone()
         return bytes(row[0]) if row and row[1] != inode.look and row[1].startswith(inode.born + " ") else b""
 
+    def doubted(self, inode: Inode) -> bool:
+        """Whether names that cannot be of one file had this number."""
+        return _number(inode) in self._doubted
+
+    def doubt(self, inode: Inode) -> None:
+        """Nothing that has this number is a link any more."""
+        self._doubted.add(_number(inode))
+        self._db.execute("DELETE FROM saved WHERE dev=? AND ino=?", _number(inode))
+
     def saved(self, inode: Inode, file_index: int, path: bytes) -> list[PassedName]:
-        """Remember the first name. Returns the names skipped before, which must now be saved as links to it."""
+        """Remember the first name. Returns the names skipped before, which must now be saved as links to it.
+
+        As many as the file has names, or more, cannot be: the caller doubts the number then.
+        """
         self._db.execute(
             "INSERT OR REPLACE INTO saved VALUES(?,?,?,?,?,?,NULL,0)",
             (*_saved(inode), inode.nlink - 1, file_index, path),

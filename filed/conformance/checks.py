@@ -37,6 +37,8 @@ CHECKS = (
     Check("pages", "pages of other sizes", saving.pages),
     Check("buffers", "buffers of other sizes", saving.buffers),
     Check("filtered", "entries dropped, streams closed early", saving.filtered),
+    Check("reread", "entries opened again, and at an offset", saving.reread),
+    Check("access-times", "access times kept, as the FileSet asks", saving.access_times),
     Check("later-host", "a host of a later version", saving.later_host),
     Check("given-up", "Jobs ended at each point", ending.given_up),
     Check("cancel", "a cancel while listing and reading", ending.canceled),

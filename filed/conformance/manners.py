@@ -6,6 +6,7 @@ import contextlib
 import ctypes
 import gc
 import os
+import signal
 import time
 from collections.abc import Callable
 from functools import partial
@@ -14,6 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from filed.agents import Outcome
+from filed.agents.abi import MIN_READ_BYTES
 from filed.conformance import restoring
 from filed.conformance.loading import unknown_extension
 from filed.conformance.room import Room
@@ -31,6 +33,7 @@ _WARM, _WARM_S, _JOBS = (
 _BY_CHANCE = 2  # Jobs of these that may happen to leave nothing
 _DYING_S = 0.5  # for a process that is about to end by itself
 _PAGES_OF_A_LEAK = 64 << 10
+_TO_RESET = (signal.SIGINT, signal.SIGPIPE, signal.SIGXFSZ)  # which exec does not
 _libc = ctypes.CDLL(None)
 
 
@@ -60,20 +63,27 @@ def guest(room: Room) -> None:
     os.dup2(bait, 0)
     tasks, descriptors = _tasks(), _descriptors()
     inheritable: set[str] = set()
+    deaf: dict[str, str] = {}
 
     def look(_page: object) -> None:
         inheritable.update(_inheritable(_descriptors() - descriptors))
 
+    def look_and_read() -> int:
+        deaf.update(_commands_that_ignore_signals())
+        return MIN_READ_BYTES
+
     with room.agent(quiet=True) as (agent, _):
         inheritable |= _inheritable(_descriptors() - descriptors)
         with room.begun(agent, room.why()) as job:
-            for _ in walk(job, Reading(at_page=look)):
+            for _ in walk(job, Reading(at_page=look, cap=look_and_read)):
                 look(None)
             job.commit()
             job.end(Outcome.DONE)
         _processes(room, "when its Job has ended")
     if os.lseek(bait, 0, os.SEEK_CUR):
         room.failed("it reads from standard input, which is not its own", "next_entries")
+    for command, signals in sorted(deaf.items()):
+        room.failed(f"a command that it started, {command}, ignores {signals}, which it inherited", "open_stream")
     for target in sorted(inheritable):
         room.failed(f"a descriptor without O_CLOEXEC: commands of other agents inherit it ({target})")
     left = _descriptors() - descriptors
@@ -178,6 +188,21 @@ def _processes(room: Room, when: str) -> None:
             room.failed("it forked without exec, and the copy came back into the host", "next_entries")
         else:
             room.warn(f"a process that it started was not waited for {when}", "end")
+
+
+def _commands_that_ignore_signals() -> dict[str, str]:
+    """Of the commands that run now, those that ignore what the host ignores: name -> signals."""
+    found = {}
+    for pid in _children():
+        with contextlib.suppress(OSError):
+            if os.readlink(f"/proc/{pid}/exe") == os.readlink("/proc/self/exe"):  # noqa: PTH115  before its exec
+                continue
+            status = Path(f"/proc/{pid}/status").read_text(encoding="utf-8")
+            mask = int(status.partition("SigIgn:")[2].split(maxsplit=1)[0], 16)
+            names = [one.name for one in _TO_RESET if mask >> (one - 1) & 1]
+            if names:
+                found[_name(pid)] = ", ".join(names)
+    return found
 
 
 def _children() -> list[int]:

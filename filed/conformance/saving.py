@@ -2,25 +2,30 @@
 
 from __future__ import annotations
 
+import contextlib
 import mmap
+import os
 import random
+import time
 from collections import Counter
 from collections.abc import Iterable
 from functools import partial
 from pathlib import Path
 
-from filed.agents import AgentStream, EntryFlag, EntryType, Has, Kind, Outcome, Severity, Status
-from filed.agents.abi import MIN_READ_BYTES
+from filed.agents import AgentJob, AgentStream, EntryFlag, EntryType, Feature, Has, Kind, Outcome, Severity, Status
+from filed.agents.abi import MIN_READ_BYTES, WantOption
 from filed.agents.shape import LIST_PAGE_BYTES, HostShape
 from filed.conformance.room import Room, Skipped
-from filed.conformance.walk import Reading, Seen, walk
+from filed.conformance.walk import Reading, Seen, read_whole, walk
 from filed.conformance.witness import Witness
-from filed.errors import AgentError
+from filed.errors import AgentError, ItemError
 
 FLAT_BYTES = 48 << 20  # the host's own pages and buffers, and what malloc keeps of an agent's
 ENOUGH_ENTRIES = 20_000  # of which nothing may be kept, to see it
 SEED = 1
 _SHOWN = 5
+_REREAD = 20  # entries that are read again
+_DAY_S = 86_400
 
 
 def backup(room: Room) -> None:
@@ -71,6 +76,13 @@ def _entries(room: Room, seen: list[Seen], names: Counter[bytes]) -> None:
         room.failed("a directory is listed before what is in it", "next_entries", name)
     for name in _of_one_inode_and_different(seen):
         room.warn("another name of its inode has another type, size or time", "next_entries", name)
+    for name in _of_one_inode_with_other_content(seen):
+        room.failed("a name of an inode has another content than its first name", "next_entries", name)
+    tomorrow = time.time() + _DAY_S
+    if (
+        late := next((one for one in seen if one.entry.valid & Has.MTIME and one.entry.mtime > tomorrow), None)
+    ) is not None:
+        room.warn("a time lies in the future", "next_entries", late.name)
     for one in seen:
         entry, name = one.entry, one.name
         if one.error:
@@ -107,6 +119,19 @@ def _of_one_inode_and_different(seen: Iterable[Seen]) -> list[bytes]:
         if entry.nlink > 1 and entry.valid & Has.INO and entry.valid & Has.NLINK and entry.type != EntryType.DIRECTORY:
             kind = entry.type, entry.size, entry.mtime, entry.mtime_ns
             if first.setdefault((entry.dev, entry.ino), kind) != kind:
+                different.append(one.name)
+    return different
+
+
+def _of_one_inode_with_other_content(seen: Iterable[Seen]) -> list[bytes]:
+    """Names that a Job would store as links to a name with other bytes."""
+    first: dict[tuple[int, ...], str] = {}
+    different = []
+    for one in seen:
+        entry = one.entry
+        if entry.nlink > 1 and entry.valid & Has.INO and entry.valid & Has.NLINK and entry.ino and one.read:
+            look = entry.dev, entry.ino, entry.type, entry.size, entry.mtime, entry.mtime_ns
+            if first.setdefault(look, one.digest) != one.digest:
                 different.append(one.name)
     return different
 
@@ -150,10 +175,10 @@ def estimate(room: Room) -> None:
         room.failed("it keeps a state in an estimate", "put_state")
     before = room.saved()
     moving = set(before) ^ set(room.saved())
-    for name in sorted((set(before) ^ listed) - moving):
-        how = "is not in the estimate" if name in before else "is in the estimate alone"
-        room.warn(f"an entry of a Full {how}" if name in before else f"an entry {how}", "next_entries", name)
-    room.note(f"{len(listed):,} entries")
+    absent, alone = len(set(before) - listed - moving), len(listed - set(before) - moving)
+    room.note(
+        f"{len(listed):,} entries; {absent:,} of a Full are not in the estimate, {alone:,} are in the estimate alone"
+    )
 
 
 def _same_kind(room: Room, kind: Kind) -> None:
@@ -218,6 +243,81 @@ def filtered(room: Room) -> None:
     room.note(
         f"{len(some):,} of {len(whole):,} entries taken; then two of three streams closed after their first chunk"
     )
+
+
+def reread(room: Room) -> None:
+    """An entry flagged REREAD is opened a second time, and in its middle: the same bytes."""
+    tried = 0
+    with room.agent(quiet=True) as (agent, _), room.begun(agent, room.why()) as job:
+        while (page := job.next_page()) is not None:
+            for entry, name in page:
+                offered = entry.flags & EntryFlag.REREAD and entry.streams & AgentStream.DATA.bit
+                if offered and not entry.inline_off and tried < _REREAD:
+                    tried += 1
+                    _read_again(room, job, entry.cookie, name)
+        job.end(Outcome.FAILED)  # not everything was read: there is nothing to commit
+    if not tried:
+        raise Skipped("no entry with a stream is flagged REREAD")
+    room.note(f"{tried:,} entries read twice, and from their middle on")
+
+
+def _read_again(room: Room, job: AgentJob, cookie: int, name: bytes) -> None:
+    try:
+        first = read_whole(job, cookie)
+    except ItemError as error:
+        room.warn(f"an entry could not be read: {error.text}", "", name)
+        return
+    for offset in (0, len(first) // 2):
+        try:
+            again = read_whole(job, cookie, offset)
+        except ItemError as error:
+            room.failed(
+                f"an entry is REREAD, and cannot be opened at {offset:,} again: {error.text}", "open_stream", name
+            )
+            return
+        if again != first[offset:]:
+            room.failed(
+                f"an entry is REREAD, and from {offset:,} on it has other bytes than before", "open_stream", name
+            )
+            return
+
+
+def access_times(room: Room) -> None:
+    """Files of this machine, read with noatime and with keepatime: their access times stay what they were."""
+    if Feature.PLAIN_FILES not in room.subject.about.features:
+        raise Skipped("its entries are no files of this machine")
+    before = _access_times(_files(room))
+    if not before:
+        raise Skipped("it lists no files of this machine")
+    for option in (WantOption.NOATIME, WantOption.KEEPATIME):
+        room.saved(reading=Reading(options=option))
+        after = _access_times(before)
+        for path in before.keys() & after.keys():
+            if before[path] != after[path]:
+                text = f"the access time changes, though the FileSet asks for {option.name}"
+                room.failed(text, "fetch", os.fsencode(path))
+        before = after
+    room.note(f"{len(before):,} files")
+
+
+def _files(room: Room) -> list[str]:
+    """The names it lists; nothing is read, which would change their times."""
+    with room.agent(quiet=True) as (agent, _), room.begun(agent, room.why()) as job:
+        if not job.fetches:
+            raise Skipped("it has no fetch, which is where options come from")
+        found = []
+        while (page := job.next_page()) is not None:
+            found += [os.fsdecode(name) for entry, name in page if entry.type == EntryType.REGULAR]
+        job.end(Outcome.FAILED)
+    return found
+
+
+def _access_times(files: Iterable[str]) -> dict[str, int]:
+    found = {}
+    for path in files:
+        with contextlib.suppress(OSError):
+            found[path] = os.stat(path, follow_symlinks=False).st_atime_ns  # noqa: PTH116  a name of bytes
+    return found
 
 
 def memory(room: Room) -> None:

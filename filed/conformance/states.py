@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from filed.agents import Agent, Level, Outcome, StateWhy, Status
+from filed.agents import Agent, EntryFlag, Level, Outcome, StateWhy, Status
 from filed.conformance.room import Room, Skipped
 from filed.conformance.walk import NOT_READ, Reading, Seen, differences, walk
 from filed.errors import AgentError
@@ -47,7 +47,10 @@ def incremental(room: Room) -> None:
 
 
 def failed_entry(room: Room) -> None:
-    """A Full in which one entry could not be read, then an Incremental on its state: the entry comes again."""
+    """A Full in which one entry could not be read, then an Incremental on what a Job seals: the entry comes again.
+
+    A Job keeps the base's state, here none, when an entry flagged SELECTED could not be saved.
+    """
     once = iter((True,))
     why = room.why()
     with room.agent(quiet=True) as (agent, witness):
@@ -57,8 +60,12 @@ def failed_entry(room: Room) -> None:
     failed = next((name for name, one in whole.items() if one.error == NOT_READ), None)
     if failed is None:
         raise Skipped("what it lists comes along in the pages: no stream can fail")
+    kept = bool(whole[failed].entry.flags & EntryFlag.SELECTED)
     with room.agent(quiet=True) as (agent, _):
-        taken = _taken(room, agent, StateWhy.FOUND, witness.states[-1], why.job)
+        if kept:
+            taken = _taken(room, agent, StateWhy.FIRST, None, why.job)
+        else:
+            taken = _taken(room, agent, StateWhy.FOUND, witness.states[-1], why.job)
     if taken is not None and failed not in taken.seen:
         text = "it could not be read in the Full, whose state says that it was: no Incremental lists it again"
         room.warn(text, "put_state", failed)

@@ -25,7 +25,7 @@ class Reading:
     cap: bytes of the buffer of the next `read`, a multiple of 8. wants: entries in the next `fetch`. takes: is the
     entry of this number wanted at all? abandons: close the streams of this number after their first chunk. fails: close
     the next stream as one that could not be read.
-    spool: where contents are kept.  at_page: called after each page, before anything of it is read.
+    spool: where contents are kept.  options: WantOption bits, as a FileSet has them.  at_page: called after each page, before anything of it is read.
     """
 
     cap: Callable[[], int] = lambda: READ_BYTES
@@ -34,6 +34,7 @@ class Reading:
     abandons: Callable[[int], bool] = lambda _number: False
     fails: Callable[[], bool] = lambda: False
     spool: BinaryIO | None = None
+    options: int = 0
     at_page: Callable[[Page], None] = lambda _page: None
 
 
@@ -79,7 +80,7 @@ def walk(job: AgentJob, reading: Reading = Reading()) -> Iterator[Seen]:
                 yield Seen(entry, name)
             elif job.fetches:
                 there.append((place, name))
-                wants.append(Want(entry.cookie, wanted_streams(entry)))
+                wants.append(Want(entry.cookie, wanted_streams(entry), reading.options))
             else:
                 yield reader.entry(page, entry, name, place)
         number += len(page)
@@ -88,6 +89,23 @@ def walk(job: AgentJob, reading: Reading = Reading()) -> Iterator[Seen]:
             for (place, name), entry in zip(there, answer.entries, strict=False):
                 yield reader.entry(answer, entry, name, place)
             del there[: len(answer)], wants[: len(answer)]
+
+
+def read_whole(job: AgentJob, cookie: int, offset: int = 0) -> bytes:
+    """The data of an entry from an offset on, holes as zeros; a long one is cut. Raises ItemError."""
+    job.open_stream(cookie, AgentStream.DATA, offset)
+    memory, content, how = GuardedMemory(READ_BYTES), bytearray(), Status.E_FAIL
+    try:
+        while len(content) < _HASHED_HOLE:
+            chunk = job.read(memory.address, memory.size)
+            content += bytes(chunk.offset - offset - len(content))
+            content += memory.view[: chunk.len]
+            if chunk.last:
+                how = Status.OK
+                break
+    finally:
+        job.close_stream(how)
+    return bytes(content)
 
 
 def wanted_streams(entry: Entry) -> int:

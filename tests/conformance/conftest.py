@@ -25,21 +25,23 @@ def checked_agents(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return directory
 
 
-def subject(library: Path, *, timeout_s: float = 20.0, limit_s: float = 60.0, **options: str) -> Subject:
+def subject(
+    library: Path, *, timeout_s: float = 20.0, limit_s: float = 60.0, paths: tuple[bytes, ...] = (), **options: str
+) -> Subject:
     """A library as it is checked; underscores in an option's name stand for themselves."""
     scanned = examine(library.name, [library.parent])
     assert scanned.about is not None, scanned.refused
-    return Subject(library, scanned.about, tuple(options.items()), timeout_s=timeout_s, limit_s=limit_s)
+    return Subject(library, scanned.about, tuple(options.items()), paths, timeout_s=timeout_s, limit_s=limit_s)
 
 
 @pytest.fixture
 def check(checked_agents: Path) -> Checking:
     """check("pages", flaw="one-page"): what the named check says about subtle.so; agent= another."""
 
-    def run(name: str, /, agent: str | Path = "subtle", **options: str) -> Checked:
+    def run(name: str, /, agent: str | Path = "subtle", paths: tuple[bytes, ...] = (), **options: str) -> Checked:
         library = agent if isinstance(agent, Path) else checked_agents / f"{agent}.so"
         (one,) = (one for one in CHECKS if one.name == name)
-        return run_check(subject(library, **options), one)
+        return run_check(subject(library, paths=paths, **options), one)
 
     return run
 

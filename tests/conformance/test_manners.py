@@ -47,6 +47,13 @@ def test_what_a_guest_does_not_do_is_named(check: Checking, sin: str) -> None:
     assert SINS[sin] in words(said)
 
 
+def test_what_a_command_inherits_is_looked_at(check: Checking) -> None:
+    said = check("guest", flaw="child-ignores")
+    assert said.verdict is Verdict.FAILED
+    assert "open_stream: : a command that it started, cat, ignores SIGINT, SIGPIPE, SIGXFSZ" in words(said)
+    assert check("guest", flaw="child-proper").verdict is Verdict.PASSED
+
+
 def test_a_child_that_was_not_waited_for_is_a_warning(check: Checking) -> None:
     said = check("guest", flaw="child")
     assert said.verdict is Verdict.WARNINGS

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import os
 import re
+from pathlib import Path
 
 import pytest
 
 from filed.agents import Entry, EntryType
-from filed.conformance import Verdict
+from filed.conformance import Checked, Verdict
 from filed.conformance.saving import directories_before_their_content
 from filed.conformance.walk import Seen
+from tests.agents.compile import SOURCES, compile_agent
 from tests.conformance.conftest import Checking, words
 
 # check, flaw -> what is found
@@ -24,6 +27,8 @@ FLAWS = {
     ("pages", "one-page"): "failed: next_entries: /@SUBTLE/d/1: pages of .* for 1 entries: an entry is listed no more",
     ("buffers", "cap"): "failed: read: /@SUBTLE/d/1: .* an entry has another content",
     ("filtered", "in-turn"): "failed: fetch: /@SUBTLE/d/.: an entry comes out differently when others",
+    ("reread", "opens-once"): "failed: open_stream: /@SUBTLE/d/0: it was given something invalid",
+    ("reread", "offset-ignored"): "failed: read: /@SUBTLE/d/1: a chunk at 0 after one that ended at 500",
     ("later-host", "stride"): "failed: backup|failed: next_entries: .*: ",
     ("later-host", "exact-size"): r"failed: begin: : what host is this\? \(BP_E_INVAL\)",
 }
@@ -66,6 +71,30 @@ def test_what_is_kept_of_each_entry_shows_with_many(check: Checking) -> None:
     assert said.verdict is Verdict.FAILED
     assert re.search(r"60,002 entries listed, memory grew by \d{2,3}\.\d MB: [\d,]+ bytes for each", words(said))
     assert check("memory", files="60000").verdict is Verdict.PASSED
+
+
+def test_access_times_stay_where_the_fileset_asks_for_it(check: Checking, tmp_path: Path) -> None:
+    file = tmp_path / "file"
+    file.write_text("x" * 1000)
+    library = compile_agent("atime.c", tmp_path, "atime")
+
+    def said(**options: str) -> Checked:
+        os.utime(file, (1, file.stat().st_mtime))  # older than the content: a mount with relatime shows the next read
+        return check("access-times", library, paths=(os.fsencode(file),), **options)
+
+    assert said(obeys="yes").verdict is Verdict.PASSED
+    told = said()
+    assert told.verdict is Verdict.FAILED
+    assert "the access time changes, though the FileSet asks for NOATIME" in words(told)
+
+
+def test_times_of_tomorrow_and_inodes_of_two_contents_are_found(check: Checking, tmp_path: Path) -> None:
+    library = compile_agent(SOURCES.parent / "careless" / "careless.c", tmp_path, "careless")
+    assert "next_entries: /@CARE/in/00: a time lies in the future" in words(
+        check("backup", library, flaw="milliseconds")
+    )
+    said = words(check("backup", library, flaw="inode-of-page"))
+    assert "failed: next_entries: /@CARE/in/09: a name of an inode has another content than its first name" in said
 
 
 def test_a_directory_is_early_only_before_what_is_directly_in_it() -> None:

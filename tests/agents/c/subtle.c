@@ -9,6 +9,7 @@
 #define _GNU_SOURCE
 #include <fcntl.h>
 #include <pthread.h>
+#include <signal.h>
 #include <stdlib.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
@@ -27,7 +28,8 @@ struct bp_job {
   const bp_host_api *host;
   uint32_t kind, next, base;
   uint64_t cookie, position, size;
-  int fd, asked, failed;
+  int fd, asked, failed, command_end;
+  pid_t command;
   mode_t mode;
   int64_t mtime;
   char dest[4096];
@@ -79,6 +81,24 @@ static void leave_something(const bp_agent *agent)
     _exit(0);
 }
 
+/* A command that lives as long as the Job. */
+static void start_command(bp_job *job)
+{
+  int ends[2];
+  if (pipe2(ends, O_CLOEXEC))
+    abort();
+  job->command = fork();
+  if (job->command == 0) {
+    if (!is(job->agent, "child-ignores"))
+      signal(SIGINT, SIG_DFL), signal(SIGPIPE, SIG_DFL), signal(SIGXFSZ, SIG_DFL);
+    dup2(ends[0], 0);
+    execlp("cat", "cat", (char *)NULL);
+    _exit(127);
+  }
+  close(ends[0]);
+  job->command_end = ends[1];
+}
+
 static bp_status begin(bp_agent *agent, const bp_host_api *host, const bp_begin *why, bp_job **out)
 {
   bp_job *job;
@@ -112,6 +132,8 @@ static bp_status begin(bp_agent *agent, const bp_host_api *host, const bp_begin 
   job->fd = is(agent, "inherited") ? open("/dev/null", O_RDONLY) : -1;
   snprintf(agent->where, sizeof agent->where, "%s", why->where);
   leave_something(agent);
+  if (is(agent, "child-ignores") || is(agent, "child-proper"))
+    start_command(job);
   return BP_OK;
 }
 
@@ -146,7 +168,7 @@ static uint32_t describe(const bp_job *job, uint32_t number, bp_entry *entry, ch
   entry->valid |= BP_HAS_SIZE;
   entry->size = (uint64_t)number * number * (files > 1000 ? 0 : 1000);
   entry->streams = BP_STREAM_BIT(BP_STREAM_DATA);
-  entry->flags = job->base ? BP_ENTRY_SELECTED : 0;
+  entry->flags = BP_ENTRY_REREAD | (job->base ? BP_ENTRY_SELECTED : 0);
   return (uint32_t)sprintf(name, "/@SUBTLE/d/%u", (unsigned)number);
 }
 
@@ -188,12 +210,12 @@ static bp_status open_stream(bp_job *job, uint64_t cookie, uint32_t stream, uint
 {
   bp_entry entry;
   char name[64];
-  if (stream != BP_STREAM_DATA || offset)
+  if (stream != BP_STREAM_DATA || (is(job->agent, "opens-once") && (offset || cookie == job->cookie)))
     return BP_E_INVAL;
   (void)describe(job, (uint32_t)cookie - 1, &entry, name);
   /* The flaw: it opens what comes next, whatever is asked for. */
   job->cookie = is(job->agent, "in-turn") ? job->cookie + 1 : cookie;
-  job->position = 0;
+  job->position = is(job->agent, "offset-ignored") ? 0 : offset;
   *size = job->size = entry.size;
   return BP_OK;
 }
@@ -333,6 +355,10 @@ static bp_status end(bp_job *job, uint32_t outcome)
   (void)outcome;
   if (job->fd >= 0)
     close(job->fd);
+  if (job->command > 0) {
+    close(job->command_end);
+    waitpid(job->command, NULL, 0);
+  }
   free(job);
   return BP_OK;
 }

@@ -166,7 +166,7 @@ class BaseList:
 
     def seen(self) -> Iterator[BaseRow]:
         """Entries that are marked, in the order of paths."""
-        return (row for row in self._all() if self._is_seen(row.number))
+        return self._all(seen=True)
 
     def unseen(self, failed: Iterable[bytes] = ()) -> Iterator[BaseRow]:
         """Entries the walk did not meet, in the order of paths.
@@ -174,8 +174,8 @@ class BaseList:
         failed: what could not be read; neither it nor anything below it can be called deleted.
         """
         unread = {path.rstrip(b"/") or b"/" for path in failed}
-        for row in self._all():
-            if not self._is_seen(row.number) and not (unread and _is_below(row.path, unread)):
+        for row in self._all(seen=False):
+            if not (unread and _is_below(row.path, unread)):
                 yield row
 
     def below(self, path: bytes) -> Iterator[BaseRow]:
@@ -197,12 +197,15 @@ class BaseList:
         with translated(self._path):
             return int(self._connection.execute("SELECT count(*) FROM entry").fetchone()[0])
 
-    def _all(self) -> Iterator[BaseRow]:
+    def _all(self, *, seen: bool) -> Iterator[BaseRow]:
+        """Those that are marked, or those that are not. HOT: of most entries only the number is looked at."""
         if self._waiting:
             self._write_waiting()
+        is_seen = self._is_seen
         with translated(self._path):
             for row in self._connection.execute(f"SELECT number, path, {_COLUMNS} FROM entry ORDER BY path"):
-                yield BaseRow._make(row)
+                if is_seen(row[0]) is seen:
+                    yield BaseRow._make(row)
 
     def _is_seen(self, number: int) -> bool:
         seen = self._seen

@@ -23,6 +23,9 @@ from filed.wire.xattr import pack_xattrs
 
 # Plain ints: an IntFlag in `&` costs a microsecond an entry.
 HAS_SIZE = int(Has.SIZE)
+HAS_MODE, HAS_OWNER, HAS_BLOCKS = int(Has.MODE), int(Has.OWNER), int(Has.BLOCKS)
+HAS_INO, HAS_NLINK, HAS_RDEV = int(Has.INO), int(Has.NLINK), int(Has.RDEV)
+HAS_ATIME, HAS_MTIME, HAS_CHTIME = int(Has.ATIME), int(Has.MTIME), int(Has.CHTIME)
 ACL_BIT = 1 << AgentStream.ACL_ACCESS
 XATTR_BIT = 1 << AgentStream.XATTR
 HAS_ALL_OF_A_FILE = int(
@@ -36,7 +39,7 @@ READABLE_BY_ALL = 0o444
 SIZE_UNKNOWN = -1  # as plugins store it: the true length is that of the data
 PLAIN_BLKSIZE = 4096
 
-_KIND_BITS = {
+_KIND_BITS: dict[int, int] = {
     EntryType.REGULAR: st.S_IFREG,
     EntryType.DIRECTORY: st.S_IFDIR,
     EntryType.SYMLINK: st.S_IFLNK,
@@ -44,7 +47,7 @@ _KIND_BITS = {
     EntryType.CHARDEV: st.S_IFCHR,
     EntryType.BLOCKDEV: st.S_IFBLK,
 }
-_DEFAULT_MODE = {EntryType.DIRECTORY: 0o700, EntryType.SYMLINK: 0o777}
+_DEFAULT_MODE: dict[int, int] = {EntryType.DIRECTORY: 0o700, EntryType.SYMLINK: 0o777}
 _WIRE_TYPE = {
     EntryType.DIRECTORY: FileType.DIRECTORY,
     EntryType.SYMLINK: FileType.SYMLINK,
@@ -71,7 +74,7 @@ def encode_entry_stat(entry: Entry, data_stream: int, link_fi: int = 0) -> bytes
     """<stat> of an entry; what the agent does not know gets the values that plugins' entries have."""
     e = entry
     if e.valid & HAS_ALL_OF_A_FILE == HAS_ALL_OF_A_FILE:
-        kind_bits = _KIND_BITS[e.type]  # type: ignore[index]  # an int equals its IntEnum member
+        kind_bits = _KIND_BITS[e.type]
         return encode_stat(
             (
                 e.dev,
@@ -96,23 +99,23 @@ def encode_entry_stat(entry: Entry, data_stream: int, link_fi: int = 0) -> bytes
 
 
 def _known_stat(e: Entry, data_stream: int, link_fi: int) -> tuple[int, ...]:
-    valid, kind = e.valid, EntryType(e.type)
-    mode = e.mode & 0o7777 if valid & Has.MODE else _DEFAULT_MODE.get(kind, 0o600)
-    mtime = e.mtime if valid & Has.MTIME else 0
+    valid, kind = e.valid, e.type
+    mode = e.mode & 0o7777 if valid & HAS_MODE else _DEFAULT_MODE.get(kind, 0o600)
+    mtime = e.mtime if valid & HAS_MTIME else 0
     return (
-        e.dev if valid & Has.INO else 0,
-        e.ino if valid & Has.INO else 0,
+        e.dev if valid & HAS_INO else 0,
+        e.ino if valid & HAS_INO else 0,
         mode | _KIND_BITS[kind],
-        e.nlink if valid & Has.NLINK else 1,
-        e.uid if valid & Has.OWNER else 0,
-        e.gid if valid & Has.OWNER else 0,
-        e.rdev if valid & Has.RDEV else 0,
-        e.size if valid & Has.SIZE else SIZE_UNKNOWN,
-        e.blksize if valid & Has.BLOCKS else PLAIN_BLKSIZE,
-        e.blocks if valid & Has.BLOCKS else 1,
-        e.atime if valid & Has.ATIME else mtime,
+        e.nlink if valid & HAS_NLINK else 1,
+        e.uid if valid & HAS_OWNER else 0,
+        e.gid if valid & HAS_OWNER else 0,
+        e.rdev if valid & HAS_RDEV else 0,
+        e.size if valid & HAS_SIZE else SIZE_UNKNOWN,
+        e.blksize if valid & HAS_BLOCKS else PLAIN_BLKSIZE,
+        e.blocks if valid & HAS_BLOCKS else 1,
+        e.atime if valid & HAS_ATIME else mtime,
         mtime,
-        e.chtime if valid & Has.CHTIME else mtime,
+        e.chtime if valid & HAS_CHTIME else mtime,
         link_fi,
         0,
         data_stream,

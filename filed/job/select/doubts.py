@@ -73,7 +73,9 @@ class Doubts:
 
     def ended(self, *, named: int, full: bool) -> None:
         """The list has ended."""
-        if full and not named:
+        if (
+            full and not named and not self._lister.walks
+        ):  # where a FileSet leaves all of a tree out, our own has nothing to list
             self._say("listed nothing: nothing of it is saved. Is what it saves there, and does its service run?")
         if self._failed and not self._lister.has_warned():
             first = printable(self._first_failed)

@@ -83,7 +83,7 @@ class EntryFilter:
         passed_over: list[Chosen] = []
         deleted: list[BaseRow] = []
         trees: list[bytes] = []
-        if not lister.walks or len(set(paths)) != len(paths):
+        if len(set(paths)) != len(paths):
             self._listed_twice(lister, page, paths)
         rows = selection.lookup(paths)
         own = self._own()
@@ -100,7 +100,7 @@ class EntryFilter:
                 self._failed_tops += bool(entry.flags & TOP)
                 continue
             self._looked_at += 1
-            if (entry.dev, entry.ino) in own and entry.valid & HAS_INO:
+            if entry.valid & HAS_INO and (entry.dev, entry.ino) in own:
                 self._leave_out_own(path)
                 continue
             if entry.change:
@@ -131,6 +131,8 @@ class EntryFilter:
             else:
                 selection.left_out(row)
                 doubts.unchanged = True
+        if not lister.walks and chosen:
+            self._on_two_pages(lister, chosen)
         doubts.gone(trees)
         doubts.listed(page)
         self._say(doubts)
@@ -141,21 +143,28 @@ class EntryFilter:
         return bool(self._failed if full else self._failed_tops) and not self._looked_at
 
     def _listed_twice(self, lister: Lister, page: Page, paths: list[bytes]) -> None:
-        """Names that an instance has more than once. What is gone may have been followed by another of its name."""
+        """Names that are on a page more than once. What is gone may have been followed by another of its name."""
         there = Counter(
             path
             for entry, path in zip(page.entries, paths, strict=True)
             if entry.change != Change.DELETED and entry.type != EntryType.OBJECT
         )
-        said = [(path, f"{count} times") for path, count in there.items() if count > 1]
-        if not lister.walks:
-            if lister is not self._lister:
-                self._lister = lister
-                self._taken.begin_instance()
-            said += [(path, "on two pages") for path in self._taken.listed_before(there)]
-        for path, how in said:
-            text = f"next_entries lists {printable(path)} {how}: a restore has the last of them"
-            self._messages.about_entry(Severity.WARNING, f"agent {lister.job.label}: {text}")
+        for path, count in there.items():
+            if count > 1:
+                self._say_twice(lister, path, f"{count} times")
+
+    def _on_two_pages(self, lister: Lister, chosen: list[Chosen]) -> None:
+        """Names of this page and of one before, both of which are sent. What is left out as unchanged does no harm twice."""
+        if lister is not self._lister:
+            self._lister = lister
+            self._taken.begin_instance()
+        names = dict.fromkeys(item.path for item in chosen if item.entry.type != EntryType.OBJECT)
+        for path in self._taken.listed_before(names):
+            self._say_twice(lister, path, "on two pages")
+
+    def _say_twice(self, lister: Lister, path: bytes, how: str) -> None:
+        text = f"next_entries lists {printable(path)} {how}: a restore has the last of them"
+        self._messages.about_entry(Severity.WARNING, f"agent {lister.job.label}: {text}")
 
     def to_check(self, chosen: list[Chosen]) -> list[Chosen]:
         """Those of a page whose content has to be read before they are sent. Another name of a saved inode has not."""

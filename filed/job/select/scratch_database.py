@@ -11,7 +11,7 @@ CACHE_KIB = 8192
 TEMPORARY_PREFIX = ".filed-links-"
 
 
-def scratch_database(directory: Path | None, tables: str) -> sqlite3.Connection:
+def scratch_database(directory: Path | None, tables: str, cache_kib: int = CACHE_KIB) -> sqlite3.Connection:
     """directory: None for that of temporary files.  tables: SQL that makes them. Whoever asked closes it."""
     handle, name = tempfile.mkstemp(prefix=TEMPORARY_PREFIX, dir=directory)
     os.close(handle)
@@ -19,7 +19,7 @@ def scratch_database(directory: Path | None, tables: str) -> sqlite3.Connection:
     try:
         database.executescript(
             "PRAGMA journal_mode=OFF; PRAGMA synchronous=OFF; PRAGMA locking_mode=EXCLUSIVE;"
-            f"PRAGMA cache_size=-{CACHE_KIB}; {tables} BEGIN;"
+            f"PRAGMA cache_size=-{cache_kib}; {tables} BEGIN;"
         )
     finally:
         os.unlink(name)  # noqa: PTH108  it needs no name from here on

@@ -7,15 +7,18 @@ is a contradiction, which no other part of a Job for a Director would see.
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Iterable
+from collections.abc import Collection
+from itertools import repeat
 from pathlib import Path
 from types import TracebackType
 from typing import Self
 
 from filed.job.select.scratch_database import scratch_database
 
+CACHE_KIB = 1024  # names mostly come in some order
 _TABLES = (
-    "CREATE TABLE taken(path BLOB PRIMARY KEY) WITHOUT ROWID; CREATE TABLE listed(path BLOB PRIMARY KEY) WITHOUT ROWID;"
+    "CREATE TABLE taken(path BLOB PRIMARY KEY) WITHOUT ROWID;"
+    "CREATE TABLE listed(path BLOB PRIMARY KEY, page INT) WITHOUT ROWID;"
 )
 
 
@@ -25,6 +28,7 @@ class TakenNames:
     def __init__(self, directory: Path | None = None) -> None:
         self._directory = directory
         self._db: sqlite3.Connection | None = None
+        self._page = 0
 
     def __enter__(self) -> Self:
         return self
@@ -42,12 +46,18 @@ class TakenNames:
         if self._db is not None:
             self._db.execute("DELETE FROM listed")
 
-    def listed_before(self, paths: Iterable[bytes]) -> list[bytes]:
-        """Those of a page of an instance that an earlier page of it has."""
-        insert = self._database().execute
-        return [path for path in paths if insert("INSERT OR IGNORE INTO listed VALUES(?)", (path,)).rowcount == 0]
+    def listed_before(self, paths: Collection[bytes]) -> list[bytes]:
+        """Those of a page of an instance that an earlier page of it has. paths: each once."""
+        database = self._database()
+        self._page += 1
+        before = database.total_changes
+        database.executemany("INSERT OR IGNORE INTO listed VALUES(?,?)", zip(paths, repeat(self._page)))
+        if database.total_changes - before == len(paths):
+            return []
+        query = "SELECT 1 FROM listed WHERE path=? AND page<>?"
+        return [path for path in paths if database.execute(query, (path, self._page)).fetchone()]
 
     def _database(self) -> sqlite3.Connection:
         if self._db is None:
-            self._db = scratch_database(self._directory, _TABLES)
+            self._db = scratch_database(self._directory, _TABLES, CACHE_KIB)
         return self._db

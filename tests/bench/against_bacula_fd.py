@@ -4,9 +4,10 @@ Each turn has a new Director, Storage Daemon and catalog, and every other round 
 for some works, two save it at once. The time of a Job is that from the Director's call until the File Daemon's "End Job", as a relay
 between them sees it; the processor time is that of the File Daemon with all its processes, user and system.
 
-    python -m tests.bench.against_bacula_fd [--works small text ...]
+    python -m tests.bench.against_bacula_fd [--works small text ...] [--release 15.0.3]
 
-prints Markdown tables for docs/benchmarks.md. On a busy machine only the ratios mean something, and of those rather the
+With 15 the way to the Storage Daemon is encrypted by the shared key, as it is by default; that from the Director is in clear, for the relay.
+It prints Markdown tables for docs/benchmarks.md. On a busy machine only the ratios mean something, and of those rather the
 ones of processor time.
 """
 
@@ -30,6 +31,7 @@ from tests.bench.measure import have_memory, machine, stored, warm
 from tests.bench.relay import Relay
 from tests.live.bacula import Bacula
 from tests.live.filed_daemon import FiledDaemon
+from tests.live.releases import BACULA_9, RELEASES, Release
 
 PATIENCE_S = 600
 MEMORY_BYTES = 4 << 30  # what two Jobs write stays in the page cache at first
@@ -126,9 +128,9 @@ class Network:
 
 
 @contextmanager
-def network(root: Path, work: Work, tree: Path, contender: str) -> Iterator[Network]:
+def network(root: Path, work: Work, tree: Path, contender: str, release: Release) -> Iterator[Network]:
     with ExitStack() as stack:
-        bacula = stack.enter_context(Bacula(root))
+        bacula = stack.enter_context(Bacula(root, release=release))
         bacula.write_confs(
             file_sets=f'FileSet {{ Name = All; Include {{ Options {{ {work.options} }} File = "{tree}" }} }}',
             jobs="".join(f"Job {{ Name = Save{n}; JobDefs = Common; FileSet = All }}\n" for n in (1, 2)),
@@ -136,7 +138,8 @@ def network(root: Path, work: Work, tree: Path, contender: str) -> Iterator[Netw
         )
         relay = stack.enter_context(Relay(bacula.ports["fd"]))
         conf = bacula.conf("dir")
-        conf.write_text(conf.read_text().replace(f"FDPort = {bacula.ports['fd']}", f"FDPort = {relay.port}"))
+        clear = "\n  TLS PSK Enable = no" if release.newer else ""
+        conf.write_text(conf.read_text().replace(f"FDPort = {bacula.ports['fd']}", f"FDPort = {relay.port}{clear}"))
         bacula.make_catalog()
         bacula.start("sd", "dir")
         if contender == "filed":
@@ -157,9 +160,9 @@ def pki(root: Path) -> str:
     return f'PKI Signatures = yes\nPKI Encryption = yes\nPKI Keypair = "{pair}"\n'
 
 
-def turn(root: Path, work: Work, tree: Path, contender: str) -> Turn:
+def turn(root: Path, work: Work, tree: Path, contender: str, release: Release) -> Turn:
     root.mkdir()
-    with network(root, work, tree, contender) as network_:
+    with network(root, work, tree, contender, release) as network_:
         warm(tree)
         save = network_.run("run job=Save1 level=Full yes")
         size = stored(root / "bacula" / "volumes")
@@ -220,7 +223,9 @@ def main() -> None:
     parser.add_argument("--works", nargs="+", choices=WORKS, default=list(WORKS))
     parser.add_argument("--only", nargs="+", choices=["filed", "bacula-fd"], default=["filed", "bacula-fd"])
     parser.add_argument("--rounds", type=int, default=5)
+    parser.add_argument("--release", choices=[each.version for each in RELEASES], default=BACULA_9.version)
     args = parser.parse_args()
+    release = next(each for each in RELEASES if each.version == args.release)
     report = [machine()]
     for name in args.works:
         work, turns = WORKS[name], defaultdict(list)
@@ -230,7 +235,7 @@ def main() -> None:
             for number in range(args.rounds):
                 for contender in args.only[:: 1 if number % 2 == 0 else -1]:  # who comes first may pay for the caches
                     root = Path(scratch, f"{contender}-{number}")
-                    done = turn(root, work, tree, contender)
+                    done = turn(root, work, tree, contender, release)
                     turns[contender].append(done)
                     print(f"  {name} {number + 1}/{args.rounds} {contender}: {done}", flush=True)
                     if datasets.size(tree)[0] < MANY_FILES:

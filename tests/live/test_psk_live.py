@@ -144,6 +144,7 @@ def test_a_wrong_password_is_named_by_both_sides(network: Network) -> None:
     [
         ("TLS PSK Enable = no", "", "", (False, True)),
         ("TLS Require = yes", "", "", (True, True)),
+        ("TLS Require = yes\n  TLS PSK Enable = no", "", "", (False, True)),  # without any means, required or not
         ("", "TLS Require = yes", "", (True, True)),
         ("", "TLS PSK Enable = no", "", (True, False)),
         ("", "", "TLS Require = yes", (True, True)),

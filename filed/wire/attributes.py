@@ -235,6 +235,12 @@ def parse_attributes(data: bytes | bytearray | memoryview) -> Attributes:
     return Attributes(number, _decimal(file_type) & FILE_TYPE_MASK, path, lstat, link, extended, delta)
 
 
+def attributes_of(file_index: int, data: bytes | bytearray | memoryview) -> Attributes:
+    """The same under the FileIndex of the record's header: the one inside is in no catalog. Raises StreamError."""
+    found = parse_attributes(data)
+    return found if found.file_index == file_index else found._replace(file_index=file_index)
+
+
 def pack_extended(atime: int, mtime: int, ctime: int, looked_for: bytes = b"") -> bytes:
     """<extended> of our own Volumes: the parts of a second that <stat> cannot say, each 0..999,999,999.
 

@@ -19,10 +19,13 @@ class MetadataDigest:
     __slots__ = ("_hasher", "digest")
 
     def __init__(self) -> None:
-        self._hasher = blake2b(digest_size=_DIGEST_BYTES)
+        self._hasher: blake2b | None = None  # most entries have none, and each is asked
         self.digest = b""
 
     def add(self, kind: int, data: Buffer) -> None:
-        self._hasher.update(_HEAD.pack(kind, len(data)))
-        self._hasher.update(data)
-        self.digest = self._hasher.hexdigest().encode()
+        hasher = self._hasher
+        if hasher is None:
+            hasher = self._hasher = blake2b(digest_size=_DIGEST_BYTES)
+        hasher.update(_HEAD.pack(kind, len(data)))
+        hasher.update(data)
+        self.digest = hasher.hexdigest().encode()

@@ -28,7 +28,7 @@ from filed.job.description import NetworkRestore, Replace, RestoreJob
 from filed.pipeline import Decoder, Digest
 from filed.process.status_page import StatusPage
 from filed.volume import Session
-from filed.wire.attributes import Attributes, decode_stat, parse_attributes
+from filed.wire.attributes import Attributes, attributes_of, decode_stat
 from filed.wire.plugin_name import parse_plugin_name
 from filed.wire.restore_object import RestoreObject
 from filed.wire.stream import ATTRIBUTE_STREAMS, Buffer, Stream, stream_type
@@ -121,7 +121,7 @@ class Receiving:
         try:
             if kind in ATTRIBUTE_STREAMS:
                 self._finish()
-                attributes = parse_attributes(data)._replace(file_index=file_index)  # which of the two is in no catalog
+                attributes = attributes_of(file_index, data)
                 if kind == Stream.UNIX_ATTRIBUTE_UPDATE and attributes.type in WITH_CONTENT:
                     self._begin_update(file_index, attributes)
                 else:

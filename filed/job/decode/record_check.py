@@ -11,7 +11,7 @@ from filed.job.decode.attributes import META_STREAMS, meta_streams
 from filed.job.decode.known import NOTHING_KNOWN, KnownEntries, check_attributes, check_metadata
 from filed.job.decode.stored_file import StoredFile
 from filed.pipeline import Decoder
-from filed.wire.attributes import Attributes, FileType, parse_attributes
+from filed.wire.attributes import Attributes, FileType, attributes_of
 from filed.wire.metadata_digest import METADATA_STREAMS, MetadataDigest
 from filed.wire.plugin_name import parse_plugin_name
 from filed.wire.stream import ATTRIBUTE_STREAMS, DATA_STREAMS, WIN32_STREAMS, Buffer, Stream, stream_type
@@ -55,7 +55,7 @@ class RecordCheck:
             if kind in ATTRIBUTE_STREAMS:
                 self.end()
                 self._file_index = file_index
-                attributes = parse_attributes(data)._replace(file_index=file_index)
+                attributes = attributes_of(file_index, data)
                 self._begin(attributes, metadata_only=kind == Stream.UNIX_ATTRIBUTE_UPDATE)
             elif kind == Stream.PLUGIN_NAME:
                 self.end()

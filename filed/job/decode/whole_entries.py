@@ -14,7 +14,7 @@ from filed.errors import FiledError
 from filed.job.decode.attributes import META_STREAMS, meta_streams, restored_fields
 from filed.job.decode.destination import Destination
 from filed.pipeline import proves, small_content
-from filed.wire.attributes import FileType, parse_attributes, parse_stat
+from filed.wire.attributes import FileType, attributes_of, parse_stat
 from filed.wire.metadata_digest import METADATA_STREAMS, MetadataDigest
 from filed.wire.stream import DATA_STREAMS, DIGEST_STREAMS, STREAM_TYPE_MASK, Buffer, Stream, same_layout
 
@@ -50,16 +50,16 @@ class WholeEntries:
             return False
 
     def _take(self, records: Sequence[Kept]) -> bool:
-        attributes = parse_attributes(records[0][2])
+        part, number = self._destination.part, records[0][1]
+        attributes = attributes_of(number, records[0][2])
         if attributes.type in NOT_RESTORED:
             return False
-        part, number = self._destination.part, records[0][1]
         if not part.known.has_attributes(number, attributes):
             return False
         again = number not in part.file_indexes or (self.file_indexes and number <= self.file_indexes[-1])
         if again and part.known.has(number):
             return False
-        attributes = part.renamed(attributes._replace(file_index=number))
+        attributes = part.renamed(attributes)
         stat = parse_stat(attributes.lstat)
         size = stat.size
         content: Buffer | None = None

@@ -80,7 +80,7 @@ def test_the_completion_completes() -> None:
 
 def documented(command: str) -> set[str]:
     """The keys that the manual names for a command's document."""
-    (line,) = [line for line in MANUAL.read_text().splitlines() if line.startswith(f"| `{command} --json` |")]
+    (line,) = [line for line in MANUAL.read_text().splitlines() if line.startswith(f"| `{command} --json`")]
     return set(re.findall(r"`(\w+)`", line.split("|")[2]))
 
 

@@ -42,7 +42,9 @@ class Doubts:
         entries = page.entries
         if self._beginnings and not self._outside and not self._all_inside(page.names):
             self._say_outside(page)
-        if not self._late and max(map(_mtime, entries)) > LAST_TIME:
+        if (
+            not self._is_a_file_system and not self._late and max(map(_mtime, entries)) > LAST_TIME
+        ):  # files do have such times
             self._say_late(page)
         if not self._is_a_file_system and not self._file_and_folder:
             self._look_for_files_that_are_folders(page)

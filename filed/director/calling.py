@@ -3,7 +3,7 @@
     FD > Hello NAME fdcallsdir 1 tlspsk=100\\n
     DIR> starttls tlspsk=100\\n                 the Director is the server of TLS; the key is that of the password
     DIR> auth cram-md5 ...                      and so on: it challenges first
-    DIR> 1000 OK: 10002 NAME Version: ...\\n
+    DIR> 1000 OK: NUMBER NAME Version: ...\\n
     DIR> OK\\n
          perhaps long after that:
     DIR> IS_ALIVE

@@ -328,7 +328,8 @@ class SnapshotCommand(Command):
     rest: bytes = b""
 
     def format(self) -> bytes:
-        return b"snapshot " + self.what.encode() + self.rest + b"\n"
+        what = f" {self.what}" if self.what else ""
+        return b"snapshot" + what.encode() + self.rest + b"\n"
 
 
 @dataclass(frozen=True, slots=True)

@@ -68,6 +68,7 @@ TOLD = {
     "page-empty-forever": "next_entries: only empty pages, and no sign of life",
     "page-endless": "still busy after",
     "page-complete-false": "next_entries: COMPLETE with nothing listed",
+    "thread-crash": r"next_entries: crashed \(SIGSEGV\)",
     "page-overrun": r"next_entries: crashed \(SIGSEGV\)",
     "page-name-shared": "next_entries: an entry is listed 2 times, entry /@BAD/one",
     "page-failed": "next_entries: an entry is FAILED: it is counted as an error, entry /@BAD/one",

@@ -77,6 +77,7 @@ SENTENCES: tuple[bytes, ...] = (
     b"session\n",
     # Of 15
     b"snapshot retention=100\n",
+    b"snapshot no:word=5\n",
     b"testnetwork bytes=10 rtt=1\n",
     b"restorefilelist plugin=pipe:x\n",
 )

@@ -160,6 +160,6 @@ def test_a_relative_where_and_one_with_dots_are_what_a_shell_would_make_of_them(
 
 
 def test_a_path_that_was_never_saved_is_an_error(memory: Path, tree: Path, store: Store) -> None:
-    ran = store("restore", "--where", memory / "r", tree / "no such", code=2)
-    assert "nothing to restore" in ran.err
-    assert "filed ls" in ran.err
+    ran = store("restore", "--where", memory / "r", tree / "no such", code=1)
+    assert "no good backup holds" in ran.err
+    assert "filed find" in ran.err

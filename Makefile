@@ -16,7 +16,7 @@ quick: lint types agents               ## for every edit: the rooms that need no
 	$(BIN)/pytest -n 2 --dist loadfile -q $(QUICK)
 
 check: $(VENV)/.ready peers agents
-	$(BIN)/pytest -n 3 --dist loadfile --max-worker-restart 0 -q
+	$(BIN)/pytest -n 3 --dist loadfile --no-loadscope-reorder --max-worker-restart 0 -q
 
 agents: $(VENV)/.ready                 ## filed/_agents/*.so
 	$(BIN)/python build.py

@@ -61,7 +61,7 @@ def check_metrics() -> None:
 
 
 class JournalCollector:
-    """The watcher of the change journal as metrics, whoever started it. store: its directory."""
+    """The watcher of the change journal as metrics, however it was started. store: its directory."""
 
     def __init__(self, store: Path) -> None:
         self._store = store

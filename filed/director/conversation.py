@@ -330,7 +330,7 @@ class Conversation:
             kind = _TYPES.get(Severity(str(event["severity"])))
             if kind is not None:
                 self.say(kind, str(event["text"]))
-            else:  # debug: every entry of a cause that the Director is told a number of
+            else:  # debug: every entry of a cause of which the Director gets the number
                 log.debug("%s", event["text"])
         elif event["event"] == "listing":
             self.line.send(*(line + b"\n" for line in _lines(event)))

@@ -73,7 +73,7 @@ def _round_done(visit: Conversation, teller: Teller) -> None:
 
 
 def restore_file_list(visit: Conversation, _command: said.RestoreFileListCommand) -> bool:
-    """Agents are told what comes as it comes. Nobody waits for an answer."""
+    """Agents hear what will come when it comes. The Director waits for no answer."""
     for _packet in visit.items():
         pass
     return True

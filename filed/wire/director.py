@@ -334,7 +334,7 @@ class SnapshotCommand(Command):
 
 @dataclass(frozen=True, slots=True)
 class CapabilitiesCommand(Command):
-    """15.x: what we can beyond the protocol, as a Storage Daemon is told it."""
+    """15.x: what we can beyond the protocol, as we say it to a Storage Daemon."""
 
     def format(self) -> bytes:
         return b"caps\n"

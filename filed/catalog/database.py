@@ -20,6 +20,7 @@ from urllib.parse import quote
 
 from filed.catalog.schema import APPLICATION_ID, VERSION, migrate, version_of
 from filed.errors import CatalogDamagedError, CatalogError
+from filed.process.system import open_file
 
 CATALOG_FILE: Final = "catalog.sqlite"
 FILE_MODE: Final = 0o640
@@ -106,7 +107,7 @@ class Database:
         """As `open`, and an empty one is made when there is none."""
         if not path.exists():
             try:
-                os.close(os.open(path, os.O_CREAT | os.O_RDWR | os.O_NOFOLLOW | os.O_CLOEXEC, FILE_MODE))
+                os.close(open_file(path, os.O_CREAT | os.O_RDWR, FILE_MODE))
             except OSError as error:
                 raise CatalogError(f"cannot make the catalog {path}: {error.strerror}") from error
         return cls._open(path, empty=True)

@@ -183,7 +183,7 @@ def _keep_by_rules(
         for job in filled:
             if began[job.job_id] >= since:
                 reasons[job.job_id].append("within the time of the newest")
-    for job in filled[-(policy.keep_last or len(filled)) :] if policy.keep_last is not None else ():
+    for job in filled[-policy.keep_last :] if policy.keep_last else ():
         reasons[job.job_id].append("last")
     for period, most in policy.keep_each.items():
         for span, job in _newest_of_each(filled, period, began)[:most]:

@@ -19,9 +19,10 @@ def chosen_job(catalog: Catalog, words: tuple[str, ...], at: int | None = None) 
             raise options.both_a_job_and_a_time(words[0])
         return good_job(catalog, int(words[0])), _paths(words[1:])
     paths = _paths(words[1:] if words[:1] == ("latest",) else words)
-    good = [job for job in good_jobs(catalog) if at is None or job.start_time <= at]
+    found = good_jobs(catalog)
+    good = [job for job in found if at is None or job.start_time <= at]
     if not good:
-        oldest = good_jobs(catalog)[0]
+        oldest = found[0]
         raise CatalogError(f"no good backup had begun by then; the first is JobId {oldest.job_id} of {_when(oldest)}")
     if not paths:
         return catalog.newest_of(good), paths

@@ -26,10 +26,11 @@ from filed.transport import (
     TlsChannel,
     check_names,
     client_context,
+    prove,
     psk_client_context,
     tls_offer,
 )
-from filed.wire.auth import NO_TLS_OFFER, Challenge, Encryption, MutualProof, Proof, StartTls
+from filed.wire.auth import NO_TLS_OFFER, Challenge, Encryption, StartTls
 from filed.wire.director import BLANK
 from filed.wire.frame import Packet, Signal
 
@@ -64,21 +65,7 @@ def introduce(connection: Connection, address: DirectorAddress, random: int, now
     if start is not None:
         _start_tls(connection, address, by)
         packet = connection.receive_text()
-    proof = MutualProof(
-        Challenge.fresh(address.client, random, now_s, offer.tls),
-        address.secret,
-        connection.peer,
-        challenges_first=False,
-    )
-    connection.phase = "authentication"
-    while True:
-        if answer := proof.receive(packet):
-            connection.send(*answer)
-        if proof.state is Proof.FAILED:
-            raise proof.refusal
-        if proof.state is Proof.GIVEN:
-            break
-        packet = connection.receive_text()
+    prove(connection, Challenge.fresh(address.client, random, now_s, offer.tls), address.secret, packet)
     for expected in (b"1000 OK", b"OK"):
         packet = connection.receive_text()
         if not packet.startswith(expected):

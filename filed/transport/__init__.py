@@ -5,6 +5,7 @@ from filed.transport.connect import CONNECT_TIMEOUT_S as CONNECT_TIMEOUT_S
 from filed.transport.connect import connect as connect
 from filed.transport.connection import DIALOGUE_TIMEOUT_S as DIALOGUE_TIMEOUT_S
 from filed.transport.connection import Connection as Connection
+from filed.transport.proof import prove as prove
 from filed.transport.psk import psk_client_context as psk_client_context
 from filed.transport.psk import psk_server_context as psk_server_context
 from filed.transport.tls import check_names as check_names

@@ -1,6 +1,5 @@
 from __future__ import annotations
 
-import os
 import shutil
 import subprocess
 from collections.abc import Iterator
@@ -18,15 +17,7 @@ from filed.daemon.journal import (
     stop_watcher,
 )
 from filed.errors import ConfigError
-from tests.native_host.watching import FileSystem, eventually, file_system
-
-
-@pytest.fixture
-def made() -> Iterator[FileSystem]:
-    if os.geteuid():
-        pytest.skip("only root may watch a file system")
-    with file_system("tmpfs") as made:
-        yield made
+from tests.native_host.watching import FileSystem, eventually
 
 
 @pytest.fixture

@@ -3,7 +3,6 @@ from __future__ import annotations
 import os
 import signal
 import urllib.request
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -13,15 +12,7 @@ from filed.daemon.service import check
 from filed.errors import ConfigError
 from tests.daemon.calling import Daemon
 from tests.live.bacula import free_port
-from tests.native_host.watching import FileSystem, eventually, file_system
-
-
-@pytest.fixture
-def made() -> Iterator[FileSystem]:
-    if os.geteuid():
-        pytest.skip("only root may watch a file system")
-    with file_system("tmpfs") as made:
-        yield made
+from tests.native_host.watching import FileSystem, eventually
 
 
 def watches(store: Path) -> bool:

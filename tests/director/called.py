@@ -5,31 +5,17 @@ from __future__ import annotations
 import socket
 
 from filed.wire.auth import AUTH_OK, Challenge, TlsNeed
-from filed.wire.frame import FrameReader, More, Packet, Signal, pack_packet, pack_signal
+from tests.director.dialogue import PacketEnd
 from tests.director.talk import SECRET
 
 HELLO = b"Hello a-fd fdcallsdir 1 tlspsk=0\n"
 ACCEPTED = (b"1000 OK: 10002 a-dir Version: 15.0.3 (25 March 2025)\n", b"OK\n")
-TIMEOUT_S = 30
 
 
-class CalledDirector:
+class CalledDirector(PacketEnd):
     def __init__(self, sock: socket.socket, secret: bytes = SECRET) -> None:
-        sock.settimeout(TIMEOUT_S)
-        self.sock, self._secret, self._reader = sock, secret, FrameReader()
-
-    def say(self, *packets: Packet) -> None:
-        for packet in packets:
-            self.sock.sendall(pack_signal(packet) if isinstance(packet, Signal) else pack_packet(packet))
-
-    def packet(self) -> Packet:
-        """The next one; TERMINATE also when the connection was closed."""
-        while isinstance(packet := self._reader.next_packet(), More):
-            data = self.sock.recv(65536)
-            if not data:
-                return Signal.TERMINATE
-            self._reader.receive(data)
-        return packet
+        super().__init__(sock)
+        self._secret = secret
 
     def greet(self) -> bytes:
         """Up to our OK; returns the Hello."""

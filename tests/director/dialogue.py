@@ -15,7 +15,28 @@ TIMEOUT_S = 30
 JOB = b"JobId=%d Job=Save.2026-11-23_10.14.28_03 SDid=1 SDtime=17 Authorization=KEY\n"
 
 
-class Dialogue:
+class PacketEnd:
+    """One end of a connection, for whole packets."""
+
+    def __init__(self, sock: socket.socket) -> None:
+        sock.settimeout(TIMEOUT_S)
+        self.sock, self._reader = sock, FrameReader()
+
+    def say(self, *packets: Packet) -> None:
+        for packet in packets:
+            self.sock.sendall(pack_signal(packet) if isinstance(packet, Signal) else pack_packet(packet))
+
+    def packet(self) -> Packet:
+        """The next one; TERMINATE also when the connection was closed."""
+        while isinstance(packet := self._reader.next_packet(), More):
+            data = self.sock.recv(65536)
+            if not data:
+                return Signal.TERMINATE
+            self._reader.receive(data)
+        return packet
+
+
+class Dialogue(PacketEnd):
     """Greets on entering; leaves, if it has not, on the way out."""
 
     def __init__(
@@ -26,10 +47,9 @@ class Dialogue:
         flavour: Base64 = Base64.OLD,
         number: int = 103,
     ) -> None:
-        sock.settimeout(TIMEOUT_S)
-        self.sock, self._name, self._secret = sock, name, secret
+        super().__init__(sock)
+        self._name, self._secret = name, secret
         self._flavour, self._number = flavour, number
-        self._reader = FrameReader()
 
     def __enter__(self) -> Self:
         try:
@@ -55,19 +75,6 @@ class Dialogue:
     def name(self, job_id: int = 0) -> None:
         self.say(JOB % job_id)
         assert self.text().startswith(f"2000 OK Job {spoken_with(self._number).text} (".encode())
-
-    def say(self, *packets: Packet) -> None:
-        for packet in packets:
-            self.sock.sendall(pack_signal(packet) if isinstance(packet, Signal) else pack_packet(packet))
-
-    def packet(self) -> Packet:
-        """The next one; TERMINATE also when the connection was closed."""
-        while isinstance(packet := self._reader.next_packet(), More):
-            data = self.sock.recv(65536)
-            if not data:
-                return Signal.TERMINATE
-            self._reader.receive(data)
-        return packet
 
     def text(self) -> bytes:
         packet = self.packet()

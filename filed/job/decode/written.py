@@ -13,6 +13,7 @@ from typing import Final
 from filed.errors import printable
 from filed.job.context import Messages
 from filed.process.outcome import Severity
+from filed.process.system import open_file
 from filed.wire.stream import Buffer
 
 SAMPLES: Final = 64  # of one file at most: every piece, then every second, every fourth...
@@ -48,7 +49,7 @@ class Written:
     def missing(self) -> str:
         """The agent says that the file is complete: what is not as it was written; "" for nothing that can be seen."""
         try:
-            file = os.open(self._dest, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
+            file = open_file(self._dest)
         except OSError:
             return ""
         try:

@@ -24,12 +24,13 @@ from filed.transport import (
     check_names,
     client_context,
     connect,
+    prove,
     psk_client_context,
     tls_need,
     tls_offer,
 )
 from filed.volume import Session
-from filed.wire.auth import NO_TLS_OFFER, Challenge, Encryption, MutualProof, Proof, StartTls, TlsNeed, wants_tls
+from filed.wire.auth import NO_TLS_OFFER, Challenge, Encryption, StartTls, TlsNeed, wants_tls
 from filed.wire.frame import Signal
 from filed.wire.storage import (
     NO_CAPABILITIES,
@@ -198,7 +199,7 @@ def _introduce(connection: Connection, address: StorageAddress, random: int, now
             _start_tls(connection, address, by)
             encrypted = True
             packet = _first_in_tls(connection)
-    theirs = _prove(connection, address, Challenge.fresh(address.client, random, now_s, offer.tls), packet)
+    theirs = prove(connection, Challenge.fresh(address.client, random, now_s, offer.tls), address.key, packet)
     return _Introduced(theirs, encrypted)
 
 
@@ -216,20 +217,6 @@ def _be_accepted(connection: Connection, address: StorageAddress, introduced: _I
     compress = address.compress and address.version.line_compression
     connection.compress = compress and accepted.version >= STORAGE_EXPANDS_FROM
     return accepted.version
-
-
-def _prove(connection: Connection, address: StorageAddress, challenge: Challenge, packet: bytes) -> TlsNeed | None:
-    """CRAM-MD5, beginning with their challenge in `packet`; returns what they want of TLS."""
-    connection.phase = "authentication"
-    proof = MutualProof(challenge, address.key, connection.peer, challenges_first=False)
-    while True:
-        if answer := proof.receive(packet):
-            connection.send(*answer)
-        if proof.state is Proof.FAILED:
-            raise proof.refusal
-        if proof.state is Proof.GIVEN:
-            return proof.their_tls
-        packet = connection.receive_text()
 
 
 def _start_tls(connection: Connection, address: StorageAddress, by: Encryption) -> None:

@@ -150,23 +150,9 @@ def agent_destroy(agent):
 def descriptor():
     api = ffi.new("bp_agent_api *")
     api.struct_size = ffi.sizeof("bp_agent_api")
-    for name in [
-        "create",
-        "option",
-        "begin",
-        "next_entries",
-        "open_stream",
-        "read",
-        "close_stream",
-        "restore_entry",
-        "restore_stream",
-        "write",
-        "restore_done",
-        "commit",
-        "end",
-        "destroy",
-    ]:
-        setattr(api, name, getattr(lib, f"agent_{name}"))
+    for name in dir(lib):
+        if name.startswith("agent_"):
+            setattr(api, name.removeprefix("agent_"), getattr(lib, name))
     options = ffi.new("bp_option[1]")
     options[0].key, options[0].help, options[0].initial = text(b"flaw"), text(b"what it does wrong"), text(b"")
     options[0].type = lib.BP_OPTION_STRING

@@ -78,6 +78,7 @@ def test_metrics_that_died_are_there_again(tmp_path: Path) -> None:
     port = free_port()
     with Daemon(tmp_path, file_daemon=f"Metrics Port = {port}") as daemon:
         for time in (1, 2):
+            wait_until(daemon.visits)
             (metrics,) = daemon.visits()
             os.kill(metrics, signal.SIGKILL)
             wait_until(lambda gone=metrics: daemon.visits() not in ([], [gone]))

@@ -61,6 +61,7 @@ typedef struct backup {
   /* the walk */
   listing *now;              /* innermost directory being listed */
   uint32_t next_item, depth;
+  uint32_t names_held;       /* bytes of sorted names, of all listings */
   char    *path;             /* of `now`, PATH_BYTES_MAX + some room */
   uint32_t path_len;
   uint64_t sockets, vanished;

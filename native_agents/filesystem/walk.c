@@ -19,6 +19,7 @@
 
 #include "backup.h"
 #include "bplugin_sdk.h"
+#include "names.h"
 #include "speak.h"
 
 #define NAMES_BYTES (32u * 1024) /* one getdents64: some hundred names */
@@ -32,6 +33,8 @@
 struct listing {
   listing *up;
   dir     *d;
+  bool     in_order;         /* `sorted` is used; else `names`: so little is left for the sorting that names come as the kernel has them */
+  names    sorted;
   char    *names;            /* what getdents64 gave; NULL: given up */
   uint32_t next, end;        /* in names */
   bool     complete;         /* the kernel has no more */
@@ -39,7 +42,7 @@ struct listing {
   bool     items_below;      /* a File line names something in here */
   bool     remotes_below;    /* a mount that may hang is in here */
   bool     directed;         /* by the journal: `names` is not used, `last` is the name it gave last */
-  char     last[NAME_MAX + 1];
+  char     last[NAME_MAX + 1]; /* of names in order, too */
   uint64_t identity;         /* for the journal */
   uint32_t path_before;      /* length of the path without this directory */
   uint32_t generation;       /* of d, when names was filled */
@@ -200,7 +203,8 @@ static bp_status enter(backup *b, dir *d, const bp_entry *entry, bool wanted, ui
     b->now->generation = 0;
   }
   *l = (listing){ .up = b->now, .d = d, .wanted = wanted, .path_before = path_before, .generation = d->generation,
-                  .include = include, .entry = *entry };
+                  .in_order = b->names_held / 2 + NAMES_LEAST <= NAMES_MOST / 2, .include = include, .entry = *entry };
+  l->sorted.more = true;
   b->path[b->path_len] = '/';
   l->items_below = fileset_reaches_below(&b->set, b->path, b->path_len + 1);
   l->remotes_below = remotes_reach_below(&b->remotes, b->path, b->path_len + 1);
@@ -211,6 +215,13 @@ static bp_status enter(backup *b, dir *d, const bp_entry *entry, bool wanted, ui
   b->now = l;
   b->depth++;
   return BP_OK;
+}
+
+static void forget_names(backup *b, listing *l)
+{
+  b->names_held -= names_bytes(&l->sorted);
+  names_free(&l->sorted);
+  free(l->names);
 }
 
 /* Everything below is listed: now the directory itself, and back to the one above. */
@@ -232,7 +243,7 @@ static bp_status leave(backup *b, bp_page *page)
   b->depth--;
   b->path_len = l->path_before;
   dirs_drop(&b->dirs, l->d);
-  free(l->names);
+  forget_names(b, l);
   free(l);
   return status;
 }
@@ -353,48 +364,128 @@ static bp_status look(backup *b, bp_page *page, dir *at, uint32_t name, uint32_t
   return add(b, page, at, name, &entry, link, (uint32_t)n);
 }
 
-/* The next name of the innermost listing; NULL: no more, or l->failed and told. */
-static const struct dirent64 *next_name(backup *b)
+static void cannot_read_all(backup *b, int number)
+{
+  shown text;
+  b->now->complete = true;
+  if (number == ENOENT) /* removed while it was read, so it has no more */
+    return;
+  bp_logf(b->host, BP_MSG_WARNING, "Cannot read all of directory %s: %s", path_shown(b, &text), strerror(number));
+  b->now->failed = true;
+}
+
+/* One piece of the innermost directory, from where its descriptor stands. Its bytes, 0 behind the last; -1: errno. */
+static long read_names(backup *b, int fd, char *names)
+{
+  bp_beat(b->host);
+  return fd < 0 ? -1 : syscall(SYS_getdents64, fd, names, NAMES_BYTES);
+}
+
+static bool is_itself_or_above(const char *name)
+{
+  return name[0] == '.' && (!name[1] || (name[1] == '.' && !name[2]));
+}
+
+/* Adds one piece of the innermost directory to a reading. As `read_names`. */
+static long read_piece(backup *b, int fd, char *piece)
+{
+  long n;
+  if (!piece) {
+    errno = ENOMEM;
+    return -1;
+  }
+  n = read_names(b, fd, piece);
+  for (long at = 0; at < n;) {
+    const struct dirent64 *entry = (const struct dirent64 *)(piece + at);
+    at += entry->d_reclen;
+    if (!is_itself_or_above(entry->d_name) && !names_add(&b->now->sorted, entry, (NAMES_MOST - b->names_held) / 2)) {
+      errno = ENOMEM;
+      return -1;
+    }
+  }
+  return n;
+}
+
+/* A reading of the innermost directory for the names behind those it gave. Of one that cannot be read to its end, what was found counts. */
+static void read_in_order(backup *b)
+{
+  names *sorted = &b->now->sorted;
+  char *piece = malloc(NAMES_BYTES);
+  int fd = dirs_fd(&b->dirs, b->now->d), number;
+  long n = fd < 0 || lseek(fd, 0, SEEK_SET) < 0 ? -1 : 1;
+  b->names_held -= names_bytes(sorted);
+  names_begin(sorted);
+  while (n > 0 && !bp_cancelled(b->host))
+    n = read_piece(b, fd, piece);
+  number = errno;
+  free(piece);
+  if (!names_end(sorted) && n >= 0) {
+    number = ENOMEM;
+    n = -1;
+  }
+  b->names_held += names_bytes(sorted);
+  if (n < 0) {
+    sorted->more = false;
+    cannot_read_all(b, number);
+  }
+}
+
+static const char *next_in_order(backup *b, unsigned char *type)
+{
+  listing *l = b->now;
+  const char *name;
+  while (!(name = names_next(&l->sorted, type, l->last)) && l->sorted.more)
+    read_in_order(b);
+  return name;
+}
+
+/* As the kernel gives them, in pieces. */
+static const char *next_as_it_comes(backup *b, unsigned char *type)
 {
   listing *l = b->now;
   for (;;) {
-    const struct dirent64 *entry;
     long n = 0;
-    int fd;
+    int fd, number = ENOMEM;
     while (l->next < l->end) {
-      entry = (const struct dirent64 *)(l->names + l->next);
+      const struct dirent64 *entry = (const struct dirent64 *)(l->names + l->next);
       l->next += entry->d_reclen;
       l->position = entry->d_off;
-      if (entry->d_name[0] == '.' && (!entry->d_name[1] || (entry->d_name[1] == '.' && !entry->d_name[2])))
+      if (is_itself_or_above(entry->d_name))
         continue;
-      return entry;
+      *type = entry->d_type;
+      return entry->d_name;
     }
     if (l->complete)
       return NULL;
-    bp_beat(b->host);
-    if (!l->names && !(l->names = malloc(NAMES_BYTES))) {
-      errno = ENOMEM;
+    if (!l->names && !(l->names = malloc(NAMES_BYTES)))
       n = -1;
-    }
     fd = n < 0 ? -1 : dirs_fd(&b->dirs, l->d);
     if (fd >= 0 && l->generation != l->d->generation) {
       n = lseek(fd, l->position, SEEK_SET) < 0 ? -1 : 0;
       l->generation = l->d->generation;
     }
-    if (fd >= 0 && n == 0)
-      n = syscall(SYS_getdents64, fd, l->names, NAMES_BYTES);
+    if (n == 0) {
+      n = read_names(b, fd, l->names);
+      number = errno;
+    }
     l->next = 0;
-    l->end = fd >= 0 && n > 0 ? (uint32_t)n : 0;
-    if (l->end)
+    l->end = n > 0 ? (uint32_t)n : 0;
+    if (n > 0)
       continue;
     l->complete = true;
-    if ((fd < 0 || n < 0) && errno != ENOENT) { /* ENOENT: removed while it was read, so it has no more */
-      shown text;
-      bp_logf(b->host, BP_MSG_WARNING, "Cannot read all of directory %s: %s", path_shown(b, &text), strerror(errno));
-      l->failed = true;
-    }
+    if (n < 0)
+      cannot_read_all(b, number);
     return NULL;
   }
+}
+
+/* The next name of the innermost listing; NULL: no more, or l->failed and told. */
+static const char *next_name(backup *b, unsigned char *type)
+{
+  listing *l = b->now;
+  if (l->directed)
+    return journal_next(b->journal, b->path, b->path_len, l->last) ? l->last : NULL;
+  return l->in_order ? next_in_order(b, type) : next_as_it_comes(b, type);
 }
 
 /*
@@ -432,13 +523,7 @@ static bp_status advance(backup *b, bp_page *page)
   bool entered = false, wanted = true;
   bp_status status;
   size_t len;
-  if (l->directed) {
-    name = journal_next(b->journal, b->path, before, l->last) ? l->last : NULL;
-  } else {
-    const struct dirent64 *next = next_name(b);
-    name = next ? next->d_name : NULL;
-    type = next ? next->d_type : DT_UNKNOWN;
-  }
+  name = next_name(b, &type);
   if (!name)
     return leave(b, page);
   len = strlen(name);
@@ -628,7 +713,7 @@ void backup_end(backup *b)
     listing *l = b->now;
     b->now = l->up;
     dirs_drop(&b->dirs, l->d);
-    free(l->names);
+    forget_names(b, l);
     free(l);
   }
   if (b->stream.fd >= 0)

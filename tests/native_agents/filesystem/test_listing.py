@@ -6,11 +6,14 @@ import os
 import socket
 import stat
 import subprocess
+from collections.abc import Collection, Iterable
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
-from filed.agents import Attr, Begin, EntryFlag, EntryType, Has, Kind, Outcome, Severity, Verdict
+import build
+from filed.agents import Attr, Begin, EntryFlag, EntryType, Has, Kind, Outcome, Severity, Verdict, load
 from filed.errors import AgentError, JobCanceled
 
 from .driving import Driver, Host, Item, as_nobody, deep_tree, fileset_of, remove_deep
@@ -32,10 +35,69 @@ def test_a_directory_comes_after_what_is_in_it(driver: Driver, tmp_path: Path) -
     assert below(tmp_path, driver.listing(fileset_of(tmp_path))) == ["/a/b/file", "/a/b", "/a", ""]
 
 
-def test_files_come_in_the_order_of_the_directory(driver: Driver, tmp_path: Path) -> None:
-    for number in range(500):
-        (tmp_path / f"{number * 7919 % 500:03}").touch()
-    assert below(tmp_path, driver.listing(fileset_of(tmp_path)))[:-1] == ["/" + name for name in os.listdir(tmp_path)]
+def stored_order(names: Iterable[str], directories: Collection[str] = ()) -> list[str]:
+    return sorted(names, key=lambda name: os.fsencode(name + "/" if name in directories else name))
+
+
+def test_names_come_in_the_order_of_stored_paths_whatever_the_directory_has(driver: Driver, tmp_path: Path) -> None:
+    """So a catalog's pages are written one after the other, not at random."""
+    files = {f"{number * 7919 % 500:03}" for number in range(500)} | {"a-b", "a.b", "a0", "a\xff", "A"}
+    for name in files:
+        (tmp_path / name).touch()
+    (tmp_path / "a").mkdir()
+    listed = [name.removeprefix("/") for name in below(tmp_path, driver.listing(fileset_of(tmp_path)))]
+    assert listed == [*stored_order(files | {"a"}, {"a"}), ""]
+    assert listed.index("a-b") < listed.index("a.b") < listed.index("a") < listed.index("a0")
+
+
+@pytest.fixture(scope="session")
+def forgetful(tmp_path_factory: pytest.TempPathFactory) -> Driver:
+    """An agent that may keep 4 KiB of names, and has to read a directory again and again."""
+    made = tmp_path_factory.mktemp("forgetful")
+    target = build.native(sanitize="FILED_TEST_AGENTS" in os.environ)
+    flags = (*target.compile_flags, "-DNAMES_MOST=4096u", "-DNAMES_LEAST=256u")
+    agent = build.read_agent(build.ROOT / "native_agents" / "filesystem")
+    build.compile_agent(build.ROOT, agent, replace(target, compile_flags=flags), made)
+    return Driver(load("filesystem", [made]))
+
+
+def test_a_directory_of_more_names_than_are_kept_is_in_order_too(forgetful: Driver, tmp_path: Path) -> None:
+    files = {f"name-{number * 7919 % 1000:03}" for number in range(1000)}
+    for name in files:
+        (tmp_path / name).touch()
+    listed = below(tmp_path, forgetful.listing(fileset_of(tmp_path)))
+    assert listed == [*(f"/{name}" for name in stored_order(files)), ""]
+
+
+def test_directories_within_each_other_share_what_is_kept_of_names(forgetful: Driver, tmp_path: Path) -> None:
+    """Where nothing is left for the inner ones, their names come as they are in the directory; each once in any case."""
+    expected = set()
+    for level in range(8):
+        directory = tmp_path.joinpath(*["m"] * level)
+        directory.mkdir(exist_ok=True)
+        expected.add("/m" * level)
+        for number in range(150):
+            (directory / f"{number * 7919 % 150:03}").touch()
+            (directory / f"z{number:03}").mkdir()
+            expected |= {"/m" * level + f"/{number:03}", "/m" * level + f"/z{number:03}"}
+    listed = below(tmp_path, forgetful.listing(fileset_of(tmp_path)))
+    assert len(listed) == len(expected)
+    assert set(listed) == expected
+    top = [name for name in listed if name.count("/") == 1]
+    assert top == stored_order(top, {name for name in top if name[1] in "mz"})
+
+
+def test_a_name_that_goes_between_two_readings_is_not_listed(forgetful: Driver, tmp_path: Path) -> None:
+    for number in range(600):
+        (tmp_path / f"{number:03}").mkdir()
+
+    def remove(path: bytes) -> None:
+        if path.endswith(b"/000"):
+            (tmp_path / "599").rmdir()
+            (tmp_path / "600").mkdir()
+
+    listed = below(tmp_path, forgetful.listing(fileset_of(tmp_path), Host(on_match=remove)))
+    assert listed == [*(f"/{number:03}" for number in range(601) if number != 599), ""]
 
 
 def test_every_type_and_its_attributes(driver: Driver, tmp_path: Path) -> None:

@@ -11,6 +11,7 @@ from filed.catalog.database import CATALOG_FILE
 from filed.catalog.facts import JobFacts, facts_object, facts_of
 from filed.catalog.feed import INCOMPLETE, METADATA_ONLY, RecordFeed
 from filed.catalog.find import Change, ChangeKind, glob_pattern
+from filed.catalog.glob import is_pattern
 from filed.catalog.job import GOOD, Job, JobId, JobMedia, JobTotals, Level, NewJob, Status, Volume
 from filed.catalog.liveness import ProcessMark
 from filed.catalog.retention import Period, PrunePlan, Retention, plan_delete, plan_prune
@@ -52,6 +53,7 @@ __all__ = [
     "facts_object",
     "facts_of",
     "glob_pattern",
+    "is_pattern",
     "plan_delete",
     "plan_prune",
     "state_object",

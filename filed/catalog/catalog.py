@@ -26,6 +26,7 @@ from filed.catalog.chain import BaseChoice
 from filed.catalog.database import CATALOG_FILE, Database
 from filed.catalog.feed import RecordFeed
 from filed.catalog.find import Change, diff, find, versions
+from filed.catalog.glob import fixed_part, path_pattern
 from filed.catalog.job import GOOD, Job, JobId, JobMedia, JobTotals, NewJob, Status, Volume, unique_name
 from filed.catalog.liveness import ProcessMark
 from filed.catalog.retention import Chains, PrunePlan, Retention, newest_with_entries, plan_delete, plan_prune
@@ -325,6 +326,12 @@ class Catalog:
     def tree(self, job_id: int, prefixes: Iterable[bytes] = ()) -> Iterator[FileRow]:
         """Live entries as `job_id` left them, by path; all, or those at and below `prefixes`."""
         return trees.tree(self.database, [job.job_id for job in self.chain(job_id)], prefixes)
+
+    def matching(self, job_id: int, pattern: bytes) -> Iterator[FileRow]:
+        """Those of the tree at `job_id` whose whole path matches a pattern of `glob.py`."""
+        match = path_pattern(pattern).match
+        above = fixed_part(pattern)
+        return (row for row in self.tree(job_id, [above] if above else []) if match(row.path))
 
     def entry(self, job_id: int, path: bytes) -> FileRow | None:
         """What this one Job has under exactly this path; may be a deletion."""

@@ -18,7 +18,8 @@ from filed.agents.scan import examine
 from filed.catalog import Catalog
 from filed.cli import options
 from filed.cli.agent_check import agent_options, parse_options
-from filed.cli.backup import LEVELS, report_backup
+from filed.cli.backup import LEVELS
+from filed.cli.backup_report import report_backup
 from filed.cli.choice import good_jobs
 from filed.cli.console import Console
 from filed.cli.exit import exit_of

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 
-from filed.catalog import Catalog, Job, JobId
+from filed.catalog import Catalog, Job, JobId, is_pattern
 from filed.cli import options
 from filed.errors import CatalogError, printable
 
@@ -17,7 +17,8 @@ def chosen_job(catalog: Catalog, words: tuple[str, ...], at: int | None = None) 
     if words and words[0].isdecimal():
         if at is not None:
             raise options.both_a_job_and_a_time(words[0])
-        return good_job(catalog, int(words[0])), _paths(words[1:])
+        job = good_job(catalog, int(words[0]))
+        return job, _matched(catalog, job, _paths(words[1:]))
     paths = _paths(words[1:] if words[:1] == ("latest",) else words)
     found = good_jobs(catalog)
     good = [job for job in found if at is None or job.start_time <= at]
@@ -26,7 +27,8 @@ def chosen_job(catalog: Catalog, words: tuple[str, ...], at: int | None = None) 
         raise CatalogError(f"no good backup had begun by then; the first is JobId {oldest.job_id} of {_when(oldest)}")
     if not paths:
         return catalog.newest_of(good), paths
-    return _newest_with(catalog, good, paths), paths
+    job = _newest_with(catalog, good, paths)
+    return job, _matched(catalog, job, paths)
 
 
 def good_job(catalog: Catalog, number: int) -> Job:
@@ -64,7 +66,27 @@ def _newest_with(catalog: Catalog, good: list[Job], paths: tuple[bytes, ...]) ->
 
 
 def _holds(catalog: Catalog, job_id: JobId, paths: tuple[bytes, ...]) -> bool:
-    return all(next(catalog.tree(job_id, [path]), None) is not None for path in paths)
+    return all(_has(catalog, job_id, path) for path in paths)
+
+
+def _has(catalog: Catalog, job_id: JobId, path: bytes) -> bool:
+    if next(catalog.tree(job_id, [path]), None) is not None:
+        return True
+    return is_pattern(path) and next(catalog.matching(job_id, path), None) is not None
+
+
+def _matched(catalog: Catalog, job: Job, paths: tuple[bytes, ...]) -> tuple[bytes, ...]:
+    """Paths in place of patterns. What is there under that very name is a name. Raises CatalogError for a pattern that matches nothing."""
+    found: dict[bytes, None] = {}
+    for path in paths:
+        if not is_pattern(path) or next(catalog.tree(job.job_id, [path]), None) is not None:
+            found[path] = None
+            continue
+        matching = [row.path for row in catalog.matching(job.job_id, path)]
+        if not matching:
+            raise CatalogError(f"nothing in JobId {job.job_id} matches {printable(path)}")
+        found |= dict.fromkeys(matching)
+    return tuple(found)
 
 
 def _paths(words: tuple[str, ...]) -> tuple[bytes, ...]:

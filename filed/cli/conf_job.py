@@ -33,11 +33,12 @@ def conf_job(path: Path, name: str | None, storage: Path | None, *, level: Level
         places=Places.within(_directory(storage or Path(place.archive_device))),
         name=job.name,
         client=daemon.name if daemon is not None else host_name(),
-        level=level or (Level[job.level.name] if job.level is not None else Level.FULL),
+        level=level or (Level[job.level.name] if job.level is not None else Level.INCREMENTAL),
         fileset=read_fileset(conf.fileset(job.fileset)),
         agents=setup_of(conf.file_daemon, conf.agents),
         keys=keys_of(daemon),
         max_volume_bytes=place.maximum_volume_bytes,
+        level_asked=level is not None or job.level is not None,
     )
 
 

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import signal
 import time
+from collections.abc import Callable
 from pathlib import Path
 from types import FrameType
+from typing import cast
 
 from filed.catalog import Catalog
 from filed.cli.console import Console
@@ -17,8 +19,13 @@ from filed.process.outcome import Outcome, Severity
 from filed.process.supervisor import KILL_AFTER_S
 
 
-def run_job(description: LocalJob, console: Console, kill_after_s: float = KILL_AFTER_S) -> Outcome:
-    """Run a Job in its process. Ctrl-C and SIGTERM cancel it; the Job then ends marked canceled."""
+def run_job(
+    description: LocalJob,
+    console: Console,
+    kill_after_s: float = KILL_AFTER_S,
+    listed: Callable[[list[str]], None] = lambda _lines: None,
+) -> Outcome:
+    """Run a Job in its process. Ctrl-C and SIGTERM cancel it; the Job then ends marked canceled. listed: gets lines of a dry run."""
     stop = _Stop()
     is_known = not isinstance(description, BackupJob)  # what the last Full read is no total of this Job
     with start_job(description, kill_after_s=kill_after_s) as process, stop:
@@ -26,6 +33,8 @@ def run_job(description: LocalJob, console: Console, kill_after_s: float = KILL_
         def on_event(event: Event) -> None:
             if event["event"] == "message":
                 console.message(Severity(str(event["severity"])), str(event["text"]))
+            elif event["event"] == "listing":
+                listed(cast("list[str]", event["lines"]))
 
         def on_tick() -> None:
             counters = process.status_page.counters

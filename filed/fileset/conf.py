@@ -144,6 +144,7 @@ def _options(statement: Statement, notes: Warnings) -> Options:
     values["dedup"] = _one_of(block, "Dedup", DEDUPS.__getitem__, DEDUPS)
     values["replace"] = _one_of(block, "Replace", REPLACES.__getitem__, REPLACES)
     values["strip_path"] = block.integer("Strip Path", most=255)
+    values["larger_than"] = block.size_bytes("Exclude Larger Than")
     values["fstypes"] = block.strings("FS Type")
     values["drivetypes"] = block.strings("Drive Type")
     values["plugin"] = block.string("Plugin")

@@ -37,6 +37,7 @@ def expanded(fileset: FileSet, cancel_pipe: int, warn: Callable[[str], None] = l
     Raises JobError when a list or program cannot be read or run or gives too much, JobCanceled when `cancel_pipe` becomes readable.
     """
     expansion = _Expansion(cancel_pipe, warn)
+    fileset = fileset.with_listed()
     includes = tuple(
         replace(include, files=tuple(expansion.names(include.files, paths=True))) for include in fileset.includes
     )

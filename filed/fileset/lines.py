@@ -61,6 +61,8 @@ def _options(options: Options) -> Iterator[bytes]:
     yield from _items(b"WF", options.wildfile)
     yield from _items(b"WB", options.wildbase)
     yield from _items(b"B", map(_bytes, options.basejobs))
+    if options.larger_than:
+        yield b"L %d" % options.larger_than
     yield from _items(b"X", map(_bytes, options.fstypes))
     yield from _items(b"XD", map(_bytes, options.drivetypes))
     if options.plugin:

@@ -67,6 +67,7 @@ class Options:
 
     verify, accurate, basejob: letters of what to compare; None when the FileSet does not say.
     strip_path: leading path components taken off the names that are stored.
+    larger_than: regular files of more bytes are left out; 0 for none.
     fstypes, drivetypes: the kinds of file system (Windows: drive) allowed; empty = any.
     enhanced_wild: `*` and `?` stop at a slash, and `wildbase` is looked at.
     plugin: the command of an option plugin for files of this block.
@@ -97,6 +98,7 @@ class Options:
     accurate: str | None = None
     basejob: str | None = None
     strip_path: int = 0
+    larger_than: int = 0
     fstypes: tuple[str, ...] = ()
     drivetypes: tuple[str, ...] = ()
     basejobs: tuple[str, ...] = ()
@@ -172,6 +174,7 @@ class FileSet:
     """vss, snapshot: what the Director asked for beside the lines; they mean nothing on Unix.
 
     allowed, barred: directories of this machine's conf, which the lines are held to (confine.py); no part of what the FileSet says.
+    listed: File lines that a list gave; another list makes no other FileSet.
     """
 
     includes: tuple[Include, ...] = ()
@@ -181,6 +184,20 @@ class FileSet:
     snapshot: bool = field(default=False, compare=False)
     allowed: tuple[bytes, ...] = ()
     barred: tuple[bytes, ...] = ()
+    listed: tuple[bytes, ...] = ()
+
+    @property
+    def has_lists(self) -> bool:
+        """Whether lists or programs give File lines."""
+        return bool(self.listed) or any(file[:1] in {b"<", b"|"} for include in self.includes for file in include.files)
+
+    def with_listed(self) -> FileSet:
+        """What `listed` gave stands among the File lines of the last Include."""
+        if not self.listed:
+            return self
+        *others, last = self.includes
+        files = tuple(dict.fromkeys((*last.files, *self.listed)))
+        return replace(self, includes=(*others, replace(last, files=files)), listed=())
 
     def digest(self) -> str:
         """64 hexadecimal digits that are equal exactly when two FileSets say the same; neither the name nor the order of lines counts."""

@@ -79,17 +79,20 @@ class _Open:
     lists: dict[str, list[bytes]] = field(default_factory=dict)
     texts: dict[str, list[str]] = field(default_factory=dict)
     plugin: str = ""
+    larger_than: int = 0
 
     def end_of_options(self) -> None:
         """An `N`, or a line that cannot stand in Options: the block that was open is complete."""
-        if self.letters is None and not self.lists and not self.texts and not self.plugin:
+        if self.letters is None and not self.lists and not self.texts and not self.plugin and not self.larger_than:
             return
         values: dict[str, object] = {name: tuple(items) for name, items in self.lists.items()}
         values |= {name: tuple(texts) for name, texts in self.texts.items()}
         if self.plugin:
             values["plugin"] = self.plugin
+        if self.larger_than:
+            values["larger_than"] = self.larger_than
         self.options.append(replace(self.letters or Options(), **values))  # type: ignore[arg-type]  # by the tables
-        self.letters, self.lists, self.texts, self.plugin = None, {}, {}, ""
+        self.letters, self.lists, self.texts, self.plugin, self.larger_than = None, {}, {}, "", 0
 
 
 class _Reader:
@@ -143,6 +146,8 @@ class _Reader:
             block.texts.setdefault(NAMES[code], []).append(_text(item))
         elif code == b"G":
             block.plugin = _text(item)
+        elif code == b"L" and item.isdigit():
+            block.larger_than = int(item)
         elif code == b"F":
             block.end_of_options()
             block.files.append(item)

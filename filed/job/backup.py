@@ -96,7 +96,9 @@ def _save(job: BackupJob | NetworkBackup, end: BackupEnd, context: JobContext) -
         if end.feed is not None:
             entries.on_incomplete = end.feed.incomplete
         counters.files(end.sent_before)
-        entry_filter = EntryFilter(selection, links, taken, messages, counters, own=end.own_files)
+        entry_filter = EntryFilter(
+            selection, links, taken, messages, counters, own=end.own_files, lists=job.fileset.has_lists
+        )
         listing = Listing(entry_filter, encoder, counters, cancellation)
         for instance in made:
             _list_all(instance, end.basis, listing, encoder, context, stack)

@@ -106,10 +106,30 @@ class BackupJob:
     keys: KeyFiles | None = None
     max_volume_bytes: int = 0  # 0: a Volume grows without a bound
     plain: bool = False  # may build on an encrypted Job without being encrypted itself
+    level_asked: bool = True  # else a first Job is a Full without a word
 
     @property
     def encrypts(self) -> bool:
         return self.keys is not None and self.keys.encrypt
+
+
+@dataclass(frozen=True, slots=True)
+class DryRun:
+    """List and count what a backup would save."""
+
+    backup: BackupJob
+
+    @property
+    def places(self) -> Places:
+        return self.backup.places
+
+    @property
+    def agents(self) -> AgentSetup:
+        return self.backup.agents
+
+    @property
+    def fileset(self) -> FileSet:
+        return self.backup.fileset
 
 
 @dataclass(frozen=True, slots=True)
@@ -275,6 +295,7 @@ class NetworkVerify:
 
 JobDescription = (
     BackupJob
+    | DryRun
     | RestoreJob
     | VerifyJob
     | EstimateJob
@@ -284,7 +305,7 @@ JobDescription = (
     | NetworkVerify
     | NetworkTest
 )
-LocalJob = BackupJob | RestoreJob | VerifyJob
+LocalJob = BackupJob | DryRun | RestoreJob | VerifyJob
 
 
 def uses_storage(job: JobDescription) -> bool:
@@ -299,6 +320,7 @@ __all__ = [
     "BackupJob",
     "Changes",
     "DirectorJob",
+    "DryRun",
     "EstimateJob",
     "JobDescription",
     "KeyFiles",

@@ -13,6 +13,7 @@ from filed.errors import FiledError, JobCanceled
 from filed.job.context import JobContext
 from filed.job.description import (
     BackupJob,
+    DryRun,
     EstimateJob,
     JobDescription,
     LocalJob,
@@ -39,6 +40,7 @@ MODULES_OF_NETWORK_JOBS = (
     "filed.job.verify",
     "filed.job.ends.director_verify",
     "filed.job.estimate",
+    "filed.job.ends.director_estimate",
     "filed.fileset.engine",
     "xxhash",
 )
@@ -153,7 +155,7 @@ def do(description: JobDescription, context: JobContext) -> Outcome:
         from filed.job.ends.storage_daemon import measure  # noqa: PLC0415
 
         return measure(description, context)
-    if isinstance(description, EstimateJob):
+    if isinstance(description, EstimateJob | DryRun):
         from filed.job.estimate import estimate  # noqa: PLC0415
 
         return estimate(description, context)

@@ -166,6 +166,19 @@ static bool fs_type(backup *b, dir *at, const char *name, uint64_t dev, uint32_t
   return true;
 }
 
+/* Of bford.info/cachedir: a file of this name alone says nothing. */
+static bool is_cache_tag(int directory, const char *path)
+{
+  static const char signature[] = "Signature: 8a477f597d28d172789f06886806bc55";
+  char found[sizeof signature - 1];
+  int fd = openat(directory, path, O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC);
+  if (fd < 0)
+    return false;
+  bool is = read(fd, found, sizeof found) == (ssize_t)sizeof found && !memcmp(found, signature, sizeof found);
+  close(fd);
+  return is;
+}
+
 static bool has_marker(backup *b, dir *at, const char *name, const fileset_include *include)
 {
   struct stat st;
@@ -173,7 +186,8 @@ static bool has_marker(backup *b, dir *at, const char *name, const fileset_inclu
     char inside[NAME_MAX + 1 + PATH_MAX];
     int fd = dirs_fd(&b->dirs, at);
     int n = snprintf(inside, sizeof inside, "%s/%s", name, include->markers[i]);
-    if (fd >= 0 && n < (int)sizeof inside && fstatat(fd, inside, &st, AT_NO_AUTOMOUNT) == 0)
+    if (fd >= 0 && n < (int)sizeof inside && fstatat(fd, inside, &st, AT_NO_AUTOMOUNT) == 0 &&
+        (strcmp(include->markers[i], "CACHEDIR.TAG") || is_cache_tag(fd, inside)))
       return true;
   }
   return false;

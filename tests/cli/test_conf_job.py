@@ -65,7 +65,7 @@ def test_keys_are_those_of_the_file_daemon(conf: Path) -> None:
 def test_the_command_line_counts_more_than_the_conf(conf: Path, tmp_path: Path) -> None:
     job = conf_job(conf, "Weekly", tmp_path, level=Level.DIFFERENTIAL)
     assert (job.level, job.places.volumes) == (Level.DIFFERENTIAL, tmp_path)
-    assert conf_job(conf, "Weekly", None, level=None).level is Level.FULL
+    assert conf_job(conf, "Weekly", None, level=None).level is Level.INCREMENTAL
 
 
 def test_without_a_name_there_must_be_one_job(conf: Path) -> None:

@@ -20,7 +20,7 @@ def ids(filed: Filed, saved: Saved) -> list[int]:
 def backup_twice(filed: Filed, saved: Saved) -> None:
     """JobIds 3 and 4, each a Full on a Volume of its own."""
     for _ in range(2):
-        filed("backup", "-s", saved.volumes, saved.source)
+        filed("backup", "-s", saved.volumes, "--level", "full", saved.source)
 
 
 def test_without_a_rule_nothing_good_goes(filed: Filed, saved: Saved) -> None:
@@ -40,14 +40,14 @@ def test_the_newest_fulls_and_what_builds_on_them_stay(filed: Filed, saved: Save
 
 
 def test_a_dry_run_only_says_so(filed: Filed, saved: Saved) -> None:
-    filed("backup", "-s", saved.volumes, saved.source)
+    filed("backup", "-s", saved.volumes, "--level", "full", saved.source)
     said = filed("prune", "-s", saved.volumes, "--keep-fulls", 1, "--dry-run")
     assert "would remove JobId 2, Incremental" in said.out
     assert ids(filed, saved) == [1, 2, 3]
 
 
 def test_json_has_what_went_and_what_stayed(filed: Filed, saved: Saved) -> None:
-    filed("backup", "-s", saved.volumes, saved.source)
+    filed("backup", "-s", saved.volumes, "--level", "full", saved.source)
     document = filed("prune", "-s", saved.volumes, "--keep-fulls", 1, "--json").json
     assert sorted(document["removed"]) == [1, 2]
     assert document["kept"] == 1

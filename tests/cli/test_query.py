@@ -55,7 +55,7 @@ def test_names_that_are_no_text_are_one_line_and_json_keeps_their_bytes(filed: F
     odd = os.fsencode(saved.source) + b"/new\nline \xff"
     with open(odd, "wb"):
         pass
-    filed("backup", "-s", saved.volumes, saved.source)
+    filed("backup", "-s", saved.volumes, "--level", "full", saved.source)
     assert f"{saved.source}/new\\nline \\xff" in filed("ls", "-s", saved.volumes).out.splitlines()
     names = {os.fsencode(row["path"]) for row in filed("ls", "-s", saved.volumes, "--json").json}
     assert odd in names

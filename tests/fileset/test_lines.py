@@ -32,6 +32,7 @@ OPTIONS = st.builds(
     accurate=st.none() | LETTERS,
     basejob=st.none() | LETTERS,
     strip_path=st.integers(0, 9),
+    larger_than=st.integers(0, 1 << 40),
     fstypes=tuples(TEXT),
     drivetypes=tuples(TEXT),
     basejobs=tuples(TEXT),

@@ -7,7 +7,7 @@ from filed.agents import Entry, EntryType, Has
 from filed.cli.agents import default_setup
 from filed.fileset import FileSet, Include
 from filed.job.description import Changes, DirectorJob, EstimateJob, Level
-from filed.job.estimate import listing_line
+from filed.job.ends.director_estimate import listing_line
 from filed.job.process import start_job
 from filed.process.channel import Event
 from filed.process.outcome import JobStatus

@@ -96,3 +96,92 @@ def test_an_exclude_that_matched_nothing_is_reported(store: Store, source: Path)
     said = store("backup", "--exclude", "nothing/", "--exclude", "a", source)
     assert 'Exclude "*/nothing" matched nothing\n' in said.err
     assert said.err.count("matched nothing") == 1
+
+
+def test_a_list_of_paths_is_saved_and_another_list_needs_no_full(store: Store, place: Path, source: Path) -> None:
+    paths = place / "paths"
+    paths.write_bytes(b"s/a\n\n" + os.fsencode(source / "b") + b"\n")
+    assert (
+        filed("backup", "-s", store.path, "--files-from", paths, "--json", before=lambda: os.chdir(place)).json["files"]
+        == 2
+    )
+    (source / "new\nline").touch()
+    paths.write_bytes(b"\0".join(os.fsencode(source / name) for name in ("b", "new\nline")) + b"\0")
+    ran = store("backup", "--files-from", paths, "--null", "--json")
+    assert (ran.json["level"], ran.json["files"], ran.json["deleted"]) == ("Incremental", 1, 1)
+    assert store("verify", "--disk").code == 0
+    paths.write_text("\n")
+    assert "--files-from names nothing" in store("backup", "--files-from", paths, code=1).err
+
+
+def test_patterns_come_from_a_file_too(store: Store, place: Path, source: Path) -> None:
+    (source / "#c").touch()
+    (place / "patterns").write_text("# what needs no backup\n\n  a  \n\\#c\n")
+    store("backup", "--exclude-file", place / "patterns", source)
+    listed = store("ls").out.split()
+    assert f"{source}/b" in listed
+    assert f"{source}/a" not in listed
+
+
+def test_caches_are_those_with_the_signature(store: Store, source: Path) -> None:
+    for name, text in (("cache", "Signature: 8a477f597d28d172789f06886806bc55\n# see"), ("no", "Signature: 8a47")):
+        (source / name).mkdir()
+        (source / name / "CACHEDIR.TAG").write_text(text)
+        (source / name / "f").touch()
+    store("backup", "--exclude-caches", source)
+    listed = store("ls").out
+    assert "/no/f" in listed
+    assert "/cache" not in listed
+
+
+def test_large_files_are_left_out_and_gone_from_the_tree_once_they_are_large(
+    store: Store, place: Path, source: Path
+) -> None:
+    (source / "c").write_bytes(b"c" * 1025)
+    words = ("--exclude-larger-than", "1k")
+    store("backup", *words, source)
+    assert f"{source}/c" not in store("ls").out
+    assert f"{source}/a" in store("ls").out
+    (source / "a").write_bytes(b"a" * 5000)
+    assert store("backup", *words, "--json", source).json["deleted"] == 1
+    assert store("verify", "--disk").code == 0
+    assert "is no size" in store("backup", "--exclude-larger-than", "much", source, code=1).err
+    chosen = conf(place, Store(place / "other"), "Exclude Larger Than = 1k")
+    filed("backup", "-c", chosen)
+    assert f"{source}/c" not in filed("ls", "-c", chosen).out
+
+
+def test_a_dry_run_says_what_a_backup_would_save_and_writes_nothing(store: Store, source: Path) -> None:
+    ran = store("backup", "--dry-run", source)
+    listed = [line for line in ran.out.splitlines() if line[0] in "+M-"]
+    assert sorted(listed) == [f"+ {source}/", f"+ {source}/a", f"+ {source}/b"]
+    assert "Full: 3 files, 2 B would be read" in ran.out
+    assert not store.path.exists()
+    store("backup", source)
+    (source / "a").write_text("other")
+    (source / "b").unlink()
+    (source / "c").touch()
+    before = (store.path / "Vol-0001").read_bytes(), store.jobs()
+    found = store("backup", "--dry-run", "--json", source).json
+    assert (found["level"], found["files"], found["bytes"], found["deleted"]) == ("Incremental", 3, 5, 1)
+    assert {entry["path"]: entry["change"] for entry in found["entries"]} == {
+        f"{source}/a": "M",
+        f"{source}/c": "+",
+        f"{source}/": "M",
+        f"{source}/b": "-",
+    }
+    assert ((store.path / "Vol-0001").read_bytes(), store.jobs()) == before
+    assert store("backup", "--json", source).json["files"] == 3
+
+
+def test_patterns_choose_what_is_listed_and_restored(store: Store, place: Path, source: Path) -> None:
+    (source / "d").mkdir()
+    (source / "d" / "a").write_text("inner")
+    (source / "[x]").write_text("a name, not a pattern")
+    store("backup", source)
+    assert store("ls", f"{source}/?").out.split() == [f"{source}/a", f"{source}/b", f"{source}/d/", f"{source}/d/a"]
+    store("restore", "latest", "--where", place / "r", f"{source}/**/a", f"{source}/[x]")
+    there = place / "r" / source.relative_to("/")
+    assert sorted(str(path.relative_to(there)) for path in there.rglob("*")) == ["[x]", "a", "d", "d/a"]
+    assert f"no good backup holds {source}/*.z" in store("ls", f"{source}/*.z", code=1).err
+    assert f"nothing in JobId 1 matches {source}/*.z" in store("ls", "1", f"{source}/*.z", code=1).err

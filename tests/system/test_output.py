@@ -69,7 +69,7 @@ def test_closed_descriptors_at_the_start_change_nothing(place: Path) -> None:
 @pytest.mark.parametrize("words", [("ls",), ("jobs", "--json")])
 def test_an_answer_on_a_full_disk_is_an_error_and_one_line(place: Path, words: tuple[str, ...]) -> None:
     store = Store(place / "volumes")
-    store("backup", some_files(place, count=3))
+    store("backup", "--level", "full", some_files(place, count=3))
     code, said = run_with([words[0], "-s", str(store.path), *words[1:]], full, None)
     assert code == 1
     assert said == "filed: the answer cannot be written to standard output: No space left on device\n"
@@ -93,7 +93,7 @@ def test_a_job_whose_process_is_gone_is_failed_for_every_command(place: Path) ->
         f"FileSet {{ Name = F\n Include {{\n Options {{ readfifo = yes }}\n File = {fifo}\n }}\n}}\n"
         f"Storage {{ Name = D; Archive Device = {store.path} }}\n"
     )
-    store("backup", tree)
+    store("backup", "--level", "full", tree)
     with subprocess.Popen([PROGRAM, "backup", "-c", conf], stderr=subprocess.DEVNULL, process_group=0) as running:
         wait_until(lambda: [job["status"] for job in store.jobs()] == ["T", "R"])
         children = Path(f"/proc/{running.pid}/task/{running.pid}/children").read_text().split()
@@ -113,7 +113,7 @@ def test_quiet_commands_are_silent_when_all_is_well(place: Path) -> None:
     for words in (("backup", tree), ("restore", "--where", place / "r"), ("verify",)):
         ran = store(words[0], "--quiet", *words[1:])
         assert (ran.out, ran.err) == ("", "")
-    ran = store("backup", "--quiet", tree, place / "missing", code=3)
+    ran = store("backup", "--level", "full", "--quiet", tree, place / "missing", code=3)
     assert "missing: No such file or directory" in ran.err
     assert "OK, with warnings" in ran.out
 
@@ -123,7 +123,7 @@ def test_a_dry_run_of_prune_writes_nothing(place: Path) -> None:
     """It works on a disk that is mounted read-only, and so does the line for sqlite3 that docs/catalog.md has."""
     store, tree = Store(place / "volumes"), some_files(place, count=3)
     for _ in range(2):
-        store("backup", tree)
+        store("backup", "--level", "full", tree)
     subprocess.run(["mount", "--bind", store.path, store.path], check=True)
     try:
         subprocess.run(["mount", "-o", "remount,bind,ro", store.path], check=True)

@@ -19,7 +19,7 @@ def test_a_disk_that_is_not_mounted_for_weeks_pushes_no_backup_out(store: Store,
     disk = place / "disk"
     disk.mkdir()
     (disk / "precious").write_text("precious")
-    store("backup", disk)
+    store("backup", "--level", "full", disk)
     disk.rename(place / "away")
     for level in ("full", "incremental"):
         said = store("backup", "--level", level, disk, code=2)
@@ -32,7 +32,7 @@ def test_a_disk_that_is_not_mounted_for_weeks_pushes_no_backup_out(store: Store,
 
 def test_one_path_that_can_be_looked_at_makes_a_backup(store: Store, place: Path) -> None:
     (place / "there").mkdir()
-    said = store("backup", place / "there", place / "missing", code=3)
+    said = store("backup", "--level", "full", place / "there", place / "missing", code=3)
     assert f"{place}/missing: No such file or directory" in said.err
 
 
@@ -56,7 +56,7 @@ def test_a_job_of_a_clock_that_was_ahead_is_not_the_newest_for_ever(store: Store
     file = place / "s" / "a"
     file.parent.mkdir()
     file.write_text("one")
-    store("backup", file.parent)
+    store("backup", "--level", "full", file.parent)
     file.write_text("two")
     filed_program("backup", "-s", store.path, "--level", "incremental", file.parent, env=clock_off(200_000_000))
     file.write_text("three")
@@ -64,7 +64,7 @@ def test_a_job_of_a_clock_that_was_ahead_is_not_the_newest_for_ever(store: Store
     assert "the clock was set back, or was ahead before: JobId 2 began at a later time than now" in said.err
     assert [job["base_jobid"] for job in store.jobs()] == [None, 1, 2]
     assert saved_text(store, place / "r", file) == "three"
-    store("backup", file.parent)
+    store("backup", "--level", "full", file.parent)
     store("prune", "--keep-fulls", "1")
     assert [job["jobid"] for job in store.jobs()] == [4]
 
@@ -74,7 +74,7 @@ def test_what_prune_removes_frees_the_disk(store: Store, place: Path) -> None:
     file.parent.mkdir()
     for _ in range(4):
         file.write_bytes(os.urandom(1_000_000))
-        store("backup", "--compress", "none", file.parent)
+        store("backup", "--level", "full", "--compress", "none", file.parent)
     assert store("prune", "--keep-fulls", "1", "--dry-run").out.endswith("3 Jobs to go, 1 kept, 3.01 MB to be freed\n")
     said = store("prune", "--keep-fulls", "1").out
     assert said.endswith("3 Jobs removed, 1 kept, 3.01 MB freed\n")
@@ -88,10 +88,10 @@ def test_prune_says_what_holds_room_that_no_job_has(store: Store, place: Path) -
     file.write_bytes(os.urandom(1_000_000))
     other = place / "other"
     other.mkdir()
-    store("backup", "--job", "Other", other)
-    store("backup", "--compress", "none", file.parent)
+    store("backup", "--level", "full", "--job", "Other", other)
+    store("backup", "--level", "full", "--compress", "none", file.parent)
     store("backup", "--job", "Other", "--level", "incremental", other)
-    store("backup", "--compress", "none", file.parent)
+    store("backup", "--level", "full", "--compress", "none", file.parent)
     document = store("prune", "--keep-fulls", "1", "--json").json
     (held,) = document["held"]
     assert (held["volume"], held["jobids"]) == ("Vol-0002", [3])

@@ -127,7 +127,7 @@ def _new_job(job: BackupJob, base: Base) -> NewJob:
         level=base.level,
         fileset_digest=job.fileset.digest(),
         fileset_name=job.fileset.name,
-        fileset_text=as_text(job.fileset),
+        fileset_text=as_text(job.fileset.with_listed()),
         since=base.since,
         base=base.base.job_id if base.base is not None else None,
         encrypted=job.encrypts,

@@ -52,6 +52,7 @@ class EntryFilter:
     """The choice of one Job, page by page, in the order the instances list; its deletions at the end.
 
     own: device and inode of the files that the Job itself writes.
+    lists: File lines come from lists, and may be others than in the base.
     links: which inodes were saved, as those note there who save them.  taken: names that more than one instance may list.
     """
 
@@ -64,6 +65,7 @@ class EntryFilter:
         counters: Counters,
         *,
         own: Callable[[], frozenset[FileId]] = frozenset,
+        lists: bool = False,
     ) -> None:
         self._messages, self._counters = messages, counters
         self._selection = selection
@@ -71,6 +73,7 @@ class EntryFilter:
         self._lister: Lister | None = None  # whose names are noted
         self._ended: list[_Ended] = []
         self._own = own
+        self._lists = lists
         self._met_own = False
         self._listing: tuple[Lister, Doubts] | None = None  # the instance at work
         self._failed = self._failed_tops = self._looked_at = 0
@@ -115,6 +118,8 @@ class EntryFilter:
                 continue
             options = _options_of(matcher, entry, path)
             if options is None or (lister.shared and path.startswith(lister.shared) and self._taken.has(path)):
+                continue
+            if options.larger_than and entry.size > options.larger_than and _may_be_too_large(entry):
                 continue
             if options.strip_path:
                 path = stripped(path, options.strip_path)  # noqa: PLW2901  the name from here on
@@ -238,12 +243,17 @@ class EntryFilter:
         doubts.warnings.clear()
 
     def _owners(self, row: BaseRow) -> list[_Ended]:
-        """The instances whose entry it may be: those that it was saved by, or else those whose File lines or claims say most of it."""
+        """The instances whose entry it may be: those that it was saved by, or else those whose File lines or claims say most of it.
+
+        What a list named, and names no more, was a plain file of any of those that have files.
+        """
         reached = [(one.reaches(row.path), one) for one in self._ended]
         there = [(length, one) for length, one in reached if length >= 0]
         command = self._selection.command(row)
         if command is not None and (own := [one for _, one in there if _same_owner(one.lister.command, command)]):
             return own
+        if not there and self._lists and command == b"":
+            return [one for one in self._ended if not one.lister.command]
         longest = max((length for length, _ in there), default=0)
         nearest = {one.lister.command for length, one in there if length == longest}
         return [one for _, one in there if one.lister.command in nearest]
@@ -312,6 +322,11 @@ def _options_of(matcher: Matcher, entry: Entry, path: bytes) -> Options | None:
     if entry.type == EntryType.DIRECTORY:
         return matcher.directory_entry(path.rstrip(b"/") or b"/", nodump)
     return matcher.file(path, nodump)
+
+
+def _may_be_too_large(entry: Entry) -> bool:
+    """A File line's own entry is never left out."""
+    return entry.type == EntryType.REGULAR and not entry.flags & TOP
 
 
 def _is_at_or_below(path: bytes, prefix: bytes) -> bool:

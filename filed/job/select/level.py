@@ -43,7 +43,7 @@ def choose_base(catalog: Catalog, volumes: Repository, job: BackupJob, messages:
             )
         began = choice.base.start_time
         return Base(Level(job.level), choice.base, 0, began if began <= now else 0)
-    elif choice.why is not BaseWhy.NOT_WANTED:
+    elif choice.why is not BaseWhy.NOT_WANTED and (job.level_asked or choice.why is not BaseWhy.NO_FULL):
         messages.info(f"{choice.why}: doing a Full instead of {_article(job.level)}")
     full = catalog.choose_base(job.name, job.client, Level.DIFFERENTIAL, digest).base
     return Base(Level.FULL, None, full.read_bytes if full is not None else 0)

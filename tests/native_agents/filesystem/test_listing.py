@@ -268,8 +268,16 @@ def test_several_includes_have_their_own_markers(driver: Driver, tmp_path: Path)
 
 
 def test_a_marker_keeps_an_item_itself_out(driver: Driver, tmp_path: Path) -> None:
-    (tmp_path / "CACHEDIR.TAG").touch()
-    assert driver.listing(fileset_of(tmp_path, markers=[b"x", b"CACHEDIR.TAG"])) == []
+    (tmp_path / ".nobackup").touch()
+    assert driver.listing(fileset_of(tmp_path, markers=[b"x", b".nobackup"])) == []
+
+
+def test_a_tag_of_caches_needs_its_signature(driver: Driver, tmp_path: Path) -> None:
+    tag = tmp_path / "CACHEDIR.TAG"
+    tag.touch()
+    assert len(driver.listing(fileset_of(tmp_path, markers=[b"CACHEDIR.TAG"]))) == 2
+    tag.write_text("Signature: 8a477f597d28d172789f06886806bc55")
+    assert driver.listing(fileset_of(tmp_path, markers=[b"CACHEDIR.TAG"])) == []
 
 
 # ---- verdicts ----------------------------------------------------------------------------------------------------------

@@ -82,9 +82,11 @@ GROUPS = (
 PLAIN = (
     ("BP_SIZE_UNKNOWN", "SIZE_UNKNOWN", "u64"),
     ("BP_MAX_STATE", "MAX_STATE_BYTES", "u32"),
+    ("BP_MAX_LARGE_STATE", "MAX_LARGE_STATE_BYTES", "u32"),
     ("BP_MIN_READ", "MIN_READ_BYTES", "u32"),
     ("BP_MIN_PAGE", "MIN_PAGE_BYTES", "u32"),
     ("BP_BATCH_COMPLETE", "BATCH_COMPLETE", "u32"),
+    ("BP_BATCH_GAP", "BATCH_GAP", "u32"),
     ("BP_CHUNK_LAST", "CHUNK_LAST", "u32"),
 )
 _CALLS_BEFORE = 3  # none, load, query
@@ -180,6 +182,7 @@ def _records(manifest: Manifest, first: Manifest) -> Iterator[str]:
     lines = [f"    {name} = {offset}" for name, _, offset in _flat(entry)]
     yield "\n".join(["class EntryAt:", '    """Where each field of a `bp_entry` stands, in bytes."""\n', *lines])
     sizes = first["structs"][MODEL]
+    then = [f'"{camel(name)}": {sizes[name]["size"]}' for name in ("bp_host_api", "bp_begin", "bp_batch")]
     yield "\n".join(
         [
             "# Bytes that an agent's structs have at least: those of version 1.0. What a later one appends reads as zero.",
@@ -188,6 +191,8 @@ def _records(manifest: Manifest, first: Manifest) -> Iterator[str]:
             f"DESCRIPTOR_1_0 = {sizes['bp_descriptor']['size']}",
             f"AGENT_API_1_0 = {sizes['bp_agent_api']['size']}",
             f"OPTION_1_0 = {sizes['bp_option']['size']}",
+            "# The host's structs as they were then.",
+            f"SIZES_1_0 = {{{', '.join(then)}}}",
             f'WANT = struct.Struct("{packing(structs(manifest)["bp_want"])}")',
             f'CHUNK = struct.Struct("{packing(structs(manifest)["bp_chunk"])}")',
         ]

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * bplugin.h, version 1.0: the contract between `filed`, the host, and an agent.
+ * bplugin.h, version 1.1: the contract between `filed`, the host, and an agent.
  *
  * An agent is a library, `<id>.so` or `<id>.dll`, that knows one kind of thing to back up: a file system, a database, a
  * mail store. The host loads it into the process of one Job, asks it for entries page by page, stores them, and hands
@@ -79,6 +79,10 @@
  * both state a range of versions they speak; the highest common one is used, and each side then behaves as that version
  * says. Define BP_TARGET_VERSION, as BP_VERSION(1, 0), before the include to compile against an older contract than the
  * header's own: what came later is then invisible, and the agent runs on hosts of that age.
+ *
+ * An agent that is compiled against a newer contract and says min_version 1.0 runs on hosts of 1.0, too, if it looks
+ * before it uses what is newer: a field by struct_size, a slot by struct_size and NULL (the SDK's functions do), a flag
+ * or number by host->version. What is new since 1.0 says so where it stands, with what to do on an older host.
  */
 #ifndef BPLUGIN_H
 #define BPLUGIN_H
@@ -90,7 +94,7 @@
 
 /* Fits #if and has type unsigned: major << 16 | minor. */
 #define BP_VERSION(major, minor) ((major) * 65536u + (minor))
-#define BP_HEADER_VERSION BP_VERSION(1, 0)
+#define BP_HEADER_VERSION BP_VERSION(1, 1)
 
 #ifndef BP_TARGET_VERSION
 # define BP_TARGET_VERSION BP_HEADER_VERSION
@@ -182,6 +186,10 @@ typedef int32_t bp_status;
 
 /* bp_begin.flags */
 #define BP_BEGIN_ACCURATE  1u   /* the host has the base's list: deletions are found by comparing */
+#if BP_TARGET_VERSION >= BP_VERSION(1, 1)
+#define BP_BEGIN_PART         2u /* restore: only some of the entries were chosen; without it all, or it is not known */
+#define BP_BEGIN_OLDEST_FIRST 4u /* restore: the order told at restore_entry is certain. A Director may give another */
+#endif
 
 /* end: outcome */
 #define BP_OUTCOME_DONE      0  /* stored and sealed; not yet "the Director has it", that is `confirmed` */
@@ -276,6 +284,13 @@ typedef int32_t bp_status;
                                    listed, new or not (or lies below a FAILED entry), so what only the base has there is
                                    deleted. Never after a list of news alone. Without it, only DELETED and RENAMED
                                    entries delete. When in doubt, leave it out */
+#if BP_TARGET_VERSION >= BP_VERSION(1, 1)
+#define BP_BATCH_GAP      2u    /* with BP_END, never with COMPLETE: what was listed is good, and something may have been
+                                   missed since `begin`: a journal that overflowed, a log that was recycled. The Job is
+                                   good and warned; no state of this instance is sealed, whatever was put, so the next
+                                   Job lists all. Before anything was sent BP_E_BASE is better. On a host of 1.0: put no
+                                   state */
+#endif
 /* bp_chunk.flags */
 #define BP_CHUNK_LAST     1u    /* the stream ends at offset + len */
 
@@ -323,6 +338,9 @@ typedef int32_t bp_status;
 #define BP_MIN_PAGE  1048576u   /* bytes a host's page has at least */
 #define BP_MIN_READ  65536u     /* bytes a buffer for `read` has at least */
 #define BP_MAX_STATE 524288u    /* bytes of a state or a restore object */
+#if BP_TARGET_VERSION >= BP_VERSION(1, 1)
+#define BP_MAX_LARGE_STATE 16777216u /* bytes of a state that is small when it is compressed: see put_state */
+#endif
 
 /* ==== types ===================================================================================================== */
 
@@ -415,6 +433,18 @@ typedef struct bp_begin {
   const char *fileset;                  /* see below */
   const char *where;                    /* restore: the directory everything goes to, "" for where it came from. Already
                                            in every `dest`; an agent may trust it and what leads to it */
+#if BP_TARGET_VERSION >= BP_VERSION(1, 1)
+
+  /* Since 1.1. Of a backup: */
+  uint64_t keep_from;                   /* the lowest `watermark` of all states of this instance that a Job may still
+                                           name as its base: what lies below is needed by none. 0: not known, keep all */
+  /* Of a restore: texts "", numbers 0 where it is not known */
+  const char *saved_job, *saved_base;   /* unique names: the Job whose moment is restored, and the base it was taken on */
+  bp_time  saved_at;                    /* when it began */
+  uint64_t saved_entries, saved_bytes;  /* how much is to come, of all agents and Jobs */
+  uint32_t saved_jobs;                  /* of how many Jobs it comes: a Full and what was saved since */
+  uint32_t reserved;
+#endif
 } bp_begin;
 /*
  * fileset: NUL-terminated text, this instance's part of the FileSet; in a restore "", but for an agent with
@@ -467,7 +497,8 @@ typedef struct bp_host_api {
                           uint32_t *verdict);
 
   /* [job] In a backup, until END: the state to find again when this Job is the base of another. Replaces the one
-   * before; copied; at most BP_MAX_STATE bytes, else BP_E_TOO_BIG. Nothing is kept unless the Job ends well. format:
+   * before; copied; at most BP_MAX_STATE bytes, else BP_E_TOO_BIG. Since 1.1 more, up to BP_MAX_LARGE_STATE, where it
+   * fits compressed into a restore object: about 1 MB; else BP_E_TOO_BIG. Nothing is kept unless the Job ends well. format:
    * the agent's own version number of it. BP_E_SEQUENCE in other kinds of Job and after END.
    * A state says that everything up to it is saved; so it is put when that is known: in the call of next_entries that
    * returns BP_END with an empty page, after the entries of the pages before were read. It leaves out what failed. As a
@@ -485,6 +516,18 @@ typedef struct bp_host_api {
   /* [job] A further table by its name and revision, "bp.something/1"; lives as long as this one. NULL is written when
    * the host has none, with BP_E_UNSUPPORTED. None is defined in 1.0. */
   BP_FN(bp_status, extension)(bp_ctx *, const char *id, const void **out);
+#if BP_TARGET_VERSION >= BP_VERSION(1, 1)
+
+  /* [any] Since 1.1. In a backup: this instance expects to list so many entries with so many bytes in all; 0: not
+   * known. For the progress that people see; the last word counts. Nothing depends on it. */
+  BP_FN(bp_status, expect)(bp_ctx *, uint64_t entries, uint64_t bytes);
+
+  /* [job] Since 1.1. In a backup, until END: how far back the state that was put, or will be, reaches: a number of the
+   * source's own that only rises (a sequence, an LSN), at least 1, below 2^63. The lowest of all states that a Job may
+   * still name comes back as bp_begin.keep_from; a journal, a slot, a log is kept from there on. BP_E_SEQUENCE as of
+   * put_state. On a host of 1.0: release by `confirmed` alone, and keep what a Full's state needs. */
+  BP_FN(bp_status, watermark)(bp_ctx *, uint64_t position);
+#endif
 } bp_host_api;
 
 /* ==== the agent's side ==============================================================================================
@@ -596,7 +639,7 @@ typedef struct bp_agent_api {
 
   /* [job] Optional, outside of Jobs: the Director has named this earlier Job as a base, so it is in its catalog.
    * Release what waited for that: logs, slots, snapshots, though nothing that a state still to be named needs (a
-   * Differential goes back to the Full). May come late, twice, or never. */
+   * Differential goes back to the Full; bp_begin.keep_from says how far). May come late, twice, or never. */
   BP_FN(bp_status, confirmed)(bp_agent *, const char *job, const void *state, uint64_t len,
                               uint32_t format);
 

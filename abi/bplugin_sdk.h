@@ -355,6 +355,16 @@ static inline bp_status bp_page_end(bp_page *page, int complete)
   return BP_END;
 }
 
+#if BP_TARGET_VERSION >= BP_VERSION(1, 1)
+/* The same where something may have been missed since `begin`: what was listed counts, and no state is sealed. A host of
+ * 1.0 does not know that word: put no state there before this call. */
+static inline bp_status bp_page_end_gap(bp_page *page, const bp_host_api *host)
+{
+  page->batch->flags = host && host->version >= BP_VERSION(1, 1) ? BP_BATCH_GAP : 0u;
+  return BP_END;
+}
+#endif
+
 /* ---- small streams --------------------------------------------------------------------------------------------- */
 
 typedef struct bp_tlv {
@@ -618,6 +628,34 @@ static inline bp_status bp_put_state(const bp_host_api *host, const void *state,
     return BP_E_UNSUPPORTED;
   return bp_answer(host->put_state(host->ctx, state, len, format));
 }
+
+#if BP_TARGET_VERSION >= BP_VERSION(1, 1)
+/* Both answer BP_E_UNSUPPORTED on a host of 1.0, and nothing is lost by it. */
+static inline bp_status bp_expect(const bp_host_api *host, uint64_t entries, uint64_t bytes)
+{
+  if (!BP_HAS_CALL(host, bp_host_api, expect))
+    return BP_E_UNSUPPORTED;
+  return bp_answer(host->expect(host->ctx, entries, bytes));
+}
+
+static inline bp_status bp_watermark(const bp_host_api *host, uint64_t position)
+{
+  if (!BP_HAS_CALL(host, bp_host_api, watermark))
+    return BP_E_UNSUPPORTED;
+  return bp_answer(host->watermark(host->ctx, position));
+}
+
+/* What 1.1 tells at `begin`, and on a host of 1.0 that it is not known. */
+static inline uint64_t bp_keep_from(const bp_begin *why)
+{
+  return BP_HAS_FIELD(why, bp_begin, keep_from) ? why->keep_from : 0u;
+}
+
+static inline const char *bp_saved_job(const bp_begin *why)
+{
+  return BP_HAS_FIELD(why, bp_begin, saved_job) ? why->saved_job : "";
+}
+#endif
 
 /* BP_OK: *len bytes in buf; wipe them with bp_wipe when done. BP_E_TOO_BIG: *len is what is needed. */
 static inline bp_status bp_secret(const bp_host_api *host, const char *name, void *buf, uint32_t cap, uint32_t *len)

@@ -24,7 +24,7 @@ from filed.agents.abi import (
 from filed.agents.agent_job import AgentJob, Chunk, Want
 from filed.agents.callbacks import HostServices
 from filed.agents.descriptor import Descriptor, OptionSpec
-from filed.agents.instance import Agent, Begin
+from filed.agents.instance import Agent, Begin, Saved
 from filed.agents.load import Library, agent_id, find, load
 from filed.agents.options import Settings, check_options
 from filed.agents.page import Page, join_xattr, split_xattr
@@ -74,6 +74,7 @@ __all__ = [
     "Page",
     "ProcessState",
     "Replace",
+    "Saved",
     "Scanned",
     "Settings",
     "Severity",

@@ -17,12 +17,14 @@ from typing import NamedTuple
 
 QUERY_SYMBOL = "bplugin_query_v1"
 MAGIC = b"BPLUGIN\0"
-HEADER_VERSION = 1 << 16 | 0
+HEADER_VERSION = 1 << 16 | 1
 SIZE_UNKNOWN = 0xFFFFFFFFFFFFFFFF
 MAX_STATE_BYTES = 0x80000
+MAX_LARGE_STATE_BYTES = 0x1000000
 MIN_READ_BYTES = 0x10000
 MIN_PAGE_BYTES = 0x100000
 BATCH_COMPLETE = 0x1
+BATCH_GAP = 0x2
 CHUNK_LAST = 0x1
 STREAM_MASK = 0b11111
 
@@ -78,6 +80,8 @@ class StateWhy(IntEnum):
 
 class BeginFlag(IntFlag):
     ACCURATE = 1
+    PART = 2
+    OLDEST_FIRST = 4
 
 
 class Outcome(IntEnum):
@@ -299,6 +303,8 @@ ENTRY = struct.Struct("=IIIIIIIIIIQQQQQQQQqI4xqI4xqI4xqI4xIIIIIIIIII")
 DESCRIPTOR_1_0 = 128
 AGENT_API_1_0 = 160
 OPTION_1_0 = 40
+# The host's structs as they were then.
+SIZES_1_0 = {"BpHostApi": 96, "BpBegin": 88, "BpBatch": 48}
 WANT = struct.Struct("=QQQ")
 CHUNK = struct.Struct("=QQII")
 
@@ -394,6 +400,14 @@ class BpBegin(ctypes.Structure):
         ("state_len", c_uint64),
         ("fileset", c_char_p),
         ("where", c_char_p),
+        ("keep_from", c_uint64),
+        ("saved_job", c_char_p),
+        ("saved_base", c_char_p),
+        ("saved_at", BpTime),
+        ("saved_entries", c_uint64),
+        ("saved_bytes", c_uint64),
+        ("saved_jobs", c_uint32),
+        ("reserved", c_uint32),
     ]
 
 
@@ -440,6 +454,8 @@ PutStateFn = ctypes.CFUNCTYPE(c_int32, c_void_p, c_void_p, c_uint64, c_uint32)
 SecretFn = ctypes.CFUNCTYPE(c_int32, c_void_p, c_void_p, c_void_p, c_uint32, c_void_p)
 DeferFn = ctypes.CFUNCTYPE(c_int32, c_void_p, c_uint32)
 ExtensionFn = ctypes.CFUNCTYPE(c_int32, c_void_p, c_void_p, c_void_p)
+ExpectFn = ctypes.CFUNCTYPE(c_int32, c_void_p, c_uint64, c_uint64)
+WatermarkFn = ctypes.CFUNCTYPE(c_int32, c_void_p, c_uint64)
 
 
 class BpHostApi(ctypes.Structure):
@@ -457,6 +473,8 @@ class BpHostApi(ctypes.Structure):
         ("secret", SecretFn),
         ("defer", DeferFn),
         ("extension", ExtensionFn),
+        ("expect", ExpectFn),
+        ("watermark", WatermarkFn),
     ]
 
 
@@ -506,6 +524,7 @@ def version_text(number: int) -> str:
     return f"{number >> 16}.{number & 0xFFFF}"
 
 
+VERSION_1_1 = version(1, 1)
 HOST_MIN, HOST_MAX = version(1, 0), HEADER_VERSION
 HOST_FEATURES = 0  # bp_host_api.features and what `needs` may ask for: none defined in 1.0
 ENTRY_SCOPE = frozenset({Status.E_ENTRY, Status.E_NOTFOUND, Status.E_ACCESS, Status.E_CHANGED, Status.E_IO})

@@ -24,6 +24,7 @@ from filed.agents.abi import (
     CHUNK_LAST,
     MIN_READ_BYTES,
     SIZE_UNKNOWN,
+    VERSION_1_1,
     Action,
     AgentStream,
     BpAgentApi,
@@ -83,12 +84,14 @@ class AgentJob:
         reader: PageReader,
         check_process_state: Callable[[str], None],
         shape: HostShape,
+        version: int,
     ) -> None:
-        self.kind = kind
+        """version: the one agreed on."""
+        self.kind, self._version = kind, version
         self.ended = False
         # listed_all: END came. complete: and with it the word that nothing was left out, so what only the base has
-        # below this agent's claims or lines is deleted.
-        self.listed_all = self.complete = False
+        # below this agent's claims or lines is deleted. gap: something may be missing.
+        self.listed_all = self.complete = self.gap = False
         self._caller, self._callbacks, self._api, self._address = caller, callbacks, api, address
         self._patience, self._reader, self._check_process_state = patience, reader, check_process_state
         self._call, self._shape = caller.call, shape
@@ -137,7 +140,10 @@ class AgentJob:
         """
         if self.kind == Kind.RESTORE or self.stream_open:
             self._out_of_order("next_entries")
-        buffer = self._list_buffer = self._list_buffer or PageBuffer(self._shape.list_bytes, self._shape)
+        if self._list_buffer is None:
+            gaps = self._version >= VERSION_1_1
+            self._list_buffer = PageBuffer(self._shape.list_bytes, self._shape, gaps=gaps)
+        buffer = self._list_buffer
         if self._page is not None:
             self._caller.entry = b""
             self._page, self._by_cookie, self._opened = None, {}, set()
@@ -158,7 +164,7 @@ class AgentJob:
                     f"its list ended just where its first page was full, with {len(page)} entries; is that all it has?"
                 )
                 self._callbacks.tell(Severity.WARNING, f"agent {self.label}: {text} If so, end with an empty page")
-            self.listed_all, self.complete = True, page.complete
+            self.listed_all, self.complete, self.gap = True, page.complete, buffer.gap
             self._callbacks.state_allowed = False
             self._check_process_state("next_entries")
         if not page.entries:

@@ -27,10 +27,13 @@ from typing import Any, Protocol
 
 from filed.agents.abi import (
     ENTRY_1_0,
+    MAX_LARGE_STATE_BYTES,
     MAX_STATE_BYTES,
+    VERSION_1_1,
     BpHostApi,
     DeferFn,
     Entry,
+    ExpectFn,
     ExtensionFn,
     FailFn,
     MatchFn,
@@ -41,6 +44,7 @@ from filed.agents.abi import (
     Severity,
     Status,
     Verdict,
+    WatermarkFn,
 )
 from filed.agents.page import name_rule
 from filed.agents.secret import Secret
@@ -53,6 +57,7 @@ MAX_NAME_BYTES = 64 << 10  # of a path in `match`; PATH_MAX is 4096, an agent's 
 MAX_SECRET_NAME_BYTES = 1024
 MAX_KEPT_MESSAGES = 1000  # of other threads, until the job thread's call returns
 MAX_DEFER_S = 24 * 3600
+MAX_WATERMARK = 2**63 - 1
 _OURS = str(Path(__file__).parents[1])
 
 
@@ -64,7 +69,12 @@ class HostServices(Protocol):
     def match(self, path: bytes, entry: Entry) -> int:
         """A Verdict for a directory. `entry` has dev and fs_type when `valid` says so; its offsets mean nothing."""
 
-    def put_state(self, state: bytes, state_format: int) -> None: ...
+    def put_state(self, state: bytes, state_format: int) -> bool:
+        """False: it is too long to be sealed."""
+
+    def watermark(self, position: int) -> None: ...
+
+    def expect(self, entries: int, size: int) -> None: ...
 
     def secret(self, name: str) -> bytes | None:
         """A secret that is no option of the agent's; None when there is none of that name."""
@@ -121,10 +131,12 @@ class Callbacks:
         shape: HostShape = SHAPE,
     ) -> None:
         self._agent, self._status_page, self._services, self._in_job = agent, status_page, services, in_job
+        self._max_state = MAX_STATE_BYTES if version < VERSION_1_1 else MAX_LARGE_STATE_BYTES
         self._secrets, self._as_host = secrets, as_host
         self._thread = threading.get_ident()
         self._kept: deque[tuple[Severity, str]] = deque()
         self._lost_messages = 0
+        self._expected: tuple[int, int] | None = None  # of another thread, until the job thread's call returns
         self._closed = False
         self._told: set[str] = set()
         self.state_allowed = False
@@ -145,6 +157,8 @@ class Callbacks:
             SecretFn(self.trampoline("secret", self._secret, job_thread=True)),
             DeferFn(self.trampoline("defer", self._defer)),
             ExtensionFn(self.trampoline("extension", self._extension, job_thread=True)),
+            ExpectFn(self.trampoline("expect", self._expect)),
+            WatermarkFn(self.trampoline("watermark", self._watermark, job_thread=True)),
         )
         self.table = BpHostApi(
             ctypes.sizeof(BpHostApi),
@@ -223,6 +237,9 @@ class Callbacks:
         if self._lost_messages:
             lost, self._lost_messages = self._lost_messages, 0
             self._services.message(Severity.WARNING, f"{self._agent}: {lost} messages of its threads were dropped")
+        if self._expected is not None:
+            expected, self._expected = self._expected, None
+            self._services.expect(*expected)
 
     def _not_now(self, what: str) -> Status:
         """Out of order, on the job thread, and without harm: told once, for anyone who wrote the agent."""
@@ -282,13 +299,35 @@ class Callbacks:
             return self._not_now("put_state outside of a Job")
         if not self.state_allowed:
             return self._not_now("put_state after END, or in a Job that is no backup: what was put before END stays")
-        if length > MAX_STATE_BYTES:
-            text = f"agent {self._agent} puts a state of {length:,} bytes; refused: {MAX_STATE_BYTES:,} are the most"
-            self._services.message(Severity.WARNING, text)
-            return Status.E_TOO_BIG
+        if length > self._max_state:
+            return self._too_long(length, f"{self._max_state:,} are the most")
         if length and not address:
             return Status.E_INVAL
-        self._services.put_state(ctypes.string_at(address, length) if address else b"", state_format)
+        if not self._services.put_state(ctypes.string_at(address, length) if address else b"", state_format):
+            return self._too_long(length, "compressed it does not fit into a restore object")
+        return Status.OK
+
+    def _too_long(self, length: int, why: str) -> Status:
+        text = f"agent {self._agent} puts a state of {length:,} bytes; refused: {why}"
+        self._services.message(Severity.WARNING, text)
+        return Status.E_TOO_BIG
+
+    def _expect(self, entries: int, size: int) -> Status:
+        if threading.get_ident() == self._thread:
+            self._services.expect(entries, size)
+        else:
+            self._expected = entries, size
+            self.trouble = True
+        return Status.OK
+
+    def _watermark(self, position: int) -> Status:
+        if not self._in_job:
+            return self._not_now("watermark outside of a Job")
+        if not self.state_allowed:
+            return self._not_now("watermark after END, or in a Job that is no backup")
+        if not 1 <= position <= MAX_WATERMARK:
+            return Status.E_INVAL
+        self._services.watermark(position)
         return Status.OK
 
     def _secret(self, name_at: int | None, buffer_at: int | None, cap: int, length_at: int | None) -> Status:

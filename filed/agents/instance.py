@@ -11,6 +11,8 @@ from types import TracebackType
 from typing import Self
 
 from filed.agents.abi import (
+    VERSION_1_1,
+    BeginFlag,
     BpBegin,
     BpTime,
     Kind,
@@ -35,11 +37,34 @@ AGENT_TIMEOUT_S = 600.0  # without any sign of life
 
 
 @dataclass(frozen=True, slots=True)
+class Saved:
+    """What is known of a restore when it begins; "" and 0 for what is not.
+
+    job, base_job: unique names: whose moment is restored, and what that was taken on. at: when it began, epoch seconds.
+    part: some entries were chosen.  oldest_first: the Jobs come in that order, for sure.  entries, size: in all, of `jobs` Jobs.
+    """
+
+    job: str = ""
+    base_job: str = ""
+    at: int = 0
+    part: bool = False
+    oldest_first: bool = False
+    entries: int = 0
+    size: int = 0
+    jobs: int = 0
+
+    @property
+    def flags(self) -> int:
+        return (BeginFlag.PART if self.part else 0) | (BeginFlag.OLDEST_FIRST if self.oldest_first else 0)
+
+
+@dataclass(frozen=True, slots=True)
 class Begin:
     """Why a Job runs, as `begin` tells the agent.
 
     flags: BeginFlag. since: (seconds, nanoseconds), advisory; base_job is the identity. state: what this agent sealed in base_job, with
     its format. fileset: this instance's lines (`FileSet.lines()`). where: restore: trusted root, b"" = as saved.
+    keep_from: the lowest watermark that a Job may still need, 0: not known. saved: of a restore.
     """
 
     kind: Kind
@@ -53,6 +78,8 @@ class Begin:
     state_format: int = 0
     fileset: bytes = b""
     where: bytes = b""
+    keep_from: int = 0
+    saved: Saved = Saved()
 
 
 class Agent:
@@ -77,6 +104,7 @@ class Agent:
         callbacks: Callable[..., Callbacks] = Callbacks,
     ) -> None:
         self.library = library
+        self.version = shape.version or library.version
         self.status_page = status_page
         self._services, self._cancel_pipe, self._timeout_s, self._clock = services, cancel_pipe, timeout_s, clock
         self._settings, self._shape, self._make_table = settings, shape, callbacks
@@ -143,12 +171,13 @@ class Agent:
         callbacks = self._table(in_job=True)
         callbacks.state_allowed = why.kind == Kind.BACKUP
         state = ctypes.create_string_buffer(why.state, len(why.state)) if why.state else None
+        saved = why.saved
         raw = BpBegin(
             ctypes.sizeof(BpBegin),
             why.kind,
             why.level,
             why.state_why,
-            why.flags,
+            why.flags | saved.flags if self.version >= VERSION_1_1 else why.flags,
             why.state_format,
             BpTime(*why.since),
             why.job.encode(),
@@ -157,6 +186,13 @@ class Agent:
             len(why.state),
             why.fileset,
             why.where,
+            why.keep_from,
+            saved.job.encode(),
+            saved.base_job.encode(),
+            BpTime(saved.at),
+            saved.entries,
+            saved.size,
+            saved.jobs,
         )
         out = ctypes.c_void_p()
         whole = self._shape.memory(raw)
@@ -200,7 +236,7 @@ class Agent:
     def _table(self, *, in_job: bool) -> Callbacks:
         callbacks = self._make_table(
             self.label,
-            self.library.version,
+            self.version,
             self.status_page,
             self._services,
             secrets=self._settings.secrets,
@@ -230,6 +266,7 @@ class Agent:
             reader=PageReader(self.label, absolute=self.descriptor.names_are_absolute),
             check_process_state=self.check_process_state,
             shape=self._shape,
+            version=self.version,
         )
 
     def _create(self) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import ctypes
 
-from filed.agents.abi import BATCH_COMPLETE, BpBatch
+from filed.agents.abi import BATCH_COMPLETE, BATCH_GAP, BpBatch
 from filed.agents.page import Page, PageReader
 from filed.agents.shape import SHAPE, HostShape
 from filed.process.memory import GuardedMemory
@@ -15,8 +15,10 @@ INLINE_LIMIT = 64 << 10  # larger files are cheaper through `read`, whose buffer
 class PageBuffer:
     """`address` is what next_entries and fetch take."""
 
-    def __init__(self, size_bytes: int, shape: HostShape = SHAPE) -> None:
+    def __init__(self, size_bytes: int, shape: HostShape = SHAPE, *, gaps: bool = False) -> None:
+        """gaps: may the agent say GAP?"""
         self._shape = shape
+        self._flags = BATCH_COMPLETE | BATCH_GAP if gaps else BATCH_COMPLETE
         self._memory = GuardedMemory(size_bytes)
         self._view = self._memory.view
         self._whole = shape.memory(BpBatch())
@@ -45,14 +47,21 @@ class PageBuffer:
         }
         return next((name for name, value in ours.items() if getattr(batch, name) != value), "")
 
+    @property
+    def gap(self) -> bool:
+        """Something may be missing in the list that ended."""
+        return bool(self._batch.flags & BATCH_GAP)
+
     def parse(self, reader: PageReader, call: str, *, end: bool) -> Page:
         """What the agent left. Our own stride and size count, whatever it wrote over those fields."""
         batch = self._batch
-        if batch.flags & ~BATCH_COMPLETE:
+        if batch.flags & ~self._flags:
             reader.violated(call, f"batch flags {batch.flags:#x} has bits that this version does not know")
         complete = bool(batch.flags & BATCH_COMPLETE)
-        if complete and not end:
-            reader.violated(call, "COMPLETE without END")
+        if batch.flags and not end:
+            reader.violated(call, "COMPLETE without END" if complete else "GAP without END")
+        if complete and self.gap:
+            reader.violated(call, "COMPLETE and GAP: of a list in which something may be missing")
         return reader.parse(
             call,
             self._view,

@@ -15,7 +15,7 @@ from filed.catalog.glob import is_pattern
 from filed.catalog.job import GOOD, Job, JobId, JobMedia, JobTotals, Level, NewJob, Status, Volume
 from filed.catalog.liveness import ProcessMark
 from filed.catalog.retention import Period, PrunePlan, Retention, plan_delete, plan_prune
-from filed.catalog.state import FoundState, Seal, SealedState, StateWhy, state_object, state_of
+from filed.catalog.state import FoundState, Seal, SealedState, StateWhy, fits, state_object, state_of
 from filed.catalog.tree import FileRow
 
 __all__ = [
@@ -52,6 +52,7 @@ __all__ = [
     "Volume",
     "facts_object",
     "facts_of",
+    "fits",
     "glob_pattern",
     "is_pattern",
     "plan_delete",

@@ -30,7 +30,16 @@ from filed.catalog.glob import fixed_part, path_pattern
 from filed.catalog.job import GOOD, Job, JobId, JobMedia, JobTotals, NewJob, Status, Volume, unique_name
 from filed.catalog.liveness import ProcessMark
 from filed.catalog.retention import Chains, PrunePlan, Retention, newest_with_entries, plan_delete, plan_prune
-from filed.catalog.state import FoundState, Seal, SealedState, find_state, mark_confirmed, mark_restored, seal
+from filed.catalog.state import (
+    FoundState,
+    Seal,
+    SealedState,
+    find_state,
+    keep_from,
+    mark_confirmed,
+    mark_restored,
+    seal,
+)
 from filed.catalog.tree import FileRow
 from filed.errors import CatalogError
 from filed.wire.attributes import FileType
@@ -374,6 +383,10 @@ class Catalog:
     ) -> FoundState:
         """What an agent gets when a new Job builds on `base_job`, the unique name of a Job."""
         return find_state(self.database, base_job, agent, instance, fileset_digest, director=director)
+
+    def keep_from(self, agent: str, instance: str, *, director: str = "") -> int:
+        """The lowest watermark of this instance's states that a Job may still name; 0: one of them has none."""
+        return keep_from(self.database, agent, instance, director=director)
 
     def has_states(self, agent: str, *, director: str = "") -> bool:
         """Whether any instance of the agent has sealed a state that still counts."""

@@ -120,7 +120,12 @@ _VERSION_3: Final = """
 ALTER TABLE job ADD COLUMN encrypted INTEGER NOT NULL DEFAULT 0;
 """
 
-MIGRATIONS: Final[tuple[str, ...]] = (_VERSION_1, _VERSION_2, _VERSION_3)
+# How far back a state reaches in its agent's own numbers; 0: it did not say.
+_VERSION_4: Final = """
+ALTER TABLE agent_state ADD COLUMN watermark INTEGER NOT NULL DEFAULT 0;
+"""
+
+MIGRATIONS: Final[tuple[str, ...]] = (_VERSION_1, _VERSION_2, _VERSION_3, _VERSION_4)
 """Script n takes a file from version n to n + 1. Published scripts never change; add one."""
 
 VERSION: Final = len(MIGRATIONS)

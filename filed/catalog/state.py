@@ -11,6 +11,7 @@ from __future__ import annotations
 import hashlib
 import json
 import sqlite3
+from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass
 from enum import IntEnum
@@ -19,12 +20,14 @@ from typing import Final
 from filed.catalog.database import Database
 from filed.catalog.job import Level
 from filed.wire.attributes import FileType
-from filed.wire.restore_object import RestoreObject
+from filed.wire.restore_object import MAX_PACKET_BYTES, RestoreObject, pack_restore_object
 
 OBJECT_NAME: Final = b"filed-state"
 """Name of the restore objects that hold a state; not for the agent's own eyes."""
 
 _HEAD: Final = b"filed-state 1\n"
+NAMED_FULLS: Final = 2
+"""A Director may fail a Job after it was sealed here, and go on naming the one before."""
 
 
 class StateWhy(IntEnum):
@@ -41,12 +44,16 @@ class StateWhy(IntEnum):
 
 @dataclass(frozen=True, slots=True)
 class SealedState:
-    """What an agent's instance put. instance: the `Plugin =` line, "" for `File =`; format: the agent's own number."""
+    """What an agent's instance put. instance: the `Plugin =` line, "" for `File =`; format: the agent's own number.
+
+    watermark: how far back it reaches in the agent's own numbers; 0: it did not say.
+    """
 
     agent: str
     instance: str
     format: int
     blob: bytes
+    watermark: int = 0
 
     @property
     def digest(self) -> bytes:
@@ -81,8 +88,8 @@ def seal(connection: sqlite3.Connection, by: Seal, states: Iterable[SealedState]
     for state in states:
         connection.execute(
             "INSERT OR REPLACE INTO agent_state"
-            " (director, job, name, agent, instance, fileset_digest, level, format, blob, digest, sealed)"
-            " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+            " (director, job, name, agent, instance, fileset_digest, level, format, blob, digest, sealed, watermark)"
+            " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
             (
                 by.director,
                 by.job,
@@ -95,6 +102,7 @@ def seal(connection: sqlite3.Connection, by: Seal, states: Iterable[SealedState]
                 state.blob,
                 state.digest,
                 by.sealed,
+                state.watermark,
             ),
         )
         if by.director and by.level == Level.FULL:
@@ -118,17 +126,17 @@ def find_state(
     """What `agent` gets when a new Job builds on `base_job` (its unique name, "" when nobody named one)."""
     if base_job:
         row = database.one(
-            "SELECT fileset_digest, restored, confirmed, format, blob, digest FROM agent_state"
+            "SELECT fileset_digest, restored, confirmed, format, blob, digest, watermark FROM agent_state"
             " WHERE director = ? AND job = ? AND agent = ? AND instance = ?",
             (director, base_job, agent, instance),
         )
         if row is not None:
-            fileset, restored, confirmed, number, blob, digest = row
+            fileset, restored, confirmed, number, blob, digest, watermark = row
             if restored:
                 return FoundState(StateWhy.RESTORED)
             if fileset != fileset_digest:
                 return FoundState(StateWhy.FILESET_CHANGED)
-            state = SealedState(agent, instance, number, blob)
+            state = SealedState(agent, instance, number, blob, watermark)
             if digest and digest != state.digest:  # without one it was sealed before there were any
                 return FoundState(StateWhy.LOST)
             return FoundState(StateWhy.FOUND, state, bool(confirmed))
@@ -139,6 +147,23 @@ def find_state(
     if any_row is None:
         return FoundState(StateWhy.FIRST)
     return FoundState(StateWhy.LOST if base_job else StateWhy.UNNAMED)
+
+
+def keep_from(database: Database, agent: str, instance: str, *, director: str = "") -> int:
+    """The lowest watermark of the states that a Job may still name: those from the second newest Full on. 0: one has none."""
+    rows = database.connection.execute(
+        "SELECT name, level, watermark FROM agent_state WHERE director = ? AND agent = ? AND instance = ? AND restored = 0"
+        " ORDER BY state_id DESC",
+        (director, agent, instance),
+    )
+    fulls: Counter[str] = Counter()
+    lowest: int | None = None
+    for name, level, watermark in rows:
+        if fulls[name] == NAMED_FULLS:
+            continue
+        fulls[name] += level == Level.FULL
+        lowest = watermark if lowest is None else min(lowest, watermark)
+    return lowest or 0
 
 
 def mark_restored(database: Database, agent: str, instance: str | None = None, *, director: str = "") -> int:
@@ -163,10 +188,20 @@ def mark_confirmed(database: Database, job: str, agent: str, instance: str, *, d
 
 def state_object(file_index: int, state: SealedState) -> RestoreObject:
     """The copy for the Volume: a line of JSON that says whose it is, then the blob as it is."""
-    head = json.dumps({"agent": state.agent, "instance": state.instance, "format": state.format})
+    about: dict[str, str | int] = {"agent": state.agent, "instance": state.instance, "format": state.format}
+    if state.watermark:
+        about["watermark"] = state.watermark
+    head = json.dumps(about)
     content = _HEAD + head.encode() + b"\n" + state.blob
     command = state.agent.encode(errors="surrogateescape") + b":" + OBJECT_NAME
     return RestoreObject(file_index, FileType.RESTORE_FIRST, 0, command, OBJECT_NAME, content)
+
+
+def fits(state: SealedState) -> bool:
+    """Can it be sealed: has the copy for the Volume room in a packet of the network, compressed?"""
+    if len(state.blob) < MAX_PACKET_BYTES // 2:
+        return True
+    return len(pack_restore_object(state_object(1, state))) <= MAX_PACKET_BYTES
 
 
 def state_of(item: RestoreObject) -> SealedState | None:
@@ -178,6 +213,7 @@ def state_of(item: RestoreObject) -> SealedState | None:
         known = json.loads(head)
         if not end or not isinstance(known, dict):
             return None
-        return SealedState(str(known["agent"]), str(known["instance"]), int(known["format"]), blob)
+        agent, instance = str(known["agent"]), str(known["instance"])
+        return SealedState(agent, instance, int(known["format"]), blob, int(known.get("watermark", 0)))
     except (ValueError, TypeError, KeyError, OverflowError):
         return None

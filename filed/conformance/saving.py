@@ -9,11 +9,13 @@ import random
 import time
 from collections import Counter
 from collections.abc import Iterable
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 
 from filed.agents import AgentJob, AgentStream, EntryFlag, EntryType, Feature, Has, Kind, Outcome, Severity, Status
-from filed.agents.abi import MIN_READ_BYTES, WantOption
+from filed.agents.abi import MIN_READ_BYTES, VERSION_1_1, WantOption, version
+from filed.agents.callbacks import MAX_WATERMARK
 from filed.agents.shape import LIST_PAGE_BYTES, HostShape
 from filed.conformance.room import Room, Skipped
 from filed.conformance.walk import Reading, Seen, read_whole, walk
@@ -197,10 +199,26 @@ def _same_kind(room: Room, kind: Kind) -> None:
     room.compared(f"a Job of kind {kind.name}", again)
 
 
+def needed(room: Room) -> None:
+    """What bp_begin.keep_from says is about what is kept from then on: the list depends on level and state alone."""
+    if room.subject.about.max_version < VERSION_1_1:
+        raise Skipped("it speaks 1.0, which does not tell")
+    why = replace(room.why(), keep_from=MAX_WATERMARK)
+    room.compared("told that nothing older is needed", lambda: room.saved(why), "begin")
+
+
 def later_host(room: Room) -> None:
     """A host of a later version: longer structs, a wider stride, features that nobody knows yet."""
     shape = HostShape(later_bytes=64, features=1 << 63 | 1 << 20)
     room.compared("a later host", lambda: room.saved(shape=shape))
+
+
+def older_host(room: Room) -> None:
+    """A host of 1.0, with the structs of that time: what an agent uses of later versions it has to look for."""
+    first, about = version(1, 0), room.subject.about
+    if not about.min_version <= first < about.max_version:
+        raise Skipped("it speaks one version of those that this host speaks")
+    room.compared("a host of 1.0", lambda: room.saved(shape=HostShape(version=first)))
 
 
 def pages(room: Room) -> None:

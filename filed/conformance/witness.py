@@ -12,11 +12,12 @@ from typing import Any
 
 from filed.agents import Entry, EntryFlag, Severity, Status, Verdict
 from filed.agents.callbacks import MAX_TEXT_BYTES, Callbacks
+from filed.catalog import SealedState, fits
 from filed.conformance.findings import Finding, Grade
 from filed.fileset import Matcher
 from filed.process.status_page import StatusPage
 
-CALLBACKS = ("message", "fail", "match", "put_state", "secret", "defer", "extension")
+CALLBACKS = ("message", "fail", "match", "put_state", "secret", "defer", "extension", "expect", "watermark")
 NO_VERDICT = "no verdict"  # a fault of its own: match says OK and leaves *verdict alone
 FLOOD = 10_000  # messages of one instance; nobody reads so many
 _KEPT = 200
@@ -39,6 +40,8 @@ class Witness:
         self.calls: Counter[str] = Counter()
         self.failed_in = ""  # the agent's call in which the fault was made first
         self.states: list[tuple[bytes, int]] = []
+        self.mark = 0
+        self.expected = 0, 0
         self.messages: list[tuple[Severity, str]] = []
         self._findings: dict[tuple[str, str], Finding] = {}
 
@@ -58,8 +61,17 @@ class Witness:
         verdict, _ = self._matcher.directory(path, entry.dev, entry.fs_type or None, nodump=nodump, top=top)
         return verdict
 
-    def put_state(self, state: bytes, state_format: int) -> None:
+    def put_state(self, state: bytes, state_format: int) -> bool:
         self.states.append((state, state_format))
+        return fits(SealedState("check", "", state_format, state))
+
+    def watermark(self, position: int) -> None:
+        if position < self.mark:
+            self.note(Grade.FAILED, f"a watermark of {position:,} after one of {self.mark:,}: it only rises")
+        self.mark = position
+
+    def expect(self, entries: int, size: int) -> None:
+        self.expected = entries, size
 
     def secret(self, name: str) -> bytes | None:  # noqa: ARG002  secrets are options, which the host answers itself
         return None

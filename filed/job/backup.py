@@ -73,6 +73,8 @@ def _save(job: BackupJob | NetworkBackup, end: BackupEnd, context: JobContext) -
         libraries = Libraries(job.agents, messages, cancellation, context.status_page)
         fileset = expanded(job.fileset, cancellation.pipe, messages.warning)
         made = instances(libraries, fileset, messages, stack)
+        for instance in made:
+            instance.services.expect = counters.expecting()
         selection = end.selection(stack)
         session = end.open(keys, stack)
         workers = stack.enter_context(Workers(neighbours=end.neighbours))

@@ -127,6 +127,7 @@ class Counters:
     def __init__(self, status_page: StatusPage) -> None:
         self.totals = Totals()
         self.expected_bytes = 0
+        self._told: list[tuple[int, int]] = []  # by each agent: entries and bytes that it expects
         self._status_page = status_page
 
     def files(self, count: int = 1) -> None:
@@ -160,10 +161,20 @@ class Counters:
         self.totals.comm_bytes += size
         self.totals.compressed_comm_bytes += compressed
 
+    def expecting(self) -> Callable[[int, int], None]:
+        """To be told how many entries and bytes one agent expects; its last word counts."""
+        number = len(self._told)
+        self._told.append((0, 0))
+
+        def expect(entries: int, size: int) -> None:
+            self._told[number] = entries, size
+
+        return expect
+
     def show(self) -> None:
-        now = self.totals
+        now, files, size = self.totals, sum(one for one, _ in self._told), sum(one for _, one in self._told)
         self._status_page.count(
-            page.Counters(now.files, now.read_bytes, now.job_bytes, now.errors, 0, self.expected_bytes)
+            page.Counters(now.files, now.read_bytes, now.job_bytes, now.errors, files, max(size, self.expected_bytes))
         )
 
 

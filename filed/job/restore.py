@@ -31,7 +31,9 @@ def restore(job: RestoreJob | NetworkRestore, context: JobContext) -> Outcome:
         workers = stack.enter_context(Workers())
         decoder = Decoder(keyring(job.keys), workers)
         libraries = Libraries(job.agents, messages, cancellation, context.status_page)
-        restorers = stack.enter_context(Restorers(libraries, job, messages, cancellation, end.mark_restored))
+        restorers = stack.enter_context(
+            Restorers(libraries, job, messages, cancellation, end.mark_restored, lambda: end.saved)
+        )
         receiving = Receiving(
             decoder, restorers, job, messages=messages, counters=counters, status_page=context.status_page
         )

@@ -21,6 +21,8 @@ from filed.wire.stream import Stream
 COMPRESS_ABOVE: Final = 1000
 ZLIB_LEVEL: Final = 9
 MAX_OBJECT_BYTES: Final = 64 << 20  # an object lives in a catalog's row; nobody stores more there
+MAX_PACKET_BYTES: Final = 999_000
+"""Of a whole record that a Director takes: its packets have 1,000,000 bytes, head included."""
 MAX_OBJECTS_BYTES: Final = 4 * MAX_OBJECT_BYTES
 """Of one Job: they wait in memory for its restore."""
 HEAD_FIELDS: Final = 7

@@ -103,9 +103,21 @@ static bp_status BPLUGIN_CALL on_extension(bp_ctx *ctx, const char *id, const vo
   return BP_E_UNSUPPORTED;
 }
 
+static bp_status BPLUGIN_CALL on_expect(bp_ctx *ctx, uint64_t entries, uint64_t bytes)
+{
+  (void)ctx, (void)entries, (void)bytes;
+  return BP_OK;
+}
+
+static bp_status BPLUGIN_CALL on_watermark(bp_ctx *ctx, uint64_t position)
+{
+  (void)ctx, (void)position;
+  return BP_OK;
+}
+
 static const bp_host_api host = {
-  sizeof(bp_host_api), BP_VERSION(1, 0), 0, &context, &cancel_word, &heartbeat_word, on_message, on_fail, on_match,
-  on_put_state, on_secret, on_defer, on_extension
+  sizeof(bp_host_api), BP_VERSION(1, 1), 0, &context, &cancel_word, &heartbeat_word, on_message, on_fail, on_match,
+  on_put_state, on_secret, on_defer, on_extension, on_expect, on_watermark
 };
 
 /* ---- loading --------------------------------------------------------------------------------------------------- */

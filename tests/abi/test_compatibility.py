@@ -1,6 +1,6 @@
 """Old agents on new hosts, new agents on old hosts.
 
-Golden binaries of each release are loaded by today's host and take part in whole Jobs. A 1.1 that might come
+Golden binaries of each release are loaded by today's host and take part in whole Jobs. A 1.2 that might come
 (tests/agents/draft.py) has a host that runs them, and an agent that runs on today's host and on the frozen host of 1.0.
 """
 
@@ -53,12 +53,12 @@ def later(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="module")
 def later_agent(later: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return compile_agent("draft-1.1.c", tmp_path_factory.mktemp("agents-1.1"), "draft", include=later)
+    return compile_agent("draft-1.2.c", tmp_path_factory.mktemp("agents-1.2"), "draft", include=later)
 
 
 @pytest.fixture(scope="module")
 def later_host(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return draft.host(ROOT, tmp_path_factory.mktemp("host-1.1"))
+    return draft.host(ROOT, tmp_path_factory.mktemp("host-1.2"))
 
 
 @pytest.fixture(scope="module")
@@ -140,7 +140,7 @@ def test_a_golden_binary_keeps_the_contract_cancels_and_all(golden: Path) -> Non
     }
 
 
-# ---- a 1.1 -------------------------------------------------------------------------------------------------------
+# ---- a 1.2 -------------------------------------------------------------------------------------------------------
 
 
 def test_the_draft_is_a_minor_version_by_the_rules_of_the_layout(later: Path) -> None:
@@ -151,22 +151,22 @@ def test_the_draft_is_a_minor_version_by_the_rules_of_the_layout(later: Path) ->
         subprocess.run(command, input=source.format(size), text=True, check=True)
 
 
-def test_old_binaries_keep_the_contract_on_a_host_of_1_1(golden: Path, later_host: Path) -> None:
+def test_old_binaries_keep_the_contract_on_a_host_of_1_2(golden: Path, later_host: Path) -> None:
     said = filed_of(later_host, "agent", "check", golden, "-v", code=3)
     assert "speaking 1.0" in said
     assert "agent golden 1.0 keeps the contract: " in said
     assert ", 1 warnings," in said  # see the test above
 
 
-def test_todays_agents_keep_the_contract_on_a_host_of_1_1(later_host: Path, tmp_path: Path) -> None:
+def test_todays_agents_keep_the_contract_on_a_host_of_1_2(later_host: Path, tmp_path: Path) -> None:
     library = compile_agent("good.c", tmp_path, "good")
     assert "agent good 1.0 keeps the contract" in filed_of(later_host, "agent", "check", library)
 
 
-def test_an_agent_of_1_1_has_all_of_a_host_of_1_1(later_agent: Path, later_host: Path, tmp_path: Path) -> None:
+def test_an_agent_of_1_2_has_all_of_a_host_of_1_2(later_agent: Path, later_host: Path, tmp_path: Path) -> None:
     said = filed_of(later_host, "agent", "check", later_agent, "-v")
-    assert "speaking 1.1" in said
-    assert "agent draft 1.1 keeps the contract" in said
+    assert "speaking 1.2" in said
+    assert "agent draft 1.2 keeps the contract" in said
     program = "import sys; from filed.cli.main import main; main(sys.argv[1:])"
     arguments = ["agent", "run", later_agent, "--backup", tmp_path / "v"]
     done = subprocess.run(
@@ -177,22 +177,40 @@ def test_an_agent_of_1_1_has_all_of_a_host_of_1_1(later_agent: Path, later_host:
         env=os.environ | {"PYTHONPATH": str(later_host)},
     )
     assert "draft: a hint: 3 entries" in done.stderr
-    assert "draft: version 1.1, room 216, hint 0, warmed 1" in done.stderr
+    assert "draft: version 1.2, room 216, hint 0, warmed 1" in done.stderr
 
 
-def test_an_agent_of_1_1_runs_on_todays_host_without_what_is_new(later_agent: Path, tmp_path: Path) -> None:
+def test_an_agent_of_1_2_runs_on_todays_host_without_what_is_new(later_agent: Path, tmp_path: Path) -> None:
     place = Place(tmp_path / "volumes", (later_agent.parent,))
     ran = place.backup(line("draft"), files=[b"/@DRAFT/"])
     assert (ran.outcome.status, ran.outcome.totals.files) == (JobStatus.OK, 3)
-    assert "draft: version 1.0, room 208, hint -43, warmed 0" in ran.texts()
+    assert "draft: version 1.1, room 208, hint -43, warmed 0" in ran.texts()
     scanned = examine("draft", [later_agent.parent])
     assert scanned.about is not None
     assert conform(Subject(later_agent, scanned.about)).verdict is Verdict.PASSED
 
 
-def test_an_agent_of_1_1_runs_on_the_frozen_host_of_1_0(later_agent: Path, frozen_host: Path) -> None:
+def test_an_agent_that_uses_all_of_1_1_runs_on_the_frozen_host_of_1_0(tmp_path: Path, frozen_host: Path) -> None:
+    said = told(frozen_host, compile_agent("today.c", tmp_path, "today"), "upto=3", "incremental:upto=5")
+    assert said.startswith("loaded today 1.1\n")
+    assert "message 2: from record 4 on; the log is needed from 0 on" in said
+    assert said.count("saved /@TODAY/") == 5
+    assert said.endswith("done\n")
+
+
+def test_an_agent_that_uses_all_of_1_1_keeps_the_contract_on_every_host(tmp_path: Path) -> None:
+    library = compile_agent("today.c", tmp_path, "today")
+    scanned = examine("today", [tmp_path])
+    assert scanned.about is not None
+    report = conform(
+        Subject(library, scanned.about), ("load", "instance", "backup", "incremental", "needed", "older-host")
+    )
+    assert {one.verdict for one in report.checks} == {Verdict.PASSED}, report.as_json()
+
+
+def test_an_agent_of_1_2_runs_on_the_frozen_host_of_1_0(later_agent: Path, frozen_host: Path) -> None:
     said = told(frozen_host, later_agent)
-    assert said.startswith("loaded draft 1.1\n")
+    assert said.startswith("loaded draft 1.2\n")
     assert "message 2: version 1.0, room 208, hint -43, warmed 0" in said
     assert said.count("saved /@DRAFT/") == 6
     assert said.endswith("done\n")

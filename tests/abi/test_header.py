@@ -129,7 +129,12 @@ def test_every_refused_agent_compiles(tmp_path: Path, variant: str) -> None:
 
 
 def test_pkg_config_finds_the_headers(tmp_path: Path) -> None:
-    values = {"prefix": "/usr", "includedir": str(ABI), "plugindir": "/usr/lib/filed", "version": "1.0"}
+    values = {
+        "prefix": "/usr",
+        "includedir": str(ABI),
+        "plugindir": "/usr/lib/filed",
+        "version": layout.version(layout.HEADER),
+    }
     text = (ABI / "bplugin.pc.in").read_text()
     for name, value in values.items():
         text = text.replace(f"@{name}@", value)

@@ -15,7 +15,7 @@ APPEND = (
     r"(BP_FN\(void, destroy\)\(bp_agent \*\);\n)",
     r"\1  BP_FN(bp_status, pause)(bp_job *);\n",
 )
-NEW_VERSION = (r"(#define BP_HEADER_VERSION BP_VERSION\(1), 0\)", r"\1, 9)")
+NEW_VERSION = (r"(#define BP_HEADER_VERSION BP_VERSION\(1), \d+\)", r"\1, 9)")
 REORDER = (
     r"(  BP_FN\(bp_status, ready\).*\n)((?:.*\n)*?)(  BP_FN\(bp_status, extension\)\(bp_agent .*\n)",
     r"\3\2\1",
@@ -30,8 +30,8 @@ PARAMETER_NAME = (r"severity, const char \*utf8", "severity, const char *text")
 COMMENT = (r"int32_t severity", "int32_t /* see above */ severity")
 
 
-def edited(tmp_path: Path, *edits: tuple[str, str]) -> Path:
-    text = layout.HEADER.read_text()
+def edited(tmp_path: Path, *edits: tuple[str, str], of: Path = layout.HEADER) -> Path:
+    text = of.read_text()
     for pattern, replacement in edits:
         text, count = re.subn(pattern, replacement, text)
         assert count == 1, pattern
@@ -97,7 +97,7 @@ def test_appending_with_a_new_version_is_allowed(tmp_path: Path) -> None:
 
 
 def test_appending_without_a_new_version_is_not(tmp_path: Path) -> None:
-    (line, *_) = layout.check(edited(tmp_path, APPEND))
+    (line, *_) = layout.check(edited(tmp_path, APPEND, of=layout.HISTORY / "bplugin-1.0.h"))
     assert "version 1.0 is released" in line
     assert "pause" in line
 

@@ -22,7 +22,7 @@ KEYWORDS = {"type", "match", "where"}
 
 
 def manifest() -> Any:
-    return json.loads(max(layout.HISTORY.glob("layout-*.json")).read_text())
+    return layout.manifest(layout.HEADER)
 
 
 def rust_type(c_type: str) -> str:

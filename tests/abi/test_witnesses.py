@@ -159,9 +159,11 @@ ENUMS: dict[str, type[IntEnum | IntFlag]] = {
 }
 PLAIN = {
     "BP_BATCH_COMPLETE": mirror.BATCH_COMPLETE,
+    "BP_BATCH_GAP": mirror.BATCH_GAP,
     "BP_CHUNK_LAST": mirror.CHUNK_LAST,
     "BP_SIZE_UNKNOWN": mirror.SIZE_UNKNOWN,
     "BP_MAX_STATE": mirror.MAX_STATE_BYTES,
+    "BP_MAX_LARGE_STATE": mirror.MAX_LARGE_STATE_BYTES,
     "BP_MIN_READ": mirror.MIN_READ_BYTES,
     "BP_MIN_PAGE": mirror.MIN_PAGE_BYTES,
 }

@@ -1,6 +1,6 @@
-"""A version 1.1 as it might come: a slot in each table, a field of an entry, a feature bit; made from what is there today.
+"""A version 1.2 as it might come: a slot in each table, a field of an entry, a feature bit; made from what is there today.
 
-`header` is bplugin.h with them, `host` a copy of filed that speaks 1.1. What breaks here would break the promise of
+`header` is bplugin.h with them, `host` a copy of filed that speaks 1.2. What breaks here would break the promise of
 docs/abi.md. Each change is anchored at a line that must be there once.
 """
 
@@ -12,10 +12,10 @@ from pathlib import Path
 from abi import layout
 
 Change = tuple[str, str]
-LATER = "#if BP_TARGET_VERSION >= BP_VERSION(1, 1)\n{}\n#endif\n"
+LATER = "#if BP_TARGET_VERSION >= BP_VERSION(1, 2)\n{}\n#endif\n"
 
 HEADER: tuple[Change, ...] = (
-    ("#define BP_HEADER_VERSION BP_VERSION(1, 0)", "#define BP_HEADER_VERSION BP_VERSION(1, 1)"),
+    ("#define BP_HEADER_VERSION BP_VERSION(1, 1)", "#define BP_HEADER_VERSION BP_VERSION(1, 2)"),
     ("#define BP_FEATURE_VERBATIM ", "#define BP_FEATURE_HINTS (1ull << 8)\n#define BP_FEATURE_VERBATIM "),
     ("} bp_entry;\n", LATER.format("  uint64_t weight;") + "} bp_entry;\n"),
     (
@@ -28,9 +28,9 @@ HOST: dict[str, tuple[Change, ...]] = {
     "filed/agents/abi.py": (("HOST_FEATURES = 0 ", "HOST_FEATURES = 1 << 8 "),),
     "filed/agents/callbacks.py": (
         (
-            '            ExtensionFn(self.trampoline("extension", self._extension, job_thread=True)),\n',
+            '            WatermarkFn(self.trampoline("watermark", self._watermark, job_thread=True)),\n',
             (
-                '            ExtensionFn(self.trampoline("extension", self._extension, job_thread=True)),\n'
+                '            WatermarkFn(self.trampoline("watermark", self._watermark, job_thread=True)),\n'
                 "            ctypes.CFUNCTYPE(ctypes.c_int32, ctypes.c_void_p, ctypes.c_uint64)(\n"
                 '                self.trampoline("hint", self._hint)\n            ),\n'
             ),
@@ -65,7 +65,7 @@ def changed(text: str, changes: tuple[Change, ...]) -> str:
 
 
 def header(today: Path, directory: Path) -> Path:
-    """A directory with bplugin.h 1.1 and the SDK of today."""
+    """A directory with bplugin.h 1.2 and the SDK of today."""
     directory.mkdir()
     (directory / "bplugin.h").write_text(changed((today / "bplugin.h").read_text(), HEADER))
     shutil.copyfile(today / "bplugin_sdk.h", directory / "bplugin_sdk.h")
@@ -73,7 +73,7 @@ def header(today: Path, directory: Path) -> Path:
 
 
 def host(root: Path, directory: Path) -> Path:
-    """A copy of filed below `directory` that speaks 1.1; for PYTHONPATH. All that the header decides is made from it."""
+    """A copy of filed below `directory` that speaks 1.2; for PYTHONPATH. All that the header decides is made from it."""
     shutil.copytree(root / "filed", directory / "filed", ignore=shutil.ignore_patterns("__pycache__"))
     (directory / "native_host" / "restore_loop").mkdir(parents=True)
     layout.bind(header(root / "abi", directory / "abi") / "bplugin.h", directory)

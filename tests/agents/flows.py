@@ -35,6 +35,7 @@ from filed.agents import (
     WholePage,
     WholeStream,
 )
+from filed.catalog import SealedState, fits
 from filed.errors import FiledError, ItemError
 from filed.process.exit_report import describe_exit, describe_hang
 from filed.process.memory import GuardedMemory
@@ -51,6 +52,8 @@ class Recorder:
     secrets: dict[str, bytes] = field(default_factory=dict)
     messages: list[tuple[Severity, str]] = field(default_factory=list)
     states: list[tuple[bytes, int]] = field(default_factory=list)
+    watermarks: list[int] = field(default_factory=list)
+    expected: list[tuple[int, int]] = field(default_factory=list)
     asked: list[tuple[bytes, Entry]] = field(default_factory=list)
 
     def message(self, severity: Severity, text: str) -> None:
@@ -60,8 +63,15 @@ class Recorder:
         self.asked.append((path, entry))
         return self.verdicts.get(path, Verdict.TAKE)
 
-    def put_state(self, state: bytes, state_format: int) -> None:
+    def put_state(self, state: bytes, state_format: int) -> bool:
         self.states.append((state, state_format))
+        return fits(SealedState("test", "", state_format, state))
+
+    def watermark(self, position: int) -> None:
+        self.watermarks.append(position)
+
+    def expect(self, entries: int, size: int) -> None:
+        self.expected.append((entries, size))
 
     def secret(self, name: str) -> bytes | None:
         return self.secrets.get(name)

@@ -225,7 +225,13 @@ class Broken:
     def match(self, path: bytes, entry: Entry) -> int:
         raise self.error
 
-    def put_state(self, state: bytes, state_format: int) -> None:
+    def put_state(self, state: bytes, state_format: int) -> bool:
+        raise self.error
+
+    def watermark(self, position: int) -> None:
+        raise self.error
+
+    def expect(self, entries: int, size: int) -> None:
         raise self.error
 
     def secret(self, name: str) -> bytes | None:

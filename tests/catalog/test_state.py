@@ -157,3 +157,17 @@ def test_a_state_that_was_sealed_before_there_were_digests_is_found(tmp_path: Pa
 def test_whose_a_state_is_belongs_to_its_digest() -> None:
     others = [replace(BLOB, agent="pg"), replace(BLOB, instance="x"), replace(BLOB, format=3), replace(BLOB, blob=b"")]
     assert len({state.digest for state in (BLOB, *others)}) == 5
+
+
+def test_the_lowest_watermark_of_states_that_a_job_may_still_name_is_known(tmp_path: Path) -> None:
+    with open_catalog(tmp_path) as catalog:
+        full = sealed(catalog, "F", None, "T", replace(BLOB, watermark=10))
+        assert catalog.keep_from("postgresql", "") == 10
+        assert catalog.find_state(full.job, "postgresql", "", "fs").state == replace(BLOB, watermark=10)
+        sealed(catalog, "F", None, "T", replace(BLOB, watermark=30))
+        sealed(catalog, "F", None, "T", replace(BLOB, watermark=20))
+        assert catalog.keep_from("postgresql", "") == 20  # of the two newest Fulls
+        sealed(catalog, "I", full, "T", BLOB)
+        assert catalog.keep_from("postgresql", "") == 0  # of one it is not known
+    item = state_object(7, replace(BLOB, watermark=11))
+    assert state_of(parse_restore_object(pack_restore_object(item))) == replace(BLOB, watermark=11)

@@ -76,6 +76,7 @@ TOLD = {
     "read-endless": "still busy after",
     "read-overrun": r"read: crashed \(SIGSEGV\), entry /@BAD/one",
     "state-late": "commit: its callback put_state was refused: the host answered BP_E_SEQUENCE",
+    "watermark-falls": "next_entries: a watermark of 3 after one of 7: it only rises",
     "message-huge": "next_entries: a text of 4,294,967,295 bytes",
     "message-null": "next_entries: its callback message was refused: the host answered BP_E_INVAL",
     "message-flood": "100,000 messages: nobody reads so many",

@@ -17,12 +17,17 @@ _LEVELS = {
 
 @dataclass(frozen=True, slots=True)
 class Found:
-    """What an instance is told about its state. confirmed: it has been told that the base Job counts."""
+    """What an instance is told about its state. confirmed: it has been told that the base Job counts.
+
+    keep_from: the lowest watermark of its states that a Job may still name; 0: not known.  watermark: of this one.
+    """
 
     why: StateWhy
     blob: bytes = b""
     format: int = 0
     confirmed: bool = False
+    keep_from: int = 0
+    watermark: int = 0
 
 
 class BaseStates:
@@ -41,14 +46,16 @@ class BaseStates:
 
     def find(self, agent: str, instance: str) -> Found:
         """What this instance sealed in the base Job; a Full wants nothing."""
-        if self._base is None:
-            return Found(StateWhy.NONE)
         if self._catalog is None:
-            return Found(StateWhy.FIRST)
+            return Found(StateWhy.NONE if self._base is None else StateWhy.FIRST)
+        keep_from = self._catalog.keep_from(agent, instance, director=self._director)
+        if self._base is None:
+            return Found(StateWhy.NONE, keep_from=keep_from)
         found = self._catalog.find_state(self._base, agent, instance, self._digest, director=self._director)
         if found.state is None:
-            return Found(StateWhy(int(found.why)))
-        return Found(StateWhy.FOUND, found.state.blob, found.state.format, found.confirmed)
+            return Found(StateWhy(int(found.why)), keep_from=keep_from)
+        state = found.state
+        return Found(StateWhy.FOUND, state.blob, state.format, found.confirmed, keep_from, state.watermark)
 
     def confirm(self, agent: Agent, instance: str, found: Found) -> None:
         """Tell an instance, once, that the base Job counts: it may release what waited for that. Raises AgentError."""
@@ -94,4 +101,5 @@ class Basis:
             state=found.blob,
             state_format=found.format,
             fileset=fileset,
+            keep_from=found.keep_from,
         )

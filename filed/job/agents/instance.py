@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from filed.agents import (
     Agent,
@@ -18,7 +18,7 @@ from filed.agents import (
     Status,
     Verdict,
 )
-from filed.catalog import SealedState
+from filed.catalog import SealedState, fits
 from filed.errors import AgentError, ItemError, printable
 from filed.fileset import FileSet, Matcher
 from filed.job.agents.base_states import BaseStates, Found, without_state
@@ -42,9 +42,18 @@ SELECTED, TOP = (
 class Services:
     """What the host does for one instance: messages, verdicts, its pending state."""
 
-    def __init__(self, messages: Messages, name: str, matcher: Matcher | None) -> None:
+    def __init__(
+        self,
+        messages: Messages,
+        name: str,
+        matcher: Matcher | None,
+        expect: Callable[[int, int], None] = lambda _entries, _size: None,
+    ) -> None:
+        """expect: told what the instance expects to list now, entries and bytes."""
         self._messages, self._name, self._matcher = messages, name, matcher
+        self.expect = expect
         self.state: tuple[bytes, int] | None = None
+        self.mark = 0  # how far back the state reaches; 0: it does not say
         self.warned = False  # the agent has said something that a person has to know
 
     def message(self, severity: Severity, text: str) -> None:
@@ -62,8 +71,14 @@ class Services:
             self._messages.info(text)
         return verdict
 
-    def put_state(self, state: bytes, state_format: int) -> None:
+    def put_state(self, state: bytes, state_format: int) -> bool:
+        if not fits(SealedState(self._name, "", state_format, state)):
+            return False
         self.state = (state, state_format)
+        return True
+
+    def watermark(self, position: int) -> None:
+        self.mark = position
 
     def secret(self, name: str) -> None:
         """Secrets are options of the agent, which it may ask for by key; there are no others."""
@@ -113,6 +128,7 @@ class Instance:
     shared: tuple[bytes, ...] = ()
     job: AgentJob | None = None
     base_state: SealedState | None = None  # that its Job was begun with
+    base_watermark: int = 0
     unsaved: bytes = b""  # the first entry chosen by its own numbers that could not be saved
 
     @property
@@ -144,7 +160,9 @@ class Instance:
         """What it sealed in the base Job. None is of use where names are shared: what one instance calls gone, another may still take."""
         if self.shared and states.wanted:
             return Found(StateWhy.GAP)
-        return states.find(self.agent.descriptor.id, self.key)
+        found = states.find(self.agent.descriptor.id, self.key)
+        self.base_watermark = found.watermark
+        return found
 
     def state(self, blob: bytes, number: int) -> SealedState:
         """One of its states. number: the agent's own, of the format."""
@@ -153,7 +171,9 @@ class Instance:
     @property
     def put_state(self) -> SealedState | None:
         """What the agent has put."""
-        return None if self.services.state is None or self.shared else self.state(*self.services.state)
+        if self.services.state is None or self.shared:
+            return None
+        return replace(self.state(*self.services.state), watermark=self.services.mark)
 
 
 def states_to_seal(instances: Sequence[Instance], messages: Messages) -> list[SealedState]:
@@ -164,6 +184,12 @@ def states_to_seal(instances: Sequence[Instance], messages: Messages) -> list[Se
     found = []
     for instance in instances:
         state = instance.put_state
+        if instance.job is not None and instance.job.gap:
+            messages.warning(
+                f"agent {instance.agent.label}: something may have been missed while it listed; no state of it is kept, so"
+                " that the next backup lists everything"
+            )
+            continue
         if state is not None and instance.unsaved and state != instance.base_state:
             state = instance.base_state
             kept = "the state of its previous backup is kept" if state else "no state of it is kept"
@@ -185,7 +211,11 @@ def begin(instance: Instance, why: Begin, messages: Messages, cancellation: Canc
         instance.job = instance.agent.begin(why)
     except AgentError as error:
         return begin_again(instance, why, error, messages, cancellation)
-    instance.base_state = instance.state(why.state, why.state_format) if why.state_why == StateWhy.FOUND else None
+    if why.state_why == StateWhy.FOUND:
+        state = instance.state(why.state, why.state_format)
+        instance.base_state = replace(state, watermark=instance.base_watermark)
+    else:
+        instance.base_state = None
     cancellation.on_cancel(instance.job)
     return instance.job
 

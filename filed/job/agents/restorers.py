@@ -7,7 +7,7 @@ from contextlib import ExitStack
 from types import TracebackType
 from typing import Self
 
-from filed.agents import Agent, AgentJob, Begin, Feature, Kind, Library, Outcome, Replace, agent_id
+from filed.agents import Agent, AgentJob, Begin, Feature, Kind, Library, Outcome, Replace, Saved, agent_id
 from filed.agents import Level as AgentLevel
 from filed.agents.abi import OptionFlag
 from filed.agents.options import check_options
@@ -40,19 +40,20 @@ class Restorer:
 class Restorers:
     """The instances of a restore, begun at their first entry. As a context manager it ends what was begun.
 
-    on_begin: told the id of each agent that is about to restore.
+    on_begin: told the id of each agent that is about to restore.  saved: what each is told of the Job that is restored.
     """
 
-    def __init__(
+    def __init__(  # noqa: PLR0917  each is one of the parts that meet here
         self,
         libraries: Libraries,
         job: RestoreJob | NetworkRestore,
         messages: Messages,
         cancellation: Cancellation,
         on_begin: Callable[[str], None] = lambda _agent: None,
+        saved: Callable[[], Saved] = Saved,
     ) -> None:
         self._spot_checks: dict[bytes, SpotCheck] = {}
-        self._libraries, self._job, self._on_begin = libraries, job, on_begin
+        self._libraries, self._job, self._on_begin, self._saved = libraries, job, on_begin, saved
         self._messages, self._cancellation = messages, cancellation
         self._open = ExitStack()
         self._begun: dict[bytes, Restorer] = {}
@@ -97,7 +98,7 @@ class Restorers:
             line = command.decode("utf-8", "surrogateescape")
             fileset = agent_text(FileSet(includes=(Include(plugins=(line,)),)))
         self._on_begin(about.id)
-        why = Begin(Kind.RESTORE, AgentLevel.NONE, where=where, fileset=fileset)
+        why = Begin(Kind.RESTORE, AgentLevel.NONE, where=where, fileset=fileset, saved=self._saved())
         job = self._open.enter_context(agent.begin(why))
         self._cancellation.on_cancel(job)
         replace = Replace[self._job.replace.name]

@@ -10,6 +10,7 @@ from dataclasses import replace
 from types import TracebackType
 from typing import Self
 
+from filed.agents import Saved
 from filed.catalog import state_of
 from filed.errors import JobError
 from filed.job.agents import states_file
@@ -40,6 +41,7 @@ class DirectorRestore:
     def __init__(self, job: NetworkRestore, context: JobContext) -> None:
         self._job, self._context = job, context
         self.job_id = job.who.job_id
+        self.saved = Saved()  # a Director names no Job
         self._names = Renaming(parse_where(job.where), parse_regexwhere(job.regexwhere), job.prelinks)
         self._digests = DigestsOfJobs(job.who.work)
         self._restored: list[str] = []  # ids of agents

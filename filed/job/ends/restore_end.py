@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Protocol
 
+from filed.agents import Saved
 from filed.job.decode.batches import Gathering
 from filed.job.decode.receive import Receiving
 from filed.pipeline import Decoder
@@ -16,6 +17,10 @@ class RestoreEnd(Protocol):
     """Where a restore's records come from."""
 
     job_id: int
+
+    @property
+    def saved(self) -> Saved:
+        """What is known of what is restored, once the first round has begun."""
 
     def rounds(self, receiving: Receiving) -> Iterator[tuple[ReadSession, Gathering]]:
         """Each read session, once `receiving` knows whose records they are. It is read to its end before the next is asked for."""

@@ -5,12 +5,13 @@ The chain of Jobs is read oldest first, and of each Job only the records that ar
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import ExitStack
 from itertools import islice
 from types import TracebackType
 from typing import Self
 
+from filed.agents import Saved
 from filed.catalog import Catalog, facts_of, state_of
 from filed.errors import CatalogError, JobError, printable
 from filed.job.context import JobContext
@@ -35,6 +36,7 @@ class VolumesRestore:
 
     def __init__(self, job: RestoreJob, context: JobContext) -> None:
         self._job, self._messages, self._counters = job, context.messages, context.counters
+        self.saved = Saved()
         self._open = ExitStack()
         keys = read_volume_keys(job.places.volume_keys)
         self._volumes: Repository = VolumeDirectory.open(job.places.volumes, create=False, keys=keys)
@@ -54,6 +56,7 @@ class VolumesRestore:
             what = "the paths given" if job.paths else "the Job"
             raise JobError(f"nothing to restore: {what} hold no entry at JobId {job.jobid}; see `filed ls`")
         self._counters.expected_bytes = sum(part.data_bytes for part in wanted)
+        self.saved = self._saved(wanted)
         for part in wanted:
             receiving.begin(part, self._objects(part))
             if not job.paths:
@@ -61,6 +64,20 @@ class VolumesRestore:
             yield self._read(part, receiving.gathering())
             self._tell_missing(part)
         receiving.parents(self._parents())
+
+    def _saved(self, wanted: Sequence[Wanted]) -> Saved:
+        job = self._catalog.job(self._job.jobid)
+        base = self._catalog.job(job.base_job_id) if job.base_job_id is not None else None
+        return Saved(
+            job.job,
+            base.job if base is not None else "",
+            job.start_time,
+            part=bool(self._job.paths),
+            oldest_first=True,
+            entries=sum(part.file_indexes.count for part in wanted),
+            size=sum(part.data_bytes for part in wanted),
+            jobs=len(wanted),
+        )
 
     def begin_session(self, session: Session, decoder: Decoder) -> None:
         """All Jobs of a chain are ours: their digests show soon."""

@@ -39,7 +39,7 @@ static const char *const plain[] = {
   /* pages: the frame */
   "page-count-over", "page-count-huge", "page-heap-outside", "page-heap-overlap", "page-moved", "page-cap",
   "page-stride", "page-flags", "page-empty-forever", "page-endless", "page-complete-early", "page-complete-false",
-  "page-overrun", "page-full-returned",
+  "page-overrun", "page-full-returned", "page-gap-complete", "page-gap-early",
   /* says one thing and does another */
   "contradict-cut-open", "contradict-cut-inline", "contradict-no-data", "contradict-links", "contradict-twice",
   "contradict-twice-later", "contradict-skip",
@@ -58,7 +58,7 @@ static const char *const plain[] = {
   "read-zero", "read-over-cap", "read-descending", "read-overlap", "read-flags", "read-wrap", "read-end",
   "read-endless", "read-overrun", "read-changed", "read-error",
   /* state and messages */
-  "state-huge", "state-lie", "state-null", "state-late", "message-huge", "message-null", "message-flood",
+  "state-huge", "state-lie", "state-null", "state-late", "state-incompressible", "watermark-zero", "watermark-falls", "message-huge", "message-null", "message-flood",
   "message-not-utf8", "message-control", "message-severity", "fail-ok", "fail-positive", "match-null", "match-relative",
   "secret-null", NULL
 };
@@ -507,6 +507,12 @@ static bp_status spoil_frame(const bp_agent *agent, bp_batch *batch, bp_status s
     batch->flags |= BP_BATCH_COMPLETE;
     return BP_OK;
   }
+  if (is(agent, "page-gap-complete"))
+    batch->flags |= BP_BATCH_GAP;
+  if (is(agent, "page-gap-early")) {
+    batch->flags = BP_BATCH_GAP;
+    return BP_OK;
+  }
   if (is(agent, "page-overrun"))
     memset((char *)batch->buf + batch->cap, 0x55, 1 << 20);
   return status;
@@ -558,6 +564,17 @@ static bp_status put_states(const bp_agent *agent, const bp_host_api *host)
     status = bp_put_state(host, small, 1ull << 40, 1);
   } else if (is(agent, "state-null")) {
     status = bp_put_state(host, NULL, 16, 1);
+  } else if (is(agent, "state-incompressible")) {
+    uint32_t *blob = malloc(4u << 20), seed = 1;
+    for (uint32_t i = 0; blob && i < 1u << 20; i++)
+      blob[i] = seed = seed * 1664525u + 1013904223u;
+    status = blob ? bp_put_state(host, blob, 4u << 20, 1) : BP_E_NOMEM;
+    free(blob);
+  } else if (is(agent, "watermark-zero")) {
+    status = bp_watermark(host, 0);
+  } else if (is(agent, "watermark-falls")) {
+    (void)bp_watermark(host, 7);
+    (void)bp_watermark(host, 3);
   }
   if (status != BP_OK)
     bp_logf(host, BP_MSG_INFO, "put_state: %d", (int)status);
@@ -813,7 +830,7 @@ static const char *const claims[] = { "/@BAD", NULL };
 
 static const bp_descriptor descriptor = {
   .magic = BP_MAGIC, .struct_size = sizeof(bp_descriptor), .header = BP_HEADER_VERSION,
-  .min_version = BP_VERSION(1, 0), .max_version = BP_VERSION(1, 0), .option_size = sizeof(bp_option),
+  .min_version = BP_VERSION(1, 0), .max_version = BP_TARGET_VERSION, .option_size = sizeof(bp_option),
   .format = 1, .id = "bad", .version = "6.6", .vendor = "filed tests", .license = "MIT",
   .claims = claims, .options = options, .n_options = sizeof options / sizeof options[0], .api = &api,
 };

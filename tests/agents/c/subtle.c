@@ -402,7 +402,7 @@ BPLUGIN_EXPORT const bp_descriptor *bplugin_query_v1(uint32_t host_min, uint32_t
 #elif defined QUERY_NEVER_LATER
 BPLUGIN_EXPORT const bp_descriptor *bplugin_query_v1(uint32_t host_min, uint32_t host_max)
 {
-  return host_min == BP_VERSION(1, 0) && host_max == BP_VERSION(1, 0) ? &descriptor : NULL;
+  return host_min == BP_VERSION(1, 0) && host_max == BP_HEADER_VERSION ? &descriptor : NULL;
 }
 #elif defined QUERY_IMPURE
 BPLUGIN_EXPORT const bp_descriptor *bplugin_query_v1(uint32_t host_min, uint32_t host_max)

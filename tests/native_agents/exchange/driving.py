@@ -27,8 +27,15 @@ class Host:
     def match(_path: bytes, _entry: Entry) -> int:
         return Verdict.TAKE
 
-    def put_state(self, state: bytes, state_format: int) -> None:
+    def put_state(self, state: bytes, state_format: int) -> bool:
         self.state = (state, state_format)
+        return True
+
+    def watermark(self, position: int) -> None:
+        raise AssertionError("it has no watermark")
+
+    def expect(self, entries: int, size: int) -> None:
+        raise AssertionError("it expects nothing")
 
     def secret(self, _name: str) -> None:
         """There are none."""

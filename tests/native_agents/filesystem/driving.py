@@ -85,8 +85,14 @@ class Host:
             self.on_match(path)
         return self.rules.get(path, Verdict.TAKE)
 
-    def put_state(self, state: bytes, state_format: int) -> None:
+    def put_state(self, state: bytes, state_format: int) -> bool:
         raise AssertionError("this agent has no state")
+
+    def watermark(self, position: int) -> None:
+        raise AssertionError("it has no watermark")
+
+    def expect(self, entries: int, size: int) -> None:
+        raise AssertionError("it expects nothing")
 
     def secret(self, name: str) -> bytes | None:
         raise AssertionError("this agent has no secrets")

@@ -41,8 +41,14 @@ class Host:
     def match(self, path: bytes, entry: Entry) -> int:
         raise AssertionError("it has no directories")
 
-    def put_state(self, state: bytes, state_format: int) -> None:
+    def put_state(self, state: bytes, state_format: int) -> bool:
         raise AssertionError("it has no state")
+
+    def watermark(self, position: int) -> None:
+        raise AssertionError("it has no watermark")
+
+    def expect(self, entries: int, size: int) -> None:
+        raise AssertionError("it expects nothing")
 
     def secret(self, name: str) -> bytes | None:
         raise AssertionError("it has no secrets")

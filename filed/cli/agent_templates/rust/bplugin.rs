@@ -22,13 +22,15 @@ pub enum bp_agent {}
 pub enum bp_job {}
 pub enum bp_ctx {}
 
-pub const BP_HEADER_VERSION: u32 = bp_version(1, 0);
+pub const BP_HEADER_VERSION: u32 = bp_version(1, 1);
 pub const BP_MAGIC: [u8; 8] = *b"BPLUGIN\0";
 pub const BP_SIZE_UNKNOWN: u64 = u64::MAX;
 pub const BP_MAX_STATE: u32 = 524288;
+pub const BP_MAX_LARGE_STATE: u32 = 16777216;
 pub const BP_MIN_READ: u32 = 65536;
 pub const BP_MIN_PAGE: u32 = 1048576;
 pub const BP_BATCH_COMPLETE: u32 = 1;
+pub const BP_BATCH_GAP: u32 = 2;
 pub const BP_CHUNK_LAST: u32 = 1;
 // Status
 pub const BP_OK: bp_status = 0;
@@ -73,6 +75,8 @@ pub const BP_STATE_UNNAMED: u32 = 6;
 pub const BP_STATE_GAP: u32 = 7;
 // BeginFlag
 pub const BP_BEGIN_ACCURATE: u32 = 1;
+pub const BP_BEGIN_PART: u32 = 2;
+pub const BP_BEGIN_OLDEST_FIRST: u32 = 4;
 // Outcome
 pub const BP_OUTCOME_DONE: u32 = 0;
 pub const BP_OUTCOME_FAILED: u32 = 1;
@@ -258,6 +262,14 @@ pub struct bp_begin {
     pub state_len: u64,
     pub fileset: *const c_char,
     pub r#where: *const c_char,
+    pub keep_from: u64,
+    pub saved_job: *const c_char,
+    pub saved_base: *const c_char,
+    pub saved_at: bp_time,
+    pub saved_entries: u64,
+    pub saved_bytes: u64,
+    pub saved_jobs: u32,
+    pub reserved: u32,
 }
 
 #[repr(C)]
@@ -275,6 +287,8 @@ pub struct bp_host_api {
     pub secret: Option<unsafe extern "C" fn(*mut bp_ctx, *const c_char, *mut c_void, u32, *mut u32) -> bp_status>,
     pub defer: Option<unsafe extern "C" fn(*mut bp_ctx, u32) -> bp_status>,
     pub extension: Option<unsafe extern "C" fn(*mut bp_ctx, *const c_char, *mut *const c_void) -> bp_status>,
+    pub expect: Option<unsafe extern "C" fn(*mut bp_ctx, u64, u64) -> bp_status>,
+    pub watermark: Option<unsafe extern "C" fn(*mut bp_ctx, u64) -> bp_status>,
 }
 
 #[repr(C)]

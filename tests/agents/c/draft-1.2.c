@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * draft: an agent that is written against the 1.1 of tests/agents/draft.py and still runs on hosts of 1.0. It lists
+ * draft: an agent that is written against the 1.2 of tests/agents/draft.py and still runs on hosts of 1.0. It lists
  * /@DRAFT/one to /@DRAFT/three, gives each a weight where the host has room for one, hints at their number where the
- * host takes hints, and says which it found in a message: "version 1.1, room 216, hint 0, warmed 1".
+ * host takes hints, and says which it found in a message: "version 1.2, room 216, hint 0, warmed 1".
  */
 #include <stdlib.h>
 
@@ -143,7 +143,7 @@ static const bp_agent_api api = {
 static const char *const claims[] = { "/@DRAFT/", NULL };
 static const bp_descriptor descriptor = {
   BP_DESCRIPTOR_START, .min_version = BP_VERSION(1, 0), .max_version = BP_TARGET_VERSION,
-  .option_size = sizeof(bp_option), .id = "draft", .version = "1.1", .vendor = "filed tests", .license = "MIT",
+  .option_size = sizeof(bp_option), .id = "draft", .version = "1.2", .vendor = "filed tests", .license = "MIT",
   .claims = claims, .api = &api,
 };
 BPLUGIN_DEFINE(descriptor);

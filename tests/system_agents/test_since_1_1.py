@@ -1,0 +1,88 @@
+"""What the contract has since 1.1, in whole Jobs."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from filed.catalog import Catalog, Level
+from filed.process.outcome import JobStatus, Severity
+from tests.agents.compile import compile_agent
+from tests.system_agents.jobs import Place, Ran, line
+
+TODAY = b"/@TODAY/"
+
+
+@pytest.fixture(scope="module")
+def agents(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    directory = tmp_path_factory.mktemp("agents")
+    compile_agent("today.c", directory, "today")
+    return directory
+
+
+@pytest.fixture
+def place(agents: Path, tmp_path: Path) -> Place:
+    return Place(tmp_path / "volumes", (agents,))
+
+
+def saved(place: Place, level: Level = Level.FULL, **options: str) -> Ran:
+    return place.backup(line("today", **options), files=[TODAY], level=level)
+
+
+def began(ran: Ran) -> str:
+    (text,) = (text for text in ran.texts() if "from record" in text)
+    return text.removeprefix("today: ")
+
+
+# ---- states ------------------------------------------------------------------------------------------------------
+
+
+def test_a_gap_found_after_the_first_entry_leaves_a_good_job_without_a_state(place: Place) -> None:
+    saved(place)
+    gap = saved(place, Level.INCREMENTAL, upto="5", gap="yes")
+    assert (gap.outcome.status, gap.outcome.totals.files) == (JobStatus.WARNINGS, 2)
+    (warning,) = gap.texts(Severity.WARNING)
+    assert "something may have been missed while it listed; no state of it is kept" in warning
+    after = saved(place, Level.INCREMENTAL, upto="6")
+    assert after.outcome.totals.files == 6  # all, since nobody knows what was missed
+    assert saved(place, Level.INCREMENTAL, upto="7").outcome.totals.files == 1
+
+
+def test_the_lowest_watermark_that_a_job_may_still_name_comes_back(place: Place) -> None:
+    """Two Fulls back, since a Director may fail the newest; what is older is needed by none."""
+    assert began(saved(place, upto="1")) == "from record 1 on; the log is needed from 0 on"
+    assert began(saved(place, Level.INCREMENTAL, upto="2")) == "from record 2 on; the log is needed from 2 on"
+    assert began(saved(place, upto="3")) == "from record 1 on; the log is needed from 2 on"
+    assert began(saved(place, upto="4")) == "from record 1 on; the log is needed from 2 on"
+    assert began(saved(place, Level.INCREMENTAL, upto="5")) == "from record 5 on; the log is needed from 4 on"
+
+
+def test_a_large_state_is_sealed_where_it_fits_compressed_into_a_restore_object(place: Place) -> None:
+    ran = saved(place, state="4000000")
+    assert ran.outcome.status is JobStatus.OK, ran.outcome
+    assert saved(place, Level.INCREMENTAL, upto="5", state="4000000").outcome.totals.files == 2
+    with Catalog.read(place.volumes) as catalog:
+        kept = next(iter(catalog.restore_objects(ran.outcome.jobid)))
+    assert len(kept.content) > 4_000_000  # a person can restore it by hand
+
+
+def test_a_large_state_that_does_not_fit_is_refused(place: Place) -> None:
+    ran = saved(place, state="2000000", noise="yes")
+    assert ran.outcome.status is JobStatus.FATAL
+    assert any("compressed it does not fit into a restore object" in text for text in ran.texts(Severity.WARNING))
+
+
+# ---- what a restore is told -----------------------------------------------------------------------------------------
+
+
+def test_a_restore_is_told_what_it_restores(place: Place, tmp_path: Path) -> None:
+    full, more = saved(place), saved(place, Level.INCREMENTAL, upto="5")
+    assert full.job is not None
+    assert more.job is not None
+    whole = place.restore(more.outcome.jobid, tmp_path / "r", line("today"))
+    words = f"today: restoring {more.job.job} on {full.job.job}, 5 entries, 25 bytes of 2 Jobs, oldest first"
+    assert words in whole.texts()
+    part = place.restore(full.outcome.jobid, tmp_path / "p", line("today"), paths=[TODAY + b"0002"])
+    words = f"today: restoring {full.job.job} on nothing, 1 entries, 5 bytes of 1 Jobs, a part, oldest first"
+    assert words in part.texts()

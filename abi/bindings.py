@@ -103,6 +103,13 @@ def slots(manifest: Manifest) -> list[str]:
     return [name for name, field in structs(manifest)["bp_agent_api"].items() if _SLOT.fullmatch(field["type"])]
 
 
+def tables(manifest: Manifest) -> list[tuple[str, str]]:
+    """The names of extension tables: macro and text."""
+    return [
+        (name, text) for name, text in manifest["constants"].items() if isinstance(text, str) and name != "BP_MAGIC"
+    ]
+
+
 def signature(c_type: str) -> tuple[str, list[str]] | None:
     """(what a function pointer returns, the types of its parameters); None for all that is no function pointer."""
     found = _SLOT.fullmatch(c_type)
@@ -140,6 +147,7 @@ def _plain(manifest: Manifest) -> Iterator[str]:
         f"HEADER_VERSION = {major} << 16 | {minor}",
     ]
     lines += [f"{name} = 0x{constants[header]:X}" for header, name, _ in PLAIN]
+    lines += [f'{name.removeprefix("BP_")} = b"{text}"' for name, text in tables(manifest)]
     lines.append(f"STREAM_MASK = {sum(1 << number for _, number in _streams().members(constants)):#b}")
     yield "\n".join(lines)
 
@@ -205,7 +213,10 @@ def camel(name: str) -> str:
 
 
 def _structure(name: str, manifest: Manifest) -> str:
-    lines = [f'        ("{field}", {_ctype(about["type"])}),' for field, about in structs(manifest)[name].items()]
+    lines = [
+        f'        ("{field}", {_function(about["type"], text="c_char_p") if signature(about["type"]) else _ctype(about["type"])}),'
+        for field, about in structs(manifest)[name].items()
+    ]
     return "\n".join([f"class {camel(name)}(ctypes.Structure):", "    _fields_ = [", *lines, "    ]"])
 
 
@@ -293,6 +304,7 @@ def _rust_constants(manifest: Manifest) -> Iterator[str]:
     yield f"pub const BP_HEADER_VERSION: u32 = bp_version({major}, {minor});"
     yield f'pub const BP_MAGIC: [u8; 8] = *b"{constants["BP_MAGIC"]}\\0";'
     yield from (f"pub const {name}: {kind} = {_rust_number(constants[name])};" for name, _, kind in PLAIN)
+    yield from (f'pub const {name}: &[u8] = b"{text}\\0";' for name, text in tables(manifest))
     for group in GROUPS:
         yield f"// {group.python}"
         for name, number in group.members(constants):

@@ -554,7 +554,7 @@ typedef struct bp_agent_api {
   BP_FN(bp_status, ready)(bp_agent *);
 
   /* [job] A further table of the agent by name; NULL has to be written to *out when there is none. Asked for between
-   * `create` and the first `option`, if at all: 1.0 defines none, and asks for none. */
+   * `create` and the first `option`, if at all: see "extensions"; 1.0 defines none, and asks for none. */
   BP_FN(bp_status, extension)(bp_agent *, const char *id, const void **out);
 
   /* ---- a Job ---- */
@@ -646,6 +646,56 @@ typedef struct bp_agent_api {
   /* [job] The last call of an instance, after every create that returned BP_OK. */
   BP_FN(void, destroy)(bp_agent *);
 } bp_agent_api;
+
+#if BP_TARGET_VERSION >= BP_VERSION(1, 1)
+/* ==== extensions ====================================================================================================
+ *
+ * Since 1.1. Tables of an agent that may be there: the host asks `extension` for each by its name, once for each
+ * instance, between `create` and the first `option`. A table is constant and lives as long as the library. A host that
+ * does not know one never asks, and works by the calls above: they have to be there all the same.
+ */
+
+/* What a call says about the error that it is about to return, where `fail` would not know whose it is. Comes with len 0
+ * and os_domain BP_OS_NONE; may be left so. */
+typedef struct bp_error {
+  uint32_t struct_size;                 /* in */
+  int32_t  os_domain;                   /* out: BP_OS_* */
+  int64_t  os_error;                    /* out */
+  char    *text;                        /* in: room for `cap` bytes of UTF-8 */
+  uint32_t cap, len;                    /* in, out */
+} bp_error;
+
+/*
+ * Parallel streams, for a source that is slow one by one and fast in parallel: a network, a tape robot, a dump for each
+ * database. The host then reads the DATA of entries by these calls instead of open_stream, read and close_stream: those
+ * of one page are opened ahead, up to `most` at a time, and each is read on a thread of its own, while another is
+ * stored. What is read ahead waits in memory and in files of the host; when they are full the host stops reading, for
+ * minutes maybe: a stream has to bear that, as with `read`. Streams of other kinds than DATA go by open_stream, at any
+ * time between these calls.
+ *
+ * [stream]  a thread of the host's: calls about one stream never overlap, those about two streams do, and so do [job]
+ *           calls. Only [any] callbacks, and not `fail`: say it in bp_error.
+ */
+#define BP_STREAMS_1 "bp.streams/1"
+
+typedef struct bp_stream bp_stream;     /* an open stream: the agent's memory, from open to close */
+
+typedef struct bp_streams {
+  uint32_t struct_size;
+  uint32_t most;                        /* streams that may be open at once, at least 1; the host may use fewer */
+
+  /* [job] As open_stream, at offset 0. *out: given back in the calls below. An error leaves nothing to be closed. */
+  BP_FN(bp_status, open)(bp_job *, uint64_t cookie, uint32_t stream, uint64_t *size, bp_stream **out, bp_error *);
+
+  /* [stream] As `read`, of this stream. `cancel` of the Job makes all that block return. */
+  BP_FN(bp_status, read)(bp_stream *, void *buf, uint64_t cap, bp_chunk *, bp_error *);
+
+  /* [job] As close_stream, once for each open that returned BP_OK, when no `read` of this stream runs; it frees it.
+   * Called before the next page is asked for and before `end`, also when a Job fails: how is BP_E_CANCELLED then, and
+   * for a stream that was opened ahead and is not wanted. */
+  BP_FN(bp_status, close)(bp_stream *, bp_status how, bp_error *);
+} bp_streams;
+#endif
 
 /* ==== the descriptor ============================================================================================ */
 

@@ -584,6 +584,35 @@ static inline BP_PRINTF(4, 5) bp_status bp_fail_errno(const bp_host_api *host, b
   return bp_fail(host, status, BP_OS_ERRNO, number, text);
 }
 
+#if BP_TARGET_VERSION >= BP_VERSION(1, 1)
+/* The same for a call that has a bp_error: `return bp_errorf(error, BP_E_IO, BP_OS_ERRNO, errno, "read %s", name);` */
+static inline BP_PRINTF(5, 6) bp_status bp_errorf(bp_error *error, bp_status status, int32_t os_domain,
+                                                  int64_t os_error, const char *format, ...)
+{
+  char text[BP_TEXT_MAX];
+  va_list args;
+  va_start(args, format);
+  error->len = bp_format(text, format, args);
+  va_end(args);
+  if (error->len > error->cap)
+    error->len = error->cap;
+  memcpy(error->text, text, error->len);
+  error->os_domain = os_domain;
+  error->os_error = os_error;
+  return status;
+}
+
+/* What `extension` of an agent answers: the table when it was asked for this one. For several, one after the other:
+ *
+ *   return bp_offer(id, BP_STREAMS_1, &streams, out) == BP_OK ? BP_OK : bp_offer(id, BP_FD_1, &fd, out);
+ */
+static inline bp_status bp_offer(const char *id, const char *mine, const void *table, const void **out)
+{
+  *out = strcmp(id, mine) ? NULL : table;
+  return *out ? BP_OK : BP_E_UNSUPPORTED;
+}
+#endif
+
 /* The status that fits an errno of a call on one file. */
 static inline bp_status bp_status_of_errno(int number)
 {

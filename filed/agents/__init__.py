@@ -21,14 +21,16 @@ from filed.agents.abi import (
     Verdict,
     WantOption,
 )
-from filed.agents.agent_job import AgentJob, Chunk, Want
+from filed.agents.agent_job import AgentJob, Want
 from filed.agents.callbacks import HostServices
+from filed.agents.chunk import Chunk
 from filed.agents.descriptor import Descriptor, OptionSpec
 from filed.agents.instance import Agent, Begin, Saved
 from filed.agents.load import Library, agent_id, find, load
 from filed.agents.options import Settings, check_options
 from filed.agents.page import Page, join_xattr, split_xattr
 from filed.agents.page_buffer import INLINE_LIMIT
+from filed.agents.parallel import ParallelStream
 from filed.agents.restore_loop import BY_PAGE, WholePage, WholeStream
 from filed.agents.scan import Scanned, examine, scan
 from filed.process.capture import Capture
@@ -72,6 +74,7 @@ __all__ = [
     "OptionSpec",
     "Outcome",
     "Page",
+    "ParallelStream",
     "ProcessState",
     "Replace",
     "Saved",

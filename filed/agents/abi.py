@@ -26,6 +26,7 @@ MIN_PAGE_BYTES = 0x100000
 BATCH_COMPLETE = 0x1
 BATCH_GAP = 0x2
 CHUNK_LAST = 0x1
+STREAMS_1 = b"bp.streams/1"
 STREAM_MASK = 0b11111
 
 
@@ -408,6 +409,27 @@ class BpBegin(ctypes.Structure):
         ("saved_bytes", c_uint64),
         ("saved_jobs", c_uint32),
         ("reserved", c_uint32),
+    ]
+
+
+class BpError(ctypes.Structure):
+    _fields_ = [
+        ("struct_size", c_uint32),
+        ("os_domain", c_int32),
+        ("os_error", c_int64),
+        ("text", c_void_p),
+        ("cap", c_uint32),
+        ("len", c_uint32),
+    ]
+
+
+class BpStreams(ctypes.Structure):
+    _fields_ = [
+        ("struct_size", c_uint32),
+        ("most", c_uint32),
+        ("open", ctypes.CFUNCTYPE(c_int32, c_void_p, c_uint64, c_uint32, c_void_p, c_void_p, c_void_p)),
+        ("read", ctypes.CFUNCTYPE(c_int32, c_void_p, c_void_p, c_uint64, c_void_p, c_void_p)),
+        ("close", ctypes.CFUNCTYPE(c_int32, c_void_p, c_int32, c_void_p)),
     ]
 
 

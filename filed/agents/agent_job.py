@@ -11,7 +11,6 @@ LocalProtocolError and does not reach the agent.
 from __future__ import annotations
 
 import ctypes
-import os
 import threading
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import suppress
@@ -28,6 +27,7 @@ from filed.agents.abi import (
     Action,
     AgentStream,
     BpAgentApi,
+    BpStreams,
     Entry,
     EntryFlag,
     EntryType,
@@ -40,8 +40,10 @@ from filed.agents.abi import (
 from filed.agents.buffers import Buffer, borrowed
 from filed.agents.callbacks import Callbacks
 from filed.agents.caller import Caller
+from filed.agents.chunk import Chunk, chunk_rule, mark_unwritten
 from filed.agents.page import MAX_SIZE, Page, PageReader, pack_wants
 from filed.agents.page_buffer import PageBuffer
+from filed.agents.parallel import ParallelStream
 from filed.agents.restore_loop import Handed, RestoreLoop, WholePage
 from filed.agents.restore_record import RestoreRecord
 from filed.agents.shape import HostShape
@@ -49,7 +51,6 @@ from filed.agents.waiting import Patience
 from filed.errors import AgentError, ItemError, JobCanceled, LocalProtocolError
 from filed.process.status_page import Call
 
-_UNWRITTEN = os.urandom(16)  # at the start of a buffer: no content begins so
 _CANCEL_PATIENCE_S = 5.0  # `cancel` must not block; `end` waits so long for one that does
 
 
@@ -59,14 +60,6 @@ class Want(NamedTuple):
     cookie: int
     streams: int
     options: int = 0
-
-
-class Chunk(NamedTuple):
-    """Where the bytes that `read` put into the buffer belong; `last`: the stream ends at offset + len."""
-
-    offset: int
-    len: int
-    last: bool
 
 
 class AgentJob:
@@ -85,9 +78,11 @@ class AgentJob:
         check_process_state: Callable[[str], None],
         shape: HostShape,
         version: int,
+        streams: BpStreams | None,
     ) -> None:
-        """version: the one agreed on."""
+        """version: the one agreed on.  streams: its table of parallel streams."""
         self.kind, self._version = kind, version
+        self._streams, self._parallel = streams, list[ParallelStream]()
         self.ended = False
         # listed_all: END came. complete: and with it the word that nothing was left out, so what only the base has
         # below this agent's claims or lines is deleted. gap: something may be missing.
@@ -138,7 +133,7 @@ class AgentJob:
 
         Waits, with pauses, for an agent that has nothing yet.
         """
-        if self.kind == Kind.RESTORE or self.stream_open:
+        if self.kind == Kind.RESTORE or self.stream_open or self._parallel:
             self._out_of_order("next_entries")
         if self._list_buffer is None:
             gaps = self._version >= VERSION_1_1
@@ -234,15 +229,12 @@ class AgentJob:
         if not self.stream_open or self._last_read or cap < MIN_READ_BYTES:
             self._out_of_order("read")
         CHUNK.pack_into(self._chunk, 0, 0, 0, 0, 0)
-        ctypes.memmove(address, _UNWRITTEN, len(_UNWRITTEN))
+        mark_unwritten(address)
         self._call(Call.read, self._api.read, self._address, address, cap, self._chunk_at)
         offset, length, flags, _ = CHUNK.unpack_from(self._chunk)
-        end = offset + length
-        if length >= len(_UNWRITTEN) and ctypes.string_at(address, len(_UNWRITTEN)) == _UNWRITTEN:
-            self._caller.violated(Call.read, f"it says {length} bytes, and has written none of them into the buffer")
-        if length > cap or offset < self._position or end > MAX_SIZE or flags & ~CHUNK_LAST or not (length or flags):
-            self._caller.violated(Call.read, self._chunk_rule(offset, length, flags, cap))
-        self._position = end
+        if rule := chunk_rule(offset, length, flags, address, cap, self._position):
+            self._caller.violated(Call.read, rule)
+        self._position = offset + length
         self._last_read = flags != 0
         return Chunk(offset, length, flags != 0)
 
@@ -262,21 +254,22 @@ class AgentJob:
             how = Status.E_CANCELLED
         self._caller.call_to_the_end(Call.close_stream, self._api.close_stream, self._address, how)
 
+    @property
+    def parallel(self) -> int:
+        """How many streams `open_parallel` may have open at once; 0: it has no parallel streams."""
+        return self._streams.most if self._streams is not None else 0
+
+    def open_parallel(self, cookie: int) -> ParallelStream:
+        """Opens the DATA of an entry of the last page, beside others. Its `read` is for any thread."""
+        listed = self._listed().get(cookie)
+        if self._streams is None or listed is None or len(self._parallel) >= self._streams.most:
+            self._out_of_order("open_stream")
+        return ParallelStream(self._streams, self._address, cookie, listed[1], self._caller, self._parallel)
+
     def _listed(self) -> dict[int, tuple[Entry, bytes]]:
         if not self._by_cookie and self._page is not None:
             self._by_cookie = {entry.cookie: (entry, name) for entry, name in self._page}
         return self._by_cookie
-
-    def _chunk_rule(self, offset: int, length: int, flags: int, cap: int) -> str:
-        if length > cap:
-            return f"{length} bytes in a buffer of {cap}"
-        if offset < self._position:
-            return f"a chunk at {offset} after one that ended at {self._position}"
-        if flags & ~CHUNK_LAST:
-            return f"chunk flags {flags:#x} has bits that this version does not know"
-        if not length:
-            return "no bytes, and not the last chunk"
-        return f"a chunk that ends at {offset + length}"
 
     # ---- restore -------------------------------------------------------------------------------------------------
 
@@ -460,6 +453,8 @@ class AgentJob:
         steps: list[Callable[[], None]] = [partial(self.end, outcome)]
         if self.stream_open:
             steps.insert(0, partial(self.close_stream, how))
+        if self._parallel:
+            steps[:0] = [self.cancel, *(partial(stream.abandon, how) for stream in self._parallel)]
         for step in steps:
             try:
                 step()

@@ -74,10 +74,44 @@ class Caller:
         if status or self._callbacks.trouble:
             self.judge(call, status, canceled=False)
 
+    def answer(
+        self,
+        call: Call,
+        detail: Callable[[int], Detail | None],
+        function: Callable[..., int],
+        *arguments: Any,
+        to_the_end: bool = False,
+    ) -> None:
+        """A call that says in a place of its own what is wrong: `detail` of its status. to_the_end: as in call_to_the_end."""
+        status = self._raw(call, function, arguments)
+        if not status and not self._callbacks.trouble and (to_the_end or not self._halves[0]):
+            return
+        if status < 0 and self._callbacks.detail is None:
+            self._callbacks.detail = detail(status)
+        self.judge(call, status, canceled=not to_the_end and self._halves[0] != 0)
+
     def call_void(self, call: Call, function: Callable[..., None], *arguments: Any) -> None:
         self._raw(call, function, arguments)
         if self._callbacks.trouble:
             self.judge(call, Status.OK, canceled=False)
+
+    def beside(self, function: Callable[..., int], *arguments: Any) -> int:
+        """A call of a thread of its own, beside those of the job thread, which says in the status page what it waits for."""
+        try:
+            return int(self._as_agent(function, arguments))
+        finally:
+            if os.getpid() != self._pid:
+                os._exit(_CLONED)
+            self._words[PROGRESS_WORD] += 1
+
+    def waits_for(self, call: Call, entry: bytes) -> None:
+        """The job thread waits for such a call of another one."""
+        self._status_page.set_entry(entry)
+        self._words[CALL_WORD] = call | self._slot_bits
+
+    def waits_no_more(self) -> None:
+        self._words[CALL_WORD] = 0
+        self._status_page.set_entry(self._entry)
 
     def cancel(self, function: Callable[..., int], address: int) -> None:
         """The one call that runs on another thread, beside others. Its status is nobody's concern."""
@@ -91,9 +125,11 @@ class Caller:
         """A buffer of the host has what `read` gave of the entry at hand."""
         self._status_page.filled(number, self.slot, address, size, self._entry)
 
-    def violated(self, call: Call | str, rule: str) -> NoReturn:
+    def violated(self, call: Call | str, rule: str, entry: bytes | None = None) -> NoReturn:
+        """entry: what the call was about, if that is not the one that all coming calls are about."""
         name = call.name if isinstance(call, Call) else call
-        error = AgentError(self.label, name, Status.E_VIOLATION, f"broke the contract: {rule}", self._entry)
+        about = self._entry if entry is None else entry
+        error = AgentError(self.label, name, Status.E_VIOLATION, f"broke the contract: {rule}", about)
         self._status_page.set_reason(str(error))  # it may have closed the descriptor by which we would tell it
         raise error
 
@@ -158,8 +194,12 @@ class Caller:
             if detail is not None:
                 self._went_on(call, detail)
             return
+        self.refuse(call, status, detail, self._entry)
+
+    def refuse(self, call: Call, status: int, detail: Detail | None, entry: bytes) -> NoReturn:
+        """Raises what a status means that is not BP_OK. entry: what the call was about."""
         if status > 0:
-            self.violated(call, f"it returned {status}, which is no status")
+            self.violated(call, f"it returned {status}, which is no status", entry)
         name, code = _status_name(status)
         meaning = _MEANINGS[code]
         if detail is not None:
@@ -171,9 +211,9 @@ class Caller:
             )
         if status in ENTRY_SCOPE and call in _CALLS_OF_ONE_ENTRY:
             text = f"agent {self.label}: {call.name}: {meaning}"
-            raise ItemError(self._entry, text, detail.errno if detail is not None else 0)
+            raise ItemError(entry, text, detail.errno if detail is not None else 0)
         text = f"{meaning} ({name})"
-        raise AgentError(self.label, call.name, code, text, self._entry)
+        raise AgentError(self.label, call.name, code, text, entry)
 
     def _went_on(self, call: Call, detail: Detail) -> None:
         """It said `fail`, and that all is well."""

@@ -8,12 +8,15 @@ from collections.abc import Callable
 from contextlib import ExitStack, nullcontext
 from dataclasses import dataclass
 from types import TracebackType
-from typing import Self
+from typing import Self, TypeVar
 
 from filed.agents.abi import (
+    STREAMS_1,
     VERSION_1_1,
     BeginFlag,
+    BpAgentApi,
     BpBegin,
+    BpStreams,
     BpTime,
     Kind,
     Level,
@@ -33,6 +36,7 @@ from filed.errors import AgentError, ConfigError, FiledError, LocalProtocolError
 from filed.process.state import ProcessState
 from filed.process.status_page import Call, StatusPage
 
+T = TypeVar("T", bound=ctypes.Structure)
 AGENT_TIMEOUT_S = 600.0  # without any sign of life
 
 
@@ -109,6 +113,7 @@ class Agent:
         self._services, self._cancel_pipe, self._timeout_s, self._clock = services, cancel_pipe, timeout_s, clock
         self._settings, self._shape, self._make_table = settings, shape, callbacks
         self._address = 0
+        self._streams: BpStreams | None = None
         self._job: AgentJob | None = None
         self._open = ExitStack()
         self._tables: list[Callbacks] = []
@@ -141,6 +146,7 @@ class Agent:
             undo.callback(self._destroy)
             self._create()
             api, call = self.library.api, self.caller.call
+            self._streams = self._extension(api, STREAMS_1, BpStreams)
             for key, value in self._settings.options:
                 if not api.option:
                     raise AgentError(self.label, "option", Status.E_UNSUPPORTED, f"it takes no options, given: {key}")
@@ -267,6 +273,7 @@ class Agent:
             check_process_state=self.check_process_state,
             shape=self._shape,
             version=self.version,
+            streams=self._streams,
         )
 
     def _create(self) -> None:
@@ -278,6 +285,27 @@ class Agent:
             self._address = out.value or 0 if self.caller.last_status == Status.OK else 0
         if not self._address:
             self.caller.violated(Call.create, "create said OK and gave no agent")
+
+    def _extension(self, api: BpAgentApi, name: bytes, table: type[T]) -> T | None:
+        """Our copy of an optional table of the agent; None when it has none. Raises AgentError for one that is not whole."""
+        function = api.extension
+        if self.version < VERSION_1_1 or not function:
+            return None
+        out = ctypes.c_void_p()
+        try:
+            self.caller.call(Call.extension, function, self._address, name, ctypes.addressof(out))
+        except AgentError as error:
+            if error.code != Status.E_UNSUPPORTED:
+                raise
+            return None
+        if not out.value:
+            return None
+        size, known = ctypes.c_uint32.from_address(out.value).value, ctypes.sizeof(table)
+        found = table.from_buffer_copy(ctypes.string_at(out.value, min(size, known)).ljust(known, b"\0"))
+        missing = next((field for field, *_ in table._fields_ if not getattr(found, field)), None)
+        if missing is not None:
+            self.caller.violated(Call.extension, f"its table {name.decode()} has no {missing}")
+        return found
 
     def _destroy(self) -> None:
         address, self._address = self._address, 0

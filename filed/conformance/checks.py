@@ -38,6 +38,7 @@ CHECKS = (
     Check("buffers", "buffers of other sizes", saving.buffers),
     Check("filtered", "entries dropped, streams closed early", saving.filtered),
     Check("reread", "entries opened again, and at an offset", saving.reread),
+    Check("parallel", "several streams at once", saving.parallel),
     Check("access-times", "access times kept, as the FileSet asks", saving.access_times),
     Check("needed", "what of its log is still needed", saving.needed),
     Check("later-host", "a host of a later version", saving.later_host),

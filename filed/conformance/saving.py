@@ -9,6 +9,7 @@ import random
 import time
 from collections import Counter
 from collections.abc import Iterable
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
@@ -18,7 +19,7 @@ from filed.agents.abi import MIN_READ_BYTES, VERSION_1_1, WantOption, version
 from filed.agents.callbacks import MAX_WATERMARK
 from filed.agents.shape import LIST_PAGE_BYTES, HostShape
 from filed.conformance.room import Room, Skipped
-from filed.conformance.walk import Reading, Seen, read_whole, walk
+from filed.conformance.walk import Reading, Seen, digest_of, read_whole, walk
 from filed.conformance.witness import Witness
 from filed.errors import AgentError, ItemError
 
@@ -197,6 +198,43 @@ def _same_kind(room: Room, kind: Kind) -> None:
         return seen
 
     room.compared(f"a Job of kind {kind.name}", again)
+
+
+def parallel(room: Room) -> None:
+    """Streams read beside each other have what each has alone; others are opened and closed unread."""
+    before = room.saved()
+    with room.agent() as (agent, _), room.begun(agent, room.why()) as job:
+        if not job.parallel:
+            raise Skipped("it has no parallel streams")
+        read: dict[bytes, tuple[str, int]] = {}
+        while (page := job.next_page()) is not None:
+            wanted = [(entry.cookie, name) for entry, name in page if name in before and before[name].read]
+            for first in range(0, len(wanted), job.parallel):
+                read |= _side_by_side(job, wanted[first : first + job.parallel])
+        job.commit()
+        job.end(Outcome.DONE)
+    with room.agent() as (agent, _), room.begun(agent, room.why()) as job:
+        page = job.next_page()
+        wanted = [(entry.cookie, name) for entry, name in page or () if name in read]
+        for unread in [job.open_parallel(cookie) for cookie, _ in wanted[: job.parallel]]:
+            unread.close(Status.E_CANCELLED)
+        job.end(Outcome.FAILED)
+    for name, (digest, size) in read.items():
+        if (digest, size) != (before[name].digest, before[name].size):
+            room.failed("read beside others an entry has another content than alone", "read", name)
+    room.note(f"{len(read):,} streams, {job.parallel} at once")
+
+
+def _side_by_side(job: AgentJob, wanted: list[tuple[int, bytes]]) -> dict[bytes, tuple[str, int]]:
+    """The digest and the size of each, read at once."""
+    streams = [job.open_parallel(cookie) for cookie, _ in wanted]
+    streams[0].waits(tuple(name for _, name in wanted[1:]))
+    with ThreadPoolExecutor(len(streams)) as pool:
+        found = list(pool.map(digest_of, streams))
+    streams[0].goes_on()
+    for stream in streams:
+        stream.close()
+    return dict(zip((name for _, name in wanted), found, strict=True))
 
 
 def needed(room: Room) -> None:

@@ -8,7 +8,19 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import BinaryIO
 
-from filed.agents import AgentJob, AgentStream, Change, Entry, EntryFlag, EntryType, GuardedMemory, Page, Status, Want
+from filed.agents import (
+    AgentJob,
+    AgentStream,
+    Change,
+    Entry,
+    EntryFlag,
+    EntryType,
+    GuardedMemory,
+    Page,
+    ParallelStream,
+    Status,
+    Want,
+)
 from filed.errors import ItemError
 
 READ_BYTES = 256 << 10
@@ -106,6 +118,18 @@ def read_whole(job: AgentJob, cookie: int, offset: int = 0) -> bytes:
     finally:
         job.close_stream(how)
     return bytes(content)
+
+
+def digest_of(stream: ParallelStream) -> tuple[str, int]:
+    """The digest of what it has, as in `Seen`, and the size. On any thread."""
+    memory, digest, end = GuardedMemory(READ_BYTES), hashlib.sha256(), 0
+    while True:
+        chunk = stream.read(memory.address, memory.size)
+        _hash_hole(digest, chunk.offset - end)
+        digest.update(memory.view[: chunk.len])
+        end = chunk.offset + chunk.len
+        if chunk.last:
+            return digest.hexdigest(), end
 
 
 def wanted_streams(entry: Entry) -> int:

@@ -92,6 +92,7 @@ def _save(job: BackupJob | NetworkBackup, end: BackupEnd, context: JobContext) -
             counters=counters,
             sent_after_all=selection.sent_after_all,
             sent_before=end.sent_before,
+            spool=end.scratch,
         )
         encoder = PageEncoder(entries, plans, links, ContentDigests(plans, counters, cancellation))
         sink.on_digest = entries.digest_sent

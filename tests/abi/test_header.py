@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import subprocess
 from pathlib import Path
 
@@ -84,7 +85,7 @@ def test_every_public_number_and_field_is_explained() -> None:
             while not lines[above].lstrip().startswith("/*"):
                 assert lines[above].lstrip().startswith("*"), f"line {number + 1} has no comment: {line}"
                 above -= 1
-            assert "[job]" in lines[above] or "[any]" in lines[above], f"line {number + 1} has no thread tag: {line}"
+            assert re.search(r"\[(job|any|stream)\]", lines[above]), f"line {number + 1} has no thread tag: {line}"
 
 
 def sins() -> list[str]:

@@ -81,6 +81,9 @@ VIOLATIONS = {
     "descriptors-close": "next_entries: .*changed descriptors",
     "return-next_entries:77": "next_entries: .*returned 77, which is no status",
     "return-ready:-61": "ready: .*BP_E_VIOLATION",
+    "streams-no-read": "extension: .*its table bp.streams/1 has no read",
+    "streams-no-handle": "open_stream: .*gave no stream, entry /@BAD/one",
+    "streams-over-cap": "read: .*262145 bytes in a buffer of 262144, entry /@BAD/one",
 }
 FETCH_VIOLATIONS = {
     "fetch-none": "fetch: .*returned no entry",
@@ -160,7 +163,7 @@ def saving(library: Library, sin: str) -> str:
 @pytest.mark.parametrize("sin", VIOLATIONS)
 def test_a_broken_rule_fails_the_job_by_name(bad: Library, tmp_path_factory: pytest.TempPathFactory, sin: str) -> None:
     library = bad
-    if sin.startswith(("create-", "return-create")):
+    if sin.startswith(("create-", "return-create", "streams-")):
         library = _with_sin(sin, tmp_path_factory)
         report = in_child(lambda status_page: backup(library, Recorder(), status_page))
     else:
@@ -289,6 +292,12 @@ def test_what_never_ends_ends_with_a_cancel(bad: Library, sin: str) -> None:
 
     report = in_child(work, timeout_s=60, cancel_after_s=0.2)
     assert report.startswith("JobCanceled: canceled during ")
+
+
+def test_a_crash_in_one_of_several_streams_is_told_with_all_of_them(tmp_path_factory: pytest.TempPathFactory) -> None:
+    library = _with_sin("streams-crash", tmp_path_factory)
+    report = in_child(lambda status_page: backup(library, Recorder(), status_page))
+    assert report == "agent bad 6.6 crashed (SIGSEGV) in read, entry /@BAD/one, beside /@BAD/two"
 
 
 def test_writing_past_the_end_of_a_buffer_crashes_in_the_call_that_did_it(bad: Library) -> None:

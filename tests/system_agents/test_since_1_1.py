@@ -73,6 +73,34 @@ def test_a_large_state_that_does_not_fit_is_refused(place: Place) -> None:
     assert any("compressed it does not fit into a restore object" in text for text in ran.texts(Severity.WARNING))
 
 
+# ---- parallel streams ---------------------------------------------------------------------------------------------
+
+
+def test_four_streams_are_read_at_once_and_stored_in_order(place: Place, tmp_path: Path) -> None:
+    """Each first read waits for three others: so four slow streams take the time of one."""
+    ran = saved(place, upto="10", size="700000", meet="4")
+    assert (ran.outcome.status, ran.outcome.totals.files) == (JobStatus.OK, 10), ran.texts()
+    assert "today: 4 reads at once" in ran.texts()
+    back = place.restore(ran.outcome.jobid, tmp_path / "r", line("today", size="700000"))
+    assert (back.outcome.status, back.outcome.totals.files) == (JobStatus.OK, 10), back.texts()
+
+
+def test_what_is_read_ahead_goes_to_a_file_when_memory_is_full(place: Place, tmp_path: Path) -> None:
+    """The last ones are long read when the first one is stored."""
+    ran = saved(place, upto="4", size="9000000", meet="4")
+    assert ran.outcome.status is JobStatus.OK, ran.texts()
+    back = place.restore(ran.outcome.jobid, tmp_path / "r", line("today"))
+    assert (back.outcome.status, back.outcome.totals.read_bytes) == (JobStatus.OK, 36_000_000), back.texts()
+
+
+def test_one_stream_that_breaks_costs_its_entry_and_says_why(place: Place) -> None:
+    ran = saved(place, upto="6", size="300000", broken="2")
+    assert ran.outcome.status is JobStatus.WARNINGS
+    (error,) = ran.texts(Severity.ERROR)
+    assert error == "/@TODAY/0002: agent today 1.1: read: record 2 ends here: Input/output error"
+    assert ran.outcome.totals.files == 6
+
+
 # ---- what a restore is told -----------------------------------------------------------------------------------------
 
 

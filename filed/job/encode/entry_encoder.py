@@ -6,8 +6,9 @@ FileIndex counts from 1 and rises with each attributes record.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
+from pathlib import Path
 
-from filed.agents import AgentJob, Entry, Page
+from filed.agents import Entry, Page
 from filed.agents.abi import AgentStream, Change, EntryType, Status
 from filed.catalog import BaseRow
 from filed.errors import ItemError, printable
@@ -25,6 +26,8 @@ from filed.job.encode.attributes import (
 )
 from filed.job.encode.options_plan import DATA_BIT, OptionsPlan, OptionsPlans
 from filed.job.encode.reader import MAX_OBJECT_BYTES, Reading, object_too_long
+from filed.job.encode.spool import Quota
+from filed.job.encode.streams import Opened, Streams
 from filed.job.select.chosen import FAILED, Chosen
 from filed.job.select.hard_links import First, HardLinks, Inode, PassedName, shared_inode
 from filed.pipeline import RecordQueue
@@ -44,6 +47,7 @@ class EntryEncoder:
 
     links: notes which names of an inode are sent.  sent_after_all: called with the path of a name that was passed over, and
     is sent since another name of its inode is.  sent_before: by an earlier run of the Job; FileIndexes go on behind it.
+    spool: a directory for what is read ahead.
     """
 
     def __init__(
@@ -56,11 +60,13 @@ class EntryEncoder:
         counters: Counters,
         sent_after_all: Callable[[bytes], None] = lambda _path: None,
         sent_before: int = 0,
+        spool: Path | None = None,
     ) -> None:
         self._messages, self._counters = messages, counters
         self._queue, self._plans, self._links = queue, plans, links
         self._sent_after_all = sent_after_all
         self._reading = Reading(queue, counters.read, counters.show)
+        self._streams = Streams(self._reading, Quota(spool))
         self._next = sent_before + 1
         self._command = b""  # of the instance at work
         self._named = 0  # FileIndex of the plugin-name record that is open
@@ -116,6 +122,16 @@ class EntryEncoder:
         inode = self._awaited.pop(file_index, None)
         if inode is not None:
             self._links.note_digest(inode, stream, digest)
+
+    def ahead(self, lister: Lister, page: Page, entries: Iterable[tuple[Entry, Chosen, OptionsPlan]]) -> None:
+        """These come next: what of them is read stream by stream may be read from now on."""
+        if lister.job.parallel:
+            wanted = [entry.cookie for entry, chosen, plan in entries if _streamed_for_sure(page, entry, chosen, plan)]
+            self._streams.ahead(lister.job, wanted)
+
+    def ahead_done(self) -> None:
+        """All of them have been sent."""
+        self._streams.page_done()
 
     # -- one entry ------------------------------------------------------------------------------------------------
 
@@ -220,8 +236,8 @@ class EntryEncoder:
         Raises ItemError before the attributes are out when it cannot be opened. When reading breaks later, the entry
         stands on the Volume without digest and signature, is reported, counted, and saved again by the next Job.
         """
-        job = lister.job
-        size = job.open_stream(entry.cookie, AgentStream.DATA)
+        opened = self._streams.open(lister.job, entry.cookie)
+        size = opened.size
         announced = _announced(entry, size)
         how, length = Status.E_FAIL, 0
         try:
@@ -233,14 +249,14 @@ class EntryEncoder:
             digested = entry.type != EntryType.FIFO  # as real daemons have it
             item = plan.encoder.entry(file_index, digested=digested)
             try:
-                length = self._reading.pull(job, item.data)
+                length = opened.pull(item.data)
                 how = Status.OK
             except ItemError as error:
                 how = Status.E_IO
                 self._messages.entry_error(error, str(error))
                 lister.not_saved(chosen.entry, chosen.path)
         finally:
-            changed = self._close(job, how)
+            changed = self._close(opened, how)
         for stream, data in meta:
             item.meta(stream, data)
         if how is Status.OK:
@@ -271,10 +287,10 @@ class EntryEncoder:
         """An agent says one thing and does another."""
         self._messages.about_entry(Severity.WARNING, f"agent {lister.job.label}: {printable(path)}: {what}")
 
-    def _close(self, job: AgentJob, how: Status) -> str:
+    def _close(self, opened: Opened, how: Status) -> str:
         """Close the stream. Returns what to say when the file changed while it was read."""
         try:
-            job.close_stream(how)
+            opened.close(how)
         except ItemError as changed:
             return str(changed)
         return ""
@@ -356,6 +372,13 @@ class EntryEncoder:
 def _announced(entry: Entry, size: int | None) -> int:
     """The most that was said of the length of an entry: when it was listed or fetched, and by open_stream."""
     return max(entry.size if entry.valid & HAS_SIZE else 0, size or 0)
+
+
+def _streamed_for_sure(page: Page, entry: Entry, chosen: Chosen, plan: OptionsPlan) -> bool:
+    """Of a file with several names it is not sure that this one is read."""
+    if entry.flags & FAILED or chosen.without_content or entry.nlink > 1 or entry.type == EntryType.OBJECT:
+        return False
+    return bool(entry.streams & plan.streams(entry) & DATA_BIT) and page.inline(entry) is None
 
 
 def _without_content(entry: Entry) -> str | None:

@@ -35,8 +35,11 @@ class PageEncoder:
     def take(self, lister: Lister, page: Page, chosen: list[Chosen]) -> None:
         plans = [self._plans.of(item.options) for item in chosen]
         if not lister.job.fetches:
+            entries = ((item.entry, item, plan) for item, plan in zip(chosen, plans, strict=True))
+            self._entries.ahead(lister, page, entries)
             for item, plan in zip(chosen, plans, strict=True):
                 self._entries.item(lister, page, item.entry, item, plan, None)
+            self._entries.ahead_done()
             return
         wants = [
             Want(item.entry.cookie, self._streams(item, plan), plan.want_options)
@@ -59,10 +62,12 @@ class PageEncoder:
         batch, self._batch = self._batch, None
         if batch is None:
             return
+        self._entries.ahead(batch.lister, batch.page, zip(batch.page.entries, batch.chosen, batch.plans, strict=True))
         for entry, item, plan, content in zip(
             batch.page.entries, batch.chosen, batch.plans, batch.packed(), strict=True
         ):
             self._entries.item(batch.lister, batch.page, entry, item, plan, content)
+        self._entries.ahead_done()
 
     def _streams(self, chosen: Chosen, plan: OptionsPlan) -> int:
         """What is wanted of an entry; nothing of a further name of an inode that this Job has saved, or of new attributes alone."""

@@ -7,7 +7,7 @@ from collections.abc import Callable
 from filed.agents import AgentJob, Entry
 from filed.agents.abi import MAX_STATE_BYTES, AgentStream, Status
 from filed.errors import ItemError
-from filed.job.encode.buffers import BufferRing
+from filed.job.encode.buffers import PROGRESS_EVERY, BufferRing
 from filed.pipeline import RecordQueue
 
 OBJECT_BIT = 1 << AgentStream.OBJECT
@@ -22,6 +22,7 @@ class Reading:
 
     def __init__(self, queue: RecordQueue, count: Callable[[int], None], progress: Callable[[], None]) -> None:
         self._count, self._progress = count, progress
+        self._pulled = 0
         self._ring = BufferRing(queue.step)
 
     def pull(self, job: AgentJob, take: Take) -> int:
@@ -41,6 +42,13 @@ class Reading:
                 return end
             if self._ring.taken_often():
                 self._progress()
+
+    def count(self, size: int) -> None:
+        """So many bytes came another way."""
+        self._count(size)
+        self._pulled += 1
+        if self._pulled % PROGRESS_EVERY == 0:
+            self._progress()
 
     def object(self, job: AgentJob, entry: Entry, path: bytes) -> bytes:
         """The whole of a restore object, at most MAX_OBJECT_BYTES; b"" of one without content. Raises ItemError for a longer one."""

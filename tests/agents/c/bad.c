@@ -60,7 +60,9 @@ static const char *const plain[] = {
   /* state and messages */
   "state-huge", "state-lie", "state-null", "state-late", "state-incompressible", "watermark-zero", "watermark-falls", "message-huge", "message-null", "message-flood",
   "message-not-utf8", "message-control", "message-severity", "fail-ok", "fail-positive", "match-null", "match-relative",
-  "secret-null", NULL
+  "secret-null",
+  /* parallel streams */
+  "streams-no-read", "streams-no-handle", "streams-over-cap", "streams-crash", NULL
 };
 
 struct bp_agent {
@@ -312,9 +314,40 @@ static bp_status BPLUGIN_CALL ready(bp_agent *agent)
   return BP_OK;
 }
 
+/* ---- parallel streams: two of them, of 100 000 bytes; the handle is the Job ------------------------------------- */
+
+static bp_status BPLUGIN_CALL streams_open(bp_job *job, uint64_t cookie, uint32_t stream, uint64_t *size,
+                                           bp_stream **out, bp_error *error)
+{
+  (void)cookie, (void)stream, (void)error;
+  *size = 100000;
+  *out = is(job->agent, "streams-no-handle") ? NULL : (bp_stream *)job;
+  return BP_OK;
+}
+
+static bp_status BPLUGIN_CALL streams_read(bp_stream *stream, void *buf, uint64_t cap, bp_chunk *chunk, bp_error *error)
+{
+  const bp_agent *agent = ((bp_job *)stream)->agent;
+  (void)error;
+  if (is(agent, "streams-crash"))
+    *(volatile int *)8 = 1;
+  memset(buf, 7, 100000);
+  return bp_chunk_set(chunk, 0, is(agent, "streams-over-cap") ? cap + 1 : 100000, 1);
+}
+
+static bp_status BPLUGIN_CALL streams_close(bp_stream *stream, bp_status how, bp_error *error)
+{
+  (void)stream, (void)how, (void)error;
+  return BP_OK;
+}
+
+static const bp_streams streams = { sizeof(bp_streams), 2, streams_open, streams_read, streams_close };
+static const bp_streams no_read = { sizeof(bp_streams), 2, streams_open, NULL, streams_close };
+
 static bp_status BPLUGIN_CALL extension(bp_agent *agent, const char *id, const void **out)
 {
-  (void)id;
+  if (!strncmp(agent->sin, "streams-", 8)) /* by -DSIN: no option has come yet */
+    return bp_offer(id, BP_STREAMS_1, is(agent, "streams-no-read") ? &no_read : &streams, out);
   AT(agent, agent->host, "extension");
   if (is(agent, "extension-untouched"))
     return BP_OK;

@@ -1,23 +1,38 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * today: an agent that uses what is new since 1.0, and runs on a host of 1.0 as well. Its source is a log that only
- * grows: records 1 to `upto`, each a file /@TODAY/<number>. It keeps from the log what bp_begin.keep_from says.
+ * grows: records 1 to `upto`, each a file /@TODAY/<number> of `size` bytes, which are looked at when they come back. It
+ * keeps from the log what bp_begin.keep_from says. Records are read by four streams at once.
  *
  * Option `gap`: the log is found to be cut after the first page. `state`: the state has so many bytes more, all alike
- * (`noise`: that no compressor makes smaller).
+ * (`noise`: that no compressor makes smaller). `rate`: bytes a second of each stream. `meet`: the first read of each of so
+ * many streams waits for the others, a minute at most; how many were inside at once is a message. `broken`: the record of
+ * this number cannot be read to its end.
  */
+#define _GNU_SOURCE
+#include <pthread.h>
 #include <stdlib.h>
+#include <time.h>
 
 #include "bplugin_sdk.h"
 
 struct bp_agent {
   const bp_host_api *host;
-  unsigned upto, gap, state, noise;
+  unsigned upto, gap, state, noise, size, rate, meet, broken;
 };
 struct bp_job {
   const bp_host_api *host;
   const bp_agent *agent;
-  unsigned next, first, cookie, restored;
+  unsigned next, first, restoring;
+  bp_stream *one; /* of open_stream */
+  pthread_mutex_t lock;
+  pthread_cond_t met;
+  unsigned arrived, inside, most_inside;
+};
+struct bp_stream {
+  bp_job  *job;
+  unsigned number;
+  uint64_t at;
 };
 
 static bp_status create(const bp_host_api *host, bp_agent **out)
@@ -27,6 +42,7 @@ static bp_status create(const bp_host_api *host, bp_agent **out)
     return BP_E_NOMEM;
   agent->host = host;
   agent->upto = 3;
+  agent->size = 5;
   return BP_OK;
 }
 
@@ -44,9 +60,22 @@ static bp_status option(bp_agent *agent, const char *key, const char *value)
     agent->gap = !strcmp(value, "yes");
   else if (!strcmp(key, "noise"))
     agent->noise = !strcmp(value, "yes");
+  else if (!strcmp(key, "size"))
+    agent->size = number;
+  else if (!strcmp(key, "rate"))
+    agent->rate = number;
+  else if (!strcmp(key, "meet"))
+    agent->meet = number;
+  else if (!strcmp(key, "broken"))
+    agent->broken = number;
   else
     agent->state = number;
   return BP_OK;
+}
+
+static uint8_t byte_of(unsigned number, uint64_t at)
+{
+  return (uint8_t)(number * 31 + at + (at >> 8) + (at >> 16));
 }
 
 /* ---- a Job ----------------------------------------------------------------------------------------------------- */
@@ -73,6 +102,8 @@ static bp_status begin(bp_agent *agent, const bp_host_api *host, const bp_begin 
     bp_logf(host, BP_MSG_INFO, "from record %u on; the log is needed from %llu on", job->first,
             (unsigned long long)bp_keep_from(why));
   job->next = job->first;
+  pthread_mutex_init(&job->lock, NULL);
+  pthread_cond_init(&job->met, NULL);
   return BP_OK;
 }
 
@@ -107,6 +138,8 @@ static bp_status next_entries(bp_job *job, bp_batch *batch)
   if (job->next == job->first)
     (void)bp_expect(job->host, job->agent->upto + 1u - job->first, 0);
   if (job->next > job->agent->upto) {
+    if (job->agent->meet)
+      bp_logf(job->host, BP_MSG_INFO, "%u reads at once", job->most_inside);
     if (job->agent->gap)
       return bp_page_end_gap(&page, job->host);
     status = put_state(job);
@@ -122,7 +155,7 @@ static bp_status next_entries(bp_job *job, bp_batch *batch)
     entry.streams = BP_STREAM_BIT(BP_STREAM_DATA);
     entry.valid = BP_HAS_MODE | BP_HAS_SIZE;
     entry.mode = 0600;
-    entry.size = 5;
+    entry.size = job->agent->size;
     (void)snprintf(name, sizeof name, "/@TODAY/%04u", job->next);
     if (bp_page_add(&page, &entry, name, (uint32_t)strlen(name), NULL, 0) != BP_OK)
       break;
@@ -130,33 +163,105 @@ static bp_status next_entries(bp_job *job, bp_batch *batch)
   return BP_OK;
 }
 
+/* ---- streams: one after the other, or several at once ---------------------------------------------------------- */
+
+static bp_status streams_open(bp_job *job, uint64_t cookie, uint32_t stream, uint64_t *size, bp_stream **out,
+                              bp_error *error)
+{
+  (void)error;
+  if (stream != BP_STREAM_DATA)
+    return BP_E_UNSUPPORTED;
+  *out = calloc(1, sizeof **out);
+  if (!*out)
+    return BP_E_NOMEM;
+  (*out)->job = job;
+  (*out)->number = (unsigned)cookie;
+  *size = job->agent->size;
+  return BP_OK;
+}
+
+/* The first read of each stream, with `meet`: until so many have come. */
+static void meet(bp_job *job)
+{
+  struct timespec until;
+  clock_gettime(CLOCK_REALTIME, &until);
+  until.tv_sec += 60;
+  pthread_mutex_lock(&job->lock);
+  job->inside++;
+  if (job->inside > job->most_inside)
+    job->most_inside = job->inside;
+  job->arrived++;
+  pthread_cond_broadcast(&job->met);
+  while (job->arrived < job->agent->meet && !bp_cancelled(job->host)
+         && !pthread_cond_timedwait(&job->met, &job->lock, &until))
+    ;
+  job->inside--;
+  pthread_mutex_unlock(&job->lock);
+}
+
+static bp_status streams_read(bp_stream *stream, void *buf, uint64_t cap, bp_chunk *chunk, bp_error *error)
+{
+  const bp_agent *agent = stream->job->agent;
+  uint64_t at = stream->at, left = agent->size - at, len = left < cap ? left : cap;
+  if (!at && agent->meet)
+    meet(stream->job);
+  if (agent->broken == stream->number && (at || len == left))
+    return bp_errorf(error, BP_E_IO, BP_OS_ERRNO, 5, "record %u ends here", stream->number);
+  if (agent->rate) {
+    uint64_t nanoseconds = len * 1000000000ull / agent->rate;
+    struct timespec pause = { (time_t)(nanoseconds / 1000000000u), (long)(nanoseconds % 1000000000u) };
+    nanosleep(&pause, NULL);
+  }
+  for (uint64_t i = 0; i < len; i++)
+    ((uint8_t *)buf)[i] = byte_of(stream->number, at + i);
+  stream->at += len;
+  return bp_chunk_set(chunk, at, len, len == left);
+}
+
+static bp_status streams_close(bp_stream *stream, bp_status how, bp_error *error)
+{
+  (void)how, (void)error;
+  free(stream);
+  return BP_OK;
+}
+
+static const bp_streams streams = { sizeof(bp_streams), 4, streams_open, streams_read, streams_close };
+
+static bp_status extension(bp_agent *agent, const char *id, const void **out)
+{
+  (void)agent;
+  return bp_offer(id, BP_STREAMS_1, &streams, out);
+}
+
+/* For a host of 1.0. */
 static bp_status open_stream(bp_job *job, uint64_t cookie, uint32_t stream, uint64_t offset, uint64_t *size)
 {
-  (void)stream, (void)offset;
-  job->cookie = (unsigned)cookie;
-  *size = 5;
-  return BP_OK;
+  return offset ? BP_E_INVAL : streams_open(job, cookie, stream, size, &job->one, NULL);
 }
 
 static bp_status read_chunk(bp_job *job, void *buf, uint64_t cap, bp_chunk *chunk)
 {
-  char text[16];
-  (void)cap;
-  (void)snprintf(text, sizeof text, "%04u\n", job->cookie);
-  memcpy(buf, text, 5);
-  return bp_chunk_set(chunk, 0, 5, 1);
+  char text[BP_TEXT_MAX];
+  bp_error error = { sizeof error, BP_OS_NONE, 0, text, sizeof text - 1, 0 };
+  bp_status status = streams_read(job->one, buf, cap, chunk, &error);
+  text[error.len] = 0;
+  return status == BP_OK ? status : bp_fail(job->host, status, error.os_domain, error.os_error, text);
 }
 
 static bp_status close_stream(bp_job *job, bp_status how)
 {
-  (void)job, (void)how;
-  return BP_OK;
+  bp_stream *stream = job->one;
+  job->one = NULL;
+  return streams_close(stream, how, NULL);
 }
+
+/* ---- restore ------------------------------------------------------------------------------------------------------ */
 
 static bp_status restore_entry(bp_job *job, const bp_entry *entry, const void *base, const char *dest,
                                uint32_t replace, uint32_t *action)
 {
-  (void)job, (void)entry, (void)base, (void)dest, (void)replace;
+  (void)entry, (void)base, (void)replace;
+  job->restoring = (unsigned)strtoul(strrchr(dest, '/') + 1, NULL, 10);
   *action = BP_ACTION_WANT;
   return BP_OK;
 }
@@ -169,13 +274,15 @@ static bp_status restore_stream(bp_job *job, uint32_t stream, uint64_t size)
 
 static bp_status write_chunk(bp_job *job, const void *buf, const bp_chunk *chunk)
 {
-  (void)job, (void)buf, (void)chunk;
+  for (uint64_t i = 0; i < chunk->len; i++)
+    if (((const uint8_t *)buf)[i] != byte_of(job->restoring, chunk->offset + i))
+      return bp_failf(job->host, BP_E_FAIL, BP_OS_NONE, 0, "record %u is another one", job->restoring);
   return BP_OK;
 }
 
 static bp_status restore_done(bp_job *job, bp_status how)
 {
-  job->restored += how == BP_OK;
+  (void)job, (void)how;
   return BP_OK;
 }
 
@@ -187,7 +294,7 @@ static bp_status end(bp_job *job, uint32_t outcome)
 }
 
 static const bp_agent_api api = {
-  .struct_size = sizeof(bp_agent_api), .create = create, .option = option, .begin = begin,
+  .struct_size = sizeof(bp_agent_api), .create = create, .option = option, .extension = extension, .begin = begin,
   .next_entries = next_entries, .open_stream = open_stream, .read = read_chunk, .close_stream = close_stream,
   .restore_entry = restore_entry, .restore_stream = restore_stream, .write = write_chunk,
   .restore_done = restore_done, .end = end, .destroy = destroy,
@@ -196,6 +303,10 @@ static const bp_option options[] = {
   { "upto", "how many records the log has", NULL, "3", BP_OPTION_INT, 0 },
   { "gap", "the log is cut while it is read", NULL, "no", BP_OPTION_BOOL, 0 },
   { "state", "bytes more in the state", NULL, "0", BP_OPTION_SIZE, 0 },
+  { "size", "of each record", NULL, "5", BP_OPTION_SIZE, 0 },
+  { "rate", "bytes a second of a stream; 0: as fast as it can", NULL, "0", BP_OPTION_SIZE, 0 },
+  { "meet", "how many first reads wait for each other", NULL, "0", BP_OPTION_INT, 0 },
+  { "broken", "the record that cannot be read", NULL, "0", BP_OPTION_INT, 0 },
   { "noise", "they cannot be compressed", NULL, "no", BP_OPTION_BOOL, 0 },
 };
 static const char *const claims[] = { "/@TODAY/", NULL };

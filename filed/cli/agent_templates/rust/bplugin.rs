@@ -21,6 +21,7 @@ pub type bp_status = i32;
 pub enum bp_agent {}
 pub enum bp_job {}
 pub enum bp_ctx {}
+pub enum bp_stream {}
 
 pub const BP_HEADER_VERSION: u32 = bp_version(1, 1);
 pub const BP_MAGIC: [u8; 8] = *b"BPLUGIN\0";
@@ -32,6 +33,7 @@ pub const BP_MIN_PAGE: u32 = 1048576;
 pub const BP_BATCH_COMPLETE: u32 = 1;
 pub const BP_BATCH_GAP: u32 = 2;
 pub const BP_CHUNK_LAST: u32 = 1;
+pub const BP_STREAMS_1: &[u8] = b"bp.streams/1\0";
 // Status
 pub const BP_OK: bp_status = 0;
 pub const BP_END: bp_status = 1;
@@ -314,6 +316,25 @@ pub struct bp_agent_api {
     pub end: Option<unsafe extern "C" fn(*mut bp_job, u32) -> bp_status>,
     pub confirmed: Option<unsafe extern "C" fn(*mut bp_agent, *const c_char, *const c_void, u64, u32) -> bp_status>,
     pub destroy: Option<unsafe extern "C" fn(*mut bp_agent)>,
+}
+
+#[repr(C)]
+pub struct bp_error {
+    pub struct_size: u32,
+    pub os_domain: i32,
+    pub os_error: i64,
+    pub text: *mut c_char,
+    pub cap: u32,
+    pub len: u32,
+}
+
+#[repr(C)]
+pub struct bp_streams {
+    pub struct_size: u32,
+    pub most: u32,
+    pub open: Option<unsafe extern "C" fn(*mut bp_job, u64, u32, *mut u64, *mut *mut bp_stream, *mut bp_error) -> bp_status>,
+    pub read: Option<unsafe extern "C" fn(*mut bp_stream, *mut c_void, u64, *mut bp_chunk, *mut bp_error) -> bp_status>,
+    pub close: Option<unsafe extern "C" fn(*mut bp_stream, bp_status, *mut bp_error) -> bp_status>,
 }
 
 #[repr(C)]

@@ -148,7 +148,7 @@ class AgentJob:
             buffer.clear()
             end = self._call(Call.next_entries, self._api.next_entries, self._address, buffer.address) == Status.END
             page = buffer.parse(self._reader, "next_entries", end=end)
-            if page.entries or end:
+            if len(page) or end:
                 break
             if not self._patience.wait(self._callbacks.made):
                 self._caller.violated(Call.next_entries, "only empty pages, and no sign of life")
@@ -162,7 +162,7 @@ class AgentJob:
             self.listed_all, self.complete, self.gap = True, page.complete, buffer.gap
             self._callbacks.state_allowed = False
             self._check_process_state("next_entries")
-        if not page.entries:
+        if not len(page):
             return None
         self._page, self._listed_some = page, True
         return page
@@ -186,7 +186,7 @@ class AgentJob:
         records = pack_wants(wants)
         self._call(Call.fetch, self._api.fetch, self._address, records, len(wants), buffer.address)
         page = buffer.parse(self._reader, "fetch", end=False)
-        if not page.entries:
+        if not len(page):
             self._caller.violated(Call.fetch, "it returned no entry")
         if len(page) > len(wants):
             self._caller.violated(Call.fetch, f"{len(page)} entries for {len(wants)} wanted")

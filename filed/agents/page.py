@@ -5,17 +5,19 @@ A page is the host's memory. Records (`bp_entry`, fixed stride) stand at its sta
     | record 0 | record 1 | ... | free | heap ...                        |
     0          stride              heap_low                             cap
 
-The heap is copied once, before anything is looked at, so nothing an agent's thread writes later can be seen. The
-checks are made for the page as a whole, column by column in C code, about 1 us an entry in all; only when one of them
-trips are entries looked at one by one, to name the rule. Any page that breaks a rule raises AgentError with
-E_VIOLATION, whatever the bytes; nothing else is raised.
+Records and heap are copied once, before anything is looked at, so nothing an agent's thread writes later can be seen. What most pages are like,
+a loop in C sees (`native_host/page_check`): they keep all rules. All others, and each page where that library is not there, are checked here, column by
+column, about 1 us an entry in all; only when one of the checks trips are entries looked at one by one, to name the rule. Any page that breaks a
+rule raises AgentError with E_VIOLATION, whatever the bytes; nothing else is raised.
 """
 
 from __future__ import annotations
 
+import ctypes
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from operator import add, itemgetter
+from pathlib import Path
 from struct import Struct
 from typing import NoReturn
 
@@ -33,6 +35,8 @@ from filed.agents.abi import (
 )
 from filed.errors import AgentError, LocalProtocolError
 from filed.wire.acl import pack_acl
+
+LIBRARY = Path(__file__).resolve().parents[1] / "_native" / "page_check.so"
 
 # Agents report sizes as u64; what comes after us (files, databases, the wire) counts in i64.
 MAX_SIZE = 2**63 - 1
@@ -65,29 +69,73 @@ class Page:
 
     names: of each entry, at the same index. end: BP_END came with it. complete: and every name was listed, so what only
     the base has of this agent's claims is deleted. Everything handed out is a copy and stays valid.
+
+    records, stride, heap, low: the copy itself, for code that looks at all entries at once; offsets of entries count from `low` bytes
+    before the heap. Entries and names are made of it when they are asked for first.
     """
 
-    __slots__ = ("_agent", "_call", "_heap", "_low", "complete", "end", "entries", "names")
+    __slots__ = ("_agent", "_call", "_entries", "_names", "complete", "end", "heap", "low", "records", "stride")
 
     def __init__(
         self,
         *,
         agent: str,
         call: str,
-        entries: list[Entry],
-        names: list[bytes],
+        records: bytes,
+        stride: int,
         heap: bytes,
         low: int,
         end: bool,
         complete: bool,
     ) -> None:
         self._agent, self._call = agent, call
-        self.entries, self.names = entries, names
-        self._heap, self._low = heap, low
+        self.records, self.stride = records, stride
+        self.heap, self.low = heap, low
         self.end, self.complete = end, complete
+        self._entries: list[Entry] | None = None
+        self._names: list[bytes] | None = None
+
+    @property
+    def entries(self) -> list[Entry]:
+        if self._entries is None:
+            self._entries = _entries(self.records, self.stride)
+        return self._entries
+
+    @property
+    def names(self) -> list[bytes]:
+        if self._names is None:
+            heap, low = self.heap, self.low
+            self._names = [heap[off - low : off - low + length] for off, length in map(_name_of, self.entries)]
+        return self._names
+
+    @property
+    def first_and_last(self) -> tuple[bytes, bytes]:
+        """Of the names in their order. Not of an empty page."""
+        if self._names is None and _NATIVE is not None:
+            places = (ctypes.c_uint32 * 2)()
+            _NATIVE.first_and_last(self.records, len(self), self.stride, self.heap, self.low, places)
+            words, step = memoryview(self.records).cast("I"), self.stride // 4
+            first, last = (self._slice(words[step * n + _NAME], words[step * n + _NAME + 1]) for n in places)
+            return first, last
+        return min(self.names), max(self.names)
+
+    def without(self, places: bytes) -> Page:
+        """The same without those entries whose byte is not 0."""
+        records, stride = self.records, self.stride
+        left = b"".join(records[n * stride : (n + 1) * stride] for n, gone in enumerate(places) if not gone)
+        return Page(
+            agent=self._agent,
+            call=self._call,
+            records=left,
+            stride=stride,
+            heap=self.heap,
+            low=self.low,
+            end=self.end,
+            complete=self.complete,
+        )
 
     def __len__(self) -> int:
-        return len(self.entries)
+        return len(self.records) // self.stride
 
     def __iter__(self) -> Iterator[tuple[Entry, bytes]]:
         return zip(self.entries, self.names, strict=True)
@@ -105,8 +153,8 @@ class Page:
         """The entry's whole data when it travelled in the page, else None. An empty file is an empty view."""
         if not entry.inline_off:
             return None
-        at = entry.inline_off - self._low
-        return memoryview(self._heap)[at : at + entry.inline_len]
+        at = entry.inline_off - self.low
+        return memoryview(self.heap)[at : at + entry.inline_len]
 
     def tlvs(self, entry: Entry) -> Iterator[tuple[int, bytes]]:
         """The small streams that came along: (number, bytes), in order. Raises AgentError at the first broken one."""
@@ -129,7 +177,7 @@ class Page:
             at += length + (-length % 8)
 
     def _slice(self, offset: int, length: int) -> bytes:
-        return self._heap[offset - self._low : offset - self._low + length] if length else b""
+        return self.heap[offset - self.low : offset - self.low + length] if length else b""
 
     def _violated(self, rule: str, entry: Entry) -> NoReturn:
         violated(self._agent, self._call, rule, self.name(entry))
@@ -139,15 +187,45 @@ def violated(agent: str, call: str, rule: str, entry: bytes = b"") -> NoReturn:
     raise AgentError(agent, call, Status.E_VIOLATION, f"broke the contract: {rule}", entry)
 
 
+def load(library: Path = LIBRARY) -> ctypes.CDLL | None:
+    """The checks in C; None on a machine where they were not built."""
+    try:
+        loaded = ctypes.CDLL(str(library))
+    except OSError:
+        return None
+    page = (ctypes.c_char_p, ctypes.c_uint32, ctypes.c_uint32, ctypes.c_char_p, ctypes.c_uint32)
+    loaded.page_is_sound.argtypes = (*page, ctypes.c_uint32, ctypes.c_uint64, ctypes.c_uint64, ctypes.c_uint32)
+    loaded.page_is_sound.restype = ctypes.c_int
+    loaded.first_and_last.argtypes = (*page, ctypes.POINTER(ctypes.c_uint32))
+    loaded.first_and_last.restype = None
+    return loaded
+
+
+_NATIVE = load()
+
+
+def is_surely_sound(page: Page, cap: int, native: ctypes.CDLL | None = _NATIVE) -> bool:
+    """Whether a page of absolute names keeps all rules, as far as C can tell: False says nothing. cap: where the page ends."""
+    return native is not None and bool(
+        native.page_is_sound(
+            *(page.records, len(page), page.stride, page.heap, page.low, cap),
+            *(STREAM_MASK, _VALID_MASK, _FLAGS_MASK),
+        )
+    )
+
+
 class PageReader:
     """Parses and checks the pages of one agent.
 
-    absolute: its names must start with `/`; so for every agent that takes `File =` lines.
+    absolute: its names must start with `/`; so for every agent that takes `File =` lines.  surely_sound: may say that a page needs no check.
     """
 
-    def __init__(self, agent: str, *, absolute: bool) -> None:
+    def __init__(
+        self, agent: str, *, absolute: bool, surely_sound: Callable[[Page, int], bool] = is_surely_sound
+    ) -> None:
         self._agent = agent
         self._absolute = absolute
+        self._surely_sound = surely_sound
         self._known_kinds: set[tuple[int, ...]] = set()
 
     def violated(self, call: str, rule: str, entry: bytes = b"") -> NoReturn:
@@ -172,38 +250,36 @@ class PageReader:
             violated(self._agent, call, f"the heap starts at {heap_low}, behind the page's {len(page)} bytes")
         if count * stride > heap_low:
             violated(self._agent, call, f"the heap starts at {heap_low}, inside the {count} records")
-        if not count:
-            return Page(
-                agent=self._agent, call=call, entries=[], names=[], heap=b"", low=heap_low, end=end, complete=complete
-            )
-        records = bytes(page[: count * stride])
-        heap = bytes(page[heap_low:])
-        entries = _entries(records, stride)
-        words = memoryview(records).cast("I")
-        step = stride // 4
-        if not self._sound(words, step, entries, heap_low, len(page)):
-            self._explain(call, entries, heap, heap_low, len(page))
-        names = [heap[off - heap_low : off - heap_low + length] for off, length in map(_name_of, entries)]
-        if not self._proper(names):
-            for name in names:
-                rule = _name_rule(name, absolute=self._absolute)
-                if rule:
-                    violated(self._agent, call, rule, name)
-        result = Page(
+        page_ = Page(
             agent=self._agent,
             call=call,
-            entries=entries,
-            names=names,
-            heap=heap,
+            records=bytes(page[: count * stride]),
+            stride=stride,
+            heap=bytes(page[heap_low:]) if count else b"",
             low=heap_low,
             end=end,
             complete=complete,
         )
-        if len(set(map(_cookie_of, entries))) != count:
-            self._check_cookies(call, result)
+        if count and not self._surely_sound(page_, len(page)):
+            self._check(call, page_, len(page))
+        return page_
+
+    def _check(self, call: str, page: Page, cap: int) -> None:
+        """All rules, whatever was looked at before. cap: where the page ends."""
+        entries = page.entries
+        words = memoryview(page.records).cast("I")
+        step = page.stride // 4
+        if not self._sound(words, step, entries, page.low, cap):
+            self._explain(call, entries, page.heap, page.low, cap)
+        if not self._proper(page.names):
+            for name in page.names:
+                rule = _name_rule(name, absolute=self._absolute)
+                if rule:
+                    violated(self._agent, call, rule, name)
+        if len(set(map(_cookie_of, entries))) != len(page):
+            self._check_cookies(call, page)
         if any(words[_LINK + 1 :: step].tolist()) or any(words[_OLD_NAME + 1 :: step].tolist()):
-            self._check_links(call, result)
-        return result
+            self._check_links(call, page)
 
     def _sound(self, words: memoryview, step: int, entries: list[Entry], low: int, cap: int) -> bool:
         """Do all numbers of all entries keep the rules? Says only yes or no, fast."""

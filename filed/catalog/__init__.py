@@ -4,7 +4,7 @@ Only who makes it anew needs `filed.catalog.rebuild`, which is not in the door: 
 """
 
 from filed.catalog.base_chain import BaseOfChain
-from filed.catalog.base_list import BaseList, BaseRow
+from filed.catalog.base_list import UNKNOWN_PLUGIN, BaseList, BaseRow, is_at_or_below
 from filed.catalog.catalog import Catalog
 from filed.catalog.chain import BaseChoice, BaseWhy
 from filed.catalog.database import CATALOG_FILE
@@ -23,6 +23,7 @@ __all__ = [
     "GOOD",
     "INCOMPLETE",
     "METADATA_ONLY",
+    "UNKNOWN_PLUGIN",
     "BaseChoice",
     "BaseList",
     "BaseOfChain",
@@ -54,6 +55,7 @@ __all__ = [
     "facts_of",
     "fits",
     "glob_pattern",
+    "is_at_or_below",
     "is_pattern",
     "plan_delete",
     "plan_prune",

@@ -33,7 +33,7 @@ ADD_BATCH: Final = 1000
 
 _SMALL_PAGE: Final = 16
 _COLUMNS: Final = "type, file_index, job_id, lstat, extended, digest, link, plugin_id"
-_UNKNOWN: Final = -1  # plugin_id of an entry of a Director's list
+UNKNOWN_PLUGIN: Final = -1  # plugin_id of an entry of a Director's list
 _DELETED: Final = int(FileType.DELETED)
 
 _TABLE: Final = """
@@ -116,7 +116,7 @@ class BaseList:
         with translated(self._path):
             self._connection.execute("BEGIN")
             self._connection.executemany(
-                f"INSERT OR REPLACE INTO entry VALUES (?, ?, ?, 0, 0, ?, x'', ?, x'', {_UNKNOWN})", self._waiting
+                f"INSERT OR REPLACE INTO entry VALUES (?, ?, ?, 0, 0, ?, x'', ?, x'', {UNKNOWN_PLUGIN})", self._waiting
             )
             self._connection.execute("COMMIT")
         self._waiting.clear()
@@ -142,7 +142,7 @@ class BaseList:
 
     def command(self, row: BaseRow) -> bytes | None:
         """The text of the plugin-name record that an entry was saved under, b"" for plain files; None when it is not known."""
-        if row.plugin_id == _UNKNOWN:
+        if row.plugin_id == UNKNOWN_PLUGIN:
             return None
         if not row.plugin_id:
             return b""
@@ -175,7 +175,7 @@ class BaseList:
         """
         unread = {path.rstrip(b"/") or b"/" for path in failed}
         for row in self._all(seen=False):
-            if not (unread and _is_below(row.path, unread)):
+            if not (unread and is_at_or_below(row.path, unread)):
                 yield row
 
     def below(self, path: bytes) -> Iterator[BaseRow]:
@@ -276,7 +276,8 @@ def _copy(connection: sqlite3.Connection, database: Database, job_ids: Sequence[
     return count
 
 
-def _is_below(path: bytes, tops: set[bytes]) -> bool:
+def is_at_or_below(path: bytes, tops: set[bytes]) -> bool:
+    """Whether a stored path is one of `tops`, which have no slash at their ends, or lies in one."""
     if path.rstrip(b"/") in tops or (b"/" in tops and path.startswith(b"/")):
         return True
     end = path.find(b"/", 1)

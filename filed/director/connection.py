@@ -286,6 +286,11 @@ class DirectorConnection:
             self.state, self._list_bytes, self._list_limit = State.LIST, 0, MAX_FILESET_BYTES
             self._counted = OBJECT_PACKETS
 
+    @property
+    def in_long_list(self) -> bool:
+        """Is each packet, up to a signal, an item of a list of any length?"""
+        return self.state is State.LIST and not self._list_limit and not self._counted
+
     def _list(self, packet: Packet, events: list[Event]) -> None:
         ended = packet is Signal.EOD
         if isinstance(packet, bytes):

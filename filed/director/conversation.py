@@ -35,9 +35,10 @@ from filed.job.description import (
 from filed.process.channel import Event as JobEvent
 from filed.process.outcome import JobStatus, Outcome, Severity, Totals
 from filed.wire import director as said
-from filed.wire.frame import Signal
+from filed.wire.frame import HEADER, Signal
 from filed.wire.reply import PREFIXES, JobMessage, MessageType, message_text
 from filed.wire.restore_object import RestoreObject
+from filed.wire.stream import Buffer
 from filed.wire.verify import is_line
 from filed.wire.version import VERSIONS
 
@@ -135,6 +136,15 @@ class Conversation:
             if not isinstance(event, Item):
                 raise ConnectionLost(f'Director "{self.director}"', "a list", "it left")
             yield event.packet
+
+    def packed_items(self) -> Iterator[Buffer]:
+        """The same of a list without a limit, each packet behind its length and many at a time; lent until the next."""
+        while not isinstance(event := self.line.next_event(), EndOfList):
+            if not isinstance(event, Item):
+                raise ConnectionLost(f'Director "{self.director}"', "a list", "it left")
+            yield HEADER.pack(len(event.packet)) + event.packet
+            if len(more := self.line.take_plain()):
+                yield more
 
     @property
     def who(self) -> DirectorJob:

@@ -91,6 +91,10 @@ class Line:
             self._take(packet)
         return self._events.popleft()
 
+    def take_plain(self) -> memoryview:
+        """Within a list that has no limit: many of its packets at once, each behind its header, of those that were read. Perhaps none."""
+        return self._connection.take_plain() if self._core.in_long_list and not self._events else memoryview(b"")
+
     def send(self, *packets: Packet) -> None:
         """Say something. Nothing happens once the Director has gone; that it went shows in `gone`."""
         self._core.send(*packets)

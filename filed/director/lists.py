@@ -11,7 +11,7 @@ from types import TracebackType
 from typing import Self
 
 from filed.errors import JobError
-from filed.job.select.accurate_list import append_packet
+from filed.wire.stream import Buffer
 
 PREFIX = ".filed-accurate-"  # and the number of the process that has it
 BUFFER_BYTES = 1 << 20
@@ -39,9 +39,10 @@ class AccurateFile:
         with _kept_in(self.path.parent):
             self._file.close()
 
-    def append(self, packet: bytes) -> None:
+    def append(self, packets: Buffer) -> None:
+        """Whole packets, each behind its length as on the wire."""
         with _kept_in(self.path.parent):
-            append_packet(self._file, packet)
+            self._file.write(packets)
 
     def remove(self) -> None:
         with contextlib.suppress(FileNotFoundError):

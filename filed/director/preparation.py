@@ -133,8 +133,8 @@ def accurate(visit: Conversation, _command: said.AccurateCommand) -> bool:
     visit.known.forget_list()  # a Director that sends another means that one
     with AccurateFile.create(visit.facts.work) as listed:
         visit.known.accurate_list = listed
-        for packet in visit.items():
-            listed.append(packet)
+        for packets in visit.packed_items():
+            listed.append(packets)
     return True
 
 

@@ -45,6 +45,8 @@ class Matcher:
         so that its identity can be the key of what a caller derives from it.
     directory_entry(path, nodump=False) -> Options | None
         The same for the entry of a directory.
+    always
+        The options of every file and of every directory but those of File lines; None where that depends on their names or flags.
     unused_excludes
         Excludes that have taken nothing away yet.
     strips
@@ -62,6 +64,7 @@ class Matcher:
         self._top = b""
         self.file: Decide = self._rules.file
         self.directory_entry: Decide = self._rules.directory
+        self.always = self._rules.always
 
     def directory(
         self, path: bytes, dev: int, fs_type: int | str | None = None, *, nodump: bool = False, top: bool = False
@@ -143,8 +146,9 @@ class _Rules:
         last = include.options[-1] if include.options else Options()
         honor = any(options.honor_nodump for options in include.options)
         self.top = merged(include.options)
-        self.file = _decider(include.options, excluded, last, directories=False)
-        self.directory = _decider(include.options, excluded, last, directories=True)
+        self.file, always = _decider(include.options, excluded, last, directories=False)
+        self.directory, too = _decider(include.options, excluded, last, directories=True)
+        self.always = last if always and too and not honor and not barred else None
         if honor:
             self.file = _unless_nodump(self.file)
         if barred:
@@ -158,7 +162,8 @@ def _decider(
     last: Options,
     *,
     directories: bool,
-) -> Decide:
+) -> tuple[Decide, bool]:
+    """And whether it takes everything by the options of the last block."""
     tests: list[tuple[Callable[[bytes], object], Options | None]] = []
     default: Options | None = last
     for options in blocks:
@@ -185,7 +190,7 @@ def _decider(
                 return decision
         return default
 
-    return first_match if tests else unconditional
+    return first_match if tests else unconditional, not tests and default is last
 
 
 def _unless_within(barred: tuple[bytes, ...], decide: Decide) -> Decide:

@@ -160,6 +160,10 @@ class Connection:
         """The next packet that means something, of those that were read. Raises RemoteProtocolError."""
         return self._meant(self._cut())
 
+    def take_plain(self) -> memoryview:
+        """As of `FrameReader`: many packets of a list at once, of those that were read."""
+        return self._reader.take_plain()
+
     def look(self) -> Packet | None:
         """The next packet that means something, of those that are here. Does not wait. Raises RemoteProtocolError."""
         while (packet := self.next_packet()) is None and self._fill():

@@ -130,6 +130,18 @@ class FrameReader:
         payload = self._view[begin:end].tobytes()
         return expand_line(payload) if header & _COMPRESSED else payload
 
+    def take_plain(self) -> memoryview:
+        """Packets that are here whole, each behind its header, up to the first that is a signal, compressed or empty. Lent until the next call."""
+        begin = at = self._at
+        view, end, unpack, size = self._view, self._end - HEADER.size, HEADER.unpack_from, HEADER.size
+        while at <= end:
+            (length,) = unpack(view, at)
+            if not 0 < length <= MAX_PACKET_BYTES or at + length > end:
+                break
+            at += size + length
+        self._at = at
+        return view[begin:at]
+
     @property
     def missing(self) -> int:
         """How many bytes may be read without reading beyond the packet in work: 0 when one is whole.

@@ -1,17 +1,32 @@
 from __future__ import annotations
 
 import contextlib
+import ctypes
+import os
 import struct
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from filed.agents.abi import ENTRY, AgentStream, Change, Entry, EntryFlag, EntryType, Status
-from filed.agents.page import PageReader, join_xattr, name_rule, pack_wants, split_xattr
+from filed.agents.page import (
+    LIBRARY,
+    Page,
+    PageReader,
+    is_surely_sound,
+    join_xattr,
+    load,
+    name_rule,
+    pack_wants,
+    split_xattr,
+)
 from filed.errors import AgentError
 from tests.agents.pages import CAP, READER, PageMaker, tlv
+
+ENTRY_FIELDS = [*Entry._fields]
 
 
 @contextlib.contextmanager
@@ -51,6 +66,80 @@ def test_entries_come_back_in_order_with_their_parts() -> None:
     assert page.old_name(new) == b"/a/old"
     assert [name for _, name in page] == page.names
     assert len(page) == 5
+
+
+@pytest.fixture(scope="session")
+def native() -> ctypes.CDLL:
+    """As shipped, or the one with sanitizers that FILED_TEST_AGENTS has."""
+    directory = os.environ.get("FILED_TEST_AGENTS")
+    loaded = load(Path(directory, "page_check.so") if directory else LIBRARY)
+    assert loaded is not None
+    return loaded
+
+
+def surely_sound_said(native: ctypes.CDLL, said: list[bool]) -> PageReader:
+    """A reader that notes what C says, and lets Python check each page all the same."""
+
+    def note(page: Page, cap: int) -> bool:
+        said.append(is_surely_sound(page, cap, native))
+        return False
+
+    return PageReader("test 1.0", absolute=True, surely_sound=note)
+
+
+def test_pages_of_every_day_need_no_other_check(native: ctypes.CDLL) -> None:
+    maker = PageMaker()
+    maker.add(b"/a/file", inline=b"content", small=[(3, b"\1\0\0\0nv")], size=7)
+    maker.add(b"/a/empty", inline=b"")
+    maker.add(b"/a/link", link=b"../elsewhere", type=EntryType.SYMLINK, streams=0)
+    maker.add(b"/a/..b/.c", type=EntryType.DIRECTORY, streams=0)
+    maker.add(b"/a", type=EntryType.DIRECTORY, streams=0, cookie=0)
+    said = list[bool]()
+    page = maker.parse(surely_sound_said(native, said))
+    assert said == [True]
+    assert page.first_and_last == (b"/a", b"/a/link")
+    assert maker.parse().first_and_last == (min(page.names), max(page.names))
+
+
+edits = st.tuples(
+    st.integers(0, 4),
+    st.sampled_from(ENTRY_FIELDS),
+    st.one_of(st.integers(0, 8), st.integers(CAP - 200, CAP + 8), st.sampled_from([2**31, 2**32 - 1, 2**63, 10**9])),
+)
+
+
+@given(
+    edits=st.lists(edits, max_size=3),
+    heap=st.lists(st.tuples(st.integers(1, 120), st.sampled_from(b"/.\0a")), max_size=3),
+)
+def test_c_passes_no_page_that_python_refuses(
+    native: ctypes.CDLL, edits: list[tuple[int, str, int]], heap: list[tuple[int, int]]
+) -> None:
+    maker = PageMaker()
+    maker.add(b"/a/file", inline=b"content", small=[(3, b"\1\0\0\0nv")], size=7)
+    maker.add(b"/a/d", type=EntryType.DIRECTORY, streams=0)
+    maker.add(b"/a/link", link=b"../elsewhere", type=EntryType.SYMLINK, streams=0)
+    maker.add(b"/a/x.y", inline=b"")
+    maker.add(b"/a", type=EntryType.DIRECTORY, streams=0)
+    records = [list(ENTRY.unpack_from(maker.memory, n * ENTRY.size)) for n in range(maker.count)]
+    for number, field, value in edits:
+        place = ENTRY_FIELDS.index(field)
+        with contextlib.suppress(struct.error):
+            changed = [*records[number]]
+            changed[place] = value
+            ENTRY.pack(*changed)
+            records[number] = changed
+    for number, record in enumerate(records):
+        ENTRY.pack_into(maker.memory, number * ENTRY.size, *record)
+    for back, byte in heap:
+        maker.memory[CAP - back] = byte
+    said = list[bool]()
+    try:
+        page = maker.parse(surely_sound_said(native, said))
+    except AgentError:
+        assert said == [False]
+    else:
+        assert len(page) == 5
 
 
 def test_a_page_without_entries_is_one() -> None:

@@ -98,7 +98,7 @@ class Network:
     """One turn: a Director, a Storage Daemon and the File Daemon that is measured."""
 
     def __init__(self, bacula: Bacula, relay: Relay, client: int) -> None:
-        self._bacula, self._relay, self._client = bacula, relay, client
+        self._bacula, self._relay, self.client = bacula, relay, client
         self._reports = 0
 
     def run(self, *commands: str) -> Spent:
@@ -106,7 +106,7 @@ class Network:
         os.sync()
         have_memory(MEMORY_BYTES)
         others = [self._bacula.pid("dir"), self._bacula.pid("sd")]
-        before, before_others = processor_s(self._client), processor_s(*others)
+        before, before_others = processor_s(self.client), processor_s(*others)
         said = self._bacula.console(*commands)
         try:
             spans = self._relay.jobs(len(commands), PATIENCE_S)
@@ -115,7 +115,7 @@ class Network:
         self._reports += len(commands)
         self._wait_for_reports()
         wall = max(end for _, end in spans) - min(begin for begin, _ in spans)
-        return Spent(wall, processor_s(self._client) - before, processor_s(*others) - before_others)
+        return Spent(wall, processor_s(self.client) - before, processor_s(*others) - before_others)
 
     def _wait_for_reports(self) -> None:
         """Until the Director has filled its catalog, too. Nothing but a good end will do."""
@@ -128,12 +128,15 @@ class Network:
 
 
 @contextmanager
-def network(root: Path, work: Work, tree: Path, contender: str, release: Release) -> Iterator[Network]:
+def network(  # noqa: PLR0917  each is one of the parts that meet here
+    root: Path, work: Work, tree: Path, contender: str, release: Release, job: str = ""
+) -> Iterator[Network]:
+    """job: directives of its Jobs."""
     with ExitStack() as stack:
         bacula = stack.enter_context(Bacula(root, release=release))
         bacula.write_confs(
             file_sets=f'FileSet {{ Name = All; Include {{ Options {{ {work.options} }} File = "{tree}" }} }}',
-            jobs="".join(f"Job {{ Name = Save{n}; JobDefs = Common; FileSet = All }}\n" for n in (1, 2)),
+            jobs="".join(f"Job {{ Name = Save{n}; JobDefs = Common; FileSet = All; {job} }}\n" for n in (1, 2)),
             client=pki(root) if work.pki else "",
         )
         relay = stack.enter_context(Relay(bacula.ports["fd"]))

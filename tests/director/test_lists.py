@@ -7,15 +7,16 @@ import pytest
 from filed.director.lists import AccurateFile, remove_lists
 from filed.errors import JobError
 from filed.job.select.accurate_list import packets
+from filed.wire.frame import pack_packet
 from tests.full_disk import no_file_above
 
 
 def test_a_list_is_kept_as_it_came_and_nobody_else_reads_it(tmp_path: Path) -> None:
     with AccurateFile.create(tmp_path) as listed:
-        listed.append(b"/a\0stat")
-        listed.append(b"")
+        listed.append(pack_packet(b"/a\0stat"))
+        listed.append(memoryview(pack_packet(b"/b") + pack_packet(b"")))
     with listed.path.open("rb") as file:
-        assert list(packets(file)) == [b"/a\0stat", b""]
+        assert list(packets(file)) == [b"/a\0stat", b"/b", b""]
     assert listed.path.stat().st_mode & 0o777 == 0o600
     listed.remove()
     listed.remove()

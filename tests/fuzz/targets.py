@@ -36,7 +36,8 @@ from filed.fileset.parse import parse_lines
 from filed.job.decode.attributes import entry_to_restore
 from filed.job.decode.renaming import parse_regexwhere, parse_where
 from filed.job.description import EstimateJob, JobDescription, NetworkRestore, NetworkVerify, StorageDaemon
-from filed.job.select.accurate_list import append_packet, packets, parse_entry
+from filed.job.select.accurate_entry import parse_entry
+from filed.job.select.accurate_list import append_packet, packets
 from filed.job.setup import default_setup
 from filed.pipeline import Decoder
 from filed.pipeline.compress import MAX_CHUNK_BYTES

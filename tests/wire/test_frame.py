@@ -47,6 +47,27 @@ def test_a_packet_may_come_byte_by_byte(raw: bytes, packet: Packet) -> None:
     assert everything(reader) == [packet]
 
 
+@given(st.lists(st.sampled_from([*SAMPLES, (b"\0\0\0\x03abc", b"abc"), (b"\0\0\0\x01x", b"x")])), st.integers(0, 20))
+def test_many_plain_packets_come_at_once_and_all_others_one_by_one(
+    sent: list[tuple[bytes, Packet]], missing: int
+) -> None:
+    raw = b"".join(raw for raw, _ in sent)
+    reader, found = FrameReader(), list[Packet]()
+    cut = max(len(raw) - missing, 0)
+    for part in (raw[:cut], raw[cut:]):
+        reader.receive(part)
+        while True:
+            plain = FrameReader()
+            plain.receive(reader.take_plain())
+            found += everything(plain)
+            assert plain.held == 0
+            if (packet := reader.next_packet()) is More.NEEDED:
+                break
+            assert isinstance(packet, Signal) or packet in (b"", b"a" * 300)
+            found.append(packet)
+    assert found == [packet for _, packet in sent]
+
+
 @pytest.mark.parametrize(("raw", "packet"), SAMPLES)
 def test_a_tail_waits_for_its_rest(raw: bytes, packet: Packet) -> None:
     reader = FrameReader()

@@ -7,9 +7,9 @@ decodes everything and holds it against the digests stored with it, and against 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, closing, contextmanager
 
-from filed.catalog import BaseList, BaseRow
+from filed.catalog import BaseRow
 from filed.errors import JobError, StreamError, printable
 from filed.fileset import Options
 from filed.job.context import Counters, JobContext, Messages
@@ -18,7 +18,7 @@ from filed.job.decode.record_check import RecordCheck
 from filed.job.description import NetworkVerify, VerifyLevel
 from filed.job.ends.storage_daemon import reach, session_of
 from filed.job.ends.verify_end import Disk, RecordsCheck
-from filed.job.select.accurate_list import base_list
+from filed.job.select.accurate_list import Listed, base_list
 from filed.pipeline import Decoder
 from filed.process.outcome import JobStatus
 from filed.storage import ReadSession
@@ -68,7 +68,11 @@ class DirectorVerify:
         if job.level is VerifyLevel.VOLUME:
             check = _VolumeLines(_Lines(context), context.counters)
         else:
-            known = stack.enter_context(base_list(job.accurate, job.who.work)) if job.accurate is not None else None
+            known = (
+                stack.enter_context(closing(base_list(job.accurate, job.who.work)))
+                if job.accurate is not None
+                else None
+            )
             digests = DigestsOfJobs(job.who.work)
             stack.callback(digests.close)
             check = self._data = _DataCheck(new_decoder(), digests, known, context.messages, context.counters)
@@ -158,7 +162,7 @@ class _DataCheck:
         self,
         decoder: Decoder,
         digests: DigestsOfJobs,
-        known: BaseList | None,
+        known: Listed | None,
         messages: Messages,
         counters: Counters,
     ) -> None:

@@ -9,14 +9,20 @@ from __future__ import annotations
 import stat as st
 from collections.abc import Iterator
 
+from filed.agents import Page
 from filed.agents.abi import Entry, EntryType, Has
-from filed.catalog import BaseList, BaseRow
+from filed.catalog import BaseRow
 from filed.fileset import Options
 from filed.fileset.model import DEFAULT_ACCURATE, Signature
+from filed.job.select.accurate_list import Listed
+from filed.job.select.accurate_table import DIGEST, LETTERS, AccurateTable
 from filed.job.select.changed_since import DIGEST_LETTERS, HAS_CHTIME, HAS_MTIME, can_be_read_for, is_newer
 from filed.job.select.selection import ContentCheck, TakesNothingOver
 from filed.pipeline import Digest
 from filed.wire.attributes import Stat, decode_stat
+
+ONE_BY_ONE = frozenset("AM")
+"""Letters that no table answers: everything, and what is newer than the Director's time."""
 
 LISTED_FOR = frozenset("51")
 """A Director of 9.6 lists digests for these letters; for others it does not, and nothing is missing."""
@@ -36,13 +42,26 @@ class DiffersFrom(TakesNothingOver):
     make whose digest the catalog lacks, or has of another kind, is sent. What has no content has no digest to differ.
     """
 
-    def __init__(self, base: BaseList, since: int, *, attribute_updates: bool = False) -> None:
+    def __init__(self, base: Listed, since: int, *, attribute_updates: bool = False) -> None:
         self._base, self._since, self._attribute_updates = base, since, attribute_updates
         self._failed: list[bytes] = []
         self.lookup = base.lookup
 
     def below(self, directory: bytes) -> Iterator[BaseRow]:
         return self._base.below(directory)
+
+    @property
+    def sifts(self) -> bool:
+        return isinstance(self._base, AccurateTable)
+
+    def sift(self, page: Page, options: Options, candidates: bytes | None) -> bytes | None:
+        letters = options.accurate or DEFAULT_ACCURATE
+        if not isinstance(self._base, AccurateTable) or not ONE_BY_ONE.isdisjoint(letters):
+            return None
+        bits = DIGEST if not DIGEST_LETTERS.isdisjoint(letters) else 0
+        for letter in letters:
+            bits |= LETTERS.get(letter, 0)
+        return self._base.sift(page, bits, candidates)
 
     def wants(self, entry: Entry, row: BaseRow | None, options: Options) -> bool:
         if row is None or not entry.valid & HAS_MTIME:

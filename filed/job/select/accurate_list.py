@@ -1,32 +1,24 @@
 """The list of what a Director's catalog holds, for an Accurate Job: kept as it came, read where it is needed.
 
-    <path> NUL <stat> NUL <digest> NUL <delta>        one packet an entry
-
-The daemon appends packets to a file unread; the job process makes a BaseList of them. So a list of a million entries delays nobody else.
+The daemon appends packets to a file unread, each behind its length, as they are on the wire; the job process makes a table of them. So a list of
+a million entries delays nobody else.
 """
 
 from __future__ import annotations
 
-import base64
-import binascii
 import struct
 from collections.abc import Iterator
 from pathlib import Path
-from typing import IO
+from typing import IO, TypeAlias
 
 from filed.catalog import BaseList
-from filed.errors import JobError, RemoteProtocolError, StreamError
-from filed.wire.attributes import decode_stat
-from filed.wire.stream import Stream
+from filed.errors import JobError, RemoteProtocolError
+from filed.job.select.accurate_entry import parse_entry
+from filed.job.select.accurate_table import AccurateTable, BadEntryError, load
 
 _LENGTH = struct.Struct(">I")
-_STREAM_OF_LENGTH = {
-    8: Stream.XXH64_DIGEST,
-    16: Stream.MD5_DIGEST,
-    20: Stream.SHA1_DIGEST,
-    32: Stream.SHA256_DIGEST,
-    64: Stream.SHA512_DIGEST,
-}
+
+Listed: TypeAlias = AccurateTable | BaseList
 
 
 def append_packet(file: IO[bytes], packet: bytes) -> None:
@@ -34,46 +26,49 @@ def append_packet(file: IO[bytes], packet: bytes) -> None:
 
 
 def packets(file: IO[bytes]) -> Iterator[bytes]:
-    """What `append_packet` wrote."""
+    """What `append_packet` wrote, from where the file stands. Raises RemoteProtocolError when it ends in the middle of one."""
     while head := file.read(_LENGTH.size):
-        (length,) = _LENGTH.unpack(head)
-        yield file.read(length)
+        length = int.from_bytes(head, "big")
+        packet = file.read(length)
+        if len(head) < _LENGTH.size or len(packet) < length:
+            raise RemoteProtocolError("the list ends within an entry", packet)
+        yield packet
 
 
-def base_list(path: Path, work: Path) -> BaseList:
+def base_list(path: Path, work: Path) -> Listed:
     """The list in the file at `path`, on the disk of `work`. Raises JobError when the Director sent nonsense."""
+    library = load()
+    try:
+        return list_in_sqlite(path, work) if library is None else AccurateTable.of_list(library, path, work)
+    except BadEntryError as error:
+        raise _unusable(_what_is_wrong(path, error.offset)) from None
+    except (RemoteProtocolError, OSError) as error:
+        raise _unusable(error) from error
+
+
+def list_in_sqlite(path: Path, work: Path) -> BaseList:
+    """The same where the library in C is not there. Raises RemoteProtocolError."""
     rows = BaseList.empty(work)
     try:
         with path.open("rb") as file:
             for packet in packets(file):
-                name, lstat, digest = parse_entry(packet)
-                rows.add(name, lstat, digest)
-    except (RemoteProtocolError, OSError) as error:
-        rows.close()
-        raise JobError(f"the Director's accurate list cannot be used: {error}") from error
+                rows.add(*parse_entry(packet))
     except BaseException:
         rows.close()
         raise
     return rows
 
 
-def parse_entry(packet: bytes) -> tuple[bytes, bytes, bytes]:
-    """Path, stat and digest record (stream byte and digest, or b"") of one entry. Raises RemoteProtocolError."""
-    fields = packet.split(b"\0")
-    if len(fields) < 2 or not fields[0]:
-        raise RemoteProtocolError("an entry of an accurate list was expected", packet)
-    try:
-        decode_stat(fields[1])
-    except StreamError as error:
-        raise RemoteProtocolError(f"an entry of an accurate list has no stat ({error})", packet) from None
-    return fields[0], fields[1], _digest_record(fields[2] if len(fields) > 2 else b"")
+def _what_is_wrong(path: Path, offset: int) -> RemoteProtocolError:
+    """In the words of the parser."""
+    with path.open("rb") as file:
+        file.seek(offset)
+        try:
+            parse_entry(next(packets(file)))
+        except RemoteProtocolError as error:
+            return error
+    return RemoteProtocolError(f"an entry of an accurate list was expected at byte {offset}")
 
 
-def _digest_record(text: bytes) -> bytes:
-    """The kind of digest shows in its length; what is none counts as not there."""
-    try:
-        digest = base64.b64decode(text + b"=" * (-len(text) % 4), validate=True)
-    except binascii.Error:
-        return b""
-    stream = _STREAM_OF_LENGTH.get(len(digest))
-    return bytes([stream]) + digest if stream else b""
+def _unusable(error: Exception) -> JobError:
+    return JobError(f"the Director's accurate list cannot be used: {error}")

@@ -19,6 +19,10 @@ class UponBase(DiffersFrom):
         letters = options.basejob or DEFAULT_BASEJOB
         return letters if entry.type == EntryType.REGULAR else letters + DEFAULT_ACCURATE
 
+    @property
+    def sifts(self) -> bool:
+        return False
+
     def seen(self, row: BaseRow | None) -> None:
         """What counts is whether it is left out."""
 

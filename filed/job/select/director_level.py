@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from contextlib import ExitStack
+from contextlib import ExitStack, closing
 from pathlib import Path
 
 from filed.job.description import Changes, ListMeaning
@@ -21,7 +21,7 @@ def selection_by_director(changes: Changes, work: Path, stack: ExitStack) -> Sel
     """
     if changes.accurate is None:
         return ChangedAfter(changes.since) if changes.since else Everything()
-    listed = stack.enter_context(base_list(changes.accurate, work))
+    listed = stack.enter_context(closing(base_list(changes.accurate, work)))
     match changes.meaning:
         case ListMeaning.BASE:
             return UponBase(listed, changes.since)

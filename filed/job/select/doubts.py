@@ -37,18 +37,22 @@ class Doubts:
         self._trees: dict[bytes, list[bool]] = {}  # said to be gone -> [something in it is listed, itself is listed]
         self.warnings: list[str] = []
 
+    @property
+    def watches_trees(self) -> bool:
+        """Whether `listed` looks at pages."""
+        return bool(self._trees)
+
     def page(self, page: Page) -> None:
         """What one page says."""
-        entries = page.entries
-        if self._beginnings and not self._outside and not self._all_inside(page.names):
+        if self._beginnings and not self._outside and not self._all_inside(page):
             self._say_outside(page)
         if (
-            not self._is_a_file_system and not self._late and max(map(_mtime, entries)) > LAST_TIME
+            not self._is_a_file_system and not self._late and max(map(_mtime, page.entries)) > LAST_TIME
         ):  # files do have such times
             self._say_late(page)
         if not self._is_a_file_system and not self._file_and_folder:
             self._look_for_files_that_are_folders(page)
-        if self._only_news and not all(entry.flags & SELECTED for entry in entries):
+        if self._only_news and not all(entry.flags & SELECTED for entry in page.entries):
             self._only_news = False
 
     def failed(self, path: bytes) -> None:
@@ -114,11 +118,11 @@ class Doubts:
                 self._say(f"lists {printable(name)} as a file, and names below it: not both can be restored")
                 return
 
-    def _all_inside(self, names: list[bytes]) -> bool:
+    def _all_inside(self, page: Page) -> bool:
         """What lies between two names that begin alike begins so, too."""
-        first, last = min(names), max(names)
+        first, last = page.first_and_last
         return any(first.startswith(one) and last.startswith(one) for one in self._beginnings) or all(
-            map(self._inside, names)
+            map(self._inside, page.names)
         )
 
     def _inside(self, name: bytes) -> bool:

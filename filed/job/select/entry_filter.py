@@ -80,6 +80,13 @@ class EntryFilter:
 
     def page(self, lister: Lister, page: Page) -> Choice:
         """Those of a page that the FileSet takes and the Selection wants. What an agent could not look at is counted."""
+        doubts = self._doubts_about(lister)
+        if len(page):
+            doubts.page(page)
+        if (unchanged := self._sifted(lister, page, doubts)) is not None:
+            doubts.unchanged = True
+            self._looked_at += unchanged.count(1)
+            page = page.without(unchanged)
         selection, matcher = self._selection, lister.matcher
         paths = [stored_path(name, entry.type) for entry, name in page]
         chosen: list[Chosen] = []
@@ -90,8 +97,6 @@ class EntryFilter:
             self._listed_twice(lister, page, paths)
         rows = selection.lookup(paths)
         own = self._own()
-        doubts = self._doubts_about(lister)
-        doubts.page(page)
         for entry, path, row in zip(page.entries, paths, rows, strict=True):
             if entry.flags & FAILED:
                 for count in matcher.strips | {0}:  # whichever name was stored is not deleted
@@ -142,6 +147,21 @@ class EntryFilter:
         doubts.listed(page)
         self._say(doubts)
         return Choice(chosen, passed_over, chain(deleted, self._nothing_below(trees)))
+
+    def _sifted(self, lister: Lister, page: Page, doubts: Doubts) -> bytes | None:
+        """Which entries the Selection leaves out without more ado; None: none."""
+        matcher = lister.matcher
+        if not (self._selection.sifts and lister.walks) or doubts.watches_trees:
+            return None
+        if lister.shared or matcher.strips - {0} or self._own():
+            return None
+        if matcher.always is not None:
+            return self._selection.sift(page, matcher.always, None)
+        kept = [_options_of(matcher, entry, stored_path(name, entry.type)) for entry, name in page]
+        options = next((one for one in kept if one is not None), None)
+        if options is None:
+            return None
+        return self._selection.sift(page, options, bytes(one is options for one in kept))
 
     def saw_nothing(self, *, full: bool) -> bool:
         """Whether there was something to look at, and none of it could be. Of less than a Full, File lines alone count."""

@@ -6,6 +6,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
+from filed.agents import Page
 from filed.agents.abi import Entry
 from filed.catalog import BaseRow
 from filed.fileset import Options
@@ -38,6 +39,16 @@ class Selection(Protocol):
     def same_content(self, entry: Entry, row: BaseRow | None, options: Options) -> ContentCheck | None:
         """Of an entry that is wanted: if its content passes this check, its attributes are sent without it."""
 
+    @property
+    def sifts(self) -> bool:
+        """Whether `sift` is worth a call."""
+
+    def sift(self, page: Page, options: Options, candidates: bytes | None) -> bytes | None:
+        """Of a page of our own walk: one byte for each entry, 1 where it is as the base has it by these options, and is seen. None: none is.
+
+        Nothing more is to be asked about those. candidates: likewise, the entries that the FileSet keeps by these options; None: all.
+        """
+
     def seen(self, row: BaseRow | None) -> None:
         """The path is still there."""
 
@@ -68,6 +79,13 @@ class Selection(Protocol):
 
 class TakesNothingOver:
     """Of a Job that builds on no Base Job, and reads nothing twice."""
+
+    @property
+    def sifts(self) -> bool:
+        return False
+
+    def sift(self, page: Page, options: Options, candidates: bytes | None) -> bytes | None:
+        """Entries are asked about one by one."""
 
     def content_check(self, entry: Entry, row: BaseRow | None, options: Options) -> ContentCheck | None:
         """What is not wanted is left out."""

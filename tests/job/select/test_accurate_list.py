@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import io
+from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -8,7 +9,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from filed.errors import JobError, RemoteProtocolError
-from filed.job.select.accurate_list import append_packet, base_list, packets, parse_entry
+from filed.job.select.accurate_entry import parse_entry
+from filed.job.select.accurate_list import append_packet, base_list, packets
 from filed.wire.stream import Stream
 
 LSTAT = b"P4A IOv0 IGk B A A A EAAC BAA I BrBBIG BrBBGe BrBBGe A A C"
@@ -35,6 +37,16 @@ def test_an_old_director_sends_fewer_fields() -> None:
     assert parse_entry(b"/a\0" + LSTAT) == (b"/a", LSTAT, b"")
 
 
+def test_a_list_that_ends_within_an_entry_is_not_used(tmp_path: Path) -> None:
+    path = tmp_path / "list"
+    with path.open("wb") as file:
+        append_packet(file, b"/a\0" + LSTAT)
+        append_packet(file, b"/b\0" + LSTAT)
+    path.write_bytes(path.read_bytes()[:-1])
+    with pytest.raises(JobError, match="ends within an entry"):
+        base_list(path, tmp_path)
+
+
 @pytest.mark.parametrize("packet", [b"", b"/a", b"\0" + LSTAT, b"/a\0nonsense\xff"])
 def test_what_is_no_entry_is_the_peers_fault(packet: bytes) -> None:
     with pytest.raises(RemoteProtocolError):
@@ -45,7 +57,7 @@ def test_a_list_is_looked_up_by_path(tmp_path: Path) -> None:
     path = tmp_path / "list"
     with path.open("wb") as file:
         append_packet(file, b"/a\0" + LSTAT + b"\0\x000")
-    with base_list(path, tmp_path) as rows:
+    with closing(base_list(path, tmp_path)) as rows:
         assert [row is None for row in rows.lookup([b"/a", b"/b"])] == [False, True]
 
 

@@ -13,7 +13,8 @@ from typing import Final
 from filed.errors import StreamError
 from filed.pipeline.compress import expand, inflate
 from filed.pipeline.digest import Digest, Hasher
-from filed.wire.stream import Buffer, Stream
+from filed.pipeline.sparse import ADDRESS
+from filed.wire.stream import SPARSE_STREAMS, Buffer, Stream
 
 SMALL_BYTES: Final = 64 << 10
 """Content of a small file, at most."""
@@ -22,7 +23,11 @@ _COATS: Final[dict[int, Callable[[Buffer, int], Buffer] | None]] = {
     int(Stream.FILE_DATA): None,
     int(Stream.GZIP_DATA): inflate,
     int(Stream.COMPRESSED_DATA): expand,
+    int(Stream.SPARSE_DATA): None,
+    int(Stream.SPARSE_GZIP_DATA): inflate,
+    int(Stream.SPARSE_COMPRESSED_DATA): expand,
 }
+_AT_THE_BEGINNING: Final = bytes(ADDRESS.size)
 _KINDS: Final = frozenset(digest.stream for digest in Digest)
 
 
@@ -31,6 +36,10 @@ def small_content(stream: int, data: Buffer) -> Buffer | None:
     if stream not in _COATS:
         return None
     uncover = _COATS[stream]
+    if stream in SPARSE_STREAMS:
+        if data[: ADDRESS.size] != _AT_THE_BEGINNING:
+            return None  # a hole comes first
+        data = memoryview(data)[ADDRESS.size :]
     if uncover is None:
         return data if len(data) <= SMALL_BYTES else None
     try:

@@ -33,13 +33,21 @@ def test_small_content_comes_out_of_its_coat() -> None:
         assert small_content(Stream.COMPRESSED_DATA, Compression(codec).coder()(TEXT)) == TEXT
 
 
+def test_small_content_may_have_an_address_that_is_the_beginning() -> None:
+    assert small_content(Stream.SPARSE_DATA, bytes(8) + TEXT) == TEXT
+    assert small_content(Stream.SPARSE_GZIP_DATA, bytes(8) + zlib.compress(TEXT)) == TEXT
+    assert small_content(Stream.SPARSE_COMPRESSED_DATA, bytes(8) + Compression(Codec.ZSTD).coder()(TEXT)) == TEXT
+
+
 @pytest.mark.parametrize(
     ("stream", "data"),
     [
         (Stream.FILE_DATA, bytes(SMALL_BYTES + 1)),
         (Stream.FILE_DATA | StreamFlag.OFFSETS, bytes(8) + TEXT),
         (Stream.FILE_DATA | StreamFlag.DEDUP, TEXT),
-        (Stream.SPARSE_DATA, bytes(8) + TEXT),
+        (Stream.SPARSE_DATA, bytes(7) + b"\1" + TEXT),
+        (Stream.SPARSE_DATA, bytes(7)),
+        (Stream.SPARSE_GZIP_DATA, bytes(8) + TEXT),
         (Stream.ENCRYPTED_FILE_DATA, TEXT),
         (Stream.WIN32_DATA, TEXT),
         (Stream.GZIP_DATA, zlib.compress(TEXT)[:-1]),

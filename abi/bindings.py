@@ -74,6 +74,7 @@ GROUPS = (
     Group("BP_OPT_", "WantOption", "u64"),
     Group("BP_REPLACE_", "Replace"),
     Group("BP_ACTION_", "Action"),
+    Group("BP_RELEASE_", "Release"),
     Group("BP_FEATURE_", "Feature", "u64"),
     Group("BP_OPTION_", "OptionFlag", only=tuple(f"BP_OPTION_{name}" for name in _OPTION_FLAGS)),
     Group("BP_OPTION_", "OptionType", only=(f"BP_OPTION_(?!({'|'.join(_OPTION_FLAGS)})$).*",)),
@@ -83,6 +84,7 @@ PLAIN = (
     ("BP_SIZE_UNKNOWN", "SIZE_UNKNOWN", "u64"),
     ("BP_MAX_STATE", "MAX_STATE_BYTES", "u32"),
     ("BP_MAX_LARGE_STATE", "MAX_LARGE_STATE_BYTES", "u32"),
+    ("BP_MAX_HOLD", "MAX_HOLD_BYTES", "u32"),
     ("BP_MIN_READ", "MIN_READ_BYTES", "u32"),
     ("BP_MIN_PAGE", "MIN_PAGE_BYTES", "u32"),
     ("BP_BATCH_COMPLETE", "BATCH_COMPLETE", "u32"),
@@ -90,6 +92,7 @@ PLAIN = (
     ("BP_CHUNK_LAST", "CHUNK_LAST", "u32"),
 )
 _CALLS_BEFORE = 3  # none, load, query
+_OF_TABLES = ("prepare", "release")  # calls of extension tables that have no name of a slot
 _SLOT = re.compile(r"(\w+) \(\*\)\((.*)\)")
 
 
@@ -263,7 +266,7 @@ def _tables(manifest: Manifest) -> Iterator[str]:
 
 def call_numbers(manifest: Manifest) -> dict[str, int]:
     """Call -> the number that the status page has for it; 0 to 2 are none, load and query."""
-    return {name: number for number, name in enumerate(slots(manifest), _CALLS_BEFORE)}
+    return {name: number for number, name in enumerate((*slots(manifest), *_OF_TABLES), _CALLS_BEFORE)}
 
 
 def calls(manifest: Manifest) -> str:

@@ -340,6 +340,7 @@ typedef int32_t bp_status;
 #define BP_MAX_STATE 524288u    /* bytes of a state or a restore object */
 #if BP_TARGET_VERSION >= BP_VERSION(1, 1)
 #define BP_MAX_LARGE_STATE 16777216u /* bytes of a state that is small when it is compressed: see put_state */
+#define BP_MAX_HOLD  4096u      /* bytes of a token of `hold` */
 #endif
 
 /* ==== types ===================================================================================================== */
@@ -527,6 +528,12 @@ typedef struct bp_host_api {
    * still name comes back as bp_begin.keep_from; a journal, a slot, a log is kept from there on. BP_E_SEQUENCE as of
    * put_state. On a host of 1.0: release by `confirmed` alone, and keep what a Full's state needs. */
   BP_FN(bp_status, watermark)(bp_ctx *, uint64_t position);
+
+  /* [job] Since 1.1, for an agent with the table bp.phases/1, in its `prepare` and `release` and in a backup: remember
+   * this token, at most BP_MAX_HOLD bytes, until it is replaced by another or by none (len 0). It says what the agent
+   * is about to hold that outlives this process: a frozen file system, a snapshot, a slot. Call it before: when it
+   * returns BP_OK the token is on the disk, and if the process dies, another gives it to `release`. No secrets in it. */
+  BP_FN(bp_status, hold)(bp_ctx *, const void *token, uint32_t len);
 #endif
 } bp_host_api;
 
@@ -695,6 +702,41 @@ typedef struct bp_streams {
    * for a stream that was opened ahead and is not wanted. */
   BP_FN(bp_status, close)(bp_stream *, bp_status how, bp_error *);
 } bp_streams;
+
+/*
+ * Phases across agents, for what has to be saved as of one moment: a database that is flushed and frozen while a file
+ * system takes its snapshot. In a backup with an agent that has this table, the order of calls becomes
+ *
+ *   create option* ready     of all instances
+ *   prepare                  of those with this table
+ *   begin                    of all: the moment, with every prepared agent holding still
+ *   release(BEGUN)           of those with this table, the last prepared one first
+ *   next_entries ..          one instance after the other, as ever
+ *
+ * What is held for the Job's whole length, a snapshot that is read from, stays after BEGUN and goes in `end`. A host of
+ * 1.0 begins and reads one instance after the other, and never prepares: `begin` then is the moment of this instance.
+ */
+#define BP_PHASES_1 "bp.phases/1"
+
+/* release: when */
+#define BP_RELEASE_BEGUN  1     /* all have begun: let go what was held for that alone */
+#define BP_RELEASE_FAILED 2     /* the Job ends before that. `end` follows, if this instance has begun */
+#define BP_RELEASE_LEFT   3     /* after the Job, or in a later process on a new instance: let go of all that the token
+                                   names, as far as it is still held. May come for what is released already */
+
+typedef struct bp_phases {
+  uint32_t struct_size;
+  uint32_t seconds;                     /* the longest time that may lie between prepare and release; 0: 60. When it is
+                                           over the Job is cancelled, and released; a process that goes on for 5 seconds
+                                           more is killed, and another one releases */
+
+  /* [job] Hold still from now on, after a word with `hold` if it outlives this process. An error fails the Job. */
+  BP_FN(bp_status, prepare)(bp_agent *);
+
+  /* [job] After each prepare that was called, whatever it returned. token, len: with LEFT what `hold` had; else NULL, 0.
+   * An error is reported and counted; with LEFT the host keeps the token, and tries again with the next Job. */
+  BP_FN(bp_status, release)(bp_agent *, uint32_t when, const void *token, uint32_t len);
+} bp_phases;
 #endif
 
 /* ==== the descriptor ============================================================================================ */

@@ -674,6 +674,14 @@ static inline bp_status bp_watermark(const bp_host_api *host, uint64_t position)
   return bp_answer(host->watermark(host->ctx, position));
 }
 
+/* BP_E_UNSUPPORTED on a host of 1.0: what is held then has to end with the process. */
+static inline bp_status bp_hold(const bp_host_api *host, const void *token, uint32_t len)
+{
+  if (!BP_HAS_CALL(host, bp_host_api, hold))
+    return BP_E_UNSUPPORTED;
+  return bp_answer(host->hold(host->ctx, token, len));
+}
+
 /* What 1.1 tells at `begin`, and on a host of 1.0 that it is not known. */
 static inline uint64_t bp_keep_from(const bp_begin *why)
 {

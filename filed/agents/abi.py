@@ -21,11 +21,13 @@ HEADER_VERSION = 1 << 16 | 1
 SIZE_UNKNOWN = 0xFFFFFFFFFFFFFFFF
 MAX_STATE_BYTES = 0x80000
 MAX_LARGE_STATE_BYTES = 0x1000000
+MAX_HOLD_BYTES = 0x1000
 MIN_READ_BYTES = 0x10000
 MIN_PAGE_BYTES = 0x100000
 BATCH_COMPLETE = 0x1
 BATCH_GAP = 0x2
 CHUNK_LAST = 0x1
+PHASES_1 = b"bp.phases/1"
 STREAMS_1 = b"bp.streams/1"
 STREAM_MASK = 0b11111
 
@@ -192,6 +194,12 @@ class Action(IntEnum):
     CREATED = 2
     WANT = 3
     HOST = 4
+
+
+class Release(IntEnum):
+    BEGUN = 1
+    FAILED = 2
+    LEFT = 3
 
 
 class Feature(IntFlag):
@@ -433,6 +441,15 @@ class BpStreams(ctypes.Structure):
     ]
 
 
+class BpPhases(ctypes.Structure):
+    _fields_ = [
+        ("struct_size", c_uint32),
+        ("seconds", c_uint32),
+        ("prepare", ctypes.CFUNCTYPE(c_int32, c_void_p)),
+        ("release", ctypes.CFUNCTYPE(c_int32, c_void_p, c_uint32, c_void_p, c_uint32)),
+    ]
+
+
 class BpOption(ctypes.Structure):
     _fields_ = [
         ("key", c_char_p),
@@ -478,6 +495,7 @@ DeferFn = ctypes.CFUNCTYPE(c_int32, c_void_p, c_uint32)
 ExtensionFn = ctypes.CFUNCTYPE(c_int32, c_void_p, c_void_p, c_void_p)
 ExpectFn = ctypes.CFUNCTYPE(c_int32, c_void_p, c_uint64, c_uint64)
 WatermarkFn = ctypes.CFUNCTYPE(c_int32, c_void_p, c_uint64)
+HoldFn = ctypes.CFUNCTYPE(c_int32, c_void_p, c_void_p, c_uint32)
 
 
 class BpHostApi(ctypes.Structure):
@@ -497,6 +515,7 @@ class BpHostApi(ctypes.Structure):
         ("extension", ExtensionFn),
         ("expect", ExpectFn),
         ("watermark", WatermarkFn),
+        ("hold", HoldFn),
     ]
 
 

@@ -27,6 +27,7 @@ from typing import Any, Protocol
 
 from filed.agents.abi import (
     ENTRY_1_0,
+    MAX_HOLD_BYTES,
     MAX_LARGE_STATE_BYTES,
     MAX_STATE_BYTES,
     VERSION_1_1,
@@ -36,6 +37,7 @@ from filed.agents.abi import (
     ExpectFn,
     ExtensionFn,
     FailFn,
+    HoldFn,
     MatchFn,
     MessageFn,
     OsDomain,
@@ -76,6 +78,9 @@ class HostServices(Protocol):
 
     def expect(self, entries: int, size: int) -> None: ...
 
+    def hold(self, token: bytes) -> None:
+        """Durable when it returns; b"" for: nothing is held."""
+
     def secret(self, name: str) -> bytes | None:
         """A secret that is no option of the agent's; None when there is none of that name."""
 
@@ -110,7 +115,7 @@ class Callbacks:
     """One host table: `table` is what an agent's `create` or `begin` gets. Must outlive the agent's last use of it.
 
     in_job: the table of `begin`; without it the [job] functions that need a Job answer BP_E_SEQUENCE.
-    state_allowed: set by the Job while `put_state` may be called.
+    state_allowed, hold_allowed: set while `put_state`, or `hold`, may be called.
     made: how many callbacks there were.  as_host: entered for what the host does, since the agent may run as another user, who cannot
     read the host's files, the modules that it imports late included.
     trouble: something below is set, look at it when the call returns. Reading one flag keeps the common case cheap.
@@ -139,7 +144,7 @@ class Callbacks:
         self._expected: tuple[int, int] | None = None  # of another thread, until the job thread's call returns
         self._closed = False
         self._told: set[str] = set()
-        self.state_allowed = False
+        self.state_allowed = self.hold_allowed = False
         self.made = 0
         self._trouble = ctypes.c_uint32()
         self.trouble_at = ctypes.addressof(self._trouble)  # for C code that makes calls
@@ -159,6 +164,7 @@ class Callbacks:
             ExtensionFn(self.trampoline("extension", self._extension, job_thread=True)),
             ExpectFn(self.trampoline("expect", self._expect)),
             WatermarkFn(self.trampoline("watermark", self._watermark, job_thread=True)),
+            HoldFn(self.trampoline("hold", self._hold, job_thread=True)),
         )
         self.table = BpHostApi(
             ctypes.sizeof(BpHostApi),
@@ -318,6 +324,16 @@ class Callbacks:
         else:
             self._expected = entries, size
             self.trouble = True
+        return Status.OK
+
+    def _hold(self, token: int | None, length: int) -> Status:
+        if not self.hold_allowed:
+            return self._not_now("hold outside of prepare, release and a backup, or without bp.phases/1")
+        if length > MAX_HOLD_BYTES:
+            return Status.E_TOO_BIG
+        if length and not token:
+            return Status.E_INVAL
+        self._services.hold(ctypes.string_at(token, length) if token else b"")
         return Status.OK
 
     def _watermark(self, position: int) -> Status:

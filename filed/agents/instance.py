@@ -11,15 +11,18 @@ from types import TracebackType
 from typing import Self, TypeVar
 
 from filed.agents.abi import (
+    PHASES_1,
     STREAMS_1,
     VERSION_1_1,
     BeginFlag,
     BpAgentApi,
     BpBegin,
+    BpPhases,
     BpStreams,
     BpTime,
     Kind,
     Level,
+    Release,
     StateWhy,
     Status,
 )
@@ -114,6 +117,7 @@ class Agent:
         self._settings, self._shape, self._make_table = settings, shape, callbacks
         self._address = 0
         self._streams: BpStreams | None = None
+        self._phases: BpPhases | None = None
         self._job: AgentJob | None = None
         self._open = ExitStack()
         self._tables: list[Callbacks] = []
@@ -147,6 +151,7 @@ class Agent:
             self._create()
             api, call = self.library.api, self.caller.call
             self._streams = self._extension(api, STREAMS_1, BpStreams)
+            self._phases = self._extension(api, PHASES_1, BpPhases)
             for key, value in self._settings.options:
                 if not api.option:
                     raise AgentError(self.label, "option", Status.E_UNSUPPORTED, f"it takes no options, given: {key}")
@@ -176,6 +181,7 @@ class Agent:
             raise ConfigError("a FileSet or a Where with a NUL cannot be given to an agent, which would see half of it")
         callbacks = self._table(in_job=True)
         callbacks.state_allowed = why.kind == Kind.BACKUP
+        callbacks.hold_allowed = why.kind == Kind.BACKUP and self._phases is not None
         state = ctypes.create_string_buffer(why.state, len(why.state)) if why.state else None
         saved = why.saved
         raw = BpBegin(
@@ -220,6 +226,26 @@ class Agent:
             caller.violated(Call.begin, "begin said OK and gave no job")
         self._job = self._job_at(out.value, caller, callbacks, why.kind)
         return self._job
+
+    @property
+    def hold_s(self) -> int | None:
+        """For how many seconds it bears to be prepared; 0: it does not say; None: it cannot be prepared."""
+        return None if self._phases is None else self._phases.seconds
+
+    def prepare(self) -> None:
+        """It holds still until `release`, which follows whatever becomes of this."""
+        assert self._phases is not None
+        self._callbacks.hold_allowed = True
+        self.caller.entry = b""
+        self.caller.call(Call.prepare, self._phases.prepare, self._address)
+
+    def release(self, when: Release, token: bytes = b"") -> None:
+        """Also of a Job that was canceled. token: that the agent gave to `hold`, with LEFT."""
+        assert self._phases is not None
+        self._callbacks.hold_allowed = True
+        self.caller.entry = b""
+        function = self._phases.release
+        self.caller.call_to_the_end(Call.release, function, self._address, when, token or None, len(token))
 
     def confirmed(self, job: str, state: bytes, state_format: int) -> None:
         """The earlier Job of that name counts: the agent may release what waited for it. Outside of Jobs."""
@@ -302,7 +328,8 @@ class Agent:
             return None
         size, known = ctypes.c_uint32.from_address(out.value).value, ctypes.sizeof(table)
         found = table.from_buffer_copy(ctypes.string_at(out.value, min(size, known)).ljust(known, b"\0"))
-        missing = next((field for field, *_ in table._fields_ if not getattr(found, field)), None)
+        calls = [field for field, kind, *_ in table._fields_ if hasattr(kind, "_argtypes_")]
+        missing = next((call for call in calls if not getattr(found, call)), None)
         if missing is not None:
             self.caller.violated(Call.extension, f"its table {name.decode()} has no {missing}")
         return found

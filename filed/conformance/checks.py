@@ -6,7 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
 
-from filed.conformance import ending, faults, loading, manners, restoring, saving, states
+from filed.conformance import ending, faults, loading, manners, phases, restoring, saving, states
 from filed.conformance.room import Room
 from filed.conformance.witness import CALLBACKS, NO_VERDICT
 
@@ -40,6 +40,7 @@ CHECKS = (
     Check("reread", "entries opened again, and at an offset", saving.reread),
     Check("parallel", "several streams at once", saving.parallel),
     Check("access-times", "access times kept, as the FileSet asks", saving.access_times),
+    Check("phases", "prepared, begun, released; released by another", phases.phases),
     Check("needed", "what of its log is still needed", saving.needed),
     Check("later-host", "a host of a later version", saving.later_host),
     Check("older-host", "a host of the first version", saving.older_host),

@@ -17,7 +17,7 @@ from filed.conformance.findings import Finding, Grade
 from filed.fileset import Matcher
 from filed.process.status_page import StatusPage
 
-CALLBACKS = ("message", "fail", "match", "put_state", "secret", "defer", "extension", "expect", "watermark")
+CALLBACKS = ("message", "fail", "match", "put_state", "secret", "defer", "extension", "expect", "watermark", "hold")
 NO_VERDICT = "no verdict"  # a fault of its own: match says OK and leaves *verdict alone
 FLOOD = 10_000  # messages of one instance; nobody reads so many
 _KEPT = 200
@@ -42,6 +42,7 @@ class Witness:
         self.states: list[tuple[bytes, int]] = []
         self.mark = 0
         self.expected = 0, 0
+        self.held = b""
         self.messages: list[tuple[Severity, str]] = []
         self._findings: dict[tuple[str, str], Finding] = {}
 
@@ -72,6 +73,9 @@ class Witness:
 
     def expect(self, entries: int, size: int) -> None:
         self.expected = entries, size
+
+    def hold(self, token: bytes) -> None:
+        self.held = token
 
     def secret(self, name: str) -> bytes | None:  # noqa: ARG002  secrets are options, which the host answers itself
         return None

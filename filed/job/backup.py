@@ -18,6 +18,7 @@ from filed.job.agents import instance as agents
 from filed.job.agents.base_states import Basis
 from filed.job.agents.libraries import Libraries
 from filed.job.agents.lines import instances
+from filed.job.agents.phases import keep_holds, prepared, release_left
 from filed.job.context import JobContext
 from filed.job.description import BackupJob, NetworkBackup
 from filed.job.encode.content_digest import ContentDigests
@@ -71,10 +72,12 @@ def _save(job: BackupJob | NetworkBackup, end: BackupEnd, context: JobContext) -
     keys = load_keys(job.keys)
     with ExitStack() as stack:
         libraries = Libraries(job.agents, messages, cancellation, context.status_page)
+        release_left(libraries, end.scratch, messages)
         fileset = expanded(job.fileset, cancellation.pipe, messages.warning)
         made = instances(libraries, fileset, messages, stack)
         for instance in made:
             instance.services.expect = counters.expecting()
+        keep_holds(made, end.scratch, messages, stack)
         selection = end.selection(stack)
         session = end.open(keys, stack)
         workers = stack.enter_context(Workers(neighbours=end.neighbours))
@@ -103,8 +106,15 @@ def _save(job: BackupJob | NetworkBackup, end: BackupEnd, context: JobContext) -
             selection, links, taken, messages, counters, own=end.own_files, lists=job.fileset.has_lists
         )
         listing = Listing(entry_filter, encoder, counters, cancellation)
-        for instance in made:
-            _list_all(instance, end.basis, listing, encoder, context, stack)
+        whys = [_why(instance, end.basis) for instance in made]
+        with prepared(made, messages, cancellation, context.status_page):
+            together = any(instance.agent.hold_s is not None for instance in made)
+            for instance, why in zip(made, whys, strict=True) if together else ():
+                stack.enter_context(agents.begin(instance, why, messages, cancellation))
+        for instance, why in zip(made, whys, strict=True):
+            if not together:
+                stack.enter_context(agents.begin(instance, why, messages, cancellation))
+            _list_all(instance, why, listing, encoder, context, stack)
         if entry_filter.saw_nothing(full=end.basis.level is Level.FULL):
             raise JobError("none of its paths could be looked at; nothing is saved. Is a disk not mounted?")
         for pattern in set.intersection(*(set(instance.matcher.unused_excludes) for instance in made)) if made else ():
@@ -130,9 +140,16 @@ def _save(job: BackupJob | NetworkBackup, end: BackupEnd, context: JobContext) -
             agents.commit(instance, messages)
 
 
+def _why(instance: agents.Instance, basis: Basis) -> Begin:
+    """What an instance is told when it begins; it hears before that which Job counts."""
+    found = instance.find_state(basis.states)
+    basis.states.confirm(instance.agent, instance.key, found)
+    return basis.begin(found, agent_text(instance.fileset))
+
+
 def _list_all(  # noqa: PLR0917  each is one of the parts that meet here
     instance: agents.Instance,
-    basis: Basis,
+    why: Begin,
     listing: Listing,
     encoder: PageEncoder,
     context: JobContext,
@@ -140,10 +157,6 @@ def _list_all(  # noqa: PLR0917  each is one of the parts that meet here
 ) -> None:
     """Send what one instance lists. It may say even now that its base is of no use, as long as nothing was sent."""
     messages, cancellation = context.messages, context.cancellation
-    found = instance.find_state(basis.states)
-    basis.states.confirm(instance.agent, instance.key, found)
-    why: Begin = basis.begin(found, agent_text(instance.fileset))
-    stack.enter_context(agents.begin(instance, why, messages, cancellation))
     sent = encoder.sent
     lister = instance.lister()
     try:

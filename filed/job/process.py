@@ -27,7 +27,7 @@ from filed.process.child import Parent
 from filed.process.codec import decode, encode, prepare
 from filed.process.outcome import JobStatus, Outcome
 from filed.process.status_page import StatusPage
-from filed.process.supervisor import KILL_AFTER_S, Supervisor
+from filed.process.supervisor import KILL_AFTER_S, OnEvent, Supervisor
 from filed.process.task import Task
 
 STORAGE_CALLED = "storage called"
@@ -68,6 +68,14 @@ def start_job(
 ) -> Supervisor:
     """The Job in a process of its own. Raises OSError when there is no room for one. See `Supervisor` for the arguments."""
     agents = description.agents
+    postmortems = description.places.postmortems if isinstance(description, LocalJob) else description.who.work
+    scratch = description.places.scratch if isinstance(description, LocalJob) else description.who.work
+
+    def afterwards(on_event: OnEvent) -> None:
+        from filed.job.release import release  # noqa: PLC0415  it starts processes itself
+
+        release(agents, scratch, postmortems, on_event)
+
     return Supervisor(
         Task(
             program=__name__,
@@ -77,9 +85,10 @@ def start_job(
         ),
         silent_s=agents.timeout_s,
         own_silent_s={agent_id(line.name): line.limits.timeout_s for line in agents.lines if line.limits.timeout_s},
-        postmortems=description.places.postmortems if isinstance(description, LocalJob) else description.who.work,
+        postmortems=postmortems,
         status_page=status_page,
         calls=calls,
+        afterwards=afterwards,
     )
 
 

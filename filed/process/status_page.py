@@ -72,6 +72,8 @@ class Call(IntEnum):
     end = 19
     confirmed = 20
     destroy = 21
+    prepare = 22
+    release = 23
     # to here
 
 

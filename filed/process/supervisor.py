@@ -47,6 +47,7 @@ class Supervisor:
     After a cancel the child has the task's `kill_after_s` to end, then it is killed with every process that it started.
     postmortems: the directory for what a crash leaves.  status_page: a page that others look at, too.
     calls: where the child gets sockets from (`handed_socket`).
+    afterwards: what is to be done when it has died; what it says goes to the same listener.
     Raises OSError when there is no room for a process.
     """
 
@@ -59,11 +60,12 @@ class Supervisor:
         own_silent_s: Mapping[str, float] | None = None,
         status_page: StatusPage | None = None,
         calls: socket.socket | None = None,
+        afterwards: Callable[[OnEvent], None] = lambda _on_event: None,
     ) -> None:
         self.status_page = status_page or StatusPage()
         self.jobid = 0
         self._kill_after_s = task.kill_after_s
-        self._postmortems = postmortems
+        self._postmortems, self._afterwards = postmortems, afterwards
         self._watchdog = Watchdog(self.status_page, silent_s, time.monotonic(), own_silent_s)
         self._receiver = Receiver()
         self._printed = 0
@@ -170,7 +172,10 @@ class Supervisor:
         while self._receive(on_event):
             pass
         self._tell_printed(on_event, final=True)
-        return self._judge(code, on_event)
+        outcome = self._judge(code, on_event)
+        if code or self._killed:
+            self._afterwards(on_event)
+        return outcome
 
     def _receive(self, on_event: OnEvent) -> bool:
         """Take what has come. False when nothing more will."""

@@ -20,6 +20,8 @@
 #define CALL_END            19
 #define CALL_CONFIRMED      20
 #define CALL_DESTROY        21
+#define CALL_PREPARE        22
+#define CALL_RELEASE        23
 #define PAGE_CANCEL         0
 #define PAGE_CALL           2
 #define PAGE_PROGRESS       3

@@ -115,9 +115,16 @@ static bp_status BPLUGIN_CALL on_watermark(bp_ctx *ctx, uint64_t position)
   return BP_OK;
 }
 
+static bp_status BPLUGIN_CALL on_hold(bp_ctx *ctx, const void *token, uint32_t len)
+{
+  (void)ctx, (void)token, (void)len;
+  return BP_E_SEQUENCE;
+}
+
 static const bp_host_api host = {
   sizeof(bp_host_api), BP_VERSION(1, 1), 0, &context, &cancel_word, &heartbeat_word, on_message, on_fail, on_match,
-  on_put_state, on_secret, on_defer, on_extension, on_expect, on_watermark
+  on_put_state, on_secret, on_defer, on_extension, on_expect, on_watermark,
+  on_hold
 };
 
 /* ---- loading --------------------------------------------------------------------------------------------------- */

@@ -154,6 +154,7 @@ ENUMS: dict[str, type[IntEnum | IntFlag]] = {
     "BP_OPT_": mirror.WantOption,
     "BP_REPLACE_": mirror.Replace,
     "BP_ACTION_": mirror.Action,
+    "BP_RELEASE_": mirror.Release,
     "BP_FEATURE_": mirror.Feature,
     "BP_OPTION_": mirror.OptionType,
 }
@@ -164,6 +165,7 @@ PLAIN = {
     "BP_SIZE_UNKNOWN": mirror.SIZE_UNKNOWN,
     "BP_MAX_STATE": mirror.MAX_STATE_BYTES,
     "BP_MAX_LARGE_STATE": mirror.MAX_LARGE_STATE_BYTES,
+    "BP_MAX_HOLD": mirror.MAX_HOLD_BYTES,
     "BP_MIN_READ": mirror.MIN_READ_BYTES,
     "BP_MIN_PAGE": mirror.MIN_PAGE_BYTES,
 }

@@ -28,9 +28,9 @@ HOST: dict[str, tuple[Change, ...]] = {
     "filed/agents/abi.py": (("HOST_FEATURES = 0 ", "HOST_FEATURES = 1 << 8 "),),
     "filed/agents/callbacks.py": (
         (
-            '            WatermarkFn(self.trampoline("watermark", self._watermark, job_thread=True)),\n',
+            '            HoldFn(self.trampoline("hold", self._hold, job_thread=True)),\n',
             (
-                '            WatermarkFn(self.trampoline("watermark", self._watermark, job_thread=True)),\n'
+                '            HoldFn(self.trampoline("hold", self._hold, job_thread=True)),\n'
                 "            ctypes.CFUNCTYPE(ctypes.c_int32, ctypes.c_void_p, ctypes.c_uint64)(\n"
                 '                self.trampoline("hint", self._hint)\n            ),\n'
             ),

@@ -54,6 +54,7 @@ class Recorder:
     states: list[tuple[bytes, int]] = field(default_factory=list)
     watermarks: list[int] = field(default_factory=list)
     expected: list[tuple[int, int]] = field(default_factory=list)
+    held: list[bytes] = field(default_factory=list)
     asked: list[tuple[bytes, Entry]] = field(default_factory=list)
 
     def message(self, severity: Severity, text: str) -> None:
@@ -72,6 +73,9 @@ class Recorder:
 
     def expect(self, entries: int, size: int) -> None:
         self.expected.append((entries, size))
+
+    def hold(self, token: bytes) -> None:
+        self.held.append(token)
 
     def secret(self, name: str) -> bytes | None:
         return self.secrets.get(name)

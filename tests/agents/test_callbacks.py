@@ -234,6 +234,9 @@ class Broken:
     def expect(self, entries: int, size: int) -> None:
         raise self.error
 
+    def hold(self, token: bytes) -> None:
+        raise self.error
+
     def secret(self, name: str) -> bytes | None:
         raise self.error
 

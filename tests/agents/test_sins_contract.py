@@ -82,6 +82,7 @@ VIOLATIONS = {
     "return-next_entries:77": "next_entries: .*returned 77, which is no status",
     "return-ready:-61": "ready: .*BP_E_VIOLATION",
     "streams-no-read": "extension: .*its table bp.streams/1 has no read",
+    "phases-no-release": "extension: .*its table bp.phases/1 has no release",
     "streams-no-handle": "open_stream: .*gave no stream, entry /@BAD/one",
     "streams-over-cap": "read: .*262145 bytes in a buffer of 262144, entry /@BAD/one",
 }
@@ -117,6 +118,7 @@ HARMLESS = {
     "secret-null": "secret: -44 -44",
     "state-late": "put_state after END: -45",
     "watermark-falls": "",
+    "hold-late": "hold: -45",
     "stdin": "stdin: ",
     "calls-next_entries": "match in next_entries: status 0 verdict 1",
     "calls-create": "match in create: status -45 verdict 0",
@@ -163,7 +165,7 @@ def saving(library: Library, sin: str) -> str:
 @pytest.mark.parametrize("sin", VIOLATIONS)
 def test_a_broken_rule_fails_the_job_by_name(bad: Library, tmp_path_factory: pytest.TempPathFactory, sin: str) -> None:
     library = bad
-    if sin.startswith(("create-", "return-create", "streams-")):
+    if sin.startswith(("create-", "return-create", "streams-", "phases-")):
         library = _with_sin(sin, tmp_path_factory)
         report = in_child(lambda status_page: backup(library, Recorder(), status_page))
     else:

@@ -78,6 +78,9 @@ TOLD = {
     "state-late": "commit: its callback put_state was refused: the host answered BP_E_SEQUENCE",
     "watermark-falls": "next_entries: a watermark of 3 after one of 7: it only rises",
     "streams-crash": r"read: crashed \(SIGSEGV\)",
+    "phases-crash": r"release: crashed \(SIGSEGV\)",
+    "hold-huge": "prepare: .*BP_E_TOO_BIG",
+    "hold-late": "next_entries: its callback hold was refused",
     "message-huge": "next_entries: a text of 4,294,967,295 bytes",
     "message-null": "next_entries: its callback message was refused: the host answered BP_E_INVAL",
     "message-flood": "100,000 messages: nobody reads so many",
@@ -123,7 +126,7 @@ class Checking:
         library, options = self._plain, {"leak_mib": "1", "sin": sin}
         if re.search(r"(^|-)fetch", sin):
             library = self._with_fetch
-        elif re.search(r"(^|-)create|^streams-", sin):
+        elif re.search(r"(^|-)create|^streams-|^phases-|^hold-huge", sin):
             library = compile_agent("bad.c", self._directory, "bad", [f'SIN="{sin}"'])
             options = {"leak_mib": "1"}
         return conform(subject(library, timeout_s=timeout_s, limit_s=limit_s, **options), only)

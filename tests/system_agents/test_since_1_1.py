@@ -2,22 +2,25 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 import pytest
 
 from filed.catalog import Catalog, Level
+from filed.job.agents.holds import Hold
 from filed.process.outcome import JobStatus, Severity
 from tests.agents.compile import compile_agent
 from tests.system_agents.jobs import Place, Ran, line
 
-TODAY = b"/@TODAY/"
+TODAY, OTHER = b"/@TODAY/", b"/@OTHER/"
 
 
 @pytest.fixture(scope="module")
 def agents(tmp_path_factory: pytest.TempPathFactory) -> Path:
     directory = tmp_path_factory.mktemp("agents")
     compile_agent("today.c", directory, "today")
+    compile_agent("today.c", directory, "other", ['ID="other"', 'PLACE="/@OTHER/"', "SECONDS=1"])
     return directory
 
 
@@ -99,6 +102,70 @@ def test_one_stream_that_breaks_costs_its_entry_and_says_why(place: Place) -> No
     (error,) = ran.texts(Severity.ERROR)
     assert error == "/@TODAY/0002: agent today 1.1: read: record 2 ends here: Input/output error"
     assert ran.outcome.totals.files == 6
+
+
+# ---- phases -------------------------------------------------------------------------------------------------------
+
+
+def test_all_are_prepared_and_begin_before_any_is_read(place: Place, tmp_path: Path) -> None:
+    frozen = tmp_path / "frozen"
+    both = line("today", freeze=str(frozen)), line("other")
+    ran = place.backup(*both, files=[TODAY, OTHER])
+    assert (ran.outcome.status, ran.outcome.totals.files) == (JobStatus.OK, 6), ran.texts()
+    said = [text for text in ran.texts() if text.startswith(("today: ", "other: "))]
+    assert [text.partition("; ")[0] for text in said] == [
+        "today: prepare",
+        "other: prepare",
+        "today: from record 1 on",
+        "other: from record 1 on",
+        "other: release 1",
+        "today: release 1",
+    ]
+    assert not frozen.exists()
+
+
+def test_an_agent_that_cannot_be_prepared_fails_the_job_and_all_are_released(place: Place, tmp_path: Path) -> None:
+    frozen = tmp_path / "frozen"
+    ran = place.backup(line("today", freeze=str(frozen)), line("other", fault="fail-prepare"), files=[TODAY, OTHER])
+    assert ran.outcome.text == "agent other 1.1: prepare: prepare fails (BP_E_FAIL)"
+    assert [text for text in ran.texts() if "release" in text] == ["other: release 2", "today: release 2"]
+    assert not frozen.exists()
+
+
+def test_a_release_comes_even_after_a_crash_from_another_process(place: Place, tmp_path: Path) -> None:
+    frozen = tmp_path / "frozen"
+    ran = place.backup(line("today", freeze=str(frozen)), line("other", fault="abort-begin"), files=[TODAY, OTHER])
+    assert ran.outcome.text == "agent other 1.1 crashed (SIGABRT) in begin"
+    assert "agent today let go of what a Job that died had left held" in ran.texts()
+    assert not frozen.exists()
+
+
+def test_what_a_crash_of_everything_left_held_is_released_by_the_next_job(place: Place, tmp_path: Path) -> None:
+    """As after a power cut: nobody of that time is left."""
+    frozen = tmp_path / "frozen"
+    frozen.touch()
+    place.volumes.mkdir(mode=0o700)
+    child = os.fork()
+    if not child:
+        Hold(place.volumes, "today", "", 1).keep(bytes(frozen))
+        os._exit(0)
+    os.waitpid(child, 0)
+    ran = saved(place)
+    assert ran.outcome.status is JobStatus.OK, ran.texts()
+    assert "today: release 3" in ran.texts()
+    assert not frozen.exists()
+    assert "today: release 3" not in saved(place).texts()
+
+
+@pytest.mark.parametrize(
+    ("fault", "words"), [("hang-begin", "held still for more than 1 s"), ("deaf-begin", "in begin")]
+)
+def test_what_is_held_for_too_long_is_let_go(place: Place, tmp_path: Path, fault: str, words: str) -> None:
+    frozen = tmp_path / "frozen"
+    ran = place.backup(line("today", freeze=str(frozen)), line("other", fault=fault), files=[TODAY, OTHER])
+    assert ran.outcome.status is JobStatus.FATAL
+    assert words in ran.outcome.text
+    assert not frozen.exists()
 
 
 # ---- what a restore is told -----------------------------------------------------------------------------------------

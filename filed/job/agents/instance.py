@@ -52,6 +52,7 @@ class Services:
         """expect: told what the instance expects to list now, entries and bytes."""
         self._messages, self._name, self._matcher = messages, name, matcher
         self.expect = expect
+        self.keep: Callable[[bytes], None] = lambda _token: None  # of what it holds: durable when it returns
         self.state: tuple[bytes, int] | None = None
         self.mark = 0  # how far back the state reaches; 0: it does not say
         self.warned = False  # the agent has said something that a person has to know
@@ -79,6 +80,9 @@ class Services:
 
     def watermark(self, position: int) -> None:
         self.mark = position
+
+    def hold(self, token: bytes) -> None:
+        self.keep(token)
 
     def secret(self, name: str) -> None:
         """Secrets are options of the agent, which it may ask for by key; there are no others."""

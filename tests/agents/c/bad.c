@@ -62,7 +62,9 @@ static const char *const plain[] = {
   "message-not-utf8", "message-control", "message-severity", "fail-ok", "fail-positive", "match-null", "match-relative",
   "secret-null",
   /* parallel streams */
-  "streams-no-read", "streams-no-handle", "streams-over-cap", "streams-crash", NULL
+  "streams-no-read", "streams-no-handle", "streams-over-cap", "streams-crash",
+  /* phases */
+  "phases-no-release", "phases-crash", "hold-huge", "hold-late", NULL
 };
 
 struct bp_agent {
@@ -344,8 +346,29 @@ static bp_status BPLUGIN_CALL streams_close(bp_stream *stream, bp_status how, bp
 static const bp_streams streams = { sizeof(bp_streams), 2, streams_open, streams_read, streams_close };
 static const bp_streams no_read = { sizeof(bp_streams), 2, streams_open, NULL, streams_close };
 
+/* ---- phases ----------------------------------------------------------------------------------------------------- */
+
+static bp_status BPLUGIN_CALL prepare(bp_agent *agent)
+{
+  static char token[BP_MAX_HOLD + 1];
+  return bp_hold(agent->host, token, is(agent, "hold-huge") ? sizeof token : 1);
+}
+
+static bp_status BPLUGIN_CALL release(bp_agent *agent, uint32_t when, const void *token, uint32_t len)
+{
+  (void)when, (void)token, (void)len;
+  if (is(agent, "phases-crash"))
+    *(volatile int *)8 = 1;
+  return bp_hold(agent->host, NULL, 0);
+}
+
+static const bp_phases phases = { sizeof(bp_phases), 0, prepare, release };
+static const bp_phases no_release = { sizeof(bp_phases), 0, prepare, NULL };
+
 static bp_status BPLUGIN_CALL extension(bp_agent *agent, const char *id, const void **out)
 {
+  if (!strncmp(agent->sin, "phases-", 7) || is(agent, "hold-huge"))
+    return bp_offer(id, BP_PHASES_1, is(agent, "phases-no-release") ? &no_release : &phases, out);
   if (!strncmp(agent->sin, "streams-", 8)) /* by -DSIN: no option has come yet */
     return bp_offer(id, BP_STREAMS_1, is(agent, "streams-no-read") ? &no_read : &streams, out);
   AT(agent, agent->host, "extension");
@@ -580,6 +603,8 @@ static void send_messages(const bp_agent *agent, const bp_host_api *host)
   if (is(agent, "match-relative"))
     bp_logf(host, BP_MSG_INFO, "match: %d verdict %u",
             (int)host->match(host->ctx, "../BAD", 6, &entry, &verdict), (unsigned)verdict);
+  if (is(agent, "hold-late"))
+    bp_logf(host, BP_MSG_INFO, "hold: %d", (int)bp_hold(host, "x", 1));
   if (is(agent, "secret-null"))
     bp_logf(host, BP_MSG_INFO, "secret: %d %d", (int)host->secret(host->ctx, NULL, NULL, 0, &len),
             (int)host->secret(host->ctx, "password", NULL, 16, NULL));

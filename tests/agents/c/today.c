@@ -7,18 +7,33 @@
  * Option `gap`: the log is found to be cut after the first page. `state`: the state has so many bytes more, all alike
  * (`noise`: that no compressor makes smaller). `rate`: bytes a second of each stream. `meet`: the first read of each of so
  * many streams waits for the others, a minute at most; how many were inside at once is a message. `broken`: the record of
- * this number cannot be read to its end.
+ * this number cannot be read to its end. `freeze`: a file that is there as long as it holds still. `fault`: what it does
+ * in which call, `abort-begin`, `hang-prepare` (until it is cancelled), `deaf-begin`, `fail-prepare`. With ID another
+ * agent of its kind.
  */
 #define _GNU_SOURCE
+#include <fcntl.h>
 #include <pthread.h>
 #include <stdlib.h>
 #include <time.h>
+#include <unistd.h>
 
 #include "bplugin_sdk.h"
+
+#ifndef ID
+# define ID "today"
+#endif
+#ifndef PLACE
+# define PLACE "/@TODAY/"
+#endif
+#ifndef SECONDS
+# define SECONDS 0
+#endif
 
 struct bp_agent {
   const bp_host_api *host;
   unsigned upto, gap, state, noise, size, rate, meet, broken;
+  char freeze[1024], fault[32];
 };
 struct bp_job {
   const bp_host_api *host;
@@ -60,6 +75,10 @@ static bp_status option(bp_agent *agent, const char *key, const char *value)
     agent->gap = !strcmp(value, "yes");
   else if (!strcmp(key, "noise"))
     agent->noise = !strcmp(value, "yes");
+  else if (!strcmp(key, "freeze"))
+    (void)snprintf(agent->freeze, sizeof agent->freeze, "%s", value);
+  else if (!strcmp(key, "fault"))
+    (void)snprintf(agent->fault, sizeof agent->fault, "%s", value);
   else if (!strcmp(key, "size"))
     agent->size = number;
   else if (!strcmp(key, "rate"))
@@ -78,13 +97,62 @@ static uint8_t byte_of(unsigned number, uint64_t at)
   return (uint8_t)(number * 31 + at + (at >> 8) + (at >> 16));
 }
 
+/* ---- phases: a file stands for what is frozen ---------------------------------------------------------------------- */
+
+static bp_status fault_in(const bp_agent *agent, const char *call)
+{
+  const char *dash = strchr(agent->fault, '-');
+  if (!dash || strcmp(dash + 1, call))
+    return BP_OK;
+  if (agent->fault[0] == 'a')
+    abort();
+  if (agent->fault[0] == 'f')
+    return bp_failf(agent->host, BP_E_FAIL, BP_OS_NONE, 0, "%s fails", call);
+  while (agent->fault[0] == 'd' || !bp_cancelled(agent->host)) {
+    struct timespec pause = { 0, 10000000 };
+    nanosleep(&pause, NULL);
+  }
+  return BP_E_CANCELLED;
+}
+
+static bp_status prepare(bp_agent *agent)
+{
+  bp_status status = bp_hold(agent->host, agent->freeze, (uint32_t)strlen(agent->freeze));
+  int fd;
+  if (status != BP_OK)
+    return status;
+  bp_logf(agent->host, BP_MSG_INFO, "prepare");
+  fd = *agent->freeze ? open(agent->freeze, O_CREAT | O_EXCL | O_CLOEXEC, 0600) : -1;
+  if (*agent->freeze && fd < 0)
+    return bp_fail_errno(agent->host, BP_E_FAIL, errno, "%s is frozen already", agent->freeze);
+  if (fd >= 0)
+    close(fd);
+  return fault_in(agent, "prepare");
+}
+
+static bp_status release(bp_agent *agent, uint32_t when, const void *token, uint32_t len)
+{
+  char name[1024];
+  (void)snprintf(name, sizeof name, "%.*s", when == BP_RELEASE_LEFT ? (int)len : 1023,
+                 when == BP_RELEASE_LEFT ? (const char *)token : agent->freeze);
+  bp_logf(agent->host, BP_MSG_INFO, "release %u", (unsigned)when);
+  if (*name && unlink(name) && errno != ENOENT)
+    return bp_fail_errno(agent->host, BP_E_FAIL, errno, "%s stays frozen", name);
+  if (when != BP_RELEASE_LEFT)
+    (void)bp_hold(agent->host, NULL, 0);
+  return fault_in(agent, "release");
+}
+
+static const bp_phases phases = { sizeof(bp_phases), SECONDS, prepare, release };
+
 /* ---- a Job ----------------------------------------------------------------------------------------------------- */
 
 static bp_status begin(bp_agent *agent, const bp_host_api *host, const bp_begin *why, bp_job **out)
 {
-  bp_job *job = *out = calloc(1, sizeof *job);
+  bp_status status = why->kind == BP_KIND_BACKUP ? fault_in(agent, "begin") : BP_OK;
+  bp_job *job = *out = status == BP_OK ? calloc(1, sizeof *job) : NULL;
   if (!job)
-    return BP_E_NOMEM;
+    return status == BP_OK ? BP_E_NOMEM : status;
   job->host = host;
   job->agent = agent;
   job->first = 1;
@@ -156,7 +224,7 @@ static bp_status next_entries(bp_job *job, bp_batch *batch)
     entry.valid = BP_HAS_MODE | BP_HAS_SIZE;
     entry.mode = 0600;
     entry.size = job->agent->size;
-    (void)snprintf(name, sizeof name, "/@TODAY/%04u", job->next);
+    (void)snprintf(name, sizeof name, PLACE "%04u", job->next);
     if (bp_page_add(&page, &entry, name, (uint32_t)strlen(name), NULL, 0) != BP_OK)
       break;
   }
@@ -230,7 +298,7 @@ static const bp_streams streams = { sizeof(bp_streams), 4, streams_open, streams
 static bp_status extension(bp_agent *agent, const char *id, const void **out)
 {
   (void)agent;
-  return bp_offer(id, BP_STREAMS_1, &streams, out);
+  return bp_offer(id, BP_STREAMS_1, &streams, out) == BP_OK ? BP_OK : bp_offer(id, BP_PHASES_1, &phases, out);
 }
 
 /* For a host of 1.0. */
@@ -307,12 +375,14 @@ static const bp_option options[] = {
   { "rate", "bytes a second of a stream; 0: as fast as it can", NULL, "0", BP_OPTION_SIZE, 0 },
   { "meet", "how many first reads wait for each other", NULL, "0", BP_OPTION_INT, 0 },
   { "broken", "the record that cannot be read", NULL, "0", BP_OPTION_INT, 0 },
+  { "freeze", "a file that is there as long as it holds still", NULL, NULL, BP_OPTION_PATH, 0 },
+  { "fault", "what it does in which call", NULL, NULL, BP_OPTION_STRING, 0 },
   { "noise", "they cannot be compressed", NULL, "no", BP_OPTION_BOOL, 0 },
 };
-static const char *const claims[] = { "/@TODAY/", NULL };
+static const char *const claims[] = { PLACE, NULL };
 static const bp_descriptor descriptor = {
   BP_DESCRIPTOR_START, .min_version = BP_VERSION(1, 0), .max_version = BP_TARGET_VERSION,
-  .option_size = sizeof(bp_option), .id = "today", .version = "1.1", .vendor = "filed tests", .license = "MIT",
+  .option_size = sizeof(bp_option), .id = ID, .version = "1.1", .vendor = "filed tests", .license = "MIT",
   .claims = claims, .options = options, .n_options = sizeof options / sizeof options[0], .api = &api,
 };
 BPLUGIN_DEFINE(descriptor);

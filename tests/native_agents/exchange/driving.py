@@ -37,6 +37,9 @@ class Host:
     def expect(self, entries: int, size: int) -> None:
         raise AssertionError("it expects nothing")
 
+    def hold(self, token: bytes) -> None:
+        raise AssertionError("it holds nothing")
+
     def secret(self, _name: str) -> None:
         """There are none."""
 

@@ -49,6 +49,9 @@ class JournalHost(Host):
     def expect(self, entries: int, size: int) -> None:
         raise AssertionError("it expects nothing")
 
+    def hold(self, token: bytes) -> None:
+        raise AssertionError("it holds nothing")
+
     def texts(self) -> str:
         return "\n".join(text for _, text in self.said)
 

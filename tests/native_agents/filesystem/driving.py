@@ -94,6 +94,9 @@ class Host:
     def expect(self, entries: int, size: int) -> None:
         raise AssertionError("it expects nothing")
 
+    def hold(self, token: bytes) -> None:
+        raise AssertionError("it holds nothing")
+
     def secret(self, name: str) -> bytes | None:
         raise AssertionError("this agent has no secrets")
 

@@ -50,6 +50,9 @@ class Host:
     def expect(self, entries: int, size: int) -> None:
         raise AssertionError("it expects nothing")
 
+    def hold(self, token: bytes) -> None:
+        raise AssertionError("it holds nothing")
+
     def secret(self, name: str) -> bytes | None:
         raise AssertionError("it has no secrets")
 

@@ -28,11 +28,13 @@ pub const BP_MAGIC: [u8; 8] = *b"BPLUGIN\0";
 pub const BP_SIZE_UNKNOWN: u64 = u64::MAX;
 pub const BP_MAX_STATE: u32 = 524288;
 pub const BP_MAX_LARGE_STATE: u32 = 16777216;
+pub const BP_MAX_HOLD: u32 = 4096;
 pub const BP_MIN_READ: u32 = 65536;
 pub const BP_MIN_PAGE: u32 = 1048576;
 pub const BP_BATCH_COMPLETE: u32 = 1;
 pub const BP_BATCH_GAP: u32 = 2;
 pub const BP_CHUNK_LAST: u32 = 1;
+pub const BP_PHASES_1: &[u8] = b"bp.phases/1\0";
 pub const BP_STREAMS_1: &[u8] = b"bp.streams/1\0";
 // Status
 pub const BP_OK: bp_status = 0;
@@ -157,6 +159,10 @@ pub const BP_ACTION_SKIP: u32 = 1;
 pub const BP_ACTION_CREATED: u32 = 2;
 pub const BP_ACTION_WANT: u32 = 3;
 pub const BP_ACTION_HOST: u32 = 4;
+// Release
+pub const BP_RELEASE_BEGUN: u32 = 1;
+pub const BP_RELEASE_FAILED: u32 = 2;
+pub const BP_RELEASE_LEFT: u32 = 3;
 // Feature
 pub const BP_FEATURE_PLAIN_FILES: u64 = 1;
 pub const BP_FEATURE_VERBATIM: u64 = 2;
@@ -291,6 +297,7 @@ pub struct bp_host_api {
     pub extension: Option<unsafe extern "C" fn(*mut bp_ctx, *const c_char, *mut *const c_void) -> bp_status>,
     pub expect: Option<unsafe extern "C" fn(*mut bp_ctx, u64, u64) -> bp_status>,
     pub watermark: Option<unsafe extern "C" fn(*mut bp_ctx, u64) -> bp_status>,
+    pub hold: Option<unsafe extern "C" fn(*mut bp_ctx, *const c_void, u32) -> bp_status>,
 }
 
 #[repr(C)]
@@ -335,6 +342,14 @@ pub struct bp_streams {
     pub open: Option<unsafe extern "C" fn(*mut bp_job, u64, u32, *mut u64, *mut *mut bp_stream, *mut bp_error) -> bp_status>,
     pub read: Option<unsafe extern "C" fn(*mut bp_stream, *mut c_void, u64, *mut bp_chunk, *mut bp_error) -> bp_status>,
     pub close: Option<unsafe extern "C" fn(*mut bp_stream, bp_status, *mut bp_error) -> bp_status>,
+}
+
+#[repr(C)]
+pub struct bp_phases {
+    pub struct_size: u32,
+    pub seconds: u32,
+    pub prepare: Option<unsafe extern "C" fn(*mut bp_agent) -> bp_status>,
+    pub release: Option<unsafe extern "C" fn(*mut bp_agent, u32, *const c_void, u32) -> bp_status>,
 }
 
 #[repr(C)]

@@ -5,18 +5,24 @@ BIN    := $(VENV)/bin
 
 QUICK  := $(addprefix tests/,test_layout.py wire pipeline volume config fileset catalog transport director job storage)
 
-.PHONY: demo test quick agents lint types check live bench clean peers
+WINDOWS := $(addprefix tests/,wire pipeline config fileset catalog process volume/test_source.py volume/test_writer.py volume/test_reader.py)
+
+.PHONY: demo test quick agents lint types check windows live bench clean peers
 
 demo: $(VENV)/.ready agents            ## back up real trees, change them, restore both points in time
 	$(BIN)/python tools/demo.py
 
-test: lint types check                 ## everything but bench
+test: lint types check windows         ## everything but bench
 
 quick: lint types agents               ## for every edit: the rooms that need no peer, below two minutes
 	$(BIN)/pytest -n 2 --dist loadfile -q $(QUICK)
 
 check: $(VENV)/.ready peers agents
 	$(BIN)/pytest -n 3 --dist loadfile --no-loadscope-reorder --max-worker-restart 0 -q
+
+windows: $(VENV)/.ready peers agents   ## some rooms in a Windows Python under wine; docs/windows.md
+	tools/windows-python $(BIN)/python .peers/windows-python
+	tools/windows-test .peers/windows-python .peers/wine -q $(WINDOWS)
 
 agents: $(VENV)/.ready                 ## filed/_agents/*.so
 	$(BIN)/python build.py

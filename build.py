@@ -222,8 +222,10 @@ def build(root: Path = ROOT, only: Sequence[str] = (), *, sanitize: bool = False
     keep_others_out(output)
     if not sanitize:
         for library in agents(root, below="native_host"):
-            target = native_program() if library.program else native()
-            compile_agent(root, library, target, root / "filed" / "_native")
+            targets = [native_program() if library.program else native()]
+            targets += [other] if library.windows and (other := windows()) else []
+            for target in targets:
+                compile_agent(root, library, target, root / "filed" / "_native")
         copy_headers(root, root / "filed" / "_sdk")
     return libraries
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 import atexit
 import os
 import shutil
+import sys
 import tempfile
 from collections.abc import Callable, Generator
 from typing import TypeVar
@@ -26,10 +27,13 @@ os.environ["XDG_STATE_HOME"] = tempfile.mkdtemp(prefix="filed-state-")
 atexit.register(shutil.rmtree, os.environ["XDG_STATE_HOME"], ignore_errors=True)
 
 # Debian keeps Bacula's programs where only root's PATH looks.
-os.environ["PATH"] += ":/usr/sbin:/sbin"
+if sys.platform != "win32":
+    os.environ["PATH"] += ":/usr/sbin:/sbin"
 
 # A deadline measures the machine's other guests.
-settings.register_profile("filed", deadline=None, derandomize=IN_CI, print_blob=True)
+# Under wine all is slow, and what is found by many examples shows on Linux.
+EXAMPLES = 10 if sys.platform == "win32" else 100
+settings.register_profile("filed", deadline=None, derandomize=IN_CI, print_blob=True, max_examples=EXAMPLES)
 settings.load_profile("filed")
 
 
@@ -45,10 +49,18 @@ def programs() -> Callable[..., None]:
     return _need
 
 
+if sys.platform == "win32":
+    from tests.windows import pytest_collection_modifyitems, pytest_ignore_collect
+
+    __all__ = ["programs", "pytest_collection_modifyitems", "pytest_ignore_collect"]
+else:
+    collect_ignore_glob = ["**/test_on_windows.py"]
+
+
 def pytest_runtest_setup(item: pytest.Item) -> None:
     if item.get_closest_marker("live"):
         _need(*BACULA)
-    if item.get_closest_marker("root") and os.geteuid():
+    if item.get_closest_marker("root") and (sys.platform == "win32" or os.geteuid()):
         pytest.skip("needs root")
 
 

@@ -10,11 +10,9 @@ from __future__ import annotations
 import dataclasses
 import json
 import os
-import signal
 import subprocess
 import sys
-from collections.abc import Collection, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -27,7 +25,7 @@ from filed.errors import AgentLoadError
 from filed.process.exit_report import describe_exit, describe_hang
 from filed.process.limits import bound_process
 from filed.process.status_page import PAGE_BYTES, StatusPage
-from filed.process.system import end_group, memory_file
+from filed.process.system import SharedMemory, handed_memory, kill_group
 
 SCAN_TIMEOUT_S = 30.0
 
@@ -59,13 +57,14 @@ def examine(
     # -P: nothing is imported from the directory we happen to stand in, which may be anybody's.
     command = [sys.executable, "-P", "-m", "filed.agents.scan"]
     environment = os.environ | {"PYTHONPATH": str(Path(filed.__file__).parents[1])}
-    with _shared_page() as (page, status_page):
+    with handed_memory(PAGE_BYTES) as (memory, page, descriptors):
+        status_page = StatusPage(memory)
         process = subprocess.Popen(
-            [*command, str(page)],
+            [*command, page],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=subprocess.DEVNULL,
-            pass_fds=[page],
+            pass_fds=descriptors,
             env=environment,
             start_new_session=True,
         )
@@ -74,21 +73,11 @@ def examine(
         except subprocess.TimeoutExpired:
             return Scanned(agent, path, None, refused=f"{describe_hang(status_page, timeout_s)}; not loaded")
         finally:
-            end_group(process.pid, signal.SIGKILL)  # with whatever it started
+            kill_group(process.pid)  # with whatever it started
             process.communicate()
         if process.returncode:
             return Scanned(agent, path, None, refused=f"{describe_exit(status_page, process.returncode)}; not loaded")
     return _judge(agent, path, answer, status_page)
-
-
-@contextmanager
-def _shared_page() -> Iterator[tuple[int, StatusPage]]:
-    page = memory_file("filed-status-page")
-    try:
-        os.ftruncate(page, PAGE_BYTES)
-        yield page, StatusPage(page)
-    finally:
-        os.close(page)
 
 
 def _judge(agent: str, path: Path, answer: bytes, status_page: StatusPage) -> Scanned:
@@ -126,8 +115,8 @@ def _from_json(said: dict[str, Any]) -> Descriptor:
 
 
 def main() -> None:
-    """The throw-away process. Its one argument is the descriptor of the status page."""
-    status_page = StatusPage(int(sys.argv[1]))
+    """The throw-away process. Its one argument is the name of the status page."""
+    status_page = StatusPage(SharedMemory(PAGE_BYTES, sys.argv[1]))
     answer = os.dup(1)
     os.dup2(2, 1)  # what agents' constructors print is not for the answer
     bound_process()

@@ -7,6 +7,7 @@ import stat
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from filed.config.trust import how_to_hide, usable_by_others
 from filed.errors import ConfigError
 
 MAX_SECRET_BYTES = 64 << 10
@@ -29,10 +30,10 @@ class Secret:
         if self.literal or kind not in {"file", "env"}:
             return self.text.encode()
         if kind == "env":
-            value = os.environb.get(rest.encode())
+            value = os.environ.get(rest)
             if value is None:
                 raise ConfigError(f"the environment has no {rest}, which an agent's secret is to come from")
-            return value
+            return os.fsencode(value)
         return _of_file(Path(rest))
 
 
@@ -40,8 +41,8 @@ def _of_file(path: Path) -> bytes:
     try:
         with path.open("rb") as file:
             status = os.fstat(file.fileno())
-            if not stat.S_ISREG(status.st_mode) or status.st_mode & stat.S_IRWXO:
-                raise ConfigError(f"{path} must be a file that others cannot use: chmod o-rwx {path}")
+            if not stat.S_ISREG(status.st_mode) or usable_by_others(path, status):
+                raise ConfigError(f"{path} must be a file that others cannot use: {how_to_hide(path, 'o-rwx')}")
             value = file.read(MAX_SECRET_BYTES + 1)
     except OSError as why:
         raise ConfigError(f"cannot read an agent's secret from {path}: {why.strerror}") from why

@@ -25,6 +25,7 @@ from typing import Any, Final, NamedTuple, Self
 from filed.catalog.database import Database, translated
 from filed.catalog.tree import ranges
 from filed.errors import CatalogError
+from filed.process.system import unlink_while_open
 from filed.wire.attributes import FileType
 
 CACHE_KIB: Final = 24_000
@@ -103,6 +104,7 @@ class BaseList:
             return cls(connection, path, _copy(connection, database, job_ids, prefixes))
         except BaseException:
             connection.close()
+            path.unlink(missing_ok=True)
             raise
 
     def add(self, path: bytes, lstat: bytes, digest_record: bytes = b"", file_type: int = 0) -> None:
@@ -213,6 +215,7 @@ class BaseList:
 
     def close(self) -> None:
         self._connection.close()
+        self._path.unlink(missing_ok=True)
 
     def __enter__(self) -> Self:
         return self
@@ -244,7 +247,7 @@ def _private_file(directory: Path) -> tuple[sqlite3.Connection, Path]:
                 connection.execute(f"PRAGMA {pragma}")
             connection.execute(_TABLE)
     finally:
-        path.unlink()
+        unlink_while_open(path)
     return connection, path
 
 

@@ -20,7 +20,7 @@ from urllib.parse import quote
 
 from filed.catalog.schema import APPLICATION_ID, VERSION, migrate, version_of
 from filed.errors import CatalogDamagedError, CatalogError
-from filed.process.system import open_file
+from filed.process.system import free_bytes, open_file, read_only
 
 CATALOG_FILE: Final = "catalog.sqlite"
 FILE_MODE: Final = 0o640
@@ -260,7 +260,7 @@ def explain(path: Path, error: sqlite3.Error) -> str:
 
 def _is_mounted_read_only(directory: Path) -> bool:
     try:
-        return bool(os.statvfs(directory).f_flag & os.ST_RDONLY)
+        return read_only(directory)
     except OSError:
         return False
 
@@ -273,10 +273,9 @@ def _is_full(directory: Path) -> bool:
 def _room(directory: Path) -> int:
     """Bytes that are free on its disk; many where nobody knows."""
     try:
-        found = os.statvfs(directory)
+        return free_bytes(directory)
     except OSError:
         return 1 << 63
-    return found.f_bavail * found.f_frsize
 
 
 def _must_exist(path: Path) -> None:

@@ -26,7 +26,7 @@ from filed.catalog.job import Job, JobId, JobMedia, JobTotals, Level, Status
 from filed.catalog.liveness import ProcessMark
 from filed.catalog.state import Seal, SealedState, seal, state_of
 from filed.errors import CatalogError, StreamError
-from filed.process.system import sync_directory
+from filed.process.system import REPLACES_OPEN_FILES, sync_directory
 from filed.wire.metadata_digest import METADATA_STREAMS
 from filed.wire.restore_object import MAX_OBJECTS_BYTES, RestoreObject, parse_restore_object
 from filed.wire.stream import DIGEST_STREAMS, STREAM_TYPE_MASK, Stream
@@ -185,7 +185,7 @@ def _build(path: Path, events: Iterable[Event], old: Catalog | None, now: float)
         with translated(path):
             catalog.database.connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
             catalog.database.connection.execute("PRAGMA journal_mode = DELETE")
-    with path.open("rb") as file:
+    with path.open("r+b") as file:
         os.fsync(file.fileno())
     return report
 
@@ -380,6 +380,8 @@ def _take_place(new_path: Path, path: Path, old: Catalog | None, highest: int) -
             raise CatalogError(f"a Job began while the catalog {path} was rebuilt; run the rebuild again")
     else:
         _remove_log(path)
+    if old is not None and not REPLACES_OPEN_FILES:
+        old.close()  # the replacement fails when another process has it open by now
     try:
         new_path.replace(path)
         sync_directory(path.parent)

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from filed.config.resources import Warnings
 from filed.config.syntax import Place
-from filed.config.trust import why_writable
+from filed.config.trust import how_to_hide, readable_by_others, why_writable
 
 PRIVATE_KEY = b"PRIVATE KEY-----"
 """In the first line of a private key in a PEM file, of any kind."""
@@ -19,11 +19,11 @@ def warn_if_readable(file: str, what: str, warnings: Warnings) -> None:
     if not file:
         return
     try:
-        mode = Path(file).stat().st_mode
+        status = Path(file).stat()
     except OSError:
         return
-    if stat.S_ISREG(mode) and mode & stat.S_IROTH:
-        warnings.add(Place(file), f"this file holds {what} and everybody can read it; run: chmod o-r {file}")
+    if stat.S_ISREG(status.st_mode) and readable_by_others(file, status):
+        warnings.add(Place(file), f"this file holds {what} and everybody can read it; run: {how_to_hide(file)}")
 
 
 def why_exposed(path: object, status: os.stat_result, pem: bytes) -> str:
@@ -31,6 +31,6 @@ def why_exposed(path: object, status: os.stat_result, pem: bytes) -> str:
 
     pem: its content. The owner's group may read a private key: that is how a daemon without root's rights gets one.
     """
-    if PRIVATE_KEY in pem and status.st_mode & stat.S_IROTH:
-        return f"others can read this private key; run: chmod 600 {path}"
+    if PRIVATE_KEY in pem and readable_by_others(path, status):
+        return f"others can read this private key; run: {how_to_hide(path, '600')}"
     return why_writable(path, status)

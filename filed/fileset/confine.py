@@ -33,14 +33,19 @@ def within(path: bytes, directories: tuple[bytes, ...]) -> bool:
 
 def real(path: bytes) -> bytes:
     """Where a path leads, by links and `..`."""
-    return os.path.realpath(path)
+    return as_compared(os.path.realpath(path))
+
+
+def as_compared(path: bytes) -> bytes:
+    """With `/`, and on Windows in lower case: names that differ in case are one file there."""
+    return os.path.normcase(path).replace(os.sep.encode(), b"/")
 
 
 def _kept(line: bytes, fileset: FileSet, warn: Callable[[str], None]) -> Iterator[bytes]:
     place = real(line)
     allowed = tuple(map(real, fileset.allowed))
     barred = tuple(map(real, fileset.barred))
-    straight = place == (line.rstrip(b"/") or b"/")
+    straight = place == as_compared(line.rstrip(b"/") or b"/")
     if within(place, barred) or (not straight and any(within(each, (place,)) for each in barred)):
         warn(f"{printable(line)}: it is, or leads to, an Excluded Backup Directory of the conf: not saved")
     elif not allowed or within(place, allowed):

@@ -10,12 +10,13 @@ asked, and then the options of the last block hold.  A File line's own entry is 
 
 from __future__ import annotations
 
+import sys
 from enum import IntEnum
 from typing import TYPE_CHECKING, Protocol
 
 from filed.errors import printable
 from filed.fileset import regex, wild
-from filed.fileset.confine import real, within
+from filed.fileset.confine import as_compared, real, within
 from filed.fileset.fstype import listed, type_name
 from filed.fileset.model import FileSet, Include, Options, merged
 
@@ -194,6 +195,12 @@ def _decider(
 
 
 def _unless_within(barred: tuple[bytes, ...], decide: Decide) -> Decide:
+    if sys.platform == "win32":
+        # Agents give names as they found them, and Windows knows a file by any case of its name.
+        return lambda path, nodump=False, /: (
+            None if within(as_compared(path.rstrip(b"/")), barred) else decide(path, nodump)
+        )
+
     def unless_within(path: bytes, nodump: bool = False, /) -> Options | None:  # noqa: FBT001, FBT002  hot: no keywords
         return None if within(path.rstrip(b"/"), barred) else decide(path, nodump)
 

@@ -10,12 +10,13 @@ no bound of their own: whoever gives work counts the bytes in flight (`RecordQue
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable
 from queue import SimpleQueue
 from threading import Lock, Thread
 from types import TracebackType
 from typing import Any, Final, Generic, Self, TypeVar
+
+from filed.process.system import cores_for_us
 
 T = TypeVar("T")
 MAX_THREADS: Final = 16  # beyond, the one thread that drives the Job is the limit
@@ -118,7 +119,7 @@ class Workers:
     """
 
     def __init__(self, cores: int | None = None, *, neighbours: int = 0) -> None:
-        count = min(cores or len(os.sched_getaffinity(0)), MAX_THREADS)
+        count = min(cores or cores_for_us(), MAX_THREADS)
         self.alone = count - neighbours < 2
         """No core is left for a lane: a fold there would cost the switches and cold caches, and win no time."""
         self.pool = Lane(count, "pool")

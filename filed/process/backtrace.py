@@ -9,13 +9,13 @@ from __future__ import annotations
 import ctypes
 import os
 import re
-import signal
 import time
 from pathlib import Path
 
 from filed.errors import printable
+from filed.process.system import LIBRARY_SUFFIX, ask_where_it_is, handle_of, memory_file, read_at
 
-LIBRARY = Path(__file__).resolve().parents[1] / "_native" / "postmortem.so"
+LIBRARY = Path(__file__).resolve().parents[1] / "_native" / f"postmortem{LIBRARY_SUFFIX}"
 MAX_BYTES = 64 << 10
 _FAULT = re.compile(rb"signal \d+, address 0x([0-9a-f]+)")
 END = b"end\n"  # of one backtrace
@@ -24,10 +24,13 @@ ANSWER_WITHIN_S = 0.5  # a process asked where it is; it may be stopped, or hold
 
 
 class Backtrace:
-    """Make it before the fork; `install` in the job process; `ask` and `read` in its parent."""
+    """Make it before the fork; `install` in the job process; `ask` and `read` in its parent.
 
-    def __init__(self) -> None:
-        self.descriptor = os.memfd_create("last words", os.MFD_CLOEXEC)
+    descriptor: of a file that the parent has made; default: a new one.
+    """
+
+    def __init__(self, descriptor: int | None = None) -> None:
+        self.descriptor = memory_file("last words") if descriptor is None else descriptor
 
     def install(self) -> None:
         """In the job process, on the thread that calls agents."""
@@ -35,12 +38,13 @@ class Backtrace:
             library = ctypes.CDLL(str(LIBRARY), use_errno=True)
         except OSError:
             return
-        if library.postmortem_install(self.descriptor):
+        if library.postmortem_install(ctypes.c_void_p(handle_of(self.descriptor))):
             raise OSError(ctypes.get_errno(), "cannot prepare for a crash")
 
     def ask(self, pid: int) -> None:
         """Have a process that hangs write where it is."""
-        os.kill(pid, signal.SIGQUIT)
+        if not ask_where_it_is(pid):
+            return
         end = time.monotonic() + ANSWER_WITHIN_S
         while not self._written().endswith(END) and time.monotonic() < end:
             time.sleep(0.01)
@@ -56,7 +60,7 @@ class Backtrace:
         return int(found[1], 16) if found else 0
 
     def _written(self) -> bytes:
-        return os.pread(self.descriptor, MAX_BYTES, 0)
+        return read_at(self.descriptor, MAX_BYTES, 0)
 
     def close(self) -> None:
         os.close(self.descriptor)

@@ -6,21 +6,20 @@ a dying process said (an abort's last words) is still in it for anyone who holds
 
 from __future__ import annotations
 
-import ctypes
 import os
 
 from filed.errors import printable
+from filed.process.system import c_stdio, print_into, printed, printing
 
 MAX_LINE_BYTES = 4096
 _READ_BYTES = 64 << 10
-_LINE_BUFFERED = 1  # _IOLBF of glibc and musl
 
 
 class Capture:
     """Make it before the fork; `redirect` in the job process; `lines` on either side, now and then."""
 
     def __init__(self) -> None:
-        self._reader, self._writer = os.pipe2(os.O_CLOEXEC | os.O_NONBLOCK)
+        self._reader, self._writer = printing()
         self._rest = b""
 
     @property
@@ -33,23 +32,18 @@ class Capture:
 
         A full buffer would die with its process, and the last words in it.
         """
-        for descriptor in (1, 2):
-            os.dup2(self._writer, descriptor)
-        libc = ctypes.CDLL(None)
-        libc.setvbuf(ctypes.c_void_p.in_dll(libc, "stdout"), None, _LINE_BUFFERED, 0)
+        print_into(self._writer)
+        c_stdio(at_once=True)
 
     def flush(self) -> None:
         """In the job process: what C's stdio of this process still holds goes into the pipe."""
-        ctypes.CDLL(None).fflush(None)
+        c_stdio()
 
     def lines(self, *, final: bool = False) -> list[str]:
         """What was printed since the last time, in whole lines, safe to show. final: the last line needs no end."""
         gathered = [self._rest]
         while True:
-            try:
-                piece = os.read(self._reader, _READ_BYTES)
-            except BlockingIOError:
-                break
+            piece = printed(self._reader, _READ_BYTES)
             if not piece:
                 break
             gathered.append(piece)

@@ -7,7 +7,6 @@ sure that this process does not outlive it for long.
 from __future__ import annotations
 
 import contextlib
-import ctypes
 import gc
 import os
 import signal
@@ -16,25 +15,24 @@ import sys
 import threading
 import time
 import traceback
-from collections.abc import Callable, Collection
+from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from importlib import import_module
-from pathlib import Path
 from typing import NoReturn
 
+from filed.process import system
 from filed.process.backtrace import Backtrace
 from filed.process.capture import Capture
 from filed.process.channel import Sender
 from filed.process.limits import bound_process
 from filed.process.outcome import Outcome
 from filed.process.status_page import StatusPage
-from filed.process.system import at_end, end_own_group, readable
+from filed.process.system import end_own_group, parent_is_gone, readable
 from filed.process.task import receive_task
 
 GC_THRESHOLD = 50_000  # pages make and drop thousands of tuples; nothing here forms cycles
 SWITCH_INTERVAL_S = 0.0005  # a worker between two calls of C code waits no longer for the main thread
-MALLOPT_TRIM_THRESHOLD, MALLOPT_MMAP_THRESHOLD = -1, -3  # <malloc.h>
-KEPT_BYTES = 32 << 20  # freed memory that stays with the process
 BROKEN = 70  # exit code of a child that could not even say what was wrong
 
 
@@ -77,6 +75,15 @@ class Parent:
 Perform = Callable[[bytes, Parent], Outcome]
 
 
+def start(ends: Ends) -> system.Process:
+    """A child that serves these ends. Raises OSError when there is no room for one."""
+    if sys.platform == "win32":
+        from filed.process import spawned  # noqa: PLC0415  which imports this module
+
+        return spawned.start(ends)
+    return system.start(partial(serve, ends))
+
+
 def serve(ends: Ends) -> NoReturn:
     """Do one task and leave. Reports first, then ends without running anybody's exit handlers.
 
@@ -101,7 +108,7 @@ def serve(ends: Ends) -> NoReturn:
         with contextlib.suppress(OSError):
             os.write(2, traceback.format_exc().encode())
     finally:
-        if at_end(ends.cancel_pipe):
+        if parent_is_gone(ends.cancel_pipe):
             end_own_group()  # with the commands that agents started: nobody else will see to them
         os._exit(code)
 
@@ -112,40 +119,14 @@ def _settle(ends: Ends) -> None:
     signal.signal(signal.SIGTERM, signal.SIG_DFL)
     gc.set_threshold(GC_THRESHOLD)
     sys.setswitchinterval(SWITCH_INTERVAL_S)
-    keep_memory()
+    system.keep_memory()
     ends.capture.redirect()
-    let_go({1, 2} | ends.descriptors)
+    system.let_go({1, 2} | ends.descriptors)
     ends.backtrace.install()
-
-
-def keep_memory() -> None:
-    """What is freed stays with the process: buffers of some hundred KiB come and go by the thousand.
-
-    Each from the kernel anew is 64 page faults: 1.2 s of the 7 that encrypting 1.6 GB took. Does nothing where malloc is not glibc's.
-    """
-    mallopt = getattr(ctypes.CDLL(None), "mallopt", None)
-    if mallopt is not None:
-        mallopt(MALLOPT_MMAP_THRESHOLD, KEPT_BYTES)
-        mallopt(MALLOPT_TRIM_THRESHOLD, KEPT_BYTES)
-
-
-def let_go(kept: Collection[int]) -> None:
-    """Everything else inherited becomes /dev/null: other Jobs' cancel pipes, above all, must ring when their parent dies.
-
-    Not closed: an object of the parent's that Python drops later would close our file of the same number.
-    """
-    null = os.open(os.devnull, os.O_RDWR | os.O_CLOEXEC)
-    for name in [path.name for path in Path("/proc/self/fd").iterdir()]:
-        descriptor = int(name)
-        if descriptor not in kept and descriptor != null:
-            with contextlib.suppress(OSError):  # the one that listed them is gone
-                os.fstat(descriptor)
-                os.dup2(null, descriptor, inheritable=descriptor == 0)
-    os.close(null)
 
 
 def _watch_parent(cancel_pipe: int, kill_after_s: float) -> None:
     """The end of the pipe: nobody is left who could kill us, should an agent be deaf to the cancel."""
-    at_end(cancel_pipe, timeout_s=None)
+    parent_is_gone(cancel_pipe, timeout_s=None)
     time.sleep(kill_after_s)
     end_own_group()

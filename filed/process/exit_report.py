@@ -38,7 +38,25 @@ def describe_hang(status_page: StatusPage, seconds: float) -> str:
     return f"agent {current.agent} made no progress for {seconds:.0f} s in {current}"
 
 
+WINDOWS_STATUS = {
+    0xC000_0005: "access violation",
+    0xC000_001D: "illegal instruction",
+    0xC000_0094: "division by zero",
+    0xC000_00FD: "stack overflow",
+    0xC000_0374: "heap corruption",
+    0xC000_0409: "fast fail",
+    0xE000_0009: "killed",
+    0xE000_0016: "abort",
+}
+"""What a process of Windows ended with, where Linux has a signal."""
+
+
 def signal_name(number: int) -> str:
+    """number: of a signal, or a status of Windows."""
+    if number in WINDOWS_STATUS:
+        return WINDOWS_STATUS[number]
+    if number >= 1 << 31:
+        return f"status 0x{number:08X}"
     try:
         return signal.Signals(number).name
     except ValueError:

@@ -10,7 +10,7 @@ from __future__ import annotations
 import ctypes
 import os
 import platform
-import pwd
+import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -21,9 +21,12 @@ from filed.errors import ConfigError
 _CALLS = {"x86_64": (116, 119, 117), "aarch64": (159, 149, 147)}
 _SETGROUPS, _SETRESGID, _SETRESUID = _CALLS.get(platform.machine(), (0, 0, 0))
 _KEEP = -1
-_syscall = ctypes.CDLL(None, use_errno=True).syscall
-_syscall.restype = ctypes.c_long
-_syscall.argtypes = [ctypes.c_long] * 4
+if sys.platform != "win32":
+    import pwd
+
+    _syscall = ctypes.CDLL(None, use_errno=True).syscall
+    _syscall.restype = ctypes.c_long
+    _syscall.argtypes = [ctypes.c_long] * 4
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,6 +77,8 @@ class Identity:
 
 def identity_of(name: str) -> Identity:
     """Of an agent that runs as the user of that name. Raises ConfigError when it cannot be."""
+    if sys.platform == "win32":
+        raise ConfigError(f"an agent cannot run as user {name}: on Windows all agents run as the service's user")
     if not _SETRESUID:
         raise ConfigError(f"an agent cannot run as user {name} on this kind of machine, {platform.machine()}")
     if os.geteuid() != 0:
@@ -87,5 +92,6 @@ def identity_of(name: str) -> Identity:
 
 
 def _kernel(call: int, first: int, second: int, third: int = 0) -> None:
+    assert sys.platform != "win32"  # `identity_of` makes none there
     if _syscall(call, first, second, third) < 0:
         raise OSError(ctypes.get_errno(), "cannot change the user that an agent runs as")

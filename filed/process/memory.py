@@ -8,10 +8,8 @@ from __future__ import annotations
 
 import ctypes
 import mmap
-import os
 
-_libc = ctypes.CDLL(None, use_errno=True)
-_libc.mprotect.argtypes = (ctypes.c_void_p, ctypes.c_size_t, ctypes.c_int)
+from filed.process.system import pages, protect
 
 
 class GuardedMemory:
@@ -20,17 +18,15 @@ class GuardedMemory:
     def __init__(self, size_bytes: int) -> None:
         if size_bytes % mmap.PAGESIZE:
             raise ValueError(f"{size_bytes} bytes are no whole number of pages")
-        self._mapping = mmap.mmap(-1, size_bytes + mmap.PAGESIZE, mmap.MAP_PRIVATE | mmap.MAP_ANONYMOUS)
+        self._mapping = pages(size_bytes + mmap.PAGESIZE)
         self.address = ctypes.addressof(ctypes.c_char.from_buffer(self._mapping))
-        if _libc.mprotect(self.address + size_bytes, mmap.PAGESIZE, 0):
-            number = ctypes.get_errno()
-            raise OSError(number, os.strerror(number))
+        protect(self.address + size_bytes, mmap.PAGESIZE, read=False, write=False)
         self.size = size_bytes
         self.view = memoryview(self._mapping)[:size_bytes]
 
     def freeze(self) -> None:
         """Whoever writes into it from here on crashes."""
-        _libc.mprotect(self.address, self.size, mmap.PROT_READ)
+        protect(self.address, self.size, read=True, write=False)
 
     def thaw(self) -> None:
-        _libc.mprotect(self.address, self.size, mmap.PROT_READ | mmap.PROT_WRITE)
+        protect(self.address, self.size, read=True, write=True)

@@ -8,6 +8,8 @@ import time
 from collections.abc import Sequence
 from pathlib import Path
 
+from filed.process.system import open_file
+
 NAME = "filed-postmortem-{time}-{pid}.txt"
 KEPT = 10  # the newest; a broken agent that is tried each hour must not fill the disk
 
@@ -25,7 +27,7 @@ def write_postmortem(
     lines = [time.strftime("%Y-%m-%d %H:%M:%S %z"), report, *(f"printed: {line}" for line in printed), "", *words, ""]
     lines.append("A line of a library can be looked up with: addr2line -Cfe LIBRARY OFFSET")
     try:
-        with os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600), "wb") as file:
+        with os.fdopen(open_file(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL), "wb") as file:
             file.write("\n".join(lines).encode("utf-8", "backslashreplace") + b"\n")
         _forget_old(directory)
     except OSError:

@@ -6,13 +6,14 @@ import ctypes
 import errno
 import os
 import signal
+import sys
 from collections.abc import Sequence
 from dataclasses import dataclass, fields
 from pathlib import Path
 
 _SIGACTION_BYTES = 256  # glibc's struct sigaction has 152 bytes on x86-64; its first word is the handler
 _LC_ALL = 6
-_libc = ctypes.CDLL(None)
+_libc = ctypes.CDLL("msvcrt" if sys.platform == "win32" else None)
 _libc.setlocale.restype = ctypes.c_char_p
 
 
@@ -35,13 +36,13 @@ class ProcessState:
         umask = _umask()
         here = os.stat(".")  # noqa: PTH116  a directory may be gone and still be where we are
         return cls(
-            signal_handlers=tuple(_handler(number) for number in sorted(signal.valid_signals())),
-            signal_mask=frozenset(signal.pthread_sigmask(signal.SIG_BLOCK, ())),
+            signal_handlers=_handlers(),
+            signal_mask=_blocked(),
             working_directory=(here.st_dev, here.st_ino),
             umask=umask,
             spare_descriptors=bool(umask),
             descriptors=tuple(_identity(descriptor) for descriptor in (0, 1, 2, *more)),
-            users=(*os.getresuid(), *os.getresgid()),
+            users=_users(),
             locale=_libc.setlocale(_LC_ALL, None),
         )
 
@@ -53,22 +54,47 @@ class ProcessState:
         return " and ".join(name.replace("_", " ") for name in changed)
 
 
-def _handler(number: int) -> bytes:
-    """The C-level handler: Python's own `signal.getsignal` does not see what C code installed."""
-    action = ctypes.create_string_buffer(_SIGACTION_BYTES)
-    _libc.sigaction(number, None, action)
-    return action.raw[: ctypes.sizeof(ctypes.c_void_p)]
+if sys.platform == "win32":
 
+    def _handlers() -> tuple[bytes, ...]:
+        """Of signals, there are none to speak of; what answers to exceptions cannot be asked for."""
+        return ()
 
-def _umask() -> str:
-    """Read without setting it, which other threads would notice."""
-    try:
-        status = Path("/proc/self/status").read_bytes()
-    except OSError as why:
-        if why.errno in (errno.EMFILE, errno.ENFILE):
-            return ""
-        raise
-    return status.partition(b"Umask:")[2].split()[0].decode()
+    def _blocked() -> frozenset[int]:
+        return frozenset()
+
+    def _users() -> tuple[int, ...]:
+        return ()
+
+    def _umask() -> str:
+        return "none"
+
+else:
+
+    def _handlers() -> tuple[bytes, ...]:
+        """The C-level ones: Python's own `signal.getsignal` does not see what C code installed."""
+        return tuple(_handler(number) for number in sorted(signal.valid_signals()))
+
+    def _handler(number: int) -> bytes:
+        action = ctypes.create_string_buffer(_SIGACTION_BYTES)
+        _libc.sigaction(number, None, action)
+        return action.raw[: ctypes.sizeof(ctypes.c_void_p)]
+
+    def _blocked() -> frozenset[int]:
+        return frozenset(signal.pthread_sigmask(signal.SIG_BLOCK, ()))
+
+    def _users() -> tuple[int, ...]:
+        return (*os.getresuid(), *os.getresgid())
+
+    def _umask() -> str:
+        """Read without setting it, which other threads would notice."""
+        try:
+            status = Path("/proc/self/status").read_bytes()
+        except OSError as why:
+            if why.errno in (errno.EMFILE, errno.ENFILE):
+                return ""
+            raise
+        return status.partition(b"Umask:")[2].split()[0].decode()
 
 
 def _identity(descriptor: int) -> tuple[int, int, int] | None:
@@ -76,4 +102,4 @@ def _identity(descriptor: int) -> tuple[int, int, int] | None:
         status = os.fstat(descriptor)
     except OSError:
         return None
-    return status.st_dev, status.st_ino, status.st_rdev
+    return status.st_dev, status.st_ino, getattr(status, "st_rdev", 0)

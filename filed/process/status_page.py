@@ -21,11 +21,11 @@ text carries its length, which the reader checks, so a page left half-written by
 from __future__ import annotations
 
 import ctypes
-import mmap
 from enum import IntEnum
 from typing import NamedTuple, NewType
 
 from filed.errors import printable
+from filed.process.system import SharedMemory
 
 PAGE_BYTES = 12288
 CANCEL_AT, HEARTBEAT_AT = 0, 8
@@ -112,11 +112,12 @@ class Progress(NamedTuple):
 class StatusPage:
     """See the module. Made once per Job by the parent; both sides keep it for the Job's life.
 
-    descriptor: of a file of PAGE_BYTES to map, for a process that is not forked; default: anonymous memory.
+    memory: PAGE_BYTES that another process made; default: new.
     """
 
-    def __init__(self, descriptor: int = -1) -> None:
-        self._page = mmap.mmap(descriptor, PAGE_BYTES)
+    def __init__(self, memory: SharedMemory | None = None) -> None:
+        self.memory = memory or SharedMemory(PAGE_BYTES)
+        self._page = self.memory.map
         view = memoryview(self._page)
         self.words = view.cast("Q")  # the hot words are written by index: 30 ns each
         self.halves = view.cast("I")

@@ -7,14 +7,12 @@ crash, a hang or an exit inside an agent is reported with the agent's name, the 
 from __future__ import annotations
 
 import contextlib
-import os
 import selectors
 import socket
 import time
 from collections import deque
 from collections.abc import Callable, Mapping
 from dataclasses import replace
-from functools import partial
 from pathlib import Path
 from types import TracebackType
 from typing import Self
@@ -24,7 +22,7 @@ from filed.process import system
 from filed.process.backtrace import Backtrace, died_on_another_thread
 from filed.process.capture import Capture
 from filed.process.channel import RECEIVE_BYTES, Event, Receiver, Sender
-from filed.process.child import Ends, serve
+from filed.process.child import Ends, start
 from filed.process.exit_report import describe_exit, describe_hang
 from filed.process.outcome import JobStatus, Outcome, Severity, Totals
 from filed.process.postmortem import write_postmortem
@@ -79,14 +77,14 @@ class Supervisor:
             self._capture = opened.enter_context(contextlib.closing(Capture()))
             self._backtrace = opened.enter_context(contextlib.closing(Backtrace()))
             self._sock, theirs = map(opened.enter_context, socket.socketpair())
-            cancel_pipe, self._cancel_pipe = os.pipe()
-            opened.callback(os.close, self._cancel_pipe)
+            cancel_pipe, self._cancel_pipe = system.bell()
+            opened.callback(system.close_bell, self._cancel_pipe)
             ends = Ends(theirs, cancel_pipe, self._capture, self._backtrace, self.status_page, calls)
             try:
-                self._process = system.start(partial(serve, ends))
+                self._process = start(ends)
             finally:
                 theirs.close()
-                os.close(cancel_pipe)
+                system.close_bell(cancel_pipe)
             opened.callback(self._process.close)
             self._opened = opened.pop_all()
         self.pid = self._process.pid
@@ -107,8 +105,8 @@ class Supervisor:
         if self._cancel_at is None and self._cancel_pipe >= 0:
             self._cancel_at = time.monotonic()
             self.status_page.ask_cancel(why)
-            with contextlib.suppress(BrokenPipeError):  # it has just ended by itself
-                os.write(self._cancel_pipe, b"c")
+            with contextlib.suppress(ConnectionError):  # it has just ended by itself
+                system.ring(self._cancel_pipe, b"c")
 
     def tell(self, event: Event) -> None:
         """Say something to the child; it reads it when it waits for it. Nothing happens when it has just ended."""

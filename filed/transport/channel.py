@@ -12,6 +12,7 @@ import socket
 from collections.abc import Sequence
 from typing import Final, Protocol
 
+from filed.process.system import send_parts
 from filed.transport.waiting import READ, WRITE
 from filed.wire.stream import Buffer
 
@@ -72,7 +73,7 @@ class PlainChannel:
 
     def send(self, parts: Sequence[Buffer]) -> int:
         try:
-            return self._sock.sendmsg(parts)
+            return send_parts(self._sock, parts)
         except BlockingIOError:
             self.want = WRITE
             return 0

@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-import select
 import socket
 from collections.abc import Callable
-from typing import Final
 
 from filed.errors import ConnectionLost, JobCanceled
+from filed.process.system import READ, WRITE, Poll
 
-READ: Final = select.POLLIN
-WRITE: Final = select.POLLOUT
+__all__ = ["READ", "WRITE", "Waiting"]
 
 
 class Waiting:
@@ -22,12 +20,12 @@ class Waiting:
     def __init__(self, sock: socket.socket, peer: str, cancel_pipe: int | None, clock: Callable[[], float]) -> None:
         self._fd = sock.fileno()
         self.peer, self._cancel_pipe, self._clock = peer, cancel_pipe, clock
-        self._poll = select.poll()
+        self._poll = Poll()
         self._poll.register(self._fd, 0)
-        self._pause = select.poll()
+        self._pause = Poll()
         if cancel_pipe is not None:
-            self._poll.register(cancel_pipe, select.POLLIN)
-            self._pause.register(cancel_pipe, select.POLLIN)
+            self._poll.register(cancel_pipe, READ)
+            self._pause.register(cancel_pipe, READ)
 
     def wait(self, events: int, phase: str, until: float | None) -> int:
         """Returns those of `events` that are there, with POLLHUP and POLLERR as they come.
@@ -56,7 +54,7 @@ class Waiting:
 
     def for_more(self, seconds: float) -> bool:
         """Whether something comes, or the end, in that time; the cancel pipe is not heard."""
-        alone = select.poll()
+        alone = Poll()
         alone.register(self._fd, READ)
         return bool(alone.poll(max(seconds, 0.0) * 1000))
 

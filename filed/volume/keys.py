@@ -13,10 +13,12 @@ import base64
 import binascii
 import re
 import stat as st
+import sys
 from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Final
 
+from filed.config.trust import how_to_hide, usable_by_others
 from filed.errors import ConfigError
 
 MAX_FILE_BYTES: Final = 64 << 10
@@ -65,12 +67,12 @@ def _key(path: Path) -> tuple[str, bytes]:
     try:
         with path.open("rb") as file:
             text = file.read(MAX_FILE_BYTES)
-        open_to = path.stat().st_mode & (st.S_IRWXO | st.S_IWGRP)
-        reachable = path.resolve().parent.stat().st_mode & st.S_IXOTH
+        open_to = usable_by_others(path, path.stat(), group=st.S_IWGRP)
+        reachable = sys.platform == "win32" or path.resolve().parent.stat().st_mode & st.S_IXOTH
     except OSError as error:
         raise ConfigError(f"the Volume key cannot be read: {error.strerror}", str(path)) from error
     if open_to and reachable:
-        raise ConfigError(f"others can read or write this Volume key; run: chmod 600 {path}", str(path))
+        raise ConfigError(f"others can read or write this Volume key; run: {how_to_hide(path, '600')}", str(path))
     said = dict(_LINE.findall(text))
     try:
         key = base64.b64decode(said[b"cipher_key"], validate=True)

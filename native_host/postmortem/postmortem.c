@@ -4,6 +4,7 @@
  * Signals that end the process get a handler that writes and then lets them end it; SIGQUIT one that only writes, for a
  * process that hangs. Everything the handler needs is made ready before: it opens and allocates nothing.
  */
+#ifndef _WIN32 /* there it is windows.c */
 #define _GNU_SOURCE
 #include <execinfo.h>
 #include <signal.h>
@@ -76,3 +77,4 @@ __attribute__((visibility("default"))) int postmortem_install(int descriptor)
       return -1;
   return 0;
 }
+#endif

@@ -1,7 +1,6 @@
 from __future__ import annotations
 
 import os
-import signal
 import subprocess
 import sys
 from pathlib import Path
@@ -140,7 +139,7 @@ def test_a_process_killed_in_mid_feed_leaves_a_failed_job_and_a_sound_catalog(tm
     with child:
         assert child.stdout is not None
         job_ids = [int(child.stdout.readline()) for _ in range(3)]
-        child.send_signal(signal.SIGKILL)
+        child.kill()
         child.wait()
     with open_catalog(tmp_path) as catalog:
         assert file_rows(catalog, job_ids[0]) >= 6000

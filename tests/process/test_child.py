@@ -14,8 +14,9 @@ from filed.process import system
 from filed.process.backtrace import Backtrace
 from filed.process.capture import Capture
 from filed.process.channel import Event, Receiver
-from filed.process.child import BROKEN, Ends, let_go, serve
+from filed.process.child import BROKEN, Ends, serve
 from filed.process.status_page import StatusPage
+from filed.process.system import let_go
 from filed.process.task import Task, send_task
 
 PROGRAM = "tests.process.program"
@@ -114,7 +115,7 @@ def test_memory_that_was_freed_is_used_again_without_page_faults() -> None:
     """In a process of its own: what is kept, is kept for good."""
     code = (
         "import resource, sys\n"
-        "from filed.process.child import keep_memory\n"
+        "from filed.process.system import keep_memory\n"
         "if sys.argv[1] == 'kept': keep_memory()\n"
         "faults = lambda: resource.getrusage(resource.RUSAGE_SELF).ru_minflt\n"
         "def churn():\n"

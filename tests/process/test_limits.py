@@ -6,8 +6,9 @@ import os
 import resource
 
 from filed.config.limits import AgentLimits
-from filed.process.limits import DESCRIPTORS, HOST_BYTES, LimitsInForce, bound_process
+from filed.process.limits import HOST_BYTES, LimitsInForce, bound_process
 from filed.process.status_page import StatusPage
+from filed.process.system import DESCRIPTORS
 from tests.agents.flows import in_child
 
 GET_NO_NEW_PRIVS = 39

@@ -7,6 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from filed.process.status_page import ENTRY_AT, ENTRY_MAX, PAGE_BYTES, SLOTS, Call, Cancel, Counters, StatusPage
+from filed.process.system import SharedMemory
 
 
 def test_a_call_is_seen_from_its_mark_to_its_unmark() -> None:
@@ -120,7 +121,7 @@ def test_last_words_stay() -> None:
 def test_a_process_that_is_not_forked_maps_the_same_page() -> None:
     descriptor = os.memfd_create("page")
     os.ftruncate(descriptor, PAGE_BYTES)
-    ours, theirs = StatusPage(descriptor), StatusPage(descriptor)
+    ours, theirs = (StatusPage(SharedMemory(PAGE_BYTES, str(descriptor))) for _ in range(2))
     os.close(descriptor)
     theirs.mark(Call.query, theirs.register("a"))
     assert str(ours.current()) == "query"

@@ -27,8 +27,10 @@ from filed.job import setup
 from filed.job.setup import shipped_agents
 
 # All of it, once: children are forked from here, some as a user who may not read where Python's library lies.
+OF_WINDOWS = {"filed.process.spawned", "filed.process.system.windows"}
 for module in pkgutil.walk_packages(package.__path__, "filed."):
-    importlib.import_module(module.name)
+    if module.name not in OF_WINDOWS:
+        importlib.import_module(module.name)
 
 
 def _reachable_agents() -> Path:

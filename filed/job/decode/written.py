@@ -13,7 +13,7 @@ from typing import Final
 from filed.errors import printable
 from filed.job.context import Messages
 from filed.process.outcome import Severity
-from filed.process.system import open_file
+from filed.process.system import open_file, read_at
 from filed.wire.stream import Buffer
 
 SAMPLES: Final = 64  # of one file at most: every piece, then every second, every fourth...
@@ -59,7 +59,7 @@ class Written:
             if found.st_size != self._length:
                 return f"{self._length:,} bytes were written, and the file has {found.st_size:,}"
             for offset, content in self._samples:
-                if os.pread(file, len(content), offset) != content:
+                if read_at(file, len(content), offset) != content:
                     return f"what was written at byte {offset:,} is not there"
         except OSError:
             return ""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import os
+import platform
 from contextlib import ExitStack
 from dataclasses import dataclass
 
@@ -55,7 +55,7 @@ def selection_upon(catalog: Catalog, base: Base, job: BackupJob, stack: ExitStac
         return Everything()
     digested = any(options.signature for include in job.fileset.includes for options in include.options)
     rows = stack.enter_context(catalog.base_of(base.base.job_id))
-    fine = has_fine_ctime(os.uname().release)
+    fine = has_fine_ctime(platform.release())
     return ChangedSince(rows, base.since, digested=digested, fine_ctime=fine)
 
 

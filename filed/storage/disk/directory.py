@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import platform
 import re
 import time
 from collections.abc import Callable, Iterable
@@ -87,7 +88,7 @@ class VolumeDirectory:
             refuse_others(directory)
         except OSError as error:
             raise explain("the directory of Volumes cannot be used", directory, error) from error
-        return cls(directory, host or os.uname().nodename, clock, keys)
+        return cls(directory, host or platform.node(), clock, keys)
 
     def volumes(self) -> list[str]:
         """Names of all Volumes here, whoever wrote them, in the order of their names. Raises VolumeError."""

@@ -79,12 +79,12 @@ def test_a_tree_is_killed_with_its_programs() -> None:
 def test_the_end_of_a_pipe_is_seen_behind_what_is_in_it() -> None:
     reader, writer = os.pipe()
     os.write(writer, b"x")
-    assert not system.at_end(reader)
+    assert not system.parent_is_gone(reader)
     os.close(writer)
-    assert system.at_end(reader)
-    assert system.at_end(reader, timeout_s=None)
+    assert system.parent_is_gone(reader)
+    assert system.parent_is_gone(reader, timeout_s=None)
     os.close(reader)
-    assert not system.at_end(reader), "nobody knows about one that is closed"
+    assert not system.parent_is_gone(reader), "nobody knows about one that is closed"
 
 
 def test_our_own_process_has_a_start_and_one_that_has_ended_has_none() -> None:

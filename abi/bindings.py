@@ -54,7 +54,7 @@ _STREAM_BODY = '''
         """Its bit in a mask. Not the wire's stream numbers."""
         return 1 << self
 '''
-_OPTION_FLAGS = ("REQUIRED", "SECRET", "REPEATS", "FROM_DIRECTOR")
+_OPTION_FLAGS = ("REQUIRED", "SECRET", "REPEATS", "FROM_DIRECTOR", "AT_RESTORE")
 GROUPS = (
     Group("BP_", "Status", "bp_status", ("BP_OK", "BP_END", "BP_E_.*")),
     Group("BP_KIND_", "Kind"),
@@ -92,7 +92,7 @@ PLAIN = (
     ("BP_CHUNK_LAST", "CHUNK_LAST", "u32"),
 )
 _CALLS_BEFORE = 3  # none, load, query
-_OF_TABLES = ("prepare", "release")  # calls of extension tables that have no name of a slot
+_OF_TABLES = ("prepare", "release", "plan")  # calls of extension tables that have no name of a slot
 _SLOT = re.compile(r"(\w+) \(\*\)\((.*)\)")
 
 

@@ -189,6 +189,7 @@ typedef int32_t bp_status;
 #if BP_TARGET_VERSION >= BP_VERSION(1, 1)
 #define BP_BEGIN_PART         2u /* restore: only some of the entries were chosen; without it all, or it is not known */
 #define BP_BEGIN_OLDEST_FIRST 4u /* restore: the order told at restore_entry is certain. A Director may give another */
+#define BP_BEGIN_DRY_RUN      8u /* restore: only to be planned, see bp_plan: change nothing, `end` follows */
 #endif
 
 /* end: outcome */
@@ -333,6 +334,10 @@ typedef int32_t bp_status;
 #define BP_OPTION_SECRET        2u  /* masked everywhere; the agent asks `secret` for it by its key when it needs it */
 #define BP_OPTION_REPEATS       4u  /* may be given more than once; option() is called for each, in order */
 #define BP_OPTION_FROM_DIRECTOR 8u  /* may come from a Director's Plugin line. Others only from this machine's conf */
+#if BP_TARGET_VERSION >= BP_VERSION(1, 1)
+#define BP_OPTION_AT_RESTORE   16u  /* may be chosen for one restore (`filed restore --option`): comes by option() like all
+                                       others, and replaces what the conf has. On a host of 1.0: in the conf alone */
+#endif
 
 /* Limits */
 #define BP_MIN_PAGE  1048576u   /* bytes a host's page has at least */
@@ -737,6 +742,21 @@ typedef struct bp_phases {
    * An error is reported and counted; with LEFT the host keeps the token, and tries again with the next Job. */
   BP_FN(bp_status, release)(bp_agent *, uint32_t when, const void *token, uint32_t len);
 } bp_phases;
+
+/*
+ * A restore plan: what an agent can say before anything has changed.
+ */
+#define BP_PLAN_1 "bp.plan/1"
+
+typedef struct bp_plan {
+  uint32_t struct_size, reserved;
+
+  /* [job] In a restore, after `begin` and before the first restore_entry. Look whether it can be done as it was asked
+   * for: is the target there, empty, of the right version, is its service stopped, is there room for saved_bytes? An
+   * error fails the Job, with the text of `fail`, and nothing is harmed. What a person should know goes out by `message`.
+   * In a dry run (BP_BEGIN_DRY_RUN) this call is all of the restore: an error is a line of its report. Change nothing. */
+  BP_FN(bp_status, plan)(bp_job *);
+} bp_plan;
 #endif
 
 /* ==== the descriptor ============================================================================================ */

@@ -28,6 +28,7 @@ BATCH_COMPLETE = 0x1
 BATCH_GAP = 0x2
 CHUNK_LAST = 0x1
 PHASES_1 = b"bp.phases/1"
+PLAN_1 = b"bp.plan/1"
 STREAMS_1 = b"bp.streams/1"
 STREAM_MASK = 0b11111
 
@@ -85,6 +86,7 @@ class BeginFlag(IntFlag):
     ACCURATE = 1
     PART = 2
     OLDEST_FIRST = 4
+    DRY_RUN = 8
 
 
 class Outcome(IntEnum):
@@ -212,6 +214,7 @@ class OptionFlag(IntFlag):
     SECRET = 2
     REPEATS = 4
     FROM_DIRECTOR = 8
+    AT_RESTORE = 16
 
 
 class OptionType(IntEnum):
@@ -447,6 +450,14 @@ class BpPhases(ctypes.Structure):
         ("seconds", c_uint32),
         ("prepare", ctypes.CFUNCTYPE(c_int32, c_void_p)),
         ("release", ctypes.CFUNCTYPE(c_int32, c_void_p, c_uint32, c_void_p, c_uint32)),
+    ]
+
+
+class BpPlan(ctypes.Structure):
+    _fields_ = [
+        ("struct_size", c_uint32),
+        ("reserved", c_uint32),
+        ("plan", ctypes.CFUNCTYPE(c_int32, c_void_p)),
     ]
 
 

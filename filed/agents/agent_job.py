@@ -27,6 +27,7 @@ from filed.agents.abi import (
     Action,
     AgentStream,
     BpAgentApi,
+    BpPlan,
     BpStreams,
     Entry,
     EntryFlag,
@@ -79,10 +80,12 @@ class AgentJob:
         shape: HostShape,
         version: int,
         streams: BpStreams | None,
+        plan: BpPlan | None,
     ) -> None:
-        """version: the one agreed on.  streams: its table of parallel streams."""
+        """version: the one agreed on.  streams, plan: its tables, where it has them."""
         self.kind, self._version = kind, version
         self._streams, self._parallel = streams, list[ParallelStream]()
+        self._plan = plan
         self.ended = False
         # listed_all: END came. complete: and with it the word that nothing was left out, so what only the base has
         # below this agent's claims or lines is deleted. gap: something may be missing.
@@ -272,6 +275,11 @@ class AgentJob:
         return self._by_cookie
 
     # ---- restore -------------------------------------------------------------------------------------------------
+
+    def plan(self) -> None:
+        """Before the first entry. Raises AgentError when it cannot be restored as it was asked for."""
+        if self._plan is not None:
+            self._call(Call.plan, self._plan.plan, self._address)
 
     def restore_entry(self, entry: Entry, name: bytes, dest: bytes, replace: Replace, link: bytes = b"") -> Action:
         """Prepares one file. What follows depends on the answer: WANT: its streams, then restore_done; CREATED:

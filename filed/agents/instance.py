@@ -12,12 +12,14 @@ from typing import Self, TypeVar
 
 from filed.agents.abi import (
     PHASES_1,
+    PLAN_1,
     STREAMS_1,
     VERSION_1_1,
     BeginFlag,
     BpAgentApi,
     BpBegin,
     BpPhases,
+    BpPlan,
     BpStreams,
     BpTime,
     Kind,
@@ -48,7 +50,7 @@ class Saved:
     """What is known of a restore when it begins; "" and 0 for what is not.
 
     job, base_job: unique names: whose moment is restored, and what that was taken on. at: when it began, epoch seconds.
-    part: some entries were chosen.  oldest_first: the Jobs come in that order, for sure.  entries, size: in all, of `jobs` Jobs.
+    part: some entries were chosen.  dry_run: it is only to be planned.  oldest_first: the Jobs come in that order, for sure.  entries, size: in all, of `jobs` Jobs.
     """
 
     job: str = ""
@@ -56,13 +58,19 @@ class Saved:
     at: int = 0
     part: bool = False
     oldest_first: bool = False
+    dry_run: bool = False
     entries: int = 0
     size: int = 0
     jobs: int = 0
 
     @property
     def flags(self) -> int:
-        return (BeginFlag.PART if self.part else 0) | (BeginFlag.OLDEST_FIRST if self.oldest_first else 0)
+        known = (
+            (self.part, BeginFlag.PART),
+            (self.oldest_first, BeginFlag.OLDEST_FIRST),
+            (self.dry_run, BeginFlag.DRY_RUN),
+        )
+        return sum(flag for is_so, flag in known if is_so)
 
 
 @dataclass(frozen=True, slots=True)
@@ -118,6 +126,7 @@ class Agent:
         self._address = 0
         self._streams: BpStreams | None = None
         self._phases: BpPhases | None = None
+        self._plan: BpPlan | None = None
         self._job: AgentJob | None = None
         self._open = ExitStack()
         self._tables: list[Callbacks] = []
@@ -152,6 +161,7 @@ class Agent:
             api, call = self.library.api, self.caller.call
             self._streams = self._extension(api, STREAMS_1, BpStreams)
             self._phases = self._extension(api, PHASES_1, BpPhases)
+            self._plan = self._extension(api, PLAN_1, BpPlan)
             for key, value in self._settings.options:
                 if not api.option:
                     raise AgentError(self.label, "option", Status.E_UNSUPPORTED, f"it takes no options, given: {key}")
@@ -228,6 +238,11 @@ class Agent:
         return self._job
 
     @property
+    def plans(self) -> bool:
+        """Can it say before a restore whether that can be done?"""
+        return self._plan is not None
+
+    @property
     def hold_s(self) -> int | None:
         """For how many seconds it bears to be prepared; 0: it does not say; None: it cannot be prepared."""
         return None if self._phases is None else self._phases.seconds
@@ -300,6 +315,7 @@ class Agent:
             shape=self._shape,
             version=self.version,
             streams=self._streams,
+            plan=self._plan,
         )
 
     def _create(self) -> None:

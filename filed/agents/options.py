@@ -42,15 +42,18 @@ class Settings:
 
 
 def check_options(
-    about: Descriptor, conf: Iterable[tuple[str, str]] = (), director: Iterable[tuple[str, str]] = ()
+    about: Descriptor,
+    conf: Iterable[tuple[str, str]] = (),
+    director: Iterable[tuple[str, str]] = (),
+    restore: Iterable[tuple[str, str]] = (),
 ) -> Settings:
-    """Checks every value. An option that the Director gives replaces the conf's, unless it REPEATS.
+    """Checks every value. An option that the Director gives replaces the conf's, unless it REPEATS; so does one chosen for a restore.
 
     Raises ConfigError naming agent, option, what is wrong and what would be right; never a secret's value.
     """
     known = {spec.key: spec for spec in about.options}
     given = list(_of_conf(about, known, conf))
-    from_director: set[str] = set()
+    from_director, chosen = set[str](), set[str]()
     for key, value in director:
         spec = _spec(about, known, key)
         if not spec.flags & OptionFlag.FROM_DIRECTOR:
@@ -61,6 +64,15 @@ def check_options(
             given = [pair for pair in given if pair[0].key != key]
         given.append((spec, value))
         from_director.add(key)
+    for key, value in restore:
+        spec = _spec(about, known, key)
+        if not spec.flags & OptionFlag.AT_RESTORE:
+            may = ", ".join(one.key for one in about.options if one.flags & OptionFlag.AT_RESTORE) or "none"
+            raise ConfigError(f"agent {about.id}: option {key} cannot be chosen for a restore; those that can: {may}")
+        if key not in chosen or not spec.flags & OptionFlag.REPEATS:
+            given = [pair for pair in given if pair[0].key != key]
+        given.append((spec, value))
+        chosen.add(key)
     present = {spec.key for spec, _ in given}
     for spec in about.options:
         if spec.flags & OptionFlag.REQUIRED and spec.key not in present:

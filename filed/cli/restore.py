@@ -13,7 +13,7 @@ from filed.catalog import Catalog, Job
 from filed.cli import options
 from filed.cli.choice import chosen_job
 from filed.cli.console import Console, duration_words, size_words
-from filed.cli.exit import Exit, exit_of
+from filed.cli.exit import exit_of
 from filed.cli.output import answer, message, report
 from filed.cli.run import run_job
 from filed.errors import printable
@@ -44,7 +44,16 @@ Examples:
     help="What to do with a file that is there already.",
 )
 @options.at
-@click.option("--dry-run", is_flag=True, help="Only list what would be restored.")
+@click.option(
+    "--option",
+    "chosen",
+    multiple=True,
+    metavar="AGENT:KEY=VALUE",
+    help="An agent's option for this restore; `filed agent options AGENT` marks those that can be chosen.",
+)
+@click.option(
+    "--dry-run", is_flag=True, help="Only list what would be restored, and ask the agents whether they could."
+)
 @options.keys
 @options.accept_unsigned
 @options.volume_keys
@@ -56,6 +65,7 @@ def restore(  # noqa: PLR0917  one argument for each option
     where: Path,
     replace: str,
     at: int | None,
+    chosen: tuple[str, ...],
     dry_run: bool,  # noqa: FBT001
     keys: str | None,
     accept_unsigned: bool,  # noqa: FBT001
@@ -73,7 +83,7 @@ def restore(  # noqa: PLR0917  one argument for each option
     with Catalog.read(directory) as catalog:
         job, paths = chosen_job(catalog, words, at)
         if dry_run:
-            return _dry_run(catalog, job, paths, as_json=as_json)
+            _list(catalog, job, paths, as_json=as_json)
     description = RestoreJob(
         places=Places.within(directory, volume_keys),
         jobid=job.job_id,
@@ -83,23 +93,35 @@ def restore(  # noqa: PLR0917  one argument for each option
         paths=paths,
         replace=Replace(replace),
         keys=key_files,
+        options=tuple(map(_option, chosen)),
+        dry_run=dry_run,
     )
     begun = time.monotonic()
     with Console("restore", quiet=quiet or as_json, verbose=verbose) as console:
         outcome = run_job(description, console)
+    if dry_run:
+        return exit_of(outcome.status)
     if not quiet or as_json or outcome.status is not JobStatus.OK:
         report_restore(outcome, job, where, time.monotonic() - begun, as_json=as_json)
     return exit_of(outcome.status)
 
 
-def _dry_run(catalog: Catalog, job: Job, paths: tuple[bytes, ...], *, as_json: bool) -> int:
+def _option(text: str) -> tuple[str, str, str]:
+    """Agent, key and value of one --option."""
+    agent, colon, pair = text.partition(":")
+    key, equals, value = pair.partition("=")
+    if not (agent.strip() and colon and key.strip() and equals):
+        raise click.BadParameter(f"{text!r} is not AGENT:KEY=VALUE", param_hint="--option")
+    return agent.strip(), key.strip(), value.strip()
+
+
+def _list(catalog: Catalog, job: Job, paths: tuple[bytes, ...], *, as_json: bool) -> None:
     names = (row.path for row in catalog.tree(job.job_id, paths))
     if as_json:
         answer(json.dumps({"jobid": job.job_id, "paths": [os.fsdecode(name) for name in names]}))
     else:
         for name in names:
             answer(printable(name))
-    return Exit.GOOD
 
 
 def report_restore(outcome: Outcome, job: Job, where: Path, seconds: float, *, as_json: bool) -> None:

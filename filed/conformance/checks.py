@@ -50,6 +50,7 @@ CHECKS = (
     Check("no-verdict", "match that gives no verdict", partial(faults.faulty, callback=NO_VERDICT)),
     Check("guest", "descriptors, threads, processes", manners.guest),
     Check("memory", "listing keeps nothing", saving.memory),
+    Check("plan", "a restore that is only planned", restoring.plan),
     Check("restore", "a restore, compared", restoring.restore),
     Check("order", "directories before and without their content", restoring.order, ("restore",)),
     Check("gaps", "content with gaps", restoring.gaps, ("restore",)),

@@ -8,7 +8,7 @@ import os
 import stat
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import ExitStack
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import BinaryIO
 
@@ -23,6 +23,7 @@ from filed.agents import (
     Kind,
     Outcome,
     Replace,
+    Saved,
     Status,
 )
 from filed.conformance.room import Room, Skipped
@@ -72,6 +73,21 @@ def restore(room: Room) -> None:
                         text = f"replace {replace.name}, and it asks for the data of {which}"
                         room.failed(text, "restore_entry", name)
             _compare(room, seen, brought, where)
+
+
+def plan(room: Room) -> None:
+    """A dry run: it says whether it could, and leaves no trace."""
+    if not room.subject.restore:
+        raise Skipped("its restore may not be called")
+    where = room.directory("planned")
+    with room.agent() as (agent, _):
+        if not agent.plans:
+            raise Skipped("it has no plan of a restore")
+        why = replace(room.why(Kind.RESTORE, where=bytes(where)), saved=Saved(job=room.why().job, dry_run=True))
+        with room.begun(agent, why) as job:
+            job.end(Outcome.DONE)
+    if any(where.iterdir()):
+        room.failed("a dry run made something below where", "plan")
 
 
 def order(room: Room) -> None:

@@ -129,6 +129,8 @@ class Room:
         with agent.begin(why) as job:
             self.context.cancellation.on_cancel(job)
             try:
+                if why.kind == Kind.RESTORE:
+                    job.plan()
                 yield job
             finally:
                 self.context.cancellation.ended_before(job)

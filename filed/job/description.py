@@ -134,7 +134,10 @@ class DryRun:
 
 @dataclass(frozen=True, slots=True)
 class RestoreJob:
-    """Bring back the tree as it was at one Job, or the parts of it below some paths."""
+    """Bring back the tree as it was at one Job, or the parts of it below some paths.
+
+    options: for this restore: agent, key and value.  dry_run: nothing is restored; agents say whether they could.
+    """
 
     places: Places
     jobid: int
@@ -143,6 +146,8 @@ class RestoreJob:
     paths: tuple[bytes, ...] = ()
     replace: Replace = Replace.ALWAYS
     keys: KeyFiles | None = None
+    options: tuple[tuple[str, str, str], ...] = ()
+    dry_run: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -264,6 +269,7 @@ class NetworkRestore:
     """Bring back what a Director has a Storage Daemon send. Further rounds are told while the Job runs.
 
     where: b"" as saved.  regexwhere: how names change instead.  objects: what agents get before their files.
+    options: for this restore: agent, key and value.
     """
 
     who: DirectorJob
@@ -275,6 +281,7 @@ class NetworkRestore:
     replace: Replace = Replace.ALWAYS
     objects: tuple[RestoreObject, ...] = ()
     keys: KeyFiles | None = None
+    options: tuple[tuple[str, str, str], ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

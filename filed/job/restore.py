@@ -38,6 +38,9 @@ def restore(job: RestoreJob | NetworkRestore, context: JobContext) -> Outcome:
             decoder, restorers, job, messages=messages, counters=counters, status_page=context.status_page
         )
         context.parent.started(end.job_id, "")
+        if (commands := end.dry_run()) is not None:
+            restorers.plan(commands)
+            return context.ended(_good(context))
         for session, gathering in end.rounds(receiving):
             try:
                 with ReadAhead(gathered(session.records(), gathering), session.interrupt) as batches:
@@ -52,13 +55,19 @@ def restore(job: RestoreJob | NetworkRestore, context: JobContext) -> Outcome:
                 session.abandon()
         restorers.commit()
         end.finish()
+    restorers.unused_options()
     totals = counters.totals
     if job.replace.name == Replace.ALWAYS.name and totals.skipped and not totals.files:
         agents = ", ".join(sorted({restorer.agent.label for restorer in restorers}))
         messages.warning(
             f"agent {agents} skipped all {totals.skipped:,} entries, though replace = always: nothing is restored"
         )
-    return context.ended(JobStatus.ERROR if totals.errors else JobStatus.WARNINGS if totals.warnings else JobStatus.OK)
+    return context.ended(_good(context))
+
+
+def _good(context: JobContext) -> JobStatus:
+    totals = context.counters.totals
+    return JobStatus.ERROR if totals.errors else JobStatus.WARNINGS if totals.warnings else JobStatus.OK
 
 
 def _far_end(job: RestoreJob | NetworkRestore, context: JobContext) -> AbstractContextManager[RestoreEnd]:

@@ -74,6 +74,7 @@ class Call(IntEnum):
     destroy = 21
     prepare = 22
     release = 23
+    plan = 24
     # to here
 
 

@@ -22,6 +22,7 @@
 #define CALL_DESTROY        21
 #define CALL_PREPARE        22
 #define CALL_RELEASE        23
+#define CALL_PLAN           24
 #define PAGE_CANCEL         0
 #define PAGE_CALL           2
 #define PAGE_PROGRESS       3

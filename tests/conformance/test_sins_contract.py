@@ -81,6 +81,7 @@ TOLD = {
     "phases-crash": r"release: crashed \(SIGSEGV\)",
     "hold-huge": "prepare: .*BP_E_TOO_BIG",
     "hold-late": "next_entries: its callback hold was refused",
+    "plan-crash": r"plan: crashed \(SIGSEGV\)",
     "message-huge": "next_entries: a text of 4,294,967,295 bytes",
     "message-null": "next_entries: its callback message was refused: the host answered BP_E_INVAL",
     "message-flood": "100,000 messages: nobody reads so many",
@@ -126,7 +127,7 @@ class Checking:
         library, options = self._plain, {"leak_mib": "1", "sin": sin}
         if re.search(r"(^|-)fetch", sin):
             library = self._with_fetch
-        elif re.search(r"(^|-)create|^streams-|^phases-|^hold-huge", sin):
+        elif re.search(r"(^|-)create|^streams-|^phases-|^plan-|^hold-huge", sin):
             library = compile_agent("bad.c", self._directory, "bad", [f'SIN="{sin}"'])
             options = {"leak_mib": "1"}
         return conform(subject(library, timeout_s=timeout_s, limit_s=limit_s, **options), only)

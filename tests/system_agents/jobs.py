@@ -113,8 +113,12 @@ class Place:
         *lines: AgentLine,
         paths: Sequence[bytes] = (),
         stop: Callable[[], bool] = lambda: False,
+        options: Sequence[tuple[str, str, str]] = (),
+        dry_run: bool = False,
     ) -> Ran:
-        return self.run(RestoreJob(Places.within(self.volumes), jobid, where, self.setup(*lines), tuple(paths)), stop)
+        places, setup = Places.within(self.volumes), self.setup(*lines)
+        job = RestoreJob(places, jobid, where, setup, tuple(paths), options=tuple(options), dry_run=dry_run)
+        return self.run(job, stop)
 
     def verify(self, *jobids: int) -> Ran:
         return self.run(VerifyJob(Places.within(self.volumes), jobids, self.setup()))

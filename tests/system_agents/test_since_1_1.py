@@ -181,3 +181,34 @@ def test_a_restore_is_told_what_it_restores(place: Place, tmp_path: Path) -> Non
     part = place.restore(full.outcome.jobid, tmp_path / "p", line("today"), paths=[TODAY + b"0002"])
     words = f"today: restoring {full.job.job} on nothing, 1 entries, 5 bytes of 1 Jobs, a part, oldest first"
     assert words in part.texts()
+
+
+def test_an_option_is_chosen_for_one_restore(place: Place, tmp_path: Path) -> None:
+    full = saved(place)
+    chosen = [("today", "target", "elsewhere"), ("other", "target", "nowhere")]
+    ran = place.restore(full.outcome.jobid, tmp_path / "r", line("today"), options=chosen)
+    assert "today: plan: to elsewhere" in ran.texts()
+    assert "option other:target is of no use: agent other restores nothing of this Job" in ran.texts(Severity.WARNING)
+    again = place.restore(full.outcome.jobid, tmp_path / "r", line("today", target="the conf's"))
+    assert "today: plan: to the conf's" in again.texts()
+    wrong = place.restore(full.outcome.jobid, tmp_path / "r", line("today"), options=[("today", "size", "7")])
+    assert wrong.outcome.text == "agent today: option size cannot be chosen for a restore; those that can: target"
+
+
+def test_a_plan_that_fails_ends_a_restore_before_its_first_entry(place: Place, tmp_path: Path) -> None:
+    full = saved(place)
+    ran = place.restore(full.outcome.jobid, tmp_path / "r", line("today", fault="fail-plan"))
+    assert ran.outcome.text == "agent today 1.1: plan: the log is in use: stop its service first (BP_E_FAIL)"
+    assert ran.outcome.totals.files == 0
+
+
+def test_a_dry_run_asks_the_agents_and_changes_nothing(place: Place, tmp_path: Path) -> None:
+    full = saved(place)
+    ran = place.restore(full.outcome.jobid, tmp_path / "r", line("today"), dry_run=True)
+    assert (ran.outcome.status, ran.outcome.totals.files) == (JobStatus.OK, 0)
+    assert "today: plan: to its place, a dry run" in ran.texts()
+    assert any("3 entries" in text for text in ran.texts())
+    assert saved(place, Level.INCREMENTAL, upto="4").outcome.totals.files == 1  # it is not marked as restored
+    refused = place.restore(full.outcome.jobid, tmp_path / "r", line("today", fault="fail-plan"), dry_run=True)
+    assert refused.outcome.status is JobStatus.ERROR
+    assert not (tmp_path / "r").exists()

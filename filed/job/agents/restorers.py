@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import ExitStack
 from types import TracebackType
 from typing import Self
@@ -11,7 +11,7 @@ from filed.agents import Agent, AgentJob, Begin, Feature, Kind, Library, Outcome
 from filed.agents import Level as AgentLevel
 from filed.agents.abi import OptionFlag
 from filed.agents.options import check_options
-from filed.errors import AgentLoadError
+from filed.errors import AgentError, AgentLoadError
 from filed.fileset import FileSet, Include, agent_text
 from filed.job.agents.instance import Services
 from filed.job.agents.libraries import Libraries
@@ -84,23 +84,35 @@ class Restorers:
             for text in spot_check.warnings(self._begun[command].agent.label):
                 self._messages.warning(text)
 
+    def plan(self, commands: Iterable[bytes]) -> None:
+        """In a dry run: what the agents of these commands say about it. An error of one is reported, and the next is asked."""
+        for command in commands:
+            try:
+                agent = self._agent(command)
+                if not agent.plans:
+                    self._messages.debug(f"agent {agent.label} cannot say beforehand whether it can restore")
+                    continue
+                with agent.begin(self._why(agent, command)) as job:
+                    self._cancellation.on_cancel(job)
+                    job.plan()
+                    job.end(Outcome.DONE)
+            except AgentError as error:
+                self._messages.error(str(error))
+
+    def unused_options(self) -> None:
+        """Say which options were chosen for an agent that restores nothing."""
+        used = {restorer.agent.descriptor.id for restorer in self}
+        for agent, key, _ in self._job.options:
+            if agent not in used:
+                self._messages.warning(f"option {agent}:{key} is of no use: agent {agent} restores nothing of this Job")
+
     def _begin(self, command: bytes) -> Restorer:
-        library = self._library(command)
-        about = library.descriptor
-        self._check_format(library, command)
-        options = [line.options for line in self._job.agents.lines if agent_id(line.name) == about.id]
-        settings = check_options(about, options[0] if options else (), self._saved_options(library, command))
-        services = Services(self._messages, about.id, None)
-        agent = self._open.enter_context(self._libraries.agent(library, services, settings))
-        where = bytes(self._job.where).rstrip(b"/")
-        fileset = b""
-        if about.features & Feature.VERBATIM and command:
-            line = command.decode("utf-8", "surrogateescape")
-            fileset = agent_text(FileSet(includes=(Include(plugins=(line,)),)))
-        self._on_begin(about.id)
-        why = Begin(Kind.RESTORE, AgentLevel.NONE, where=where, fileset=fileset, saved=self._saved())
+        agent = self._agent(command)
+        why = self._why(agent, command)
+        self._on_begin(agent.descriptor.id)
         job = self._open.enter_context(agent.begin(why))
         self._cancellation.on_cancel(job)
+        job.plan()
         replace = Replace[self._job.replace.name]
         spot_check = None
         if command and replace is Replace.ALWAYS:  # the agent of plain files has been looked at enough
@@ -108,6 +120,25 @@ class Restorers:
         restorer = Restorer(agent, job, replace, None if spot_check is None else spot_check.note)
         self._begun[command] = restorer
         return restorer
+
+    def _agent(self, command: bytes) -> Agent:
+        """The instance that restores what was saved under `command`."""
+        library = self._library(command)
+        about = library.descriptor
+        self._check_format(library, command)
+        options = [line.options for line in self._job.agents.lines if agent_id(line.name) == about.id]
+        chosen = [(key, value) for agent, key, value in self._job.options if agent == about.id]
+        settings = check_options(about, options[0] if options else (), self._saved_options(library, command), chosen)
+        services = Services(self._messages, about.id, None)
+        return self._open.enter_context(self._libraries.agent(library, services, settings))
+
+    def _why(self, agent: Agent, command: bytes) -> Begin:
+        where = bytes(self._job.where).rstrip(b"/")
+        fileset = b""
+        if agent.descriptor.features & Feature.VERBATIM and command:
+            line = command.decode("utf-8", "surrogateescape")
+            fileset = agent_text(FileSet(includes=(Include(plugins=(line,)),)))
+        return Begin(Kind.RESTORE, AgentLevel.NONE, where=where, fileset=fileset, saved=self._saved())
 
     def _check_format(self, library: Library, command: bytes) -> None:
         """Raises AgentLoadError when the entries are in a format that this agent does not know yet."""

@@ -52,6 +52,9 @@ class DirectorRestore:
     def __exit__(self, kind: type[BaseException] | None, value: BaseException | None, tb: TracebackType | None) -> None:
         self._digests.close()
 
+    def dry_run(self) -> None:
+        """A Director has none."""
+
     def rounds(self, receiving: Receiving) -> Iterator[tuple[ReadSession, Gathering]]:
         """As many as the Director wants."""
         job, context = self._job, self._context

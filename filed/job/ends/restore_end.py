@@ -22,6 +22,9 @@ class RestoreEnd(Protocol):
     def saved(self) -> Saved:
         """What is known of what is restored, once the first round has begun."""
 
+    def dry_run(self) -> list[bytes] | None:
+        """Of a restore that is only planned: the plugin commands of what it would restore, each once. None: it is to be done."""
+
     def rounds(self, receiving: Receiving) -> Iterator[tuple[ReadSession, Gathering]]:
         """Each read session, once `receiving` knows whose records they are. It is read to its end before the next is asked for."""
 

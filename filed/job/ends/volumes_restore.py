@@ -48,6 +48,14 @@ class VolumesRestore:
     def __exit__(self, kind: type[BaseException] | None, value: BaseException | None, tb: TracebackType | None) -> None:
         self._open.__exit__(kind, value, tb)
 
+    def dry_run(self) -> list[bytes] | None:
+        job = self._job
+        if not job.dry_run:
+            return None
+        self.saved = self._saved(choose(self._catalog, job.jobid, job.paths))
+        plugins = dict.fromkeys(row.plugin_id for row in self._catalog.tree(job.jobid, job.paths))
+        return [self._catalog.plugin_command(number) for number in plugins]
+
     def rounds(self, receiving: Receiving) -> Iterator[tuple[ReadSession, Gathering]]:
         """One for each Job of the chain that has something. Raises JobError when none has."""
         job = self._job
@@ -73,6 +81,7 @@ class VolumesRestore:
             base.job if base is not None else "",
             job.start_time,
             part=bool(self._job.paths),
+            dry_run=self._job.dry_run,
             oldest_first=True,
             entries=sum(part.file_indexes.count for part in wanted),
             size=sum(part.data_bytes for part in wanted),

@@ -64,7 +64,9 @@ static const char *const plain[] = {
   /* parallel streams */
   "streams-no-read", "streams-no-handle", "streams-over-cap", "streams-crash",
   /* phases */
-  "phases-no-release", "phases-crash", "hold-huge", "hold-late", NULL
+  "phases-no-release", "phases-crash", "hold-huge", "hold-late",
+  /* plans */
+  "plan-crash", NULL
 };
 
 struct bp_agent {
@@ -365,8 +367,19 @@ static bp_status BPLUGIN_CALL release(bp_agent *agent, uint32_t when, const void
 static const bp_phases phases = { sizeof(bp_phases), 0, prepare, release };
 static const bp_phases no_release = { sizeof(bp_phases), 0, prepare, NULL };
 
+static bp_status BPLUGIN_CALL plan(bp_job *job)
+{
+  if (is(job->agent, "plan-crash"))
+    *(volatile int *)8 = 1;
+  return BP_OK;
+}
+
+static const bp_plan restore_plan = { sizeof(bp_plan), 0, plan };
+
 static bp_status BPLUGIN_CALL extension(bp_agent *agent, const char *id, const void **out)
 {
+  if (is(agent, "plan-crash"))
+    return bp_offer(id, BP_PLAN_1, &restore_plan, out);
   if (!strncmp(agent->sin, "phases-", 7) || is(agent, "hold-huge"))
     return bp_offer(id, BP_PHASES_1, is(agent, "phases-no-release") ? &no_release : &phases, out);
   if (!strncmp(agent->sin, "streams-", 8)) /* by -DSIN: no option has come yet */

@@ -33,12 +33,12 @@
 struct bp_agent {
   const bp_host_api *host;
   unsigned upto, gap, state, noise, size, rate, meet, broken;
-  char freeze[1024], fault[32];
+  char freeze[1024], fault[32], target[32];
 };
 struct bp_job {
   const bp_host_api *host;
   const bp_agent *agent;
-  unsigned next, first, restoring;
+  unsigned next, first, restoring, dry;
   bp_stream *one; /* of open_stream */
   pthread_mutex_t lock;
   pthread_cond_t met;
@@ -58,6 +58,7 @@ static bp_status create(const bp_host_api *host, bp_agent **out)
   agent->host = host;
   agent->upto = 3;
   agent->size = 5;
+  strcpy(agent->target, "its place");
   return BP_OK;
 }
 
@@ -77,6 +78,8 @@ static bp_status option(bp_agent *agent, const char *key, const char *value)
     agent->noise = !strcmp(value, "yes");
   else if (!strcmp(key, "freeze"))
     (void)snprintf(agent->freeze, sizeof agent->freeze, "%s", value);
+  else if (!strcmp(key, "target"))
+    (void)snprintf(agent->target, sizeof agent->target, "%s", value);
   else if (!strcmp(key, "fault"))
     (void)snprintf(agent->fault, sizeof agent->fault, "%s", value);
   else if (!strcmp(key, "size"))
@@ -143,6 +146,16 @@ static bp_status release(bp_agent *agent, uint32_t when, const void *token, uint
   return fault_in(agent, "release");
 }
 
+/* ---- the plan of a restore ---------------------------------------------------------------------------------------- */
+
+static bp_status plan(bp_job *job)
+{
+  if (!strcmp(job->agent->fault, "fail-plan"))
+    return bp_fail(job->host, BP_E_FAIL, BP_OS_NONE, 0, "the log is in use: stop its service first");
+  return bp_logf(job->host, BP_MSG_INFO, "plan: to %s%s", job->agent->target, job->dry ? ", a dry run" : "");
+}
+
+static const bp_plan restore_plan = { sizeof(bp_plan), 0, plan };
 static const bp_phases phases = { sizeof(bp_phases), SECONDS, prepare, release };
 
 /* ---- a Job ----------------------------------------------------------------------------------------------------- */
@@ -156,6 +169,7 @@ static bp_status begin(bp_agent *agent, const bp_host_api *host, const bp_begin 
   job->host = host;
   job->agent = agent;
   job->first = 1;
+  job->dry = host->version >= BP_VERSION(1, 1) && why->flags & BP_BEGIN_DRY_RUN;
   if (why->kind == BP_KIND_RESTORE && BP_HAS_FIELD(why, bp_begin, saved_jobs))
     bp_logf(host, BP_MSG_INFO, "restoring %s on %s, %llu entries, %llu bytes of %u Jobs%s%s", why->saved_job,
             *why->saved_base ? why->saved_base : "nothing", (unsigned long long)why->saved_entries,
@@ -298,7 +312,9 @@ static const bp_streams streams = { sizeof(bp_streams), 4, streams_open, streams
 static bp_status extension(bp_agent *agent, const char *id, const void **out)
 {
   (void)agent;
-  return bp_offer(id, BP_STREAMS_1, &streams, out) == BP_OK ? BP_OK : bp_offer(id, BP_PHASES_1, &phases, out);
+  if (bp_offer(id, BP_STREAMS_1, &streams, out) == BP_OK || bp_offer(id, BP_PHASES_1, &phases, out) == BP_OK)
+    return BP_OK;
+  return bp_offer(id, BP_PLAN_1, &restore_plan, out);
 }
 
 /* For a host of 1.0. */
@@ -375,6 +391,7 @@ static const bp_option options[] = {
   { "rate", "bytes a second of a stream; 0: as fast as it can", NULL, "0", BP_OPTION_SIZE, 0 },
   { "meet", "how many first reads wait for each other", NULL, "0", BP_OPTION_INT, 0 },
   { "broken", "the record that cannot be read", NULL, "0", BP_OPTION_INT, 0 },
+  { "target", "where the log is restored to", NULL, NULL, BP_OPTION_STRING, BP_OPTION_AT_RESTORE },
   { "freeze", "a file that is there as long as it holds still", NULL, NULL, BP_OPTION_PATH, 0 },
   { "fault", "what it does in which call", NULL, NULL, BP_OPTION_STRING, 0 },
   { "noise", "they cannot be compressed", NULL, "no", BP_OPTION_BOOL, 0 },

@@ -35,6 +35,7 @@ pub const BP_BATCH_COMPLETE: u32 = 1;
 pub const BP_BATCH_GAP: u32 = 2;
 pub const BP_CHUNK_LAST: u32 = 1;
 pub const BP_PHASES_1: &[u8] = b"bp.phases/1\0";
+pub const BP_PLAN_1: &[u8] = b"bp.plan/1\0";
 pub const BP_STREAMS_1: &[u8] = b"bp.streams/1\0";
 // Status
 pub const BP_OK: bp_status = 0;
@@ -81,6 +82,7 @@ pub const BP_STATE_GAP: u32 = 7;
 pub const BP_BEGIN_ACCURATE: u32 = 1;
 pub const BP_BEGIN_PART: u32 = 2;
 pub const BP_BEGIN_OLDEST_FIRST: u32 = 4;
+pub const BP_BEGIN_DRY_RUN: u32 = 8;
 // Outcome
 pub const BP_OUTCOME_DONE: u32 = 0;
 pub const BP_OUTCOME_FAILED: u32 = 1;
@@ -171,6 +173,7 @@ pub const BP_OPTION_REQUIRED: u32 = 1;
 pub const BP_OPTION_SECRET: u32 = 2;
 pub const BP_OPTION_REPEATS: u32 = 4;
 pub const BP_OPTION_FROM_DIRECTOR: u32 = 8;
+pub const BP_OPTION_AT_RESTORE: u32 = 16;
 // OptionType
 pub const BP_OPTION_STRING: u32 = 1;
 pub const BP_OPTION_BOOL: u32 = 2;
@@ -350,6 +353,13 @@ pub struct bp_phases {
     pub seconds: u32,
     pub prepare: Option<unsafe extern "C" fn(*mut bp_agent) -> bp_status>,
     pub release: Option<unsafe extern "C" fn(*mut bp_agent, u32, *const c_void, u32) -> bp_status>,
+}
+
+#[repr(C)]
+pub struct bp_plan {
+    pub struct_size: u32,
+    pub reserved: u32,
+    pub plan: Option<unsafe extern "C" fn(*mut bp_job) -> bp_status>,
 }
 
 #[repr(C)]

@@ -43,7 +43,7 @@ class WholePage:
     def __init__(self) -> None:
         self._parts: list[Buffer] = []
         self._ends: list[int] = []  # of each entry
-        self._dests: list[bytes] = []
+        self._laid_out = b""
         self.size = 0
 
     def __len__(self) -> int:
@@ -77,11 +77,19 @@ class WholePage:
         self._parts += parts
         self.size += size
         self._ends.append(self.size)
-        self._dests.append(dest)
+
+    def add_laid_out(self, entries: bytes, ends: Iterable[int]) -> None:
+        """Entries that are as the loop reads them already. ends: where each ends in `entries`."""
+        self._parts.append(entries)
+        self._ends += [self.size + end for end in ends]
+        self.size += len(entries)
 
     def laid_out(self) -> bytes:
         """As the loop reads it."""
-        return b"".join(self._parts)
+        if self._parts:
+            self._laid_out = b"".join((self._laid_out, *self._parts)) if self._laid_out else b"".join(self._parts)
+            self._parts = []
+        return self._laid_out
 
     def begin_of(self, number: int) -> int:
         return self._ends[number - 1] if number else 0
@@ -91,7 +99,28 @@ class WholePage:
         return self._ends.index(begin) + 1 if begin else 0
 
     def dest(self, number: int) -> bytes:
-        return self._dests[number]
+        """The final path of an entry."""
+        page, begin = self.laid_out(), self.begin_of(number)
+        _, _, at, length = _HEAD.unpack_from(page, begin)
+        return page[begin + at : begin + at + length]
+
+    def name(self, number: int) -> bytes:
+        """Its name as the agent listed it, without a slash at the end."""
+        page, begin = self.laid_out(), self.begin_of(number) + _HEAD.size
+        at, length, *_ = ENTRY.unpack_from(page, begin)
+        return page[begin + at : begin + at + length]
+
+    def content(self, number: int) -> memoryview | None:
+        """None where none is stored."""
+        page, begin = self.laid_out(), self.begin_of(number)
+        size, at, _, _ = _HEAD.unpack_from(page, begin)
+        while at < size:
+            stream, _, _, length = _STREAM.unpack_from(page, begin + at)
+            at += _STREAM.size
+            if stream == AgentStream.DATA:
+                return memoryview(page)[begin + at : begin + at + length]
+            at += length + (-length & 7)
+        return None
 
 
 class _Handing(ctypes.Structure):

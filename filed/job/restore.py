@@ -43,7 +43,7 @@ def restore(job: RestoreJob | NetworkRestore, context: JobContext) -> Outcome:
             return context.ended(_good(context))
         for session, gathering in end.rounds(receiving):
             try:
-                with ReadAhead(gathered(session.records(), gathering), session.interrupt) as batches:
+                with ReadAhead(gathered(session.runs(), gathering), session.interrupt) as batches:
                     for batch in batches:
                         receiving.take(batch)
                         if isinstance(batch, Session):

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from filed.catalog import JobMedia
-from filed.volume import Buffer, FileIndexes, OnDamage, RangeReader, Record, Session, SessionLabel
+from filed.volume import Buffer, FileIndexes, OnDamage, RangeReader, Record, Run, Session, SessionLabel
 
 FileId = tuple[int, int]
 """st_dev and st_ino."""
@@ -75,6 +75,9 @@ class ReadSession(Protocol):
 
     def records(self) -> Iterator[Record]:
         """All records in the order of writing, without labels. To be taken once."""
+
+    def runs(self) -> Iterator[Record | Run]:
+        """The same, many of them together where that can be. To be taken once, instead of `records`."""
 
     def finish(self) -> None:
         """All records were taken. Raises VolumeError when the far end says that something went wrong."""

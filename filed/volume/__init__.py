@@ -20,9 +20,11 @@ from filed.volume.label import parse_volume_label as parse_volume_label
 from filed.volume.reader import Assembly as Assembly
 from filed.volume.reader import VolumeReader as VolumeReader
 from filed.volume.reader import open_volume as open_volume
+from filed.volume.record import RECORD_HEADER as RECORD_HEADER
 from filed.volume.record import Buffer as Buffer
 from filed.volume.record import LabelType as LabelType
 from filed.volume.record import Record as Record
+from filed.volume.record import Run as Run
 from filed.volume.record import Session as Session
 from filed.volume.selection import FileIndexes as FileIndexes
 from filed.volume.source import FileRanges as FileRanges

@@ -5,11 +5,12 @@ from __future__ import annotations
 import os
 from collections.abc import Generator, Iterator
 from types import TracebackType
-from typing import Self
+from typing import Self, cast
 
 from filed.errors import VolumeError
 from filed.volume.label import VolumeLabel, parse_volume_label
-from filed.volume.record import MAX_RECORD_BYTES, RECORD_HEADER, LabelType, Record, Session
+from filed.volume.record import MAX_RECORD_BYTES, RECORD_HEADER, LabelType, Record, Run, Session
+from filed.volume.run import Cut, native_cut
 from filed.volume.selection import MAX_FILE_INDEX, FileIndexes
 from filed.volume.source import FileRanges, RangeReader, VolumeSource
 from filed.volume.walk import TO_THE_END, Block, Damage, OnDamage, Walk
@@ -116,7 +117,8 @@ class VolumeReader:
 
     def records(self, start: int = 0, end: int = TO_THE_END, assembly: Assembly | None = None) -> Iterator[Record]:
         """All records, labels included, in the order in which they end; those of several sessions are mixed."""
-        return self._records(self.walk.blocks(start, end), None, Assembly() if assembly is None else assembly)
+        blocks = self.walk.blocks(start, end)
+        return cast("Iterator[Record]", self._records(blocks, None, Assembly() if assembly is None else assembly, None))
 
     def select(
         self,
@@ -132,7 +134,22 @@ class VolumeReader:
         """
         chosen = FileIndexes.everything() if selection is None else selection
         blocks = self.walk.wanted(session, chosen, start, end)
-        return self._records(blocks, chosen, Assembly() if assembly is None else assembly)
+        return cast(
+            "Iterator[Record]", self._records(blocks, chosen, Assembly() if assembly is None else assembly, None)
+        )
+
+    def runs(
+        self,
+        session: Session,
+        selection: FileIndexes | None = None,
+        start: int = 0,
+        end: int = TO_THE_END,
+        assembly: Assembly | None = None,
+    ) -> Iterator[Record | Run]:
+        """What `select` gives, together where records follow each other in a block."""
+        chosen = FileIndexes.everything() if selection is None else selection
+        blocks = self.walk.wanted(session, chosen, start, end)
+        return self._records(blocks, chosen, Assembly() if assembly is None else assembly, native_cut())
 
     def close(self) -> None:
         self._source.close()
@@ -143,7 +160,9 @@ class VolumeReader:
     def __exit__(self, kind: type[BaseException] | None, value: BaseException | None, at: TracebackType | None) -> None:
         self.close()
 
-    def _records(self, blocks: Iterator[Block], chosen: FileIndexes | None, assembly: Assembly) -> Iterator[Record]:
+    def _records(
+        self, blocks: Iterator[Block], chosen: FileIndexes | None, assembly: Assembly, cut: Cut | None
+    ) -> Iterator[Record | Run]:
         unpack = RECORD_HEADER.unpack_from
         make = tuple.__new__
         # Within [low, high] the answer to "is this FileIndex selected" is `wanted`.
@@ -159,6 +178,12 @@ class VolumeReader:
             last_header = stop - _HEADER
             while at <= last_header:
                 file_index, stream, length = unpack(data, at)
+                if cut is not None and wanted and stream >= 0 and low <= file_index <= high:
+                    behind = cut(data, at, stop, low, high)
+                    if behind > at:
+                        yield make(Run, (session, data, at, behind))
+                        at = behind
+                        continue
                 start = at + _HEADER
                 at = start + length
                 if not low <= file_index <= high:

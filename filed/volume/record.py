@@ -44,6 +44,15 @@ class Record(NamedTuple):
     data: bytes | memoryview
 
 
+class Run(NamedTuple):
+    """Whole records of one session, one behind the other as on a Volume: data[begin:end]. None is a label or a continued part."""
+
+    session: Session
+    data: bytes
+    begin: int
+    end: int
+
+
 class LabelType(IntEnum):
     """FileIndex of records that are no user data."""
 

@@ -3,14 +3,7 @@
  *
  * Every call is marked in the status page before and after, as Caller does it. The loop comes back as soon as there is something to
  * judge: an answer that is not plain success, something said by a callback, a cancel. Where it stands is kept, and the next
- * hand_over() goes on with what the contract has next. The page is the host's own and was made by agents/restore_loop.py.
- *
- *   page:   item, item, ...
- *   item:   u32 size | u32 streams: where they begin | u32 dest: where it begins | u32 length of dest
- *           bp_entry, its offsets count from itself | name NUL | link NUL | dest NUL | stream, stream, ... up to `size`
- *   stream: u32 number | u32 reserved | u64 announced size | u64 length | that many bytes
- *
- * Offsets count from the item's start; items and streams begin at multiples of 8.
+ * hand_over() goes on with what the contract has next. The page is the host's own, see page.h.
  */
 #include <stdint.h>
 #include <string.h>
@@ -18,13 +11,11 @@
 
 #include "abi_numbers.h" /* CALL_*: also what comes next. PAGE_*: words of 32 bits, of 64 (CALL, PROGRESS), bytes (TEXT, MAX) */
 #include "bplugin.h"
+#include "page.h"
 
 #define API __attribute__((visibility("default")))
 
 enum { CLONED = 71 };
-
-typedef struct item { uint32_t size, streams, dest, dest_len; bp_entry entry; } item;
-typedef struct stream { uint32_t number, reserved; uint64_t announced, length; } stream;
 
 typedef struct restore_loop {
   const bp_agent_api *api;
@@ -81,11 +72,6 @@ static void next_item(restore_loop *h, const item *i)
 {
   h->at += i->size;
   h->next = CALL_RESTORE_ENTRY;
-}
-
-static uint64_t padded(uint64_t length)
-{
-  return (length + 7) & ~(uint64_t)7;
 }
 
 /* The next of its streams that the agent is to have, or its end. */

@@ -34,7 +34,9 @@ from filed.fileset.lines import wire_lines
 from filed.fileset.match import Matcher
 from filed.fileset.parse import parse_lines
 from filed.job.decode.attributes import entry_to_restore
+from filed.job.decode.native_entries import LIBRARY
 from filed.job.decode.renaming import parse_regexwhere, parse_where
+from filed.job.decode.whole_entries import Kept
 from filed.job.description import EstimateJob, JobDescription, NetworkRestore, NetworkVerify, StorageDaemon
 from filed.job.select.accurate_entry import parse_entry
 from filed.job.select.accurate_list import append_packet, packets
@@ -52,8 +54,8 @@ from filed.storage.daemon.network_test import measured
 from filed.storage.daemon.read import DaemonReadSession
 from filed.storage.daemon.session import StorageAddress, greet
 from filed.transport import Connection, TlsChannel, psk_client_context, psk_server_context
+from filed.volume import RECORD_HEADER, open_volume, survey
 from filed.volume import Session as VolumeSession
-from filed.volume import open_volume, survey
 from filed.wire.acl import parse_acl
 from filed.wire.attributes import decode_stat, pack_attributes, parse_attributes, parse_nanoseconds
 from filed.wire.auth import Challenge, StartTls, TlsNeed
@@ -71,6 +73,7 @@ from filed.wire.xattr import pack_xattrs, parse_xattrs
 from tests.director.talk import DIRECTOR, SECRET, hello
 from tests.director.visiting import GOOD, NotingHouse, OnEvent, Told
 from tests.fuzz.sentences import packets_in
+from tests.job.decode.ways import OfCatalog, came, in_runs, one_by_one
 from tests.vector_keys import KEYS
 
 Target = Callable[[bytes], None]
@@ -346,6 +349,21 @@ def stream_records(data: bytes) -> None:
         _drain(entry.finish())
 
 
+def whole_entries(data: bytes) -> None:
+    """A run of records as on a Volume: the same batches from C and from Python, known to a catalog or not."""
+    records: list[Kept] = []
+    at = 0
+    while at + RECORD_HEADER.size <= len(data):
+        number, word, length = RECORD_HEADER.unpack_from(data, at)
+        at += RECORD_HEADER.size
+        records.append((word, number, data[at : at + length]))
+        at += length
+    for catalog in (None, OfCatalog(records)):
+        expected = came(one_by_one(records), None, catalog)
+        assert came(one_by_one(records), LIBRARY, catalog) == expected
+        assert came(in_runs(records, [3, 0, 5]), LIBRARY, catalog) == expected
+
+
 def der(data: bytes) -> None:
     with contextlib.suppress(StreamError):
         cipher, iv, recipients = parse_session(data)
@@ -446,6 +464,7 @@ TARGETS: dict[str, Target] = {
         network_test,
         called_director,
         stream_records,
+        whole_entries,
         der,
         volumes,
     )

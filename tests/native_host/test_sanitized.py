@@ -12,6 +12,7 @@ from tests.native_agents.sanitizing import run_watched
 TESTS = {
     "accurate_list": "tests/job/select/test_accurate_table.py",
     "page_check": "tests/agents/test_page.py",
+    "whole_entries": "tests/job/decode/test_native_entries.py",
 }
 
 

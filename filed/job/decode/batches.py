@@ -10,15 +10,19 @@ from typing import Final, NamedTuple, TypeAlias
 
 from filed.errors import FiledError
 from filed.job.decode.destination import Destination
+from filed.job.decode.native_entries import LIBRARY, MOST, Native, NativeEntries, Why
 from filed.job.decode.whole_entries import Kept, WholeEntries
-from filed.volume import Record, Session
+from filed.volume import RECORD_HEADER, Record, Run, Session
 from filed.wire.stream import ATTRIBUTE_STREAMS, STREAM_TYPE_MASK, Buffer, Stream
 
 SMALL_ENTRY_BYTES: Final = 96 << 10  # of records: content in one record, and what belongs to it
 LOOSE_BYTES: Final = 256 << 10  # of a list of records
 LOOSE_RECORDS: Final = 256
+HELD_BYTES: Final = 256 << 10  # of records that came one by one
+COPIED_BYTES: Final = 4096  # a record up to this size does not keep alive what it was read with
 _PLUGIN_NAME: Final = int(Stream.PLUGIN_NAME)
 _BEGINNINGS: Final = ATTRIBUTE_STREAMS | {_PLUGIN_NAME}
+_OF_FILES: Final = frozenset({int(Stream.UNIX_ATTRIBUTES), int(Stream.UNIX_ATTRIBUTES_EX)})
 _ONE_BY_ONE: Final = frozenset({_PLUGIN_NAME, int(Stream.UNIX_ATTRIBUTE_UPDATE)})
 
 
@@ -32,16 +36,21 @@ Batch: TypeAlias = WholeEntries | list[Kept] | Damaged | Session
 """A Session: the records of this Job follow, and none of the one before."""
 
 
-def gathered(records: Iterable[Record], gathering: Gathering) -> Iterator[Batch]:
+def gathered(records: Iterable[Record | Run], gathering: Gathering) -> Iterator[Batch]:
     """All batches. The records of several Jobs follow each other. When `records` breaks off, what came comes out ahead of the error."""
     now = Session(-1, -1)
     take, ready = gathering.record, gathering.ready
     try:
-        for session, file_index, word, data in records:
+        for some in records:
+            session = some[0]
             if session is not now and session != now:
                 gathering.session(session)
                 now = session
-            take(word, file_index, data)
+            if isinstance(some, Run):
+                gathering.run(some.data, some.begin, some.end)
+            else:
+                _, file_index, word, data = some
+                take(word, file_index, data)
             if ready:
                 yield from ready
                 ready.clear()
@@ -57,11 +66,18 @@ class Gathering:
     """ready: batches, to be taken out by the one who wants them.
 
     by_page: False where whole entries cannot be given to an agent by the page: then all are records.
+    native: takes those that are plain; None where it cannot be had.
     """
 
-    def __init__(self, destination: Destination, *, by_page: bool) -> None:
+    def __init__(self, destination: Destination, *, by_page: bool, native: Native | None = LIBRARY) -> None:
         self.ready: list[Batch] = []
         self._destination, self._by_page = destination, by_page
+        part = destination.part
+        self._native: NativeEntries | None = None
+        if by_page and native is not None and part.renamed_indexes is not None:
+            self._native = NativeEntries(native, destination.where, part.known, part.renamed_indexes)
+        self._held: list[bytes] = []  # records for `native`: the beginning of an entry, and what follows it
+        self._held_bytes = 0
         self._entry: list[Kept] | None = None  # all records of the entry at hand; None: there is none, or not all are
         self._entry_bytes = 0
         self._file_index = 0
@@ -70,6 +86,67 @@ class Gathering:
         self._loose_bytes = 0
 
     def record(self, word: int, file_index: int, data: Buffer) -> None:
+        """HOT."""
+        if self._native is not None:
+            size = len(data)
+            if (
+                size <= SMALL_ENTRY_BYTES
+                and (self._held or word in _OF_FILES)
+                and 0 <= word <= MOST
+                and 0 < file_index <= MOST
+            ):
+                self._hold((RECORD_HEADER.pack(file_index, word, size), bytes(data)))
+                if self._held_bytes >= HELD_BYTES:
+                    self.run(b"", 0, 0)
+                return
+            self._let_go()
+        self._record(word, file_index, data)
+
+    def run(self, data: bytes, begin: int, end: int) -> None:
+        """data[begin:end]: whole records, each behind its header, as on a Volume; HOT."""
+        if self._held:
+            data = b"".join((*self._held, memoryview(data)[begin:end]))
+            begin, end = 0, len(data)
+            self._held, self._held_bytes = [], 0
+        native, view = self._native, memoryview(data)
+        while begin < end:
+            file_index, word, length = RECORD_HEADER.unpack_from(data, begin)
+            if native is not None and word in _OF_FILES:
+                if self._entry is not None:
+                    self._complete()
+                if self._loose:
+                    self._flush()
+                begin = native.take(data, begin, end)
+                if native.why == Why.FULL:
+                    self._flush()
+                    continue
+                if native.why == Why.MORE:
+                    if begin < end:
+                        self._hold((data[begin:end],))
+                    return
+                file_index, word, length = RECORD_HEADER.unpack_from(data, begin)
+            begin += RECORD_HEADER.size
+            content = view[begin : begin + length] if length > COPIED_BYTES else data[begin : begin + length]
+            self._record(word, file_index, content)
+            begin += length
+
+    def _hold(self, parts: tuple[bytes, ...]) -> None:
+        self._held += parts
+        self._held_bytes += sum(map(len, parts))
+
+    def _let_go(self) -> None:
+        """What was held for `native` goes the other way: its entry may not be whole."""
+        if not self._held:
+            return
+        data = b"".join(self._held)
+        self._held, self._held_bytes = [], 0
+        begin = 0
+        while begin < len(data):
+            file_index, word, length = RECORD_HEADER.unpack_from(data, begin)
+            begin += RECORD_HEADER.size + length
+            self._record(word, file_index, data[begin - length : begin])
+
+    def _record(self, word: int, file_index: int, data: Buffer) -> None:
         """HOT."""
         record = word, file_index, data
         kind = word & STREAM_TYPE_MASK
@@ -96,6 +173,7 @@ class Gathering:
 
     def broken_off(self) -> None:
         """No record follows, and nobody knows whether the entry at hand had more."""
+        self._let_go()
         self._spill()
         self._flush()
 
@@ -106,6 +184,7 @@ class Gathering:
 
     def end(self) -> None:
         """The last record was given."""
+        self._let_go()
         self._complete()
         self._flush()
 
@@ -121,6 +200,10 @@ class Gathering:
             return
         if self._loose:
             self._flush()
+        if self._native is not None:
+            self._native.saw(entry[0][1])
+            if self._native:
+                self._whole.add(self._native)
         if self._whole.take(entry):
             self._entry = None
             if self._whole.page.full:
@@ -135,7 +218,7 @@ class Gathering:
             self._pass(record)
 
     def _pass(self, record: Kept) -> None:
-        if self._whole.page:
+        if self._whole.page or self._native:
             self._flush()
         self._loose.append(record)
         self._loose_bytes += len(record[2])
@@ -144,6 +227,8 @@ class Gathering:
 
     def _flush(self) -> None:
         """What was gathered is a batch."""
+        if self._native:
+            self._whole.add(self._native)
         if self._whole.page:
             self.ready.append(self._whole)
             self._whole = WholeEntries(self._destination)

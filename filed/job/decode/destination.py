@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from typing import NamedTuple, Protocol
 
 from filed.job.decode.known import KnownEntries
@@ -22,6 +23,10 @@ class Part(Protocol):
     def known(self) -> KnownEntries:
         """What a catalog of ours knows of its entries."""
 
+    @property
+    def renamed_indexes(self) -> Collection[int] | None:
+        """The only ones that `renamed` changes; None: it may be any."""
+
     def renamed(self, attributes: Attributes) -> Attributes:
         """The record with the names that it gets in this restore."""
 
@@ -38,15 +43,15 @@ class Destination:
     """where: the directory that everything goes below, b"" for where it came from."""
 
     def __init__(self, where: bytes, part: Part) -> None:
-        self._where = where.rstrip(b"/")
+        self.where = where.rstrip(b"/")
         self.part = part
 
     def names(self, attributes: Attributes) -> Names:
         """attributes: renamed already."""
         _, kind, path, _, link, _, _ = attributes
         name = path.rstrip(b"/") or b"/"
-        return Names(name, self._where + link if kind == HARD_LINK else link, self.final(name))
+        return Names(name, self.where + link if kind == HARD_LINK else link, self.final(name))
 
     def final(self, name: bytes) -> bytes:
         """The final path; names of an agent's own making may have no slash in front."""
-        return self._where + b"/" + name if self._where and not name.startswith(b"/") else self._where + name
+        return self.where + b"/" + name if self.where and not name.startswith(b"/") else self.where + name

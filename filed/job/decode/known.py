@@ -1,16 +1,21 @@
 """What a catalog knows of the entries of one Job, to compare their records with.
 
 Somebody who can write a Volume can rename an entry, give it other rights, or put content there with a digest of its own. Eight bytes are
-kept of each entry: a hash that nobody can foresee, since Python's hash of bytes has a secret key in each process.
+kept of each entry: a hash that nobody can foresee, with a secret key in each process. `native_host/whole_entries` makes and compares it for
+entries by the page; without that library it is Python's own.
 """
 
 from __future__ import annotations
 
+import ctypes
+import secrets
 from array import array
+from typing import Any, Final
 
 from filed.catalog import INCOMPLETE, METADATA_ONLY, FileRow
 from filed.errors import StreamError, printable
 from filed.pipeline import Digest
+from filed.process.native import native_library
 from filed.wire.attributes import METADATA_MARK, Attributes
 from filed.wire.stream import Stream
 
@@ -18,6 +23,7 @@ _BLOCK = 128  # small, since on a forged Volume each entry may be in one of its 
 _BITS = 0xFFFF_FFFF
 _UNKNOWN = 1  # no hash of metadata is 0 or 1
 _DIGESTS = {int(digest.stream): digest for digest in Digest}
+KEY: Final = secrets.token_bytes(16)
 
 
 class KnownEntries:
@@ -44,8 +50,9 @@ class KnownEntries:
             extended = row.extended  # an older filed kept no digest of the rest
         if metadata or not mark:
             self._keep_metadata(row.file_index, _hash_of(metadata) if mark else _UNKNOWN)
-        attributes = hash((row.type, row.path, row.lstat, row.link, extended)) & _BITS or 1
-        block[row.file_index % _BLOCK] = attributes << 32 | hash(row.digest_record) & _BITS
+        block[row.file_index % _BLOCK] = _hashes(
+            _text(row.type, row.path, row.lstat, row.link, extended), row.digest_record
+        )
 
     def has(self, file_index: int) -> bool:
         return self._of(file_index) != 0
@@ -61,14 +68,14 @@ class KnownEntries:
         _, kind, path, lstat, link, extended, _ = record
         if metadata_only:
             extended = METADATA_ONLY
-        if known >> 32 == (hash((kind, path, lstat, link, extended)) & _BITS or 1):
+        if known >> 32 == _hashes(_text(kind, path, lstat, link, extended)) >> 32:
             return True
-        return not metadata_only and known >> 32 == (hash((kind, path, lstat, link, INCOMPLETE)) & _BITS or 1)
+        return not metadata_only and known >> 32 == _hashes(_text(kind, path, lstat, link, INCOMPLETE)) >> 32
 
     def has_digest(self, file_index: int, digest_record: bytes) -> bool:
         """digest_record: one byte, the stream, and the digest; b"" for none. HOT."""
         known = self._of(file_index)
-        return not known or known & _BITS == hash(digest_record) & _BITS
+        return not known or known & _BITS == _hashes(b"", digest_record) & _BITS
 
     def has_metadata(self, file_index: int, metadata: bytes) -> bool:
         """metadata: the digest of its ACLs and extended attributes, b"" for none. HOT."""
@@ -77,6 +84,17 @@ class KnownEntries:
         block = self._metadata.get(file_index // _BLOCK)
         kept = block[file_index % _BLOCK] if block is not None else 0
         return kept == _UNKNOWN or kept == (_hash_of(metadata) if metadata else 0)
+
+    def table(self) -> tuple[array[int], array[int], array[int]]:
+        """Its blocks in order: their numbers, and the addresses of what is kept, and of what is kept of metadata, 0 for none.
+
+        Good as long as nothing is added. Without numbers that no record can have.
+        """
+        numbers = array("I", sorted(number for number in self._blocks if 0 <= number <= _BITS // _BLOCK))
+        hashes = array("Q", (self._blocks[number].buffer_info()[0] for number in numbers))
+        none = array("I")
+        metadata = array("Q", (self._metadata.get(number, none).buffer_info()[0] for number in numbers))
+        return numbers, hashes, metadata
 
     def _keep_metadata(self, file_index: int, kept: int) -> None:
         block = self._metadata.get(file_index // _BLOCK)
@@ -87,6 +105,31 @@ class KnownEntries:
     def _of(self, file_index: int) -> int:
         block = self._blocks.get(file_index // _BLOCK)
         return block[file_index % _BLOCK] if block is not None else 0
+
+
+def _text(kind: int, path: bytes, lstat: bytes, link: bytes, extended: bytes) -> bytes:
+    return b"%d\0%b\0%b\0%b\0%b" % (kind, path, lstat, link, extended)
+
+
+def _hashes(attributes: bytes, digest_record: bytes = b"") -> int:
+    """The high half: of attributes, never 0. The low half: of the digest. HOT."""
+    if HASHES is None:
+        return (hash(attributes) & _BITS or 1) << 32 | hash(digest_record) & _BITS
+    hashes: int = HASHES(KEY, attributes, len(attributes), digest_record, len(digest_record))
+    return hashes
+
+
+def native_hashes() -> Any:
+    library = native_library("whole_entries")
+    if library is None:
+        return None
+    function, size = library.known_hash, ctypes.c_uint64
+    function.argtypes = (ctypes.c_char_p, ctypes.c_char_p, size, ctypes.c_char_p, size)
+    function.restype = size
+    return function
+
+
+HASHES: Final = native_hashes()
 
 
 def _hash_of(metadata: bytes) -> int:

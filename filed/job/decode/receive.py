@@ -253,14 +253,14 @@ class Receiving:
         for number in self._give(restorer, entries, 0, len(entries.page)):
             watched.pop(number, None)
         for number, written in watched.items():
-            written.look(restorer.job.label, entries.paths[number], self._messages)
+            written.look(restorer.job.label, entries.page.name(number), self._messages)
         self._counters.show()
 
     def _watched(self, entries: WholeEntries) -> dict[int, Written]:
         """Those with content, by number."""
         watched = {}
-        for number, content in enumerate(entries.contents):
-            if content is not None:
+        for number in range(len(entries.page)):
+            if (content := entries.page.content(number)) is not None:
                 watched[number] = Written(entries.page.dest(number))
                 watched[number].add(content, 0)
         return watched
@@ -277,7 +277,7 @@ class Receiving:
                     failed += self._give(self._plain(restorer), entries, number, number + 1)
                 else:
                     failed.append(number)
-                    self._messages.entry_error(error, _about(entries.paths[number], error))
+                    self._messages.entry_error(error, _about(entries.page.name(number), error))
         finally:
             after = restorer.job.handed
             self._counters.files(after.restored - before.restored)

@@ -37,6 +37,11 @@ class Renaming:
     file_indexes: IndexSet = field(default_factory=IndexSet)
     known: KnownEntries = NOTHING_KNOWN
 
+    @property
+    def renamed_indexes(self) -> tuple[int, ...] | None:
+        """See Part."""
+        return None if self.rewrites or self.prelinks else ()
+
     def renamed(self, attributes: Attributes) -> Attributes:
         """The record with the names it gets; `where` itself comes before them later. Raises JobError for a name that leaves."""
         if self.rewrites:

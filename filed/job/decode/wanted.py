@@ -101,6 +101,11 @@ class Wanted:
         pairs = zip(self._links[::2], self._links[1::2], strict=True)
         return {link: first for link, first in pairs if first not in self.file_indexes}
 
+    @property
+    def renamed_indexes(self) -> set[int]:
+        """See Part."""
+        return {*self.new_path, *self.new_target}
+
     def renamed(self, attributes: Attributes) -> Attributes:
         """The record with the path, or the link target, that it gets in this restore."""
         heir = self.new_path.get(attributes.file_index)

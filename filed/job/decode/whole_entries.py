@@ -13,6 +13,7 @@ from filed.agents import AgentStream, WholePage, WholeStream
 from filed.errors import FiledError
 from filed.job.decode.attributes import META_STREAMS, meta_streams, restored_fields
 from filed.job.decode.destination import Destination
+from filed.job.decode.native_entries import NativeEntries
 from filed.pipeline import proves, small_content
 from filed.wire.attributes import FileType, attributes_of, parse_stat
 from filed.wire.metadata_digest import METADATA_STREAMS, MetadataDigest
@@ -27,20 +28,24 @@ _SEALED = frozenset({int(Stream.ENCRYPTED_SESSION_DATA), int(Stream.SIGNED_DIGES
 
 
 class WholeEntries:
-    """A page of them. paths: as their attributes have them. contents: of each, None where none is stored.
-
-    digests: the streams that proved contents.  undigested: contents without.  looks: FileType and time of each.
-    """
+    """A page of them. digests: the streams that proved contents.  undigested: contents without.  looks: FileType and time of each."""
 
     def __init__(self, destination: Destination) -> None:
         self.page = WholePage()
         self.file_indexes: list[int] = []
-        self.paths: list[bytes] = []
-        self.contents: list[Buffer | None] = []
         self.digests: set[int] = set()
         self.undigested = 0
         self.looks: list[tuple[int, int]] = []
         self._destination = destination
+
+    def add(self, entries: NativeEntries) -> None:
+        """Those that C took are the next ones."""
+        self.page.add_laid_out(entries.laid_out(), entries.ends())
+        self.file_indexes += entries.file_indexes()
+        self.looks += entries.looks()
+        self.digests |= entries.digests()
+        self.undigested += entries.undigested
+        entries.clear()
 
     def take(self, records: Sequence[Kept]) -> bool:
         """Add an entry, attributes first, all records in the order they came; HOT. False: record by record, please."""
@@ -97,8 +102,6 @@ class WholeEntries:
             return False
         self.page.add(restored_fields(attributes, stat), name, link, dest, streams)
         self.file_indexes.append(number)
-        self.paths.append(attributes.path)
-        self.contents.append(content)
         self.looks.append((attributes.type, stat.mtime))
         if proof:
             self.digests.add(proof)

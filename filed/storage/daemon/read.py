@@ -9,7 +9,7 @@ from filed.errors import RemoteProtocolError, VolumeError
 from filed.storage.daemon.session import STALL_S, ask, leave, refused
 from filed.storage.joined import joined
 from filed.transport import Connection
-from filed.volume import Record, Session
+from filed.volume import Record, Run, Session
 from filed.wire.frame import Packet, Signal
 from filed.wire.storage import (
     GOOD_READ_STATUS,
@@ -51,6 +51,10 @@ class DaemonReadSession:
         Their data is bytes. Raises VolumeError when the Storage Daemon gives up, ConnectionLost, RemoteProtocolError, JobCanceled.
         """
         return joined(self._received())
+
+    def runs(self) -> Iterator[Record | Run]:
+        """See ReadSession."""
+        return self.records()
 
     def _received(self) -> Iterator[Record]:
         """As they come; HOT."""

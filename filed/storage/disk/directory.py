@@ -170,7 +170,9 @@ class VolumeDirectory:
         Takes no lock. Record data may be a view; it stays valid, and keeps up to a megabyte alive.
         """
         return VolumeReadSession(
-            read_records(self.path, media, session, selection, on_damage=on_damage, keys=self._keys)
+            lambda select: read_records(
+                select, self.path, media, session, selection, on_damage=on_damage, keys=self._keys
+            )
         )
 
     def scan(self, on_damage: OnDamage | None = None) -> list[ScannedSession]:

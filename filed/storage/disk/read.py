@@ -2,24 +2,39 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from itertools import groupby
 from operator import attrgetter
 from pathlib import Path
+from typing import TypeAlias, cast
 
 from filed.catalog import JobMedia
 from filed.errors import VolumeError
-from filed.volume import Assembly, Damage, FileIndexes, OnDamage, Record, Session, VolumeKeys, VolumeReader, open_volume
+from filed.volume import (
+    Assembly,
+    Damage,
+    FileIndexes,
+    OnDamage,
+    Record,
+    Run,
+    Session,
+    VolumeKeys,
+    VolumeReader,
+    open_volume,
+)
 
 
 class VolumeReadSession:
-    """A ReadSession on Volume files. records: from `read_records`."""
+    """A ReadSession on Volume files. read: `read_records`, told how to select."""
 
-    def __init__(self, records: Iterator[Record]) -> None:
-        self._records = records
+    def __init__(self, read: Callable[[Select], Iterator[Record | Run]]) -> None:
+        self._read = read
 
     def records(self) -> Iterator[Record]:
-        return self._records
+        return cast("Iterator[Record]", self._read(VolumeReader.select))
+
+    def runs(self) -> Iterator[Record | Run]:
+        return self._read(VolumeReader.runs)
 
     def finish(self) -> None:
         """Nobody else took part."""
@@ -31,7 +46,12 @@ class VolumeReadSession:
         """Nothing is held but what `records` has open."""
 
 
+Select: TypeAlias = Callable[..., Iterator[Record | Run]]
+"""VolumeReader.select, or its runs."""
+
+
 def read_records(
+    select: Select,
     directory: Path,
     media: Iterable[JobMedia],
     session: Session,
@@ -39,7 +59,7 @@ def read_records(
     *,
     on_damage: OnDamage | None,
     keys: VolumeKeys,
-) -> Iterator[Record]:
+) -> Iterator[Record | Run]:
     """See VolumeDirectory.read."""
     assembly = Assembly()
     volume = ""
@@ -56,7 +76,7 @@ def read_records(
             continue
         with reader:
             for start, stop in stretches:
-                yield from reader.select(session, selection, start, stop, assembly)
+                yield from select(reader, session, selection, start, stop, assembly)
     lost = assembly.drop(session)
     if lost is not None and lost.wanted:
         text = f"the last record of FileIndex {lost.file_index} is not complete; it would go on in a Volume that is not listed"

@@ -14,6 +14,7 @@ from filed.cli.agents import shipped_agents
 from filed.errors import ConnectionLost, FiledError
 from filed.job.decode.batches import LOOSE_RECORDS, Damaged, Gathering, gathered
 from filed.job.decode.destination import Destination
+from filed.job.decode.native_entries import LIBRARY, Native
 from filed.job.decode.renaming import Renaming
 from filed.job.decode.whole_entries import Kept, WholeEntries
 from filed.job.description import AgentSetup, Places, RestoreJob
@@ -133,8 +134,9 @@ class Restored:
         *,
         by_page: bool,
         agent: str = "trace",
+        native: Native | None = LIBRARY,
     ) -> None:
-        trace = work / f"trace-{by_page}"
+        trace = work / f"trace-{by_page}-{native is not None}"
         setup = AgentSetup((line(agent, trace=str(trace), **options),), (agents, shipped_agents()))
         job = RestoreJob(Places.within(work), 1, work / "to", setup)
         shutil.rmtree(work / "to", ignore_errors=True)
@@ -146,7 +148,7 @@ class Restored:
             )  # whole entries are checked by any, others by those that the Job was seen to use
             receiving = desk.receiving(decoder, restorers, job)
             receiving.begin(Renaming())
-            gathering = Gathering(Destination(bytes(job.where), Renaming()), by_page=by_page)
+            gathering = Gathering(Destination(bytes(job.where), Renaming()), by_page=by_page, native=native)
             try:
                 for batch in gathered((Record(EVERYTHING, n, word, data) for word, n, data in records), gathering):
                     receiving.take(batch)
@@ -170,11 +172,12 @@ FAULTS = [
 def test_by_the_page_or_record_by_record_is_the_same(agents_dir: Path, tmp_path: Path, options: dict[str, str]) -> None:
     records = records_of(*ENTRIES)
     slowly = Restored(agents_dir, tmp_path, records, options, by_page=False)
-    by_page = Restored(agents_dir, tmp_path, records, options, by_page=True)
-    assert by_page.calls == slowly.calls
-    assert by_page.texts == slowly.texts
-    assert by_page.totals == slowly.totals
-    assert by_page.end == slowly.end
+    for native in (LIBRARY, None):
+        by_page = Restored(agents_dir, tmp_path, records, options, by_page=True, native=native)
+        assert by_page.calls == slowly.calls
+        assert by_page.texts == slowly.texts
+        assert by_page.totals == slowly.totals
+        assert by_page.end == slowly.end
 
 
 @pytest.mark.parametrize("by_page", [True, False])

@@ -18,7 +18,8 @@ def test_a_page_knows_paths_numbers_and_what_proved_the_contents() -> None:
     assert whole.take(entry(7, b"/a", *PLAIN))
     assert whole.take(entry(9, b"/d/", kind=FileType.DIRECTORY))
     assert whole.take(entry(8, b"/b", (Stream.FILE_DATA, CONTENT)))
-    assert whole.paths == [b"/a", b"/d/", b"/b"]
+    assert [whole.page.name(number) for number in range(3)] == [b"/a", b"/d", b"/b"]
+    assert [whole.page.content(number) for number in range(3)] == [CONTENT, None, CONTENT]
     assert whole.file_indexes == [7, 9, 8]
     assert (whole.digests, whole.undigested) == ({int(Stream.MD5_DIGEST)}, 1)
     assert [whole.page.dest(number) for number in range(3)] == [b"/to/a", b"/to/d", b"/to/b"]

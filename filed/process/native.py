@@ -1,0 +1,17 @@
+"""The host's own libraries, see native_host/README.md."""
+
+from __future__ import annotations
+
+import ctypes
+from pathlib import Path
+from typing import Final
+
+DIRECTORY: Final = Path(__file__).resolve().parents[1] / "_native"
+
+
+def native_library(name: str, directory: Path = DIRECTORY) -> ctypes.CDLL | None:
+    """None on a machine where it was not built."""
+    try:
+        return ctypes.CDLL(str(directory / f"{name}.so"))
+    except OSError:
+        return None

@@ -12,6 +12,7 @@ from pathlib import Path
 import pytest
 
 import build
+from filed.agents.abi import HEADER_VERSION
 
 SOURCE = """
 #include "bplugin.h"
@@ -39,7 +40,7 @@ def test_an_agent_exports_what_it_says_and_nothing_else(tmp_path: Path) -> None:
     (library,) = build.build(house(tmp_path))
     assert library == tmp_path / "house" / "filed" / "_agents" / "small.so"
     loaded = ctypes.CDLL(str(library))
-    assert loaded.answer() == 0x0001_0000
+    assert loaded.answer() == HEADER_VERSION
     assert not hasattr(loaded, "inner")
 
 
@@ -122,7 +123,7 @@ def test_the_package_gets_the_headers(tmp_path: Path) -> None:
 def test_a_cplusplus_agent_is_linked_as_such(tmp_path: Path) -> None:
     root = house(tmp_path, more_dot_cc="#include <string>\nstd::string text() { return std::string(99, 'x'); }\n")
     (library,) = build.build(root)
-    assert ctypes.CDLL(str(library)).answer() == 0x0001_0000
+    assert ctypes.CDLL(str(library)).answer() == HEADER_VERSION
 
 
 def test_an_agent_for_windows_gives_a_dll_that_is_reproducible(tmp_path: Path, programs: Callable[..., None]) -> None:

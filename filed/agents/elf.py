@@ -8,6 +8,7 @@ Source: elf(5). Only what is needed: the class and machine of the head, and wher
 from __future__ import annotations
 
 import os
+import re
 import struct
 from collections.abc import Iterator
 from pathlib import Path
@@ -61,6 +62,12 @@ def search_paths(path: Path) -> list[str]:
                     at = offset + texts + value - address
                     found += os.fsdecode(content[at : content.index(0, at)]).split(":")
     return found
+
+
+def made_for_python(path: Path) -> str:
+    """The version of Python that is in it ("3.11"); "" when there is none."""
+    found = re.search(rb"bplugin python (\d+\.\d+)\0", path.read_bytes())
+    return found[1].decode() if found else ""
 
 
 def _dynamic(content: bytes, at: int, length: int) -> Iterator[tuple[int, int]]:

@@ -17,7 +17,7 @@ from pathlib import Path
 
 from filed.agents.abi import HOST_MAX, HOST_MIN, QUERY_SYMBOL, BpAgentApi, QueryFn, version_text
 from filed.agents.descriptor import ID, Descriptor, read_descriptor
-from filed.agents.elf import search_paths, why_not_loadable
+from filed.agents.elf import made_for_python, search_paths, why_not_loadable
 from filed.agents.trust import Writers, check_digest, check_path, check_search_paths, trusted_writers
 from filed.errors import AgentLoadError
 from filed.process.identity import Identity
@@ -130,6 +130,10 @@ def load(
     if flaw:
         raise AgentLoadError(agent, "load", 0, f"not loaded: {flaw}")
     check_search_paths(agent, path, search_paths(path), accepted)
+    ours = "{}.{}".format(*sys.version_info)
+    if (python := made_for_python(path)) not in ("", ours):
+        text = f"it was made for Python {python}, and filed runs on {ours}: make it again, with `filed agent cflags --python`"
+        raise AgentLoadError(agent, "load", 0, f"not loaded: {text}")
     with _marked(status_page, agent, Call.load):
         try:
             handle = ctypes.CDLL(str(path), mode=os.RTLD_NOW | os.RTLD_LOCAL)

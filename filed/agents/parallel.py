@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ctypes
 import threading
+from collections.abc import Callable
 
 from filed.agents.abi import (
     CHUNK,
@@ -38,6 +39,7 @@ class ParallelStream:
     ) -> None:
         """job: address of the bp_job.  opened: where it stands as long as it has to be closed."""
         self.path = path
+        self.on_close: Callable[[], None] = lambda: None  # whoever reads it is to stop
         self._table, self._caller, self._opened = table, caller, opened
         self._reading = threading.Lock()
         self._open = False
@@ -96,6 +98,7 @@ class ParallelStream:
 
     def close(self, how: Status = Status.OK) -> None:
         """Once, on the job thread; waits for a `read` that runs. ItemError with E_CHANGED's text: it changed while read."""
+        self.on_close()
         self.waits(())
         with self._reading:  # a `read` that runs
             self.goes_on()

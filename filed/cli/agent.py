@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 import json
 import os
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -123,9 +124,10 @@ def options(directories: tuple[Path, ...], as_json: bool, name: str) -> int:  # 
 
 
 @agent.command(epilog="\b\nExample:\n  cc $(filed agent cflags) -o mine.so mine.c")
-def cflags() -> int:
+@click.option("--python", is_flag=True, help="Print the Python instead that an agent in Python has to be made for.")
+def cflags(python: bool) -> int:  # noqa: FBT001
     """Print the compiler's flag that finds bplugin.h and bplugin_sdk.h."""
-    answer(f"-I{shipped_agents().with_name('_sdk')}")
+    answer(sys.executable if python else f"-I{shipped_agents().with_name('_sdk')}")
     return Exit.GOOD
 
 

@@ -12,7 +12,12 @@ from filed.cli.exit import Exit
 from filed.cli.output import report
 
 TEMPLATES = Path(__file__).with_name("agent_templates")
-NEEDS = {"c": "gcc, make", "c++": "g++ (C++20), make", "rust": "rustc 1.63 or newer, make"}
+NEEDS = {
+    "c": "gcc, make",
+    "c++": "g++ (C++20), make",
+    "rust": "rustc 1.63 or newer, make",
+    "python": "gcc, make, the headers of the Python that filed runs on",
+}
 
 
 @click.command(

@@ -13,7 +13,7 @@ import pytest
 
 from tests.cli.conftest import Filed
 
-COMPILERS = {"c": "gcc", "c++": "g++", "rust": "rustc"}
+COMPILERS = {"c": "gcc", "c++": "g++", "rust": "rustc", "python": "gcc"}
 
 
 def make(directory: Path, *goals: str) -> str:
@@ -71,6 +71,58 @@ def test_a_new_agent_says_when_it_cannot_continue(fresh: Path, filed: Filed, tmp
     assert said.code == 3
     assert "the source is shorter than it was" in said.err
     assert "1 files" in said.out
+
+
+@pytest.fixture
+def in_python(filed: Filed, tmp_path: Path, programs: Callable[..., None]) -> Path:
+    programs("make", "gcc")
+    assert filed("agent", "new", "snake", "--lang", "python", "-d", tmp_path).code == 0
+    return tmp_path / "snake"
+
+
+def test_what_an_agent_in_python_raises_is_told_with_its_traceback(
+    in_python: Path, filed: Filed, tmp_path: Path
+) -> None:
+    """An OSError about one entry costs that entry; anything else the Job. And it can do what is new since 1.0."""
+    text = (in_python / "snake.py").read_text()
+    text = text.replace("        left = entry.size\n", "        left = entry.size\n        trouble(entry)\n")
+    text = text.replace(
+        "    parallel = 0",
+        "    prepare = lambda self: self.host.message('still')\n    release = lambda *_: None\n    parallel = 4",
+    )
+    text += (
+        "\n    plan = lambda self: self.host.message('planned')\n"
+        "\ndef trouble(entry):\n"
+        "    if entry.name.endswith(b'2'):\n        raise PermissionError(13, 'no', 'two')\n"
+        "    if entry.name.endswith(b'4'):\n        {}['a key']\n"
+    )
+    (in_python / "snake.py").write_text(text)
+    make(in_python)
+    source = tmp_path / "lines.txt"
+    agent = ["agent", "run", in_python / "snake.so", "--option", f"source={source}", "--backup", tmp_path / "v"]
+    source.write_text("one\ntwo\nthree\n")
+    said = filed(*agent)
+    assert said.code == 3
+    assert "snake: still" in said.err
+    assert "/@SNAKE/0000000002: agent snake 0.1: open_stream: two: Permission denied" in said.err
+    source.write_text("one\ntwo\nthree\nfour\n")
+    said = filed(*agent)
+    assert said.code == 2
+    assert "agent snake 0.1: open_stream: KeyError: 'a key' (BP_E_FAIL), entry /@SNAKE/0000000004" in said.err
+    assert 'snake: File "snake.py", line' in said.err
+    assert "{}['a key']" in said.err
+
+
+def test_an_agent_that_was_made_for_another_python_is_refused(in_python: Path, filed: Filed) -> None:
+    make(in_python)
+    library = in_python / "snake.so"
+    ours = "bplugin python {}.{}".format(*sys.version_info).encode()
+    library.write_bytes(
+        library.read_bytes().replace(ours + b"\0", b"bplugin python 2.7".ljust(len(ours), b"\0") + b"\0")
+    )
+    said = filed("agent", "info", "-d", in_python, "snake")
+    assert said.code == 1
+    assert "it was made for Python 2.7, and filed runs on" in said.err
 
 
 def test_its_readme_and_files_name_it(fresh: Path) -> None:

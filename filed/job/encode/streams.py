@@ -8,6 +8,7 @@ from __future__ import annotations
 import threading
 from collections import deque
 from collections.abc import Sequence
+from concurrent.futures import Executor, ThreadPoolExecutor
 from typing import Final, Protocol
 
 from filed.agents import AgentJob, Chunk, ParallelStream, Status
@@ -19,6 +20,7 @@ from filed.process.memory import GuardedMemory
 
 READ_BYTES: Final = 256 << 10
 MOST: Final = 16  # streams at once, whatever an agent offers
+_OF_READER: Final = threading.local()  # its buffer
 
 
 class Opened(Protocol):
@@ -37,8 +39,9 @@ class Streams:
 
     def __init__(self, reading: Reading, quota: Quota) -> None:
         self._reading, self._quota = reading, quota
-        self._next: deque[int] = deque()  # cookies that will be wanted, in this order
-        self._ahead: dict[int, _Ahead | ItemError] = {}
+        self._next: deque[int] = deque()  # cookies that will be wanted and are not open, in this order
+        self._ahead: dict[int, _Ahead | ItemError] = {}  # what comes before those, in order
+        self._readers: ThreadPoolExecutor | None = None
 
     def ahead(self, job: AgentJob, cookies: Sequence[int]) -> None:
         """The DATA of these entries of the last page will be wanted, in this order."""
@@ -50,13 +53,13 @@ class Streams:
         """Raises ItemError when it cannot be opened."""
         if not job.parallel:
             return _OneByOne(job, cookie, self._reading)
-        while self._next and self._next.popleft() != cookie:
-            pass  # those before are not wanted after all
-        for other in [one for one in self._ahead if one != cookie and self._is_before(one, cookie)]:
-            self._drop(other)
+        while cookie in self._ahead and next(iter(self._ahead)) != cookie:
+            self._drop(next(iter(self._ahead)))  # those before are not wanted after all
         found = self._ahead.pop(cookie, None)
         if found is None:
-            found = _Ahead(job.open_parallel(cookie), self._quota, self._reading)
+            if cookie in self._next:
+                self._next.remove(cookie)
+            found = self._read(job, cookie)
         if isinstance(found, ItemError):
             raise found
         self._top_up(job, beside=1)
@@ -69,23 +72,26 @@ class Streams:
         for cookie in tuple(self._ahead):
             self._drop(cookie)
 
-    def _is_before(self, one: int, other: int) -> bool:
-        order = list(self._ahead)
-        return other in self._ahead and order.index(one) < order.index(other)
-
     def _drop(self, cookie: int) -> None:
         found = self._ahead.pop(cookie)
         if isinstance(found, _Ahead):
             found.close(Status.E_CANCELLED)
 
     def _top_up(self, job: AgentJob, beside: int = 0) -> None:
-        waiting = [cookie for cookie in self._next if cookie not in self._ahead]
-        room = min(job.parallel, MOST) - beside - sum(isinstance(one, _Ahead) for one in self._ahead.values())
-        for cookie in waiting[: max(0, room)]:
+        """As many as may be are open, `beside` others."""
+        open_now = beside + sum(isinstance(one, _Ahead) for one in self._ahead.values())
+        while self._next and open_now < min(job.parallel, MOST):
+            cookie = self._next.popleft()
             try:
-                self._ahead[cookie] = _Ahead(job.open_parallel(cookie), self._quota, self._reading)
+                self._ahead[cookie] = self._read(job, cookie)
+                open_now += 1
             except ItemError as error:
                 self._ahead[cookie] = error
+
+    def _read(self, job: AgentJob, cookie: int) -> _Ahead:
+        if self._readers is None:
+            self._readers = ThreadPoolExecutor(MOST, "stream")
+        return _Ahead(job.open_parallel(cookie), self._quota, self._reading, self._readers)
 
 
 class _OneByOne:
@@ -101,14 +107,14 @@ class _OneByOne:
 
 
 class _Ahead:
-    """An Opened: a thread reads it from the moment it is made."""
+    """An Opened: a thread of `readers` reads it from the moment it is made."""
 
-    def __init__(self, stream: ParallelStream, quota: Quota, reading: Reading) -> None:
+    def __init__(self, stream: ParallelStream, quota: Quota, reading: Reading, readers: Executor) -> None:
         self.size, self.path = stream.size, stream.path
         self.beside: list[_Ahead] = []  # others that are read now
         self._stream, self._spool, self._reading = stream, Spool(quota), reading
-        self._thread = threading.Thread(target=self._read, name="stream", daemon=True)
-        self._thread.start()
+        stream.on_close = self._spool.close
+        self._done = readers.submit(self._read)
 
     def pull(self, take: Take) -> int:
         chunk: Chunk
@@ -122,11 +128,10 @@ class _Ahead:
 
     def close(self, how: Status) -> None:
         """Its thread ends with the `read` that runs."""
-        self._spool.close()
         try:
             self._stream.close(how)
         finally:
-            self._thread.join()
+            self._done.result()
 
     def _get(self) -> tuple[Chunk, bytes]:
         if self._spool.ready:
@@ -138,7 +143,9 @@ class _Ahead:
             self._stream.goes_on()
 
     def _read(self) -> None:
-        memory = GuardedMemory(READ_BYTES)
+        if not hasattr(_OF_READER, "memory"):
+            _OF_READER.memory = GuardedMemory(READ_BYTES)
+        memory: GuardedMemory = _OF_READER.memory
         try:
             while True:
                 chunk = self._stream.read(memory.address, memory.size)

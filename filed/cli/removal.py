@@ -29,7 +29,7 @@ def remove(path: Path, plan_of: Callable[[Catalog], PrunePlan], *, dry_run: bool
         if not dry_run:
             catalog.reconcile(time.time())
             # Once their Jobs are pruned, nobody knows whose they are.
-            directory.take_back(catalog.dead_sessions().__contains__)
+            directory.take_back(catalog.dead_sessions())
         plan = plan_of(catalog)
         names = {job.job_id: job.job for job in catalog.jobs()}
         sizes = _sizes(directory)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -132,8 +132,8 @@ class Repository(Protocol):
     def remove_stale(self) -> None:
         """Remove private files of processes that were killed."""
 
-    def take_back(self, dead: Callable[[Session], bool], report: Callable[[str], None] = ...) -> None:
-        """Remove what Jobs that were killed have left. dead: did this session end without being good?"""
+    def take_back(self, dead: Collection[tuple[int, int]], report: Callable[[str], None] = ...) -> None:
+        """Remove what Jobs that were killed have left. dead: the sessions that ended without being good."""
 
     def remove_volume(self, name: str) -> None:
         """Delete a Volume that no Job needs any more."""

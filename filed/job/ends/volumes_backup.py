@@ -35,7 +35,7 @@ def volumes_backup(job: BackupJob, context: JobContext) -> Iterator[VolumesBacku
             context.messages.info(
                 f"previous Job {dead.job} (JobId {dead.job_id}) ended without a status (its process is gone); marked failed"
             )
-        volumes.take_back(catalog.dead_sessions().__contains__, context.messages.info)
+        volumes.take_back(catalog.dead_sessions(), context.messages.info)
         base = choose_base(catalog, volumes, job, context.messages, time.time())
         row = catalog.begin_job(_new_job(job, base), time.time())
         _look_at_the_clock(catalog, context.messages, row)

@@ -25,6 +25,7 @@ DIGEST_LETTERS = frozenset("51236789")
 FINE_CTIME_SINCE = (6, 13)  # Linux; ext4, xfs, btrfs and tmpfs
 DIGESTED_TYPES = (FileType.REGULAR, FileType.EMPTY)
 HAS_INO = int(Has.INO)
+DATA_BIT = 1 << AgentStream.DATA
 INODE_BITS = 0xFFFF_FFFF_FFFF_FFFF
 INVENTED_INODES = frozenset(number for number, name in NAMES.items() if name in {"vfat", "exfat", "fuse", "cifs"})
 """File systems whose inode numbers may be others after the next mount."""
@@ -75,7 +76,8 @@ class ChangedSince(TakesNothingOver):
             return True
         if parts is not None and (parts[1] != entry.mtime_ns or (by_ctime and parts[2] != entry.chtime_ns)):
             return True
-        return self._digested and not row.digest_record and row.type in DIGESTED_TYPES
+        has_content = entry.streams & DATA_BIT  # what offers none has no digest in any Job
+        return bool(self._digested and not row.digest_record and row.type in DIGESTED_TYPES and has_content)
 
     def content_check(self, entry: Entry, row: BaseRow | None, options: Options) -> ContentCheck | None:
         """Where the FileSet has letters of digests, what is unchanged in all else is read: a mapping may change content, and no time."""

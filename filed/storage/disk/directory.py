@@ -7,7 +7,7 @@ import os
 import platform
 import re
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Collection, Iterable
 from functools import partial
 from pathlib import Path
 
@@ -64,6 +64,10 @@ class VolumeDirectory:
         self._host = host
         self._clock = clock
         self._sequence = Sequence(path)
+        self._highest: int | None = (
+            None  # number of a Volume that was here when the directory was last listed, or was made since
+        )
+        self._own = OwnFiles(path, self.volumes)
 
     @classmethod
     def open(
@@ -105,7 +109,7 @@ class VolumeDirectory:
 
     def own_files(self) -> Callable[[], frozenset[FileId]]:
         """What a backup into this directory does not save."""
-        return OwnFiles(self.path, self.volumes).now
+        return self._own.now
 
     def size_of(self, name: str) -> int | None:
         """How long that Volume is; None when it is not there."""
@@ -186,8 +190,8 @@ class VolumeDirectory:
                 if path.stat(follow_symlinks=False).st_mtime < self._clock() - STALE_S:
                     path.unlink()
 
-    def take_back(self, dead: Callable[[Session], bool], report: Callable[[str], None] = _quiet) -> None:
-        """Remove what Jobs that were killed have left. dead: did this session end without being good?"""
+    def take_back(self, dead: Collection[tuple[int, int]], report: Callable[[str], None] = _quiet) -> None:
+        """Remove what Jobs that were killed have left. dead: the sessions that ended without being good."""
         take_back(self.path, [name for name in self.volumes() if _OUR_NAME.fullmatch(name)], dead, report)
 
     def remove_volume(self, name: str) -> None:
@@ -263,10 +267,15 @@ class VolumeDirectory:
     def _new_volume(self, session: Session, previous: str, count: int) -> VolumeFile:
         """A Volume with the next free name, labelled, durable and locked; `count` Volumes has the Job now."""
         while True:
-            highest = max((_order(name)[1] for name in self.volumes()), default=0)
-            path = self.path / f"Vol-{self._sequence.next_volume(highest):04d}"
+            if self._highest is None:  # once for all Volumes of a Job, which may be thousands
+                self._highest = self._highest_number()
+            number = self._sequence.next_volume(self._highest)
+            path = self.path / f"Vol-{number:04d}"
+            as_it_was = self._own.changed_at()
             volume = VolumeFile.create(path)
+            self._highest = number if volume is not None else None
             if volume is not None:
+                self._own.made(volume.id, as_it_was)
                 break
         try:
             self._label(volume, session, previous, count)
@@ -278,6 +287,13 @@ class VolumeDirectory:
             volume.remove()
             raise
         return volume
+
+    def _highest_number(self) -> int:
+        """Of our own Volumes here, by their names alone; 0: there is none."""
+        try:
+            return max((_order(path.name)[1] for path in self.path.iterdir()), default=0)
+        except OSError as error:
+            raise explain("the directory of Volumes cannot be read", self.path, error) from error
 
     def _label(self, volume: VolumeFile, session: Session, previous: str, count: int) -> None:
         now = int(self._clock() * 1_000_000)

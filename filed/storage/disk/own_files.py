@@ -6,6 +6,7 @@ import os
 from collections.abc import Callable
 from pathlib import Path
 
+from filed.storage.disk.volume_file import explain
 from filed.storage.interface import FileId
 
 OURS = ("catalog.sqlite", ".sequence", ".storage", ".filed-")  # how their names begin, beside the Volumes
@@ -22,7 +23,7 @@ class OwnFiles:
 
     def now(self) -> frozenset[FileId]:
         """Collected again when names in the directory have changed: a Job makes Volumes while it runs."""
-        changed_at = self._directory.stat().st_mtime_ns
+        changed_at = self.changed_at()
         if changed_at != self._changed_at:
             self._changed_at = changed_at
             volumes = set(self._volumes())
@@ -31,3 +32,19 @@ class OwnFiles:
             ids = [entry.stat(follow_symlinks=False) for entry in found if entry.is_file(follow_symlinks=False)]
             self._found = frozenset((one.st_dev, one.st_ino) for one in ids)
         return self._found
+
+    def changed_at(self) -> int:
+        """When a name in the directory changed last."""
+        try:
+            return self._directory.stat().st_mtime_ns
+        except OSError as error:
+            raise explain("the directory of Volumes cannot be read", self._directory, error) from error
+
+    def made(self, file: FileId, as_it_was: int) -> None:
+        """The Job itself has made a Volume, which is no reason to list the directory again: a Job may make thousands.
+
+        as_it_was: `changed_at` before that.
+        """
+        if as_it_was == self._changed_at:
+            self._found |= {file}
+            self._changed_at = self.changed_at()

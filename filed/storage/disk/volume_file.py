@@ -52,6 +52,11 @@ class VolumeFile:
         self._fd = fd
         self._opened = _identity(fd)
 
+    @property
+    def id(self) -> tuple[int, int]:
+        """Its device and inode, whatever name it has."""
+        return self._opened
+
     @classmethod
     def lock(cls, path: Path) -> VolumeFile | None:
         """Open an existing Volume for appending; None when somebody has it, or it is gone. Raises VolumeError."""

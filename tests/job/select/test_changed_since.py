@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from filed.agents.abi import Entry, EntryType, Has
+from filed.agents.abi import AgentStream, Entry, EntryType, Has
 from filed.catalog import INCOMPLETE, BaseList, BaseRow
 from filed.fileset import Options
 from filed.job.encode.attributes import encode_entry_extended, encode_entry_stat
@@ -30,6 +30,7 @@ FILE = Entry(
     chtime=START - 400,
     chtime_ns=4,
     fs_type=EXT4,
+    streams=AgentStream.DATA.bit,
 )
 OPTIONS = Options()
 DIGEST = bytes([Stream.MD5_DIGEST]) + b"d" * 16
@@ -95,6 +96,13 @@ def test_an_agent_without_inodes_is_asked_for_none(changed: ChangedSince) -> Non
 
 def test_a_file_whose_data_was_never_whole_is_sent_again(changed: ChangedSince) -> None:
     assert changed.wants(FILE, row(FILE, digest=b""), OPTIONS)
+
+
+def test_an_entry_that_offers_no_content_needs_no_digest(changed: ChangedSince) -> None:
+    """An agent's that has none: it was sent again in each Incremental."""
+    without = FILE._replace(streams=0)
+    assert not changed.wants(without, row(without, digest=b""), OPTIONS)
+    assert changed.wants(without._replace(mtime=START - 499), row(without, digest=b""), OPTIONS)
 
 
 def test_without_parts_of_a_second_the_last_one_is_not_trusted(changed: ChangedSince) -> None:

@@ -7,6 +7,8 @@ import random
 import signal
 import stat
 import time
+from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -50,6 +52,51 @@ def test_volumes_are_known_by_name_or_by_content(tmp_path: Path) -> None:
     (directory.path / "Vol-0002").mkdir()
     (directory.path / ".hidden").write_bytes(golden("md5").data)
     assert directory.volumes() == ["Vol-0001", "Vol-9999", "Vol-10000", "md5"]
+
+
+def test_a_job_of_many_volumes_lists_the_directory_no_more_often_than_one_of_few(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Each new Volume changed the directory, and had all others looked at."""
+    directory = opened(tmp_path)
+    listings: list[object] = []
+    for name in ("scandir", "listdir"):
+        monkeypatch.setattr(os, name, partial(_counted, listings, getattr(os, name)))
+    own = directory.own_files()
+    counts = []
+    for number, volumes in ((1, 5), (2, 40)):
+        target = directory.append_session(job(number), 130_000, begin_volume=True)
+        own()
+        before = len(listings)
+        for record in files(volumes * 2, seed=number):
+            target.write(*record)
+            made = own()
+        counts.append(len(listings) - before)
+        assert made == {(one.stat().st_dev, one.stat().st_ino) for one in directory.path.iterdir()}
+        target.finish(JobTotals(1, 1))
+    assert counts[1] <= counts[0] + 1
+    assert len(directory.volumes()) > 30
+    made = own()
+    (directory.path / "Vol-9999").touch()
+    os.utime(directory.path, ns=(1, 1))  # whatever the clock of the file system ticks in
+    assert len(own()) == len(made) + 1
+
+
+def _counted(calls: list[object], listing: Callable[..., object], *arguments: object) -> object:
+    calls.append(arguments)
+    return listing(*arguments)
+
+
+def test_without_dead_sessions_no_volume_is_read(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    directory = opened(tmp_path)
+    save(directory, files(40), limit=200_000)
+    assert len(directory.volumes()) > 5
+    read: list[object] = []
+    monkeypatch.setattr(os, "read", partial(_counted, read, os.read))
+    directory.take_back(())
+    assert read == []
+    directory.take_back({Session(1, 2)})
+    assert len(read) == len(directory.volumes())
 
 
 def test_a_link_is_no_volume(tmp_path: Path) -> None:

@@ -22,6 +22,7 @@ from __future__ import annotations
 import argparse
 import hashlib
 import os
+import re
 import shlex
 import shutil
 import subprocess
@@ -34,6 +35,7 @@ from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent
 
+PLUGIN_DIRECTORY = "/usr/local/lib/filed"  # as `filed agent install` has it
 WARNINGS = ["-Wall", "-Wextra", "-Werror"]
 FLAGS = ["-fPIC", "-fvisibility=hidden", "-D_FILE_OFFSET_BITS=64", "-g0", *WARNINGS]
 OPTIMIZED = ["-O2", "-fstack-protector-strong", "-D_FORTIFY_SOURCE=2"]
@@ -196,6 +198,17 @@ def copy_headers(root: Path, output: Path) -> None:
         if not copy.exists() or copy.read_bytes() != header.read_bytes():
             shutil.copyfile(header, copy)
             copy.chmod(0o644)
+    (output / "bplugin.pc").write_text(package_config(root / "abi"))
+
+
+def package_config(abi: Path) -> str:
+    """For pkg-config, with the headers beside it."""
+    (version,) = re.findall(r"#define BP_HEADER_VERSION BP_VERSION\((\d+, \d+)\)", (abi / "bplugin.h").read_text())
+    text = re.sub(r"^#.*\n", "", (abi / "bplugin.pc.in").read_text(), flags=re.MULTILINE)
+    values = {"prefix": "${pcfiledir}", "includedir": "${pcfiledir}", "plugindir": PLUGIN_DIRECTORY}
+    for name, value in (values | {"version": version.replace(", ", ".")}).items():
+        text = text.replace(f"@{name}@", value)
+    return text
 
 
 def keep_others_out(directory: Path) -> None:

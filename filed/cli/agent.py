@@ -14,7 +14,9 @@ import click
 from filed.agents.abi import OptionFlag, version_text
 from filed.agents.scan import Scanned, examine, scan
 from filed.cli.agent_check import check
+from filed.cli.agent_install import install
 from filed.cli.agent_new import new
+from filed.cli.agent_ready import ready
 from filed.cli.agent_run import run
 from filed.cli.agents import shipped_agents
 from filed.cli.exit import Exit
@@ -37,7 +39,7 @@ def agent() -> None:
     """The agents this machine has, and what their authors need."""
 
 
-for command in (new, check, run):
+for command in (new, check, run, install, ready):
     agent.add_command(command)
 
 

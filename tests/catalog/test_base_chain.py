@@ -1,12 +1,15 @@
 from __future__ import annotations
 
 import tempfile
+from dataclasses import replace
 from pathlib import Path
 
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from filed.catalog import BaseOfChain, BaseRow, Catalog, Job
+from filed.catalog.base_chain import what_pays
+from filed.catalog.base_list import PAGE_PATHS
 from tests.catalog.model import Item, backup, open_catalog
 from tests.catalog.test_tree import PATHS, STEP, run_steps
 
@@ -54,6 +57,13 @@ def test_what_is_below_is_found_while_it_is_marked(tmp_path: Path) -> None:
                 base.lookup([b"/d2"])  # enough of them, and the list is made meanwhile
             assert found == [b"/d/%03d" % n for n in range(300)]
             assert [row.path for row in base.unseen()] == [b"/d/", b"/d2"]
+
+
+def test_however_long_the_chain_few_paths_are_kept_in_memory(tmp_path: Path) -> None:
+    with open_catalog(tmp_path) as catalog:
+        job = backup(catalog, {b"/a": Item(1)})
+        assert what_pays([job]) == PAGE_PATHS
+        assert what_pays([replace(job, files=100_000_000)]) <= 4_000
 
 
 def test_few_paths_make_no_list(tmp_path: Path) -> None:

@@ -265,7 +265,9 @@ typedef int32_t bp_status;
  *   DATA         the content
  *   ACL_ACCESS   the access list, libacl's long text form without a NUL; ACL_DEFAULT a directory's default one
  *   XATTR        one extended attribute: u32 length of the name, name, value. One stream each, and only as a TLV
- *   OBJECT       the bytes of a restore object; at most BP_MAX_STATE */
+ *   OBJECT       the bytes of a restore object; at most BP_MAX_STATE
+ * 5 to 11 are kept for Windows: security descriptor, alternate data stream, reparse point, object id, EFS, sparse map,
+ * short name. */
 #define BP_STREAM_DATA        0
 #define BP_STREAM_ACL_ACCESS  1
 #define BP_STREAM_ACL_DEFAULT 2
@@ -319,6 +321,9 @@ typedef int32_t bp_status;
                                               restores them: restore_entry of any other is never called for them. All
                                               names begin with `/` */
 #define BP_FEATURE_VERBATIM    (1ull << 1) /* its Plugin line is not parsed into options: it comes whole, in fileset */
+#if BP_TARGET_VERSION >= BP_VERSION(1, 1)
+#define BP_FEATURE_BROWSE      (1ull << 2) /* it can list one directory alone: see bp_begin.browse */
+#endif
 /* bp_host_api.features, bp_descriptor.needs: none are defined in 1.0; an unknown bit in needs refuses the agent */
 
 /* bp_option.type, of its value as text */
@@ -450,6 +455,10 @@ typedef struct bp_begin {
   uint64_t saved_entries, saved_bytes;  /* how much is to come, of all agents and Jobs */
   uint32_t saved_jobs;                  /* of how many Jobs it comes: a Full and what was saved since */
   uint32_t reserved;
+
+  /* Of an ESTIMATE, for an agent with BP_FEATURE_BROWSE: list only what lies directly in this directory, for a person who
+   * chooses what to save; "": the topmost names. Nothing deeper, and no COMPLETE. NULL: list all. */
+  const char *browse;
 #endif
 } bp_begin;
 /*

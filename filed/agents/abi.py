@@ -207,6 +207,7 @@ class Release(IntEnum):
 class Feature(IntFlag):
     PLAIN_FILES = 1
     VERBATIM = 2
+    BROWSE = 4
 
 
 class OptionFlag(IntFlag):
@@ -420,6 +421,7 @@ class BpBegin(ctypes.Structure):
         ("saved_bytes", c_uint64),
         ("saved_jobs", c_uint32),
         ("reserved", c_uint32),
+        ("browse", c_char_p),
     ]
 
 

@@ -79,7 +79,7 @@ class Begin:
 
     flags: BeginFlag. since: (seconds, nanoseconds), advisory; base_job is the identity. state: what this agent sealed in base_job, with
     its format. fileset: this instance's lines (`FileSet.lines()`). where: restore: trusted root, b"" = as saved.
-    keep_from: the lowest watermark that a Job may still need, 0: not known. saved: of a restore.
+    keep_from: the lowest watermark that a Job may still need, 0: not known. saved: of a restore. browse: the only directory to list.
     """
 
     kind: Kind
@@ -95,6 +95,7 @@ class Begin:
     where: bytes = b""
     keep_from: int = 0
     saved: Saved = Saved()
+    browse: bytes | None = None
 
 
 class Agent:
@@ -215,6 +216,8 @@ class Agent:
             saved.entries,
             saved.size,
             saved.jobs,
+            0,
+            why.browse,
         )
         out = ctypes.c_void_p()
         whole = self._shape.memory(raw)

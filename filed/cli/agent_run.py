@@ -52,6 +52,7 @@ EXAMPLES = """
 \b
 Examples:
   filed agent run ./facts.so --list
+  filed agent run ./facts.so --browse /srv
   filed agent run ./facts.so --backup /tmp/v
   filed agent run ./facts.so --backup /tmp/v --level incremental
   filed agent run ./facts.so --restore /tmp/v --where /tmp/back
@@ -64,6 +65,9 @@ Run = Callable[[JobDescription, Console], Outcome]
 @click.command(epilog=EXAMPLES)
 @agent_options
 @click.option("--list", "listing", is_flag=True, help="Only list what a Full would save.")
+@click.option(
+    "--browse", metavar="PATH", help="Only list what lies directly in this directory; '' for the topmost names."
+)
 @click.option(
     "--backup",
     type=click.Path(path_type=Path, file_okay=False),
@@ -85,6 +89,7 @@ def run(  # noqa: PLR0917  one argument for each option
     paths: tuple[str, ...],
     plugin: str,
     listing: bool,  # noqa: FBT001
+    browse: str | None,
     backup: Path | None,
     restore: Path | None,
     where: Path | None,
@@ -95,8 +100,8 @@ def run(  # noqa: PLR0917  one argument for each option
     verbose: bool,  # noqa: FBT001
 ) -> int:
     """Run one Job with the agent in FILE: list, back up into a directory of Volumes, or restore from it."""
-    if [listing, backup is not None, restore is not None].count(True) != 1:
-        raise click.UsageError("give one of --list, --backup DIR and --restore DIR")
+    if [listing, browse is not None, backup is not None, restore is not None].count(True) != 1:
+        raise click.UsageError("give one of --list, --browse PATH, --backup DIR and --restore DIR")
     setup = _setup(library.absolute(), parse_options(pairs))
     begun = time.monotonic()
     do_it: Run = _here if debug else _apart
@@ -125,7 +130,9 @@ def run(  # noqa: PLR0917  one argument for each option
             return exit_of(outcome.status)
         with tempfile.TemporaryDirectory(prefix="filed-list-") as work:
             who = DirectorJob(0, _JOB, _JOB, "", options.host_name(), Path(work))
-            outcome = do_it(EstimateJob(who, Level.FULL, fileset, setup, Changes(), listing=True), console)
+            only = None if browse is None else os.fsencode(browse)
+            estimate = EstimateJob(who, Level.FULL, fileset, setup, Changes(), listing=True, browse=only)
+            outcome = do_it(estimate, console)
         if not outcome.status.good:
             message(f"filed: {outcome.text}")
         return exit_of(outcome.status)

@@ -41,6 +41,7 @@ CHECKS = (
     Check("parallel", "several streams at once", saving.parallel),
     Check("access-times", "access times kept, as the FileSet asks", saving.access_times),
     Check("phases", "prepared, begun, released; released by another", phases.phases),
+    Check("browse", "one directory alone", saving.browse),
     Check("needed", "what of its log is still needed", saving.needed),
     Check("later-host", "a host of a later version", saving.later_host),
     Check("older-host", "a host of the first version", saving.older_host),

@@ -14,14 +14,26 @@ from dataclasses import replace
 from functools import partial
 from pathlib import Path
 
-from filed.agents import AgentJob, AgentStream, EntryFlag, EntryType, Feature, Has, Kind, Outcome, Severity, Status
+from filed.agents import (
+    Agent,
+    AgentJob,
+    AgentStream,
+    EntryFlag,
+    EntryType,
+    Feature,
+    Has,
+    Kind,
+    Outcome,
+    Severity,
+    Status,
+)
 from filed.agents.abi import MIN_READ_BYTES, VERSION_1_1, WantOption, version
 from filed.agents.callbacks import MAX_WATERMARK
 from filed.agents.shape import LIST_PAGE_BYTES, HostShape
 from filed.conformance.room import Room, Skipped
 from filed.conformance.walk import Reading, Seen, digest_of, read_whole, walk
 from filed.conformance.witness import Witness
-from filed.errors import AgentError, ItemError
+from filed.errors import AgentError, ItemError, printable
 
 FLAT_BYTES = 48 << 20  # the host's own pages and buffers, and what malloc keeps of an agent's
 ENOUGH_ENTRIES = 20_000  # of which nothing may be kept, to see it
@@ -235,6 +247,33 @@ def _side_by_side(job: AgentJob, wanted: list[tuple[int, bytes]]) -> dict[bytes,
     for stream in streams:
         stream.close()
     return dict(zip((name for _, name in wanted), found, strict=True))
+
+
+def browse(room: Room) -> None:
+    """One directory alone: what lies directly in it, of each that is listed, and nothing else."""
+    if Feature.BROWSE not in room.subject.about.features:
+        raise Skipped("it cannot list one directory alone")
+    with room.agent() as (agent, _):
+        top = _browsed(room, agent, b"")
+        for name in [name for name, kind in top.items() if kind == EntryType.DIRECTORY][:3]:
+            deeper = [one for one in _browsed(room, agent, name) if one.removeprefix(name).count(b"/") > 1]
+            strange = [one for one in _browsed(room, agent, name) if not one.startswith(name + b"/")]
+            for one in (*deeper, *strange):
+                room.failed(f"asked for {printable(name)} alone it lists another place", "next_entries", one)
+    if not top:
+        room.failed("it lists no topmost name", "next_entries")
+
+
+def _browsed(room: Room, agent: Agent, path: bytes) -> dict[bytes, int]:
+    """Name and type of what is listed."""
+    found: dict[bytes, int] = {}
+    with room.begun(agent, replace(room.why(Kind.ESTIMATE), browse=path)) as job:
+        while (page := job.next_page()) is not None:
+            found |= {name: entry.type for entry, name in page}
+        if job.complete:
+            room.failed("COMPLETE after a list of one directory", "next_entries", path)
+        job.end(Outcome.DONE)
+    return found
 
 
 def needed(room: Room) -> None:

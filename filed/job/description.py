@@ -239,7 +239,10 @@ class NetworkTest:
 
 @dataclass(frozen=True, slots=True)
 class EstimateJob:
-    """Count what a backup would save, and list it if asked to. limit: of lines, 0 for all. by_mtime: the time that they show."""
+    """Count what a backup would save, and list it if asked to. limit: of lines, 0 for all. by_mtime: the time that they show.
+
+    browse: list this directory alone, b"" for the topmost names.
+    """
 
     who: DirectorJob
     level: Level
@@ -249,6 +252,7 @@ class EstimateJob:
     listing: bool = False
     limit: int = 0
     by_mtime: bool = False
+    browse: bytes | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,11 +6,12 @@ The agents list, the FileSet and the Selection choose, as in a backup. Lines go 
 from __future__ import annotations
 
 from contextlib import ExitStack
+from dataclasses import replace
 
-from filed.agents import EntryType, Page, Status
+from filed.agents import EntryType, Feature, Page, Status
 from filed.agents import Outcome as AgentOutcome
 from filed.catalog import BaseRow
-from filed.errors import AgentError
+from filed.errors import AgentError, JobError
 from filed.fileset import agent_text, expanded
 from filed.job.agents.instance import Lister, begin
 from filed.job.agents.libraries import Libraries
@@ -34,7 +35,7 @@ def estimate(job: EstimateJob | DryRun, context: JobContext) -> Outcome:
     messages, counters, cancellation = context.messages, context.counters, context.cancellation
     with ExitStack() as stack:
         end = _far_end(job, context, stack)
-        basis = end.basis
+        basis, browse = end.basis, job.browse if isinstance(job, EstimateJob) else None
         context.parent.started(end.job_id, basis.level.name.capitalize())
         libraries = Libraries(job.agents, messages, cancellation, context.status_page)
         made = instances(libraries, expanded(job.fileset, cancellation.pipe, messages.warning), messages, stack)
@@ -47,7 +48,9 @@ def estimate(job: EstimateJob | DryRun, context: JobContext) -> Outcome:
         for instance in made:
             found = instance.find_state(basis.states)
             try:
-                why = basis.begin(found, agent_text(instance.fileset))
+                why = replace(basis.begin(found, agent_text(instance.fileset)), browse=browse)
+                if browse is not None and Feature.BROWSE not in instance.agent.descriptor.features:
+                    raise JobError(f"agent {instance.agent.label} cannot list one directory alone")
                 agent_job = stack.enter_context(begin(instance, why, messages, cancellation))
             except AgentError as error:
                 if error.code != Status.E_UNSUPPORTED:

@@ -204,7 +204,19 @@ def test_an_agent_that_uses_all_of_1_1_keeps_the_contract_on_every_host(tmp_path
     assert scanned.about is not None
     report = conform(
         Subject(library, scanned.about),
-        ("load", "instance", "backup", "incremental", "parallel", "phases", "plan", "needed", "older-host"),
+        (
+            "load",
+            "instance",
+            "backup",
+            "estimate",
+            "browse",
+            "incremental",
+            "parallel",
+            "phases",
+            "plan",
+            "needed",
+            "older-host",
+        ),
     )
     assert {one.verdict for one in report.checks} == {Verdict.PASSED}, report.as_json()
 

@@ -70,7 +70,7 @@ def test_the_messages_of_the_agent_are_shown_with_debug(filed: Filed, plugins: P
 @pytest.mark.parametrize(
     ("arguments", "text"),
     [
-        ([], "give one of --list, --backup DIR and --restore DIR"),
+        ([], "give one of --list, --browse PATH, --backup DIR and --restore DIR"),
         (["--list", "--backup", "v"], "give one of"),
         (["--restore", "v"], "--restore needs --where DIR"),
         (["--list", "--option", "x"], "give KEY=VALUE"),

@@ -8,7 +8,11 @@ from pathlib import Path
 import pytest
 
 from filed.catalog import Catalog, Level
+from filed.fileset import FileSet, Include, Options
 from filed.job.agents.holds import Hold
+from filed.job.description import Changes, DirectorJob, EstimateJob
+from filed.job.process import start_job
+from filed.job.setup import default_setup
 from filed.process.outcome import JobStatus, Severity
 from tests.agents.compile import compile_agent
 from tests.system_agents.jobs import Place, Ran, line
@@ -212,3 +216,23 @@ def test_a_dry_run_asks_the_agents_and_changes_nothing(place: Place, tmp_path: P
     refused = place.restore(full.outcome.jobid, tmp_path / "r", line("today", fault="fail-plan"), dry_run=True)
     assert refused.outcome.status is JobStatus.ERROR
     assert not (tmp_path / "r").exists()
+
+
+# ---- browsing -------------------------------------------------------------------------------------------------------
+
+
+def test_one_directory_is_listed_alone_for_a_person_who_chooses(agents: Path, tmp_path: Path) -> None:
+    def listed(browse: bytes | None, *files: bytes) -> list[str]:
+        lines: list[str] = []
+        who = DirectorJob(0, "Browse", "Browse", "", "client", tmp_path)
+        fileset = FileSet(includes=(Include(options=(Options(),), files=files),), name="T")
+        setup = default_setup((agents,), (line("today"), line("filesystem")))
+        job = EstimateJob(who, Level.FULL, fileset, setup, Changes(), listing=True, browse=browse)
+        with start_job(job) as process:
+            outcome = process.run(lambda event: lines.extend(event.get("lines", [])), lambda: None)
+        return [one.split()[-1] for one in lines] or [outcome.text]
+
+    assert listed(b"", TODAY) == ["/@TODAY"]
+    assert listed(b"/@TODAY", TODAY) == listed(None, TODAY) == [f"/@TODAY/000{number}" for number in (1, 2, 3)]
+    (words,) = listed(b"", bytes(tmp_path))
+    assert words.startswith("agent filesystem 1.0 cannot list one directory alone")

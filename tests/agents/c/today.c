@@ -35,10 +35,11 @@ struct bp_agent {
   unsigned upto, gap, state, noise, size, rate, meet, broken;
   char freeze[1024], fault[32], target[32];
 };
+enum { BROWSE_TOP = 1, BROWSE_RECORDS };
 struct bp_job {
   const bp_host_api *host;
   const bp_agent *agent;
-  unsigned next, first, restoring, dry;
+  unsigned next, first, restoring, dry, browse, kind;
   bp_stream *one; /* of open_stream */
   pthread_mutex_t lock;
   pthread_cond_t met;
@@ -169,6 +170,7 @@ static bp_status begin(bp_agent *agent, const bp_host_api *host, const bp_begin 
   job->host = host;
   job->agent = agent;
   job->first = 1;
+  job->kind = why->kind;
   job->dry = host->version >= BP_VERSION(1, 1) && why->flags & BP_BEGIN_DRY_RUN;
   if (why->kind == BP_KIND_RESTORE && BP_HAS_FIELD(why, bp_begin, saved_jobs))
     bp_logf(host, BP_MSG_INFO, "restoring %s on %s, %llu entries, %llu bytes of %u Jobs%s%s", why->saved_job,
@@ -183,6 +185,8 @@ static bp_status begin(bp_agent *agent, const bp_host_api *host, const bp_begin 
   if (why->kind == BP_KIND_BACKUP)
     bp_logf(host, BP_MSG_INFO, "from record %u on; the log is needed from %llu on", job->first,
             (unsigned long long)bp_keep_from(why));
+  if (BP_HAS_FIELD(why, bp_begin, browse) && why->browse)
+    job->browse = *why->browse ? BROWSE_RECORDS : BROWSE_TOP;
   job->next = job->first;
   pthread_mutex_init(&job->lock, NULL);
   pthread_cond_init(&job->met, NULL);
@@ -217,6 +221,14 @@ static bp_status next_entries(bp_job *job, bp_batch *batch)
   bp_status status = bp_page_init(&page, batch);
   if (status != BP_OK)
     return status;
+  if (job->browse == BROWSE_TOP) {
+    bp_entry top;
+    memset(&top, 0, sizeof top);
+    top.cookie = 1;
+    top.type = BP_TYPE_DIRECTORY;
+    status = bp_page_add(&page, &top, PLACE, (uint32_t)sizeof PLACE - 2, NULL, 0); /* without its slash */
+    return status == BP_OK ? bp_page_end(&page, 0) : status;
+  }
   if (job->next == job->first)
     (void)bp_expect(job->host, job->agent->upto + 1u - job->first, 0);
   if (job->next > job->agent->upto) {
@@ -224,7 +236,7 @@ static bp_status next_entries(bp_job *job, bp_batch *batch)
       bp_logf(job->host, BP_MSG_INFO, "%u reads at once", job->most_inside);
     if (job->agent->gap)
       return bp_page_end_gap(&page, job->host);
-    status = put_state(job);
+    status = job->kind == BP_KIND_BACKUP ? put_state(job) : BP_OK;
     return status == BP_OK ? bp_page_end(&page, 0) : status;
   }
   for (; job->next <= job->agent->upto; job->next++) {
@@ -399,7 +411,7 @@ static const bp_option options[] = {
 static const char *const claims[] = { PLACE, NULL };
 static const bp_descriptor descriptor = {
   BP_DESCRIPTOR_START, .min_version = BP_VERSION(1, 0), .max_version = BP_TARGET_VERSION,
-  .option_size = sizeof(bp_option), .id = ID, .version = "1.1", .vendor = "filed tests", .license = "MIT",
+  .features = BP_FEATURE_BROWSE, .option_size = sizeof(bp_option), .id = ID, .version = "1.1", .vendor = "filed tests", .license = "MIT",
   .claims = claims, .options = options, .n_options = sizeof options / sizeof options[0], .api = &api,
 };
 BPLUGIN_DEFINE(descriptor);

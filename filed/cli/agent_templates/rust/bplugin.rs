@@ -168,6 +168,7 @@ pub const BP_RELEASE_LEFT: u32 = 3;
 // Feature
 pub const BP_FEATURE_PLAIN_FILES: u64 = 1;
 pub const BP_FEATURE_VERBATIM: u64 = 2;
+pub const BP_FEATURE_BROWSE: u64 = 4;
 // OptionFlag
 pub const BP_OPTION_REQUIRED: u32 = 1;
 pub const BP_OPTION_SECRET: u32 = 2;
@@ -281,6 +282,7 @@ pub struct bp_begin {
     pub saved_bytes: u64,
     pub saved_jobs: u32,
     pub reserved: u32,
+    pub browse: *const c_char,
 }
 
 #[repr(C)]

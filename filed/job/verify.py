@@ -95,8 +95,7 @@ def _read(
     keys = keyring(job.keys)
     for session, check in end.volumes(lambda: Decoder(keys, workers), stack):
         try:
-            for record in session.records():
-                check.record(record)
+            for _ in check.checked(session):
                 context.cancellation.check()
             session.finish()
             check.close()

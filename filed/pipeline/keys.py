@@ -76,6 +76,11 @@ class Keyring:
     signed: bool = False
     encrypted: bool = False
 
+    @property
+    def empty(self) -> bool:
+        """Nothing can be opened or checked with it, and nothing is demanded."""
+        return not (self.pairs or self.signers or self.signed or self.encrypted)
+
     def pair(self, key_id: bytes) -> KeyPair | None:
         return next((pair for pair in self.pairs if pair.certificate.key_id == key_id), None)
 

@@ -26,6 +26,8 @@ from filed.volume.record import LabelType as LabelType
 from filed.volume.record import Record as Record
 from filed.volume.record import Run as Run
 from filed.volume.record import Session as Session
+from filed.volume.run import record_at as record_at
+from filed.volume.run import records_between as records_between
 from filed.volume.selection import FileIndexes as FileIndexes
 from filed.volume.source import FileRanges as FileRanges
 from filed.volume.source import RangeReader as RangeReader

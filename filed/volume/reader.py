@@ -10,7 +10,7 @@ from typing import Self, cast
 from filed.errors import VolumeError
 from filed.volume.label import VolumeLabel, parse_volume_label
 from filed.volume.record import MAX_RECORD_BYTES, RECORD_HEADER, LabelType, Record, Run, Session
-from filed.volume.run import Cut, native_cut
+from filed.volume.run import COPIED_BYTES, Cut, native_cut
 from filed.volume.selection import MAX_FILE_INDEX, FileIndexes
 from filed.volume.source import FileRanges, RangeReader, VolumeSource
 from filed.volume.walk import TO_THE_END, Block, Damage, OnDamage, Walk
@@ -18,8 +18,6 @@ from filed.volume.walk import TO_THE_END, Block, Damage, OnDamage, Walk
 MAX_OPEN_BYTES = 64 << 20
 """Bytes of unfinished records of all sessions together. Real Volumes have a few sessions of some 65,536 bytes."""
 MAX_SESSIONS = 100_000
-COPIED_BYTES = 4096
-"""A record up to this size is copied out of its window: cheaper than a view, and it does not keep the window."""
 
 _HEADER = RECORD_HEADER.size
 _VOLUME_LABELS = (LabelType.VOLUME, LabelType.PRE_LABEL)

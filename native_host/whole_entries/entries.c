@@ -36,6 +36,11 @@ static bool begins_entry(uint32_t stream)
   return kind == ATTRIBUTES || kind == ATTRIBUTES_EX || kind == ATTRIBUTE_UPDATE || kind == PLUGIN_NAME;
 }
 
+static bool begins_file(uint32_t stream)
+{
+  return stream == ATTRIBUTES || stream == ATTRIBUTES_EX;
+}
+
 /* false: more, or other records than a plain entry has. */
 static bool add_record(entry *e, const record *r)
 {
@@ -53,29 +58,32 @@ static bool add_record(entry *e, const record *r)
   return true;
 }
 
-/* The next entry, up to where another begins. */
-static int next_entry(const uint8_t *at, const uint8_t *end, bool last, entry *e)
+/* The next entry, up to where another begins: Python sees the last one before anything else. */
+static int next_entry(const uint8_t *at, const uint8_t *end, entry *e)
 {
   const uint8_t *begin = at;
   uint64_t bytes;
   record r;
   if (at == end)
     return WHY_MORE;
-  if (!record_at(at, end, &r) || (r.stream != ATTRIBUTES && r.stream != ATTRIBUTES_EX) || r.file_index <= 0)
+  if (!record_at(at, end, &r) || !begins_file(r.stream) || r.file_index <= 0)
     return WHY_NOT_PLAIN;
   *e = (entry){ .file_index = r.file_index, .attributes = r.data, .attributes_size = r.size };
   bytes = r.size;
   for (at = r.data + r.size; at < end; at = r.data + r.size) {
     if (!record_at(at, end, &r))
       return WHY_NOT_PLAIN;
-    if (begins_entry(r.stream))
+    if (begins_entry(r.stream)) {
+      if (!begins_file(r.stream))
+        return WHY_NOT_PLAIN;
       break;
+    }
     bytes += r.size;
     if (bytes > MOST_ENTRY_BYTES || !add_record(e, &r))
       return WHY_NOT_PLAIN;
   }
   e->size = (uint64_t)(at - begin);
-  return bytes > MOST_ENTRY_BYTES ? WHY_NOT_PLAIN : at == end && !last ? WHY_MORE : WHY_FULL;
+  return bytes > MOST_ENTRY_BYTES ? WHY_NOT_PLAIN : at == end ? WHY_MORE : WHY_FULL;
 }
 
 static bool is_renamed(const plan *p, int32_t file_index)
@@ -226,14 +234,14 @@ static bool take(plan *p, const entry *e)
   return true;
 }
 
-/* Adds entries to the page, which has room for one more. Returns how many bytes of the records it took. last: where they end the last entry is complete. */
-API uint64_t take_entries(plan *p, const uint8_t *records, uint64_t size, uint32_t last);
-uint64_t take_entries(plan *p, const uint8_t *records, uint64_t size, uint32_t last)
+/* Adds entries to the page, which has room for one more. Returns how many bytes of the records it took. */
+API uint64_t take_entries(plan *p, const uint8_t *records, uint64_t size);
+uint64_t take_entries(plan *p, const uint8_t *records, uint64_t size)
 {
   const uint8_t *at = records, *end = records + size;
   entry e;
   for (p->why = WHY_FULL; p->entries < PAGE_ENTRIES && p->used < PAGE_BYTES; at += e.size) {
-    int why = next_entry(at, end, last, &e);
+    int why = next_entry(at, end, &e);
     if (why == WHY_FULL && !take(p, &e))
       why = WHY_NOT_PLAIN;
     if (why != WHY_FULL) {

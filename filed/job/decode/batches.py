@@ -10,19 +10,16 @@ from typing import Final, NamedTuple, TypeAlias
 
 from filed.errors import FiledError
 from filed.job.decode.destination import Destination
-from filed.job.decode.native_entries import LIBRARY, MOST, Native, NativeEntries, Why
+from filed.job.decode.native_entries import LIBRARY, Native, NativeEntries
+from filed.job.decode.native_runs import SMALL_ENTRY_BYTES, NativeRuns
 from filed.job.decode.whole_entries import Kept, WholeEntries
-from filed.volume import RECORD_HEADER, Record, Run, Session
+from filed.volume import Record, Run, Session, records_between
 from filed.wire.stream import ATTRIBUTE_STREAMS, STREAM_TYPE_MASK, Buffer, Stream
 
-SMALL_ENTRY_BYTES: Final = 96 << 10  # of records: content in one record, and what belongs to it
 LOOSE_BYTES: Final = 256 << 10  # of a list of records
 LOOSE_RECORDS: Final = 256
-HELD_BYTES: Final = 256 << 10  # of records that came one by one
-COPIED_BYTES: Final = 4096  # a record up to this size does not keep alive what it was read with
 _PLUGIN_NAME: Final = int(Stream.PLUGIN_NAME)
 _BEGINNINGS: Final = ATTRIBUTE_STREAMS | {_PLUGIN_NAME}
-_OF_FILES: Final = frozenset({int(Stream.UNIX_ATTRIBUTES), int(Stream.UNIX_ATTRIBUTES_EX)})
 _ONE_BY_ONE: Final = frozenset({_PLUGIN_NAME, int(Stream.UNIX_ATTRIBUTE_UPDATE)})
 
 
@@ -74,10 +71,10 @@ class Gathering:
         self._destination, self._by_page = destination, by_page
         part = destination.part
         self._native: NativeEntries | None = None
+        self._runs: NativeRuns | None = None
         if by_page and native is not None and part.renamed_indexes is not None:
             self._native = NativeEntries(native, destination.where, part.known, part.renamed_indexes)
-        self._held: list[bytes] = []  # records for `native`: the beginning of an entry, and what follows it
-        self._held_bytes = 0
+            self._runs = NativeRuns(self._native, self._record, self._ready_for_native, self._flush)
         self._entry: list[Kept] | None = None  # all records of the entry at hand; None: there is none, or not all are
         self._entry_bytes = 0
         self._file_index = 0
@@ -87,64 +84,25 @@ class Gathering:
 
     def record(self, word: int, file_index: int, data: Buffer) -> None:
         """HOT."""
-        if self._native is not None:
-            size = len(data)
-            if (
-                size <= SMALL_ENTRY_BYTES
-                and (self._held or word in _OF_FILES)
-                and 0 <= word <= MOST
-                and 0 < file_index <= MOST
-            ):
-                self._hold((RECORD_HEADER.pack(file_index, word, size), bytes(data)))
-                if self._held_bytes >= HELD_BYTES:
-                    self.run(b"", 0, 0)
-                return
-            self._let_go()
-        self._record(word, file_index, data)
+        (self._record if self._runs is None else self._runs.record)(word, file_index, data)
 
     def run(self, data: bytes, begin: int, end: int) -> None:
         """data[begin:end]: whole records, each behind its header, as on a Volume; HOT."""
-        if self._held:
-            data = b"".join((*self._held, memoryview(data)[begin:end]))
-            begin, end = 0, len(data)
-            self._held, self._held_bytes = [], 0
-        native, view = self._native, memoryview(data)
-        while begin < end:
-            file_index, word, length = RECORD_HEADER.unpack_from(data, begin)
-            if native is not None and word in _OF_FILES:
-                if self._entry is not None:
-                    self._complete()
-                if self._loose:
-                    self._flush()
-                begin = native.take(data, begin, end)
-                if native.why == Why.FULL:
-                    self._flush()
-                    continue
-                if native.why == Why.MORE:
-                    if begin < end:
-                        self._hold((data[begin:end],))
-                    return
-                file_index, word, length = RECORD_HEADER.unpack_from(data, begin)
-            begin += RECORD_HEADER.size
-            content = view[begin : begin + length] if length > COPIED_BYTES else data[begin : begin + length]
+        if self._runs is not None:
+            self._runs.run(data, begin, end)
+            return
+        for file_index, word, content in records_between(data, begin, end):
             self._record(word, file_index, content)
-            begin += length
 
-    def _hold(self, parts: tuple[bytes, ...]) -> None:
-        self._held += parts
-        self._held_bytes += sum(map(len, parts))
+    def _ready_for_native(self) -> None:
+        if self._entry is not None:
+            self._complete()
+        if self._loose:
+            self._flush()
 
     def _let_go(self) -> None:
-        """What was held for `native` goes the other way: its entry may not be whole."""
-        if not self._held:
-            return
-        data = b"".join(self._held)
-        self._held, self._held_bytes = [], 0
-        begin = 0
-        while begin < len(data):
-            file_index, word, length = RECORD_HEADER.unpack_from(data, begin)
-            begin += RECORD_HEADER.size + length
-            self._record(word, file_index, data[begin - length : begin])
+        if self._runs is not None:
+            self._runs.let_go()
 
     def _record(self, word: int, file_index: int, data: Buffer) -> None:
         """HOT."""

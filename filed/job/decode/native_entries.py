@@ -117,7 +117,7 @@ def load(directory: Path = DIRECTORY) -> Native | None:
         lent = Libraries()
     except (ImportError, OSError, AttributeError):
         return None
-    library.take_entries.argtypes = (_ADDRESS, _ADDRESS, _SIZE, ctypes.c_uint32)
+    library.take_entries.argtypes = (_ADDRESS, _ADDRESS, _SIZE)
     library.take_entries.restype = _SIZE
     return Native(library, lent)
 
@@ -169,7 +169,7 @@ class NativeEntries:
     def take(self, records: bytes, begin: int, end: int) -> int:
         """Adds plain entries to the page; HOT. records[begin:end]: whole records as on a Volume. Returns where it went on to; `why` says why."""
         address = ctypes.cast(ctypes.c_char_p(records), _ADDRESS).value or 0
-        taken: int = self._calls.take_entries(self._at, address + begin, end - begin, 0)
+        taken: int = self._calls.take_entries(self._at, address + begin, end - begin)
         return begin + taken
 
     @property
@@ -179,6 +179,11 @@ class NativeEntries:
     def saw(self, file_index: int) -> None:
         """An entry went another way: one of the same number that follows is not plain."""
         self._plan.last_index = max(self._plan.last_index, file_index)
+
+    @property
+    def last_index(self) -> int:
+        """The largest FileIndex that came."""
+        return self._plan.last_index
 
     # -- what the page holds, until `clear` --------------------------------------------------------------------------
 

@@ -9,8 +9,11 @@ from filed.job.context import Counters, Messages
 from filed.job.decode.attribute_update import WITH_CONTENT
 from filed.job.decode.attributes import META_STREAMS, meta_streams
 from filed.job.decode.known import NOTHING_KNOWN, KnownEntries, check_attributes, check_metadata
+from filed.job.decode.native_entries import Native, NativeEntries, Purpose
+from filed.job.decode.native_runs import NativeRuns
 from filed.job.decode.stored_file import StoredFile
-from filed.pipeline import Decoder
+from filed.pipeline import Decoder, Digest
+from filed.volume import records_between
 from filed.wire.attributes import Attributes, FileType, attributes_of
 from filed.wire.metadata_digest import METADATA_STREAMS, MetadataDigest
 from filed.wire.plugin_name import parse_plugin_name
@@ -27,7 +30,8 @@ SHOWN_EVERY = 256  # entries
 class RecordCheck:
     """Give it each record, then `end`. wrong: told of each file that is not what it should be, with a whole sentence.
 
-    on_entry: told of each attributes record.  known: what a catalog has of the entries.
+    on_entry: told of each attributes record, but for those that `native` looked at: on_page is given these by the page.
+    known: what a catalog has of the entries. native: where it can be had; it is not used with keys.
     """
 
     def __init__(
@@ -39,6 +43,8 @@ class RecordCheck:
         on_entry: Callable[[Attributes], None] = lambda _attributes: None,
         *,
         known: KnownEntries = NOTHING_KNOWN,
+        native: Native | None = None,
+        on_page: Callable[[NativeEntries], None] = lambda _entries: None,
     ) -> None:
         self._decoder, self._messages, self._counters = decoder, messages, counters
         self._wrong, self._on_entry, self._known = wrong, on_entry, known
@@ -48,20 +54,61 @@ class RecordCheck:
         self._file_index = 0
         self._of_plugin = self._without_content = False
         self.entries = 0
+        self._on_page = on_page
+        self._native: NativeEntries | None = None
+        self._runs: NativeRuns | None = None
+        if native is not None and decoder.keyring.empty:
+            self._native = NativeEntries(native, b"", known, purpose=Purpose.CHECK)
+            self._runs = NativeRuns(self._native, self._record, self._end_entry, self._count_page)
 
     def record(self, word: int, file_index: int, data: Buffer) -> None:
+        (self._record if self._runs is None else self._runs.record)(word, file_index, data)
+
+    def run(self, data: bytes, begin: int, end: int) -> None:
+        """data[begin:end]: whole records, each behind its header, as on a Volume."""
+        if self._runs is not None:
+            self._runs.run(data, begin, end)
+            return
+        for file_index, word, content in records_between(data, begin, end):
+            self._record(word, file_index, content)
+
+    def end(self) -> None:
+        """All records of a session have come."""
+        if self._runs is not None:
+            self._runs.let_go()
+        self._count_page()
+        self._end_entry()
+
+    def _count_page(self) -> None:
+        """Entries of which nothing is to be told."""
+        native = self._native
+        if not native:
+            return
+        self.entries += len(native)
+        self._counters.files(len(native))
+        self._counters.read(native.content_bytes)
+        self._counters.show()
+        self._decoder.digests.saw(map(Digest, native.digests()))
+        self._decoder.digests.count_content(native.undigested)
+        self._on_page(native)
+        native.clear()
+
+    def _record(self, word: int, file_index: int, data: Buffer) -> None:
         kind = stream_type(word)
         try:
             if kind in ATTRIBUTE_STREAMS:
-                self.end()
-                self._file_index = file_index
+                self._end_entry()
+                self._count_page()
+                if self._native is not None:
+                    self._native.saw(file_index)
+                self._file_index, self._path, self._without_content = file_index, b"", False
                 attributes = attributes_of(file_index, data)
                 self._begin(attributes, metadata_only=kind == Stream.UNIX_ATTRIBUTE_UPDATE)
             elif kind == Stream.PLUGIN_NAME:
-                self.end()
+                self._end_entry()
                 self._of_plugin = parse_plugin_name(data).start
             elif self._file_index != file_index:
-                self.end()  # damage took the attributes of another entry: what is left of that one is nobody's
+                self._end_entry()  # damage took the attributes of another entry: what is left of that one is nobody's
             elif self._without_content and kind in _PLAIN_DATA and len(data):
                 self._refuse_content(kind)
             elif kind in METADATA_STREAMS and self._metadata is not None:
@@ -81,7 +128,7 @@ class RecordCheck:
         self._without_content = False
         raise StreamError("content is stored of an entry that has none", kind, self._file_index)
 
-    def end(self) -> None:
+    def _end_entry(self) -> None:
         """The records of one entry are complete."""
         file, self._file = self._file, None
         metadata, self._metadata = self._metadata, None

@@ -139,7 +139,12 @@ class _VolumeLines:
         self._lines, self._counters = lines, counters
         self._number = 0
 
-    def record(self, record: Record) -> None:
+    def checked(self, session: ReadSession) -> Iterator[None]:
+        for record in session.records():
+            self._record(record)
+            yield
+
+    def _record(self, record: Record) -> None:
         kind = stream_type(record.stream)
         if kind in ATTRIBUTE_STREAMS:
             attributes = parse_attributes(record.data)
@@ -173,7 +178,12 @@ class _DataCheck:
         self._row: BaseRow | None = None
         self.found = 0
 
-    def record(self, record: Record) -> None:
+    def checked(self, session: ReadSession) -> Iterator[None]:
+        for record in session.records():
+            self._record(record)
+            yield
+
+    def _record(self, record: Record) -> None:
         if record.session != self._session:
             self._check.end()
             self._session = record.session

@@ -12,7 +12,6 @@ from filed.fileset import FileSet, Options
 from filed.pipeline import Decoder
 from filed.process.outcome import JobStatus
 from filed.storage import FileId, ReadSession
-from filed.volume import Record
 from filed.wire.stream import Buffer
 
 
@@ -32,9 +31,10 @@ class DiskCheck(Protocol):
 
 
 class RecordsCheck(Protocol):
-    """Takes the records of Volumes."""
+    """Checks the records of Volumes."""
 
-    def record(self, record: Record) -> None: ...
+    def checked(self, session: ReadSession) -> Iterator[None]:
+        """All of them, some at each step."""
 
     def close(self) -> None:
         """All records have come."""

@@ -10,13 +10,14 @@ from filed.errors import JobError, printable
 from filed.fileset import Options, parse_text
 from filed.job.context import Counters, JobContext, Messages
 from filed.job.decode.known import KnownEntries
+from filed.job.decode.native_entries import LIBRARY, NativeEntries
 from filed.job.decode.record_check import RecordCheck
 from filed.job.description import VerifyJob
 from filed.job.ends.verify_end import Disk
 from filed.pipeline import Decoder
 from filed.process.outcome import JobStatus
 from filed.storage import ReadSession, Repository, VolumeDirectory
-from filed.volume import Record, Session, read_volume_keys
+from filed.volume import Run, Session, read_volume_keys
 from filed.wire.attributes import Attributes, FileType, decode_stat, parse_attributes, parse_nanoseconds
 from filed.wire.stream import DIGEST_STREAMS, Buffer, Stream
 
@@ -84,10 +85,24 @@ class _JobCheck:
         self._job, self._messages, self._known = job, messages, known
         self._last_index = self._found = 0
         decoder.digests.need(known.digests)
-        self._check = RecordCheck(decoder, messages, counters, messages.entry_error, self._entry, known=known)
+        self._check = RecordCheck(
+            decoder,
+            messages,
+            counters,
+            messages.entry_error,
+            self._entry,
+            known=known,
+            native=LIBRARY,
+            on_page=self._page,
+        )
 
-    def record(self, record: Record) -> None:
-        self._check.record(record.stream, record.file_index, record.data)
+    def checked(self, session: ReadSession) -> Iterator[None]:
+        for some in session.runs():
+            if isinstance(some, Run):
+                self._check.run(some.data, some.begin, some.end)
+            else:
+                self._check.record(some.stream, some.file_index, some.data)
+            yield
 
     def _entry(self, attributes: Attributes) -> None:
         """A restore needs the first name of a file ahead of the others, which is how every program saves them."""
@@ -97,6 +112,11 @@ class _JobCheck:
         else:
             text = f"FileIndex {attributes.file_index} lies behind {self._last_index}: the Volume was changed"
             self._messages.error(f"{printable(attributes.path)}: {text}")
+
+    def _page(self, entries: NativeEntries) -> None:
+        """Their order is right."""
+        self._last_index = entries.last_index
+        self._found += entries.found
 
     def close(self) -> None:
         self._check.end()

@@ -6,8 +6,9 @@ import ctypes
 import os
 import subprocess
 import zlib
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
+from typing import NamedTuple
 
 import pytest
 from hypothesis import given, settings
@@ -15,12 +16,18 @@ from hypothesis import strategies as st
 
 import build
 from filed.job.decode import known as known_entries
+from filed.job.decode.known import KnownEntries
 from filed.job.decode.native_entries import Native, Plan, load
+from filed.job.decode.record_check import RecordCheck
 from filed.job.decode.renaming import Renaming
 from filed.job.decode.whole_entries import Kept
+from filed.pipeline import Decoder, Digest
 from filed.process.native import DIRECTORY
+from filed.process.outcome import Totals
+from filed.volume import Record, Run
 from filed.wire.attributes import FileType, Stat, attributes_of, encode_stat, pack_attributes
 from filed.wire.stream import Stream
+from tests.job.conftest import new_desk
 from tests.job.decode.test_batches import ENTRIES, MD5, PLAIN, entry
 from tests.job.decode.ways import OfCatalog, came, in_runs, one_by_one
 
@@ -227,3 +234,66 @@ def _run(source: Path, program: Path) -> list[str]:
     headers = build.ROOT / "native_host" / "whole_entries"
     subprocess.run(["gcc", f"-I{headers}", str(source), "-o", str(program)], check=True)
     return subprocess.run([str(program)], check=True, capture_output=True, text=True).stdout.splitlines()
+
+
+class Verified(NamedTuple):
+    wrong: list[tuple[int, str]]
+    totals: Totals
+    entries: int
+    texts: list[str]
+
+
+def _verified(given: Iterable[Record | Run], known: KnownEntries, native: Native | None) -> Verified:
+    wrong: list[tuple[int, str]] = []
+    decoder = Decoder()
+    decoder.digests.saw(Digest)
+    with new_desk() as desk:
+        context = desk.context
+        check = RecordCheck(
+            decoder,
+            context.messages,
+            context.counters,
+            lambda error, text: wrong.append((error.stream, text)),
+            known=known,
+            native=native,
+        )
+        for some in given:
+            if isinstance(some, Run):
+                check.run(some.data, some.begin, some.end)
+            else:
+                check.record(some.stream, some.file_index, some.data)
+        check.end()
+        return Verified(wrong, context.counters.totals, check.entries, desk.texts())
+
+
+@given(record_lists, record_lists, runs)
+@settings(deadline=None, max_examples=50)
+def test_a_verify_finds_the_same(native: Native, saved: list[Kept], others: list[Kept], sizes: list[int]) -> None:
+    for records in (saved, [*saved, *others]):
+        for known in (KnownEntries(), OfCatalog(saved).known):
+            expected = _verified(one_by_one(records), known, None)
+            assert _verified(in_runs(records, sizes), known, native) == expected
+            assert _verified(one_by_one(records), known, native) == expected
+
+
+def test_what_is_checked_by_the_page_is_counted_by_the_page(native: Native) -> None:
+    records = [record for number in range(1, 601) for record in ENTRIES["plain"](number)]
+    pages: list[tuple[int, int, int]] = []
+    with new_desk() as desk:
+        check = RecordCheck(
+            Decoder(),
+            desk.context.messages,
+            desk.context.counters,
+            lambda _error, text: pytest.fail(text),
+            lambda attributes: (
+                pytest.fail(f"{attributes.file_index} is plain") if attributes.file_index < 600 else None
+            ),
+            known=OfCatalog(records).known,
+            native=native,
+            on_page=lambda page: pages.append((len(page), page.found, page.last_index)),
+        )
+        for some in in_runs(records, [1800]):
+            assert isinstance(some, Run)
+            check.run(some.data, some.begin, some.end)
+        check.end()
+    assert pages == [(256, 256, 256), (256, 256, 512), (87, 87, 599)]

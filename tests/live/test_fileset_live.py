@@ -5,7 +5,6 @@ import ctypes
 import hashlib
 import hmac
 import os
-import shutil
 import socket
 import stat
 import subprocess
@@ -15,6 +14,7 @@ from pathlib import Path
 import pytest
 
 from filed.fileset import FileSet, Include, Matcher, Options, Verdict, wire_lines
+from tests.live.releases import Release
 
 pytestmark = [pytest.mark.live, pytest.mark.root]
 
@@ -24,7 +24,7 @@ PASSWORD = "secret-of-the-test"
 class Daemon:
     """A bacula-fd of our own, asked as a Director asks it."""
 
-    def __init__(self, directory: Path) -> None:
+    def __init__(self, directory: Path, release: Release) -> None:
         with socket.socket() as probe:
             probe.bind(("127.0.0.1", 0))
             self.port = probe.getsockname()[1]
@@ -35,8 +35,9 @@ class Daemon:
             f"  Comm Compression = no; Working Directory = {directory}; Pid Directory = {directory} }}\n"
             "Messages { Name = S; director = t-dir = all }\n"
         )
-        environment = os.environ | {"LC_ALL": "C.UTF-8"}
-        self.process = subprocess.Popen(["bacula-fd", "-f", "-c", conf], env=environment, stdout=subprocess.DEVNULL)
+        environment = release.environment | {"LC_ALL": "C.UTF-8"}
+        command = [release.program("bacula-fd"), "-f", "-c", conf]
+        self.process = subprocess.Popen(command, env=environment, stdout=subprocess.DEVNULL)
         for _ in range(100):
             with contextlib.suppress(ConnectionRefusedError), socket.create_connection(("127.0.0.1", self.port)):
                 return
@@ -145,10 +146,8 @@ def ours(fileset: FileSet) -> set[bytes]:
 
 
 @pytest.fixture(scope="module")
-def daemon(tmp_path_factory):
-    if not shutil.which("bacula-fd"):
-        pytest.skip("not installed: bacula-fd")
-    running = Daemon(tmp_path_factory.mktemp("fd"))
+def daemon(tmp_path_factory, release):
+    running = Daemon(tmp_path_factory.mktemp("fd"), release)
     yield running
     running.stop()
 

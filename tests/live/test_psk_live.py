@@ -33,15 +33,18 @@ class Network:
     source: Path
     director_conf: str
 
-    def redefine(self, of_client: str = "", of_storage: str = "") -> None:
-        """Directives of the Director's Client resource, and of the Storage Daemon's own; both daemons begin anew."""
+    def redefine(self, of_client: str = "", of_storage: str = "", of_its_director: str = "") -> None:
+        """Directives of the Director's Client resource, of the Storage Daemon's own, and of its Director; both begin anew."""
         bacula = self.bacula
         bacula.stop("dir", "sd")
         name = f"Name = {bacula.client}\n"
         bacula.conf("dir").write_text(self.director_conf.replace(name, f"{name}  {of_client}\n", 1))
         conf = re.sub(r"  #\n.*?  #\n", "", bacula.conf("sd").read_text(), flags=re.DOTALL)
         name = f"Name = {bacula.storage}\n"
-        bacula.conf("sd").write_text(conf.replace(name, f"{name}  #\n  {of_storage}\n  #\n", 1))
+        conf = conf.replace(name, f"{name}  #\n  {of_storage}\n  #\n", 1)
+        name = f"Director {{ Name = {bacula.director};"
+        assert name in conf
+        bacula.conf("sd").write_text(conf.replace(name, f"{name}  #\n  {of_its_director}\n  #\n", 1))
         bacula.start("sd", "dir")
 
     def run(self) -> str:
@@ -140,7 +143,7 @@ def test_a_wrong_password_is_named_by_both_sides(network: Network) -> None:
 
 
 @pytest.mark.parametrize(
-    ("of_client", "of_storage", "of_us", "encrypted"),
+    ("of_client", "of_storage", "of_its_director", "encrypted"),
     [
         ("TLS PSK Enable = no", "", "", (False, True)),
         ("TLS Require = yes", "", "", (True, True)),
@@ -148,16 +151,35 @@ def test_a_wrong_password_is_named_by_both_sides(network: Network) -> None:
         ("", "TLS Require = yes", "", (True, True)),
         ("", "TLS PSK Enable = no", "", (True, False)),
         ("", "", "TLS Require = yes", (True, True)),
-        ("", "", "TLS PSK Enable = no", (False, False)),
-        ("", "", "TLS PSK Enable = yes", (True, True)),
     ],
 )
-def test_each_conf_lets_in_whom_bacula_fd_lets_in(
-    network: Network, of_client: str, of_storage: str, of_us: str, encrypted: tuple[bool, bool]
+def test_each_conf_of_theirs_lets_in_whom_bacula_fd_lets_in(
+    network: Network, of_client: str, of_storage: str, of_its_director: str, encrypted: tuple[bool, bool]
 ) -> None:
+    network.redefine(of_client, of_storage, of_its_director)
+    network.bacula.write_fd()
+    jobs_are(network, encrypted)
+
+
+@pytest.mark.parametrize(
+    ("of_us", "encrypted"),
+    [
+        ("TLS Require = yes", (True, True)),
+        ("TLS PSK Enable = no", (False, False)),
+        ("TLS PSK Enable = yes", (True, True)),
+    ],
+)
+def test_each_conf_of_ours_does_what_it_does_in_bacula_fd(
+    network: Network, of_us: str, encrypted: tuple[bool, bool]
+) -> None:
+    network.redefine()
+    network.bacula.write_fd(of_us, of_us)
+    jobs_are(network, encrypted)
+
+
+def jobs_are(network: Network, encrypted: tuple[bool, bool]) -> None:
+    """encrypted: the Director's connection, and the one to the Storage Daemon."""
     bacula = network.bacula
-    network.redefine(of_client, of_storage)
-    bacula.write_fd(of_us, of_us)
     for daemon in BOTH:
         with daemon(bacula):
             assert network.run() == "T", bacula.messages()

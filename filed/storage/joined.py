@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from typing import Final
+from typing import Final, TypeVar
 
 from filed.errors import FiledError
-from filed.volume import Record
+from filed.volume import Record, Run
 from filed.wire.stream import JOINED_STREAMS
 
 JOINED_BYTES: Final = 1 << 20
@@ -15,8 +15,11 @@ JOINED_BYTES: Final = 1 << 20
 LONG_BYTES: Final = 32 * 1024
 
 
-def joined(records: Iterable[Record]) -> Iterator[Record]:
-    """The same records; long ones that follow each other in a file, and whose cut means nothing, as one of JOINED_BYTES or so. HOT.
+Some = TypeVar("Some", Record, Record | Run)
+
+
+def joined(records: Iterable[Some]) -> Iterator[Some]:
+    """The same records, and runs of short ones; long ones that follow each other in a file, and whose cut means nothing, as one of JOINED_BYTES or so. HOT.
 
     When `records` breaks off, what was held back comes out ahead of the error: it may be all that is left of a file.
     """
@@ -24,6 +27,12 @@ def joined(records: Iterable[Record]) -> Iterator[Record]:
     size = 0
     try:
         for record in records:
+            if isinstance(record, Run):
+                if run:
+                    yield _as_one(run)
+                    run = []
+                yield record
+                continue
             length = len(record.data)
             if length < LONG_BYTES or record.stream not in JOINED_STREAMS:
                 if run:

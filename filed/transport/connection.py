@@ -164,6 +164,14 @@ class Connection:
         """As of `FrameReader`: many packets of a list at once, of those that were read."""
         return self._reader.take_plain()
 
+    def held(self) -> memoryview:
+        """Of what was read, all that nobody has taken: see FrameReader's look, and `taken`."""
+        return self._reader.look()
+
+    def taken(self, count: int) -> None:
+        """So many bytes of `held`, which are whole packets."""
+        self._reader.taken(count)
+
     def look(self) -> Packet | None:
         """The next packet that means something, of those that are here. Does not wait. Raises RemoteProtocolError."""
         while (packet := self.next_packet()) is None and self._fill():

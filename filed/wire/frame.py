@@ -142,6 +142,13 @@ class FrameReader:
         self._at = at
         return view[begin:at]
 
+    def look(self) -> memoryview:
+        """What is held, to be read only. Lent until the next call; then say with `taken` how much of it was whole packets."""
+        return self._view[self._at : self._end]
+
+    def taken(self, count: int) -> None:
+        self._at += count
+
     @property
     def missing(self) -> int:
         """How many bytes may be read without reading beyond the packet in work: 0 when one is whole.

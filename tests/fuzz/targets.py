@@ -54,7 +54,7 @@ from filed.storage.daemon.network_test import measured
 from filed.storage.daemon.read import DaemonReadSession
 from filed.storage.daemon.session import StorageAddress, greet
 from filed.transport import Connection, TlsChannel, psk_client_context, psk_server_context
-from filed.volume import RECORD_HEADER, open_volume, survey
+from filed.volume import RECORD_HEADER, Record, Run, open_volume, records_between, survey
 from filed.volume import Session as VolumeSession
 from filed.wire.acl import parse_acl
 from filed.wire.attributes import decode_stat, pack_attributes, parse_attributes, parse_nanoseconds
@@ -307,11 +307,25 @@ def storage_append(data: bytes) -> None:
 
 
 def storage_read(data: bytes) -> None:
-    with _answered(data) as connection, contextlib.suppress(FiledError):
-        source = DaemonReadSession(connection, VolumeSession(1, 2), 5)
-        for record in source.records():
-            assert len(record.data) <= MAX_EXPANDED_BYTES
-        source.finish()
+    """The same records, in runs or not, and the same end."""
+
+    def read(*, in_runs: bool) -> tuple[list[Record], str]:
+        found: list[Record] = []
+        try:
+            with _answered(data) as connection:
+                source = DaemonReadSession(connection, VolumeSession(1, 2), 5)
+                for some in source.runs() if in_runs else source.records():
+                    if isinstance(some, Run):
+                        found += [Record(some.session, *one) for one in records_between(*some[1:])]
+                    else:
+                        assert len(some.data) <= MAX_EXPANDED_BYTES
+                        found.append(some)
+                source.finish()
+        except FiledError as error:
+            return found, str(error)
+        return found, ""
+
+    assert read(in_runs=True) == read(in_runs=False)
 
 
 def network_test(data: bytes) -> None:

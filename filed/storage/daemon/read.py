@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from typing import Final
 
 from filed.errors import RemoteProtocolError, VolumeError
+from filed.storage.daemon.packet_runs import PacketRuns, packet_runs
 from filed.storage.daemon.session import STALL_S, ask, leave, refused
 from filed.storage.joined import joined
 from filed.transport import Connection
@@ -53,8 +54,21 @@ class DaemonReadSession:
         return joined(self._received())
 
     def runs(self) -> Iterator[Record | Run]:
-        """See ReadSession."""
-        return self.records()
+        """The same, many of them together where they are short."""
+        cutter = packet_runs()
+        return self.records() if cutter is None else joined(self._in_runs(cutter))
+
+    def _in_runs(self, cutter: PacketRuns) -> Iterator[Record | Run]:
+        """Behind each record that is waited for, all that came with it."""
+        connection = self._connection
+        for record in self._received():
+            yield record
+            taken = 1
+            while taken:
+                run, taken = cutter.run(connection.held())
+                connection.taken(taken)
+                if run is not None:
+                    yield run
 
     def _received(self) -> Iterator[Record]:
         """As they come; HOT."""

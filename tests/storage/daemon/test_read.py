@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Iterable, Iterator
 
 import pytest
 from hypothesis import given
@@ -11,7 +12,7 @@ from hypothesis import strategies as st
 from filed.errors import ConnectionLost, RemoteProtocolError, VolumeError
 from filed.storage.daemon.read import DaemonReadSession
 from filed.transport import Connection
-from filed.volume import Record, Session
+from filed.volume import Record, Run, Session, records_between
 from filed.wire.frame import Packet, Signal
 from filed.wire.storage import ReadOpen, RecordHeader
 from tests.storage.player import Line, Player, Raw
@@ -43,16 +44,26 @@ def sent(records: list[Record]) -> list[Line]:
 
 def read(lines: list[Line] | list[tuple[bool, Packet | Raw]], *, ending: str = "read") -> list[Record]:
     with Player([*OPENING, *lines, *ENDING], ending=ending) as player:
-        session = session_on(player)
-        records = read_all(session)
+        records = read_all(session_on(player))
     assert player.differences == []
+    with Player([*OPENING, *lines, *ENDING], ending=ending) as player:
+        assert read_all(session_on(player), in_runs=True) == records
     return records
 
 
-def read_all(session: DaemonReadSession) -> list[Record]:
-    records = list(session.records())
+def read_all(session: DaemonReadSession, *, in_runs: bool = False) -> list[Record]:
+    records = list(each(session.runs() if in_runs else session.records()))
     session.finish()
     return records
+
+
+def each(some: Iterable[Record | Run]) -> Iterator[Record]:
+    for one in some:
+        if isinstance(one, Run):
+            for number, word, data in records_between(one.data, one.begin, one.end):
+                yield Record(one.session, number, word, data)
+        else:
+            yield one
 
 
 def fails(line: Packet | Raw, error: type[Exception], why: str, *, ending: str = "hang up") -> None:

@@ -10,7 +10,7 @@ from filed.catalog.chain import BaseChoice, BaseWhy
 from filed.catalog.database import CATALOG_FILE
 from filed.catalog.facts import JobFacts, facts_object, facts_of
 from filed.catalog.feed import INCOMPLETE, METADATA_ONLY, RecordFeed
-from filed.catalog.find import Change, ChangeKind, glob_pattern
+from filed.catalog.find import Change, ChangeKind, PathGlob, path_glob
 from filed.catalog.glob import is_pattern
 from filed.catalog.job import GOOD, Job, JobId, JobMedia, JobTotals, Level, NewJob, Status, Volume
 from filed.catalog.liveness import ProcessMark
@@ -41,6 +41,7 @@ __all__ = [
     "JobTotals",
     "Level",
     "NewJob",
+    "PathGlob",
     "Period",
     "ProcessMark",
     "PrunePlan",
@@ -54,9 +55,9 @@ __all__ = [
     "facts_object",
     "facts_of",
     "fits",
-    "glob_pattern",
     "is_at_or_below",
     "is_pattern",
+    "path_glob",
     "plan_delete",
     "plan_prune",
     "state_object",

@@ -9,7 +9,6 @@ that ends it makes it good: status, totals, Volumes and the states of its agents
 from __future__ import annotations
 
 import os
-import re
 import sqlite3
 from collections import defaultdict
 from collections.abc import Collection, Iterable, Iterator, Sequence
@@ -25,7 +24,7 @@ from filed.catalog.base_list import BaseList
 from filed.catalog.chain import BaseChoice
 from filed.catalog.database import CATALOG_FILE, Database
 from filed.catalog.feed import RecordFeed
-from filed.catalog.find import Change, diff, find, versions
+from filed.catalog.find import Change, PathGlob, diff, find, versions
 from filed.catalog.glob import fixed_part, path_pattern
 from filed.catalog.job import GOOD, Job, JobId, JobMedia, JobTotals, NewJob, Status, Volume, unique_name
 from filed.catalog.liveness import ProcessMark
@@ -359,9 +358,9 @@ class Catalog:
         wanted = list(prefixes)
         return diff(self.tree(before, wanted), self.tree(after, wanted))
 
-    def find(self, pattern: re.Pattern[bytes], job_ids: Iterable[int] = ()) -> Iterator[FileRow]:
-        """Rows whose path matches, of all Jobs or of some; see `glob_pattern`."""
-        return find(self.database, pattern, job_ids)
+    def find(self, glob: PathGlob, job_ids: Iterable[int] = ()) -> Iterator[FileRow]:
+        """Rows whose path matches, of all Jobs or of some; see `path_glob`."""
+        return find(self.database, glob, job_ids)
 
     def versions(self, path: bytes) -> list[FileRow]:
         """What every Job has of one path, the oldest first."""

@@ -17,26 +17,77 @@ from filed.errors import StreamError
 from filed.wire.attributes import FileType, decode_stat, parse_nanoseconds
 
 
-def glob_pattern(glob: bytes) -> re.Pattern[bytes]:
-    """`*`, `?` and `[...]` for `find`. With a slash the whole path has to match, else its last part.
+@dataclass(frozen=True, slots=True)
+class PathGlob:
+    """What `find` looks for: `*`, `?` and `[...]`. With a slash the whole path has to match, else its last part.
 
-    `*` takes slashes too, and a directory is meant with or without its slash at the end.
+    `*` takes slashes too, and a directory is meant with or without its slash at the end. begins: what each path that matches begins with;
+    holds: what it has somewhere; both may be b"".
     """
-    body = fnmatch.translate(glob.rstrip(b"/").decode("latin-1")).removesuffix(r"\Z").encode("latin-1")
-    start = b"" if b"/" in glob.rstrip(b"/") else rb"(?s:.*/)?"
-    return re.compile(start + body + rb"/?\Z")
+
+    pattern: re.Pattern[bytes]
+    begins: bytes = b""
+    holds: bytes = b""
 
 
-def find(database: Database, pattern: re.Pattern[bytes], job_ids: Iterable[int] = ()) -> Iterator[FileRow]:
-    """Rows of all Jobs, or of some, whose path the pattern matches from its beginning; Job by Job, by path."""
+def path_glob(glob: bytes) -> PathGlob:
+    glob = glob.rstrip(b"/")
+    body = fnmatch.translate(glob.decode("latin-1")).removesuffix(r"\Z").encode("latin-1")
+    whole = b"/" in glob
+    literals = _literals(glob)
+    return PathGlob(
+        re.compile((b"" if whole else rb"(?s:.*/)?") + body + rb"/?\Z"),
+        begins=literals[0] if whole else b"",
+        holds=max(literals, key=len),
+    )
+
+
+def _literals(glob: bytes) -> list[bytes]:
+    """What stands before, between and behind `*`, `?` and `[...]`, which are cut as fnmatch cuts them; at least one, perhaps b""."""
+    found, at = [b""], 0
+    while at < len(glob):
+        byte = glob[at : at + 1]
+        at += 1
+        if byte == b"[":
+            negated = at + (glob[at : at + 1] == b"!")
+            end = glob.find(b"]", negated + (glob[negated : negated + 1] == b"]"))
+            at = end + 1 if end >= 0 else at
+        if byte in b"*?[":
+            found.append(b"")
+        else:
+            found[-1] += byte
+    return found
+
+
+def find(database: Database, glob: PathGlob, job_ids: Iterable[int] = ()) -> Iterator[FileRow]:
+    """Rows of all Jobs, or of some, whose path matches; Job by Job, by path.
+
+    What the paths begin with is looked up; what they hold is looked for by SQLite, which makes a row for Python of those alone.
+    """
     wanted = list(job_ids) or [
         row[0] for row in database.all("SELECT job_id FROM job WHERE status <> 'R' ORDER BY job_id")
     ]
-    match = pattern.match
+    where, parameters = "job_id = ?", list[bytes]()
+    if glob.begins:
+        where += " AND path >= ?"
+        parameters.append(glob.begins)
+        if (end := _behind(glob.begins)) is not None:
+            where += " AND path < ?"
+            parameters.append(end)
+    if glob.holds and glob.holds != glob.begins:
+        where += " AND instr(path, ?)"
+        parameters.append(glob.holds)
+    match = glob.pattern.match
     for job_id in wanted:
-        for row in database.rows(f"SELECT {FILE_COLUMNS} FROM file WHERE job_id = ? ORDER BY path", (job_id,)):
+        for row in database.rows(f"SELECT {FILE_COLUMNS} FROM file WHERE {where} ORDER BY path", (job_id, *parameters)):
             if match(row[0]):
                 yield FileRow._make(row)
+
+
+def _behind(beginning: bytes) -> bytes | None:
+    """The first bytes behind all that begin so; None: there are none."""
+    cut = beginning.rstrip(b"\xff")
+    return cut[:-1] + bytes([cut[-1] + 1]) if cut else None
 
 
 def versions(database: Database, path: bytes) -> list[FileRow]:

@@ -12,7 +12,7 @@ from typing import Any
 
 import click
 
-from filed.catalog import Catalog, Change, FileRow, Job, Level, glob_pattern
+from filed.catalog import Catalog, Change, FileRow, Job, Level, path_glob
 from filed.cli import options
 from filed.cli.choice import chosen_job, good_job
 from filed.cli.console import size_words
@@ -84,7 +84,7 @@ def find(storage: Path | None, as_json: bool, job_ids: tuple[int, ...], pattern:
     """Find saved versions of files by a pattern with *, ? and [...]: of names, or of paths when it has a slash."""
     with Catalog.read(options.needed_storage(storage)) as catalog:
         wanted = [catalog.job(number).job_id for number in job_ids]
-        rows = catalog.find(glob_pattern(os.fsencode(pattern)), wanted)
+        rows = catalog.find(path_glob(os.fsencode(pattern)), wanted)
         return _print_rows(rows, as_json=as_json, long_form=True, with_job=True)
 
 

@@ -1,6 +1,5 @@
 from __future__ import annotations
 
-import re
 import tempfile
 from dataclasses import dataclass
 from pathlib import Path
@@ -9,7 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from filed.catalog import Change, ChangeKind, FileRow, glob_pattern
+from filed.catalog import Change, ChangeKind, FileRow, path_glob
 from filed.catalog.find import diff
 from filed.wire.attributes import Stat, encode_stat
 from tests.catalog.model import Item, backup, begin, open_catalog
@@ -28,7 +27,7 @@ from tests.catalog.test_tree import STEP, run_steps
     ],
 )
 def test_a_glob_takes_what_a_person_expects(glob: bytes, yes: list[bytes], no: list[bytes]) -> None:
-    pattern = glob_pattern(glob)
+    pattern = path_glob(glob).pattern
     assert [path for path in yes if not pattern.match(path)] == []
     assert [path for path in no if pattern.match(path)] == []
 
@@ -37,9 +36,38 @@ def test_files_are_found_over_all_jobs_or_some(tmp_path: Path) -> None:
     with open_catalog(tmp_path) as catalog:
         full = backup(catalog, {b"/etc/a.conf": Item(1), b"/etc/b": Item(1)})
         last = backup(catalog, {b"/etc/a.conf": Item(2), b"/etc/c.conf": None}, "I", full)
-        found = [(row.job_id, row.path) for row in catalog.find(glob_pattern(b"*.conf"))]
+        found = [(row.job_id, row.path) for row in catalog.find(path_glob(b"*.conf"))]
         assert found == [(full.job_id, b"/etc/a.conf"), (last.job_id, b"/etc/a.conf"), (last.job_id, b"/etc/c.conf")]
-        assert [row.job_id for row in catalog.find(re.compile(rb".*a\.conf$"), [full.job_id])] == [full.job_id]
+        assert [row.job_id for row in catalog.find(path_glob(b"a.conf"), [full.job_id])] == [full.job_id]
+
+
+GLOBS = st.lists(
+    st.sampled_from([b"/", b"a", b"b", b"*", b"?", b"[", b"]", b"!", b"[ab]", b"[!a]", b"[]a]", b"\xff", b"."]),
+    max_size=6,
+).map(b"".join)
+
+
+@settings(max_examples=60, deadline=None)
+@given(globs=st.lists(GLOBS, min_size=1, max_size=8), paths=st.sets(GLOBS.map(b"/".__add__), min_size=1, max_size=30))
+def test_what_is_found_is_what_matches_of_all_rows(globs: list[bytes], paths: set[bytes]) -> None:
+    with tempfile.TemporaryDirectory() as directory, open_catalog(Path(directory)) as catalog:
+        backup(catalog, {path: Item(1) for path in paths})
+        for glob in globs:
+            matches = path_glob(glob).pattern.match
+            assert [row.path for row in catalog.find(path_glob(glob))] == sorted(filter(matches, paths)), glob
+
+
+def test_few_rows_are_looked_at(tmp_path: Path) -> None:
+    """By the number of rows that SQLite gives to Python: a pattern that begins like a path uses the index, others what they hold."""
+    with open_catalog(tmp_path) as catalog:
+        backup(catalog, {b"/d%02d/%03d.txt" % (n // 100, n): Item(1) for n in range(2000)})
+        steps = list[None]()
+        catalog.database.connection.set_progress_handler(lambda: steps.append(None), 100)
+        assert sum(1 for _ in catalog.find(path_glob(b"/d07/*"))) == 100
+        by_index = len(steps)
+        assert sum(1 for _ in catalog.find(path_glob(b"?0777.*"))) == 0
+        assert sum(1 for _ in catalog.find(path_glob(b"1777.t?t"))) == 1
+        assert by_index * 5 < len(steps) - by_index
 
 
 def test_versions_of_a_path_come_oldest_first_with_its_deletion(tmp_path: Path) -> None:

@@ -39,8 +39,7 @@ live: $(VENV)/.ready peers agents  ## only the tests against Debian's Bacula
 	$(BIN)/pytest -m live
 
 bench: $(VENV)/.ready peers agents ## minutes; prints the tables of docs/benchmarks.md
-	$(BIN)/python -m tests.bench.compare
-	$(BIN)/python -m tests.bench.against_bacula_fd
+	$(BIN)/python -m tests.bench
 
 clean:
 	rm -rf build dist filed.egg-info filed/_agents filed/_native filed/_sdk .mypy_cache .ruff_cache .pytest_cache .hypothesis

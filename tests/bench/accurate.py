@@ -12,7 +12,6 @@ import argparse
 import os
 import re
 import shutil
-import statistics
 import tempfile
 import threading
 from collections import defaultdict
@@ -21,7 +20,8 @@ from pathlib import Path
 from typing import Self
 
 from tests.bench.against_bacula_fd import Spent, Work, network
-from tests.bench.measure import machine, warm
+from tests.bench.beside import MUCH, NOTE
+from tests.bench.measure import machine, spread, warm
 from tests.live.releases import BACULA_9
 
 IN_A_DIRECTORY = 1000
@@ -116,18 +116,20 @@ def main() -> None:
                 print(f"  {contender}: {turns[contender][-1]}", flush=True)
                 shutil.rmtree(root)
     print(
-        f"{machine()}\n\n| {args.entries:,} entries | Full: cpu, s | s | Accurate, nothing changed: cpu, s | s | peak, MB |"
+        f"{machine()} Bacula {BACULA_9.version}.\n\n| {args.entries:,} entries, median (least to most) | Full: cpu, s | s | Accurate, nothing changed: cpu, s | s | peak, MB |"
     )
     print("| --- | ---: | ---: | ---: | ---: | ---: |")
     for contender, done in turns.items():
         figures = (
-            statistics.median(one.full.cpu_s for one in done),
-            statistics.median(one.full.wall_s for one in done),
-            statistics.median(one.incremental.cpu_s for one in done),
-            statistics.median(one.incremental.wall_s for one in done),
-            max(one.peak_bytes for one in done) / 1e6,
+            [one.full.cpu_s for one in done],
+            [one.full.wall_s for one in done],
+            [one.incremental.cpu_s for one in done],
+            [one.incremental.wall_s for one in done],
+            [one.peak_bytes / 1e6 for one in done],
         )
-        print(f"| {contender} | " + " | ".join(f"{figure:.2f}" for figure in figures) + " |")
+        mark = " *" if any(max(one.full.beside, one.incremental.beside) > MUCH for one in done) else ""
+        print(f"| {contender}{mark} | " + " | ".join(map(spread, figures)) + " |")
+    print(f"\n{NOTE}")
 
 
 if __name__ == "__main__":

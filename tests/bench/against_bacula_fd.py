@@ -27,7 +27,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from tests.bench import datasets
-from tests.bench.measure import have_memory, machine, stored, warm
+from tests.bench.beside import MUCH, NOTE, beside, processor_s
+from tests.bench.measure import have_memory, machine, spread, stored, warm
 from tests.bench.relay import Relay
 from tests.live.bacula import Bacula
 from tests.live.filed_daemon import FiledDaemon
@@ -36,7 +37,6 @@ from tests.live.releases import BACULA_9, RELEASES, Release
 PATIENCE_S = 600
 MEMORY_BYTES = 4 << 30  # what two Jobs write stays in the page cache at first
 MANY_FILES = 1_000  # are left lying until the end: see "Two traps" in docs/benchmarks.md
-TICKS = os.sysconf("SC_CLK_TCK")
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,6 +65,7 @@ class Spent:
     wall_s: float
     cpu_s: float
     others_s: float
+    beside: float = 0.0  # share of one processor that all other processes used
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,25 +74,6 @@ class Turn:
     restore: Spent
     two: Spent | None
     stored: int
-
-
-def processor_s(*roots: int) -> float:
-    """User and system time of these processes, of what they started, and of what that left behind when it ended."""
-    total, children = {}, defaultdict(list)
-    for entry in Path("/proc").iterdir():
-        if entry.name.isdigit():
-            try:
-                fields = (entry / "stat").read_text().rpartition(")")[2].split()
-            except OSError:  # it has just ended
-                continue
-            children[int(fields[1])].append(int(entry.name))
-            total[int(entry.name)] = sum(map(int, fields[11:15])) / TICKS
-    todo, found = list(roots), 0.0
-    while todo:
-        pid = todo.pop()
-        found += total.get(pid, 0.0)
-        todo += children[pid]
-    return found
 
 
 class Network:
@@ -107,15 +89,16 @@ class Network:
         have_memory(MEMORY_BYTES)
         others = [self._bacula.pid("dir"), self._bacula.pid("sd")]
         before, before_others = processor_s(self.client), processor_s(*others)
-        said = self._bacula.console(*commands)
-        try:
-            spans = self._relay.jobs(len(commands), PATIENCE_S)
-        except AssertionError as late:
-            raise AssertionError(f"{late}: {said}\n{self._bacula.messages()}") from late
-        self._reports += len(commands)
-        self._wait_for_reports()
+        with beside(self.client, *others) as strangers:
+            said = self._bacula.console(*commands)
+            try:
+                spans = self._relay.jobs(len(commands), PATIENCE_S)
+            except AssertionError as late:
+                raise AssertionError(f"{late}: {said}\n{self._bacula.messages()}") from late
+            self._reports += len(commands)
+            self._wait_for_reports()
         wall = max(end for _, end in spans) - min(begin for begin, _ in spans)
-        return Spent(wall, processor_s(self.client) - before, processor_s(*others) - before_others)
+        return Spent(wall, processor_s(self.client) - before, processor_s(*others) - before_others, strangers.share)
 
     def _wait_for_reports(self) -> None:
         """Until the Director has filled its catalog, too. Nothing but a good end will do."""
@@ -193,10 +176,11 @@ def table(name: str, turns: dict[str, list[Turn]]) -> list[str]:
         middle[contender] = save, restore
         twos = [one.two for one in done if one.two is not None]
         two_s = _median(twos).wall_s if twos else 0.0
+        mark = " *" if max(one.beside for one in (save, restore)) > MUCH else ""
         two = f"{two_s:.2f} | {two_s / save.wall_s:.2f}" if twos else "|"
         lines.append(
-            f"| {contender} | {save.wall_s:.2f} | {save.cpu_s:.2f} | {save.others_s:.2f} | {done[-1].stored / 1e6:,.1f} "
-            f"| {restore.wall_s:.2f} | {restore.cpu_s:.2f} | {two} |"
+            f"| {contender}{mark} | {spread([one.save.wall_s for one in done])} | {save.cpu_s:.2f} | {save.others_s:.2f} | {done[-1].stored / 1e6:,.1f} "
+            f"| {spread([one.restore.wall_s for one in done])} | {restore.cpu_s:.2f} | {two} |"
         )
     if len(middle) > 1:
         faster = [
@@ -212,11 +196,12 @@ def table(name: str, turns: dict[str, list[Turn]]) -> list[str]:
 
 
 def _median(parts: list[Spent]) -> Spent:
-    """Each figure's own median."""
+    """Each figure's own median; of what strangers used, the most."""
     return Spent(
         statistics.median(one.wall_s for one in parts),
         statistics.median(one.cpu_s for one in parts),
         statistics.median(one.others_s for one in parts),
+        max(one.beside for one in parts),
     )
 
 
@@ -229,7 +214,7 @@ def main() -> None:
     parser.add_argument("--release", choices=[each.version for each in RELEASES], default=BACULA_9.version)
     args = parser.parse_args()
     release = next(each for each in RELEASES if each.version == args.release)
-    report = [machine()]
+    report = [f"{machine()} Bacula {args.release}."]
     for name in args.works:
         work, turns = WORKS[name], defaultdict(list)
         tree = datasets.make(work.tree, args.directory)
@@ -244,7 +229,7 @@ def main() -> None:
                     if datasets.size(tree)[0] < MANY_FILES:
                         shutil.rmtree(root)
         report += ["", *table(name, turns)]
-    print("\n".join(report))
+    print("\n".join([*report, "", NOTE]))
 
 
 if __name__ == "__main__":

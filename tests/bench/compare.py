@@ -15,8 +15,9 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from tests.bench import datasets
+from tests.bench.beside import MUCH, NOTE
 from tests.bench.contenders import Contender, contenders
-from tests.bench.measure import Cost, MeasuredProgramError, machine, median, run, stored, warm
+from tests.bench.measure import Cost, MeasuredProgramError, machine, median, run, spread, stored, warm
 
 # Repositories of more files stay until the end: for a minute or more ext4 passes over the inodes of deleted files, one by
 # one, so that whoever creates files next would pay for the deletion (measured: five times the time of a restore).
@@ -69,7 +70,7 @@ def table(tree: Path, rounds: int, names: list[str], scratch: Path) -> str:
             seconds = ", ".join(f"{cost.wall_s:.2f}" for cost in (one.full, one.again, one.restore))
             print(f"  {tree.name} {turn + 1}/{rounds} {name}: {seconds} s", flush=True)
     lines = [
-        f"### {tree.name}: {files:,} files, {total / 1e6:,.0f} MB (median of {rounds})",
+        f"### {tree.name}: {files:,} files, {total / 1e6:,.0f} MB (median of {rounds}, least to most)",
         "",
         "| | Full, s | cpu, s | MB/s | stored, MB | peak, MB | nothing changed, s | cpu, s | restore, s | cpu, s |",
         "| --- | ---: | ---: | ---: | ---: | ---: | ---: | ---: | ---: | ---: |",
@@ -79,11 +80,15 @@ def table(tree: Path, rounds: int, names: list[str], scratch: Path) -> str:
         full, again = median([one.full for one in done]), median([one.again for one in done])
         restore = median([one.restore for one in done])
         lines.append(
-            f"| {name} | {full.wall_s:.2f} | {full.cpu_s:.2f} | {total / 1e6 / full.wall_s:,.0f} "
-            f"| {done[-1].stored / 1e6:,.1f} | {full.peak_bytes / 1e6:,.0f} | {again.wall_s:.2f} | {again.cpu_s:.2f} "
-            f"| {restore.wall_s:.2f} | {restore.cpu_s:.2f} |"
+            f"| {name}{marked(full, again, restore)} | {spread([one.full.wall_s for one in done])} | {full.cpu_s:.2f} | {total / 1e6 / full.wall_s:,.0f} "
+            f"| {done[-1].stored / 1e6:,.1f} | {full.peak_bytes / 1e6:,.0f} | {spread([one.again.wall_s for one in done])} | {again.cpu_s:.2f} "
+            f"| {spread([one.restore.wall_s for one in done])} | {restore.cpu_s:.2f} |"
         )
     return "\n".join(lines)
+
+
+def marked(*costs: Cost) -> str:
+    return " *" if any(cost.others > MUCH for cost in costs) else ""
 
 
 def main() -> None:
@@ -101,7 +106,7 @@ def main() -> None:
         with tempfile.TemporaryDirectory(dir=args.directory) as scratch:
             os.environ["XDG_STATE_HOME"] = scratch  # what filed remembers of storages
             report += ["", table(tree, args.rounds or ROUNDS[name], args.only, Path(scratch))]
-    print("\n".join(report))
+    print("\n".join([*report, "", NOTE]))
 
 
 if __name__ == "__main__":

@@ -13,6 +13,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from tests.bench.beside import beside
+
 
 @dataclass(frozen=True, slots=True)
 class Cost:
@@ -21,6 +23,7 @@ class Cost:
     wall_s: float
     cpu_s: float
     peak_bytes: int
+    others: float = 0.0  # share of one processor that other processes used meanwhile
 
 
 class MeasuredProgramError(Exception):
@@ -33,7 +36,7 @@ def run(argv: Sequence[str], env: Mapping[str, str], log: Path) -> Cost:
     The kernel's own sums: wait4() counts every descendant that was waited for. Not for a caller with a large resident
     set: a child's peak starts at its parent's.
     """
-    with log.open("wb") as out:
+    with log.open("wb") as out, beside() as others:
         began = time.monotonic()
         child = subprocess.Popen(
             argv, stdin=subprocess.DEVNULL, stdout=out, stderr=subprocess.STDOUT, env={**os.environ, **env}
@@ -45,16 +48,22 @@ def run(argv: Sequence[str], env: Mapping[str, str], log: Path) -> Cost:
         raise MeasuredProgramError(
             f"{' '.join(argv)}: exit {child.returncode}\n{log.read_text(errors='replace')[-2000:]}"
         )
-    return Cost(wall, usage.ru_utime + usage.ru_stime, usage.ru_maxrss * 1024)
+    return Cost(wall, usage.ru_utime + usage.ru_stime, usage.ru_maxrss * 1024, others.share)
 
 
 def median(costs: Sequence[Cost]) -> Cost:
-    """Each figure's own median."""
+    """Each figure's own median; of what others used, the most."""
     return Cost(
         statistics.median(cost.wall_s for cost in costs),
         statistics.median(cost.cpu_s for cost in costs),
         int(statistics.median(cost.peak_bytes for cost in costs)),
+        max(cost.others for cost in costs),
     )
+
+
+def spread(figures: Sequence[float]) -> str:
+    """Median, and the least and the most, for a table."""
+    return f"{statistics.median(figures):,.2f} ({min(figures):,.2f} to {max(figures):,.2f})"
 
 
 def warm(tree: Path) -> None:
@@ -96,5 +105,5 @@ def machine(*version_commands: list[str]) -> str:
     kernel, load = platform.release(), os.getloadavg()[0]
     return (
         f"{len(processors)} x {processors[0].split(':')[1].strip()}, {memory} GiB, Linux {kernel}, "
-        f"Python {platform.python_version()}, load at start {load:.1f}; {', '.join(versions)}."
+        f"Python {platform.python_version()}, load at start {load:.1f}{''.join(f'; {one}' for one in versions)}."
     )

@@ -50,7 +50,7 @@ from filed.agents.restore_record import RestoreRecord
 from filed.agents.shape import HostShape
 from filed.agents.waiting import Patience
 from filed.errors import AgentError, ItemError, JobCanceled, LocalProtocolError
-from filed.process.status_page import Call
+from filed.process.status_page import STREAMS, Call
 
 _CANCEL_PATIENCE_S = 5.0  # `cancel` must not block; `end` waits so long for one that does
 
@@ -260,12 +260,12 @@ class AgentJob:
     @property
     def parallel(self) -> int:
         """How many streams `open_parallel` may have open at once; 0: it has no parallel streams."""
-        return self._streams.most if self._streams is not None else 0
+        return min(self._streams.most, STREAMS) if self._streams is not None else 0
 
     def open_parallel(self, cookie: int) -> ParallelStream:
         """Opens the DATA of an entry of the last page, beside others. Its `read` is for any thread."""
         listed = self._listed().get(cookie)
-        if self._streams is None or listed is None or len(self._parallel) >= self._streams.most:
+        if self._streams is None or listed is None or len(self._parallel) >= self.parallel:
             self._out_of_order("open_stream")
         return ParallelStream(self._streams, self._address, cookie, listed[1], self._caller, self._parallel)
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import threading
 from collections.abc import Callable
 from functools import partial
 from typing import Any, NoReturn
@@ -95,13 +96,15 @@ class Caller:
         if self._callbacks.trouble:
             self.judge(call, Status.OK, canceled=False)
 
-    def beside(self, function: Callable[..., int], *arguments: Any) -> int:
-        """A call of a thread of its own, beside those of the job thread, which says in the status page what it waits for."""
+    def beside(self, number: int, entry: bytes, function: Callable[..., int], *arguments: Any) -> int:
+        """A `read` of a thread of its own, beside the calls of the job thread. number: of the stream, less than STREAMS."""
+        self._status_page.reads_beside(number, threading.get_native_id(), self.slot, entry)
         try:
             return int(self._as_agent(function, arguments))
         finally:
             if os.getpid() != self._pid:
                 os._exit(_CLONED)
+            self._status_page.reads_beside(number, 0, self.slot, entry)
             self._words[PROGRESS_WORD] += 1
 
     def waits_for(self, call: Call, entry: bytes) -> None:

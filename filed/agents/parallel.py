@@ -61,6 +61,7 @@ class ParallelStream:
         finally:
             self._handle = handle.value
             self._open = caller.last_status == Status.OK and bool(handle.value)
+            self._number = next(one for one in range(len(opened) + 1) if all(one != other.number for other in opened))
             if self._open:
                 opened.append(self)
         if not self._open:
@@ -68,6 +69,11 @@ class ParallelStream:
         self.size = None if size.value == SIZE_UNKNOWN else size.value
         if size.value != SIZE_UNKNOWN and size.value > MAX_SIZE:
             caller.violated(Call.open_stream, f"a size of {size.value} bytes")
+
+    @property
+    def number(self) -> int:
+        """The lowest that no other open stream of its agent has."""
+        return self._number
 
     def read(self, address: int, cap: int) -> Chunk:
         """Fills the memory at `address`, `cap` bytes of it (64 KiB at least), with what comes next. Of any thread."""
@@ -77,7 +83,8 @@ class ParallelStream:
             CHUNK.pack_into(self._chunk, 0, 0, 0, 0, 0)
             mark_unwritten(address)
             self._clear_error()
-            status = self._caller.beside(self._table.read, self._handle, address, cap, self._chunk_at, self._error_at)
+            arguments = self._handle, address, cap, self._chunk_at, self._error_at
+            status = self._caller.beside(self._number, self.path, self._table.read, *arguments)
             if self._caller.canceled:
                 raise JobCanceled(f"canceled during read of agent {self._caller.label}")
             if status != Status.OK:

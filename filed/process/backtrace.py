@@ -66,7 +66,7 @@ class Backtrace:
         os.close(self.descriptor)
 
 
-def died_on_another_thread(backtrace: list[str], pid: int) -> bool:
-    """Whether the last backtrace is that of another thread than the first, which calls agents."""
+def thread_that_died(backtrace: list[str]) -> int:
+    """Whose the last backtrace is; 0: there is none. The first thread, which calls agents, has the process' number."""
     threads = [found[1] for line in backtrace if (found := _HEAD(line))]
-    return bool(threads) and int(threads[-1]) != pid
+    return int(threads[-1]) if threads else 0

@@ -7,10 +7,10 @@ import signal
 from filed.process.status_page import StatusPage
 
 
-def describe_exit(status_page: StatusPage, exit_code: int, fault_address: int = 0) -> str:
+def describe_exit(status_page: StatusPage, exit_code: int, fault_address: int = 0, thread: int = 0) -> str:
     """One sentence for a job process that died without an outcome. exit_code: minus the signal's number for a crash.
 
-    fault_address: what it could not touch, as far as it is known.
+    fault_address: what it could not touch, thread: which thread it was, as far as it is known.
 
     Names agent, version, call and entry when an agent's call was in progress; or the rule that an agent broke, when
     that is why the process left.
@@ -22,7 +22,7 @@ def describe_exit(status_page: StatusPage, exit_code: int, fault_address: int = 
             f"agent {writer.agent} crashed ({signal_name(-exit_code)}) in {writer}:"
             " it wrote into the buffer when that call had returned"
         )
-    current = status_page.current()
+    current = status_page.read_by(thread) or status_page.current()
     who = f"agent {current.agent}" if current else "the job process"
     where = f" in {current}" if current else ", outside of any agent"
     if exit_code < 0:

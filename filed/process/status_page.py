@@ -16,6 +16,7 @@ text carries its length, which the reader checks, so a page left half-written by
  1152  29 x (u32 length, 96 bytes)   what each slot's agent is called: "exchange 1.4"
  4096  u32 length, bytes   the rule that an agent broke, should the process have no other way left to tell it
  8192  16 x (u64 address, u64 size, u64 slot, u32 length, 228 bytes)   buffers that `read` has filled, and of which entry
+12288  16 x (u64 thread, u64 slot, u32 length, 236 bytes)   streams that are read now by threads of their own
 """
 
 from __future__ import annotations
@@ -27,13 +28,14 @@ from typing import NamedTuple, NewType
 from filed.errors import printable
 from filed.process.system import SharedMemory
 
-PAGE_BYTES = 12288
+PAGE_BYTES = 16384
 CANCEL_AT, HEARTBEAT_AT = 0, 8
 CALL_WORD, PROGRESS_WORD, DEFER_WORD, BANDWIDTH_WORD, COUNTERS_WORD, CANCELLING_WORD = 2, 3, 4, 5, 6, 14
 ENTRY_AT, ENTRY_MAX = 128, 1020
 SLOTS_AT, SLOT_BYTES, SLOTS = 1152, 100, 29
 LAST_WORDS_AT, LAST_WORDS_MAX = 4096, 2044
 FILLED_AT, FILLED_BYTES, FILLED, FILLED_NAME_AT = 8192, 256, 16, 24
+STREAMS_AT, STREAM_BYTES, STREAMS, STREAM_NAME_AT = 12288, 256, 16, 16
 
 Slot = NewType("Slot", int)
 NO_SLOT = Slot(0)
@@ -160,6 +162,14 @@ class StatusPage:
         self.words[word], self.words[word + 1], self.words[word + 2] = address, size, slot
         self._write(at + FILLED_NAME_AT, FILLED_BYTES - FILLED_NAME_AT - 4, entry)
 
+    def reads_beside(self, number: int, thread: int, slot: Slot, entry: bytes) -> None:
+        """Stream `number`, below STREAMS, is in a `read` of this thread (of the kernel's number); thread 0: no more."""
+        at = STREAMS_AT + number * STREAM_BYTES
+        if thread:
+            self.words[at // 8 + 1] = slot
+            self._write(at + STREAM_NAME_AT, STREAM_BYTES - STREAM_NAME_AT - 4, entry)
+        self.words[at // 8] = thread
+
     def defer(self, seconds: int) -> None:
         asked = self.words[DEFER_WORD] + 1 & 0xFFFF_FFFF
         self.words[DEFER_WORD] = seconds << 32 | asked
@@ -221,6 +231,15 @@ class StatusPage:
             start, size, slot = self.words[at // 8 : at // 8 + 3]
             if start <= address < start + size:
                 entry = self._text(at + FILLED_NAME_AT, FILLED_BYTES - FILLED_NAME_AT - 4)
+                return Current(self._agent(slot), Call.read.name, entry)
+        return None
+
+    def read_by(self, thread: int) -> Current | None:
+        """The stream that was read by this thread; None when none was."""
+        for at in range(STREAMS_AT, STREAMS_AT + STREAMS * STREAM_BYTES, STREAM_BYTES):
+            reader, slot = self.words[at // 8 : at // 8 + 2]
+            if thread and reader == thread:
+                entry = self._text(at + STREAM_NAME_AT, STREAM_BYTES - STREAM_NAME_AT - 4)
                 return Current(self._agent(slot), Call.read.name, entry)
         return None
 

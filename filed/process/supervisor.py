@@ -19,7 +19,7 @@ from typing import Self
 
 from filed.errors import RemoteProtocolError
 from filed.process import system
-from filed.process.backtrace import Backtrace, died_on_another_thread
+from filed.process.backtrace import Backtrace, thread_that_died
 from filed.process.capture import Capture
 from filed.process.channel import RECEIVE_BYTES, Event, Receiver, Sender
 from filed.process.child import Ends, start
@@ -231,14 +231,16 @@ class Supervisor:
         """The child's own words when it had some and ended well, else what the page and the kernel tell."""
         if self._outcome is not None and code == 0 and not self._killed and not self._hang:
             return self._outcome
-        text = self._killed or self._hang or describe_exit(self.status_page, code, self._backtrace.fault_address)
+        backtrace = self._backtrace.read()
+        thread = thread_that_died(backtrace) if code < 0 else 0
+        fault = self._backtrace.fault_address
+        text = self._killed or self._hang or describe_exit(self.status_page, code, fault, thread)
         canceled = self._cancel_at is not None and not self._hang
         if canceled and not self._killed:
             if self._outcome is not None and code == 0:
                 return self._outcome
             text = f"canceled; {text}"
-        backtrace = self._backtrace.read()
-        if code < 0 and died_on_another_thread(backtrace, self.pid):
+        if thread not in (0, self.pid) and self.status_page.read_by(thread) is None:
             text += "; it happened on another thread than the one that makes the calls: what ran there may have begun in an earlier call"
         now = time.monotonic()
         printed = [line for when, line in self._last_printed if now - when < PRINTED_S]

@@ -12,7 +12,7 @@ import pytest
 
 from filed.conformance import Report, Verdict, conform
 from tests.agents.compile import SOURCES, compile_agent
-from tests.agents.test_sins_contract import FAILURES, FETCH_VIOLATIONS, ONE_ENTRY, VIOLATIONS
+from tests.agents.test_sins_contract import EARLY, FAILURES, FETCH_VIOLATIONS, ONE_ENTRY, VIOLATIONS
 from tests.conformance.conftest import subject
 
 INSTANCE = ("create", "option", "ready", "extension", "destroy")
@@ -127,7 +127,7 @@ class Checking:
         library, options = self._plain, {"leak_mib": "1", "sin": sin}
         if re.search(r"(^|-)fetch", sin):
             library = self._with_fetch
-        elif re.search(r"(^|-)create|^streams-|^phases-|^plan-|^hold-huge", sin):
+        elif EARLY.search(sin):
             library = compile_agent("bad.c", self._directory, "bad", [f'SIN="{sin}"'])
             options = {"leak_mib": "1"}
         return conform(subject(library, timeout_s=timeout_s, limit_s=limit_s, **options), only)

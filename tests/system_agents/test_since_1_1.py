@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import fcntl
+import itertools
 import os
+import threading
 from pathlib import Path
 
 import pytest
@@ -126,6 +129,39 @@ def test_all_are_prepared_and_begin_before_any_is_read(place: Place, tmp_path: P
         "today: release 1",
     ]
     assert not frozen.exists()
+
+
+def test_two_agents_save_one_moment_of_what_a_writer_keeps_in_step(place: Place, tmp_path: Path) -> None:
+    """The writer changes both under a lock that the first agent takes when it is prepared: both begin with one number."""
+    lock, one, two = (tmp_path / name for name in ("lock", "one", "two"))
+    for path in (lock, one, two):
+        path.write_text("0")
+    stop = threading.Event()
+
+    def write() -> None:
+        with lock.open() as file:
+            for number in itertools.count(1):
+                fcntl.flock(file, fcntl.LOCK_EX)
+                one.write_text(str(number))
+                two.write_text(str(number))
+                fcntl.flock(file, fcntl.LOCK_UN)
+                if stop.wait(0.0005):
+                    return
+
+    writer = threading.Thread(target=write)
+    writer.start()
+    moments = set()
+    try:
+        both = line("today", lock=str(lock), counter=str(one)), line("other", counter=str(two))
+        for _ in range(3):
+            said = place.backup(*both, files=[TODAY, OTHER]).texts()
+            (first,) = (text.removeprefix("today: at ") for text in said if text.startswith("today: at "))
+            assert f"other: at {first}" in said
+            moments.add(first)
+    finally:
+        stop.set()
+        writer.join(60)
+    assert len(moments) == 3  # and the writer was at work
 
 
 def test_an_agent_that_cannot_be_prepared_fails_the_job_and_all_are_released(place: Place, tmp_path: Path) -> None:

@@ -15,7 +15,7 @@ import pytest
 from filed.process.outcome import JobStatus, Severity
 from filed.wire.attributes import FileType
 from tests.agents.compile import SOURCES, compile_agent
-from tests.agents.test_sins_contract import FAILURES, FETCH_VIOLATIONS, HARMLESS, ONE_ENTRY, VIOLATIONS
+from tests.agents.test_sins_contract import EARLY, FAILURES, FETCH_VIOLATIONS, HARMLESS, ONE_ENTRY, VIOLATIONS
 from tests.system_agents.jobs import Place, Ran, line
 
 BOUND_S = 25.0  # on a busy machine; most take 0.02
@@ -70,7 +70,7 @@ def sinner(tmp_path: Path, agents_dir: Path, bad_with_fetch: Path, tmp_path_fact
         directory = agents_dir
         if re.search(r"(^|-)fetch", sin):
             directory = bad_with_fetch
-        elif re.search(r"(^|-)create", sin):
+        elif EARLY.search(sin):
             directory = tmp_path_factory.mktemp("early")
             compile_agent("bad.c", directory, "bad", [f'SIN="{sin}"'])
         return Place(tmp_path / "volumes", (directory,))
@@ -79,7 +79,7 @@ def sinner(tmp_path: Path, agents_dir: Path, bad_with_fetch: Path, tmp_path_fact
 
 
 def save(place: Place, sin: str, stop: Callable[[], bool] = lambda: False) -> Ran:
-    options = {} if re.search(r"(^|-)create", sin) else {"sin": sin}
+    options = {} if EARLY.search(sin) else {"sin": sin}
     begun = time.monotonic()
     ran = place.backup(line("bad", **options), files=[b"/@BAD"], stop=stop)
     assert time.monotonic() - begun < BOUND_S
@@ -380,6 +380,27 @@ def test_an_exception_of_cpp_that_is_caught_at_the_border_is_a_status(place: Pla
     assert_failed(ran, f"^agent bad-throw 6.6: {throw.partition(':')[2]}: .*{code}")
 
 
+OF_TABLES = {
+    "streams-crash": r"bad 6.6 crashed \(SIGSEGV\) in read, entry /@BAD/(one|two)$",
+    "phases-crash": r"bad 6.6 crashed \(SIGSEGV\) in release",
+    "hold-huge": r"bad 6.6: prepare: something is too big \(BP_E_TOO_BIG\)",
+}
+
+
+@pytest.mark.parametrize("sin", OF_TABLES)
+def test_a_sin_in_a_call_of_a_table_costs_the_job(sinner: Sinner, sin: str) -> None:
+    assert_failed(save(sinner(sin), sin), OF_TABLES[sin])
+
+
+def test_a_crash_in_a_plan_ends_the_restore_before_its_first_entry(
+    sinner: Sinner, agents_dir: Path, tmp_path: Path
+) -> None:
+    place = sinner("plan-crash")
+    full = Place(place.volumes, (agents_dir,)).backup(line("bad"), files=[b"/@BAD"])
+    ran = place.restore(full.outcome.jobid, tmp_path / "r", line("bad"))
+    assert re.search(r"bad 6.6 crashed \(SIGSEGV\) in plan", ran.outcome.text)
+
+
 def test_every_sin_of_the_table_is_tried() -> None:
     """The first column of README's tables against what stands here."""
     named = set()
@@ -395,6 +416,8 @@ def test_every_sin_of_the_table_is_tried() -> None:
         *HARMLESS,
         *ONE_ENTRY,
         *RESTORES,
+        *OF_TABLES,
+        "plan-crash",
         *IN_WHOLE_JOBS,
     }
     tried |= {

@@ -17,9 +17,9 @@ from filed.errors import ItemError
 from filed.job.encode.reader import Reading, Take
 from filed.job.encode.spool import Quota, Spool
 from filed.process.memory import GuardedMemory
+from filed.process.status_page import STREAMS
 
 READ_BYTES: Final = 256 << 10
-MOST: Final = 16  # streams at once, whatever an agent offers
 _OF_READER: Final = threading.local()  # its buffer
 
 
@@ -80,7 +80,7 @@ class Streams:
     def _top_up(self, job: AgentJob, beside: int = 0) -> None:
         """As many as may be are open, `beside` others."""
         open_now = beside + sum(isinstance(one, _Ahead) for one in self._ahead.values())
-        while self._next and open_now < min(job.parallel, MOST):
+        while self._next and open_now < job.parallel:
             cookie = self._next.popleft()
             try:
                 self._ahead[cookie] = self._read(job, cookie)
@@ -90,7 +90,7 @@ class Streams:
 
     def _read(self, job: AgentJob, cookie: int) -> _Ahead:
         if self._readers is None:
-            self._readers = ThreadPoolExecutor(MOST, "stream")
+            self._readers = ThreadPoolExecutor(STREAMS, "stream")
         return _Ahead(job.open_parallel(cookie), self._quota, self._reading, self._readers)
 
 

@@ -15,6 +15,7 @@
 #include <fcntl.h>
 #include <pthread.h>
 #include <stdlib.h>
+#include <sys/file.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -33,7 +34,8 @@
 struct bp_agent {
   const bp_host_api *host;
   unsigned upto, gap, state, noise, size, rate, meet, broken;
-  char freeze[1024], fault[32], target[32];
+  char freeze[1024], lock[1024], counter[1024], fault[32], target[32];
+  int locked; /* a descriptor; 0: none */
 };
 enum { BROWSE_TOP = 1, BROWSE_RECORDS };
 struct bp_job {
@@ -81,6 +83,10 @@ static bp_status option(bp_agent *agent, const char *key, const char *value)
     (void)snprintf(agent->freeze, sizeof agent->freeze, "%s", value);
   else if (!strcmp(key, "target"))
     (void)snprintf(agent->target, sizeof agent->target, "%s", value);
+  else if (!strcmp(key, "lock"))
+    (void)snprintf(agent->lock, sizeof agent->lock, "%s", value);
+  else if (!strcmp(key, "counter"))
+    (void)snprintf(agent->counter, sizeof agent->counter, "%s", value);
   else if (!strcmp(key, "fault"))
     (void)snprintf(agent->fault, sizeof agent->fault, "%s", value);
   else if (!strcmp(key, "size"))
@@ -131,6 +137,11 @@ static bp_status prepare(bp_agent *agent)
     return bp_fail_errno(agent->host, BP_E_FAIL, errno, "%s is frozen already", agent->freeze);
   if (fd >= 0)
     close(fd);
+  if (*agent->lock) { /* ends with the process: no word with `hold` is needed */
+    agent->locked = open(agent->lock, O_RDONLY | O_CLOEXEC);
+    if (agent->locked < 0 || flock(agent->locked, LOCK_EX))
+      return bp_fail_errno(agent->host, BP_E_FAIL, errno, "lock %s", agent->lock);
+  }
   return fault_in(agent, "prepare");
 }
 
@@ -140,6 +151,9 @@ static bp_status release(bp_agent *agent, uint32_t when, const void *token, uint
   (void)snprintf(name, sizeof name, "%.*s", when == BP_RELEASE_LEFT ? (int)len : 1023,
                  when == BP_RELEASE_LEFT ? (const char *)token : agent->freeze);
   bp_logf(agent->host, BP_MSG_INFO, "release %u", (unsigned)when);
+  if (agent->locked > 0)
+    close(agent->locked);
+  agent->locked = 0;
   if (*name && unlink(name) && errno != ENOENT)
     return bp_fail_errno(agent->host, BP_E_FAIL, errno, "%s stays frozen", name);
   if (when != BP_RELEASE_LEFT)
@@ -185,6 +199,15 @@ static bp_status begin(bp_agent *agent, const bp_host_api *host, const bp_begin 
   if (why->kind == BP_KIND_BACKUP)
     bp_logf(host, BP_MSG_INFO, "from record %u on; the log is needed from %llu on", job->first,
             (unsigned long long)bp_keep_from(why));
+  if (*agent->counter) { /* its moment: what a snapshot would hold */
+    char text[32] = "";
+    FILE *file = fopen(agent->counter, "re");
+    if (!file || !fgets(text, sizeof text, file))
+      text[0] = 0;
+    if (file)
+      fclose(file);
+    bp_logf(host, BP_MSG_INFO, "at %s", text);
+  }
   if (BP_HAS_FIELD(why, bp_begin, browse) && why->browse)
     job->browse = *why->browse ? BROWSE_RECORDS : BROWSE_TOP;
   job->next = job->first;
@@ -405,6 +428,8 @@ static const bp_option options[] = {
   { "broken", "the record that cannot be read", NULL, "0", BP_OPTION_INT, 0 },
   { "target", "where the log is restored to", NULL, NULL, BP_OPTION_STRING, BP_OPTION_AT_RESTORE },
   { "freeze", "a file that is there as long as it holds still", NULL, NULL, BP_OPTION_PATH, 0 },
+  { "lock", "a file that it locks as long as it holds still", NULL, NULL, BP_OPTION_PATH, 0 },
+  { "counter", "a file whose text is told when a Job begins", NULL, NULL, BP_OPTION_PATH, 0 },
   { "fault", "what it does in which call", NULL, NULL, BP_OPTION_STRING, 0 },
   { "noise", "they cannot be compressed", NULL, "no", BP_OPTION_BOOL, 0 },
 };

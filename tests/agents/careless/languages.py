@@ -18,7 +18,7 @@ from tests.agents.compile import ABI, compile_agent
 
 HERE = Path(__file__).resolve().parent
 ZIG_NAMES = {
-    "char": "u8", "void": "anyopaque", "bp_ctx": "anyopaque", "bp_agent": "anyopaque", "bp_job": "anyopaque",
+    "char": "u8", "void": "anyopaque", "bp_ctx": "anyopaque", "bp_agent": "anyopaque", "bp_job": "anyopaque", "bp_stream": "anyopaque",
     "bp_status": "i32", "int32_t": "i32", "uint32_t": "u32", "int64_t": "i64", "uint64_t": "u64",
 }  # fmt: skip
 CALLS = frozenset(

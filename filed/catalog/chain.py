@@ -7,6 +7,7 @@ An Incremental builds on the good Job before it, a Differential on its Full, a F
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, fields
 from enum import StrEnum
 from typing import Final
@@ -91,8 +92,9 @@ def choose_among(candidates: list[Job], level: str, fileset_digest: str) -> Base
     known = {candidate.job_id: candidate for candidate in candidates}
     wanted = {Level.FULL} if level == Level.DIFFERENTIAL else set(Level)
     same = [one for one in candidates if one.fileset_digest == fileset_digest and one.level in wanted]
+    broken: set[JobId] = set()
     for candidate in same:
-        if _complete(candidate, known):
+        if _complete(candidate, known, broken):
             return BaseChoice(candidate, BaseWhy.FOUND)
     if same:
         return BaseChoice(None, BaseWhy.BROKEN)
@@ -100,12 +102,12 @@ def choose_among(candidates: list[Job], level: str, fileset_digest: str) -> Base
     return BaseChoice(None, BaseWhy.FILESET_CHANGED if fulls else BaseWhy.NO_FULL)
 
 
-def _complete(candidate: Job, known: dict[JobId, Job]) -> bool:
-    for _ in known:  # a ring in a damaged file cannot keep us here
-        if candidate.base_job_id is None:
-            return candidate.level == Level.FULL
-        base = known.get(candidate.base_job_id)
-        if base is None:
-            return False
-        candidate = base
+def _complete(candidate: Job, known: Mapping[JobId, Job], broken: set[JobId]) -> bool:
+    """Whether it leads to a Full. broken: Jobs that do not; those on the way to one of them are added, so that nobody goes the way again."""
+    above: Job | None = candidate
+    while above is not None and above.job_id not in broken:  # nor does a ring in a damaged file
+        if above.base_job_id is None and above.level == Level.FULL:
+            return True
+        broken.add(above.job_id)
+        above = known.get(above.base_job_id) if above.base_job_id is not None else None
     return False

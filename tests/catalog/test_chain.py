@@ -1,10 +1,12 @@
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
-from filed.catalog import BaseWhy
+from filed.catalog import BaseWhy, JobId
+from filed.catalog.chain import choose_among
 from filed.errors import CatalogError
 from tests.catalog.model import Item, backup, begin, finish, open_catalog
 
@@ -104,3 +106,16 @@ def test_a_ring_of_bases_is_damage(tmp_path: Path) -> None:
         with pytest.raises(CatalogError, match="damaged"):
             catalog.chain(job.job_id)
         assert catalog.choose_base("etc", "here", "I", "fs").why == BaseWhy.BROKEN
+
+
+def test_each_way_to_a_missing_full_is_gone_once(tmp_path: Path) -> None:
+    """Twenty thousand Incrementals whose Full is lost: gone from each of them, it is 200 million steps."""
+    with open_catalog(tmp_path) as catalog:
+        full = backup(catalog, ONE)
+    many = [
+        replace(full, job_id=JobId(number), level="I", base_job_id=JobId(number - 1)) for number in range(20_001, 1, -1)
+    ]
+    assert choose_among(many, "I", "fs").why == BaseWhy.BROKEN
+    assert choose_among([*many, full], "I", "fs").base == many[0]
+    ring = [replace(many[0], base_job_id=many[1].job_id), replace(many[1], base_job_id=many[0].job_id)]
+    assert choose_among(ring, "I", "fs").why == BaseWhy.BROKEN

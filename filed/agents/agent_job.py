@@ -77,6 +77,7 @@ class AgentJob:
         patience: Patience,
         reader: PageReader,
         check_process_state: Callable[[str], None],
+        lost: Callable[[], str],
         shape: HostShape,
         version: int,
         streams: BpStreams | None,
@@ -92,7 +93,7 @@ class AgentJob:
         self.listed_all = self.complete = self.gap = False
         self._caller, self._callbacks, self._api, self._address = caller, callbacks, api, address
         self._patience, self._reader, self._check_process_state = patience, reader, check_process_state
-        self._call, self._shape = caller.call, shape
+        self._lost, self._shape = lost, shape
         self._committed = self._listed_some = False
         self._cancel_lock = threading.Lock()
         self._canceled = False
@@ -122,6 +123,17 @@ class AgentJob:
     @property
     def label(self) -> str:
         return self._caller.label
+
+    def _call(self, call: Call, function: Callable[..., int], *arguments: object) -> int:
+        status = self._caller.call(call, function, *arguments)
+        self._check_files(call)
+        return status
+
+    def _check_files(self, call: Call) -> None:
+        """Raises AgentError when a file of the host's was closed in the call."""
+        if lost := self._lost():
+            self._lost = str  # said once: the calls that end the Job follow
+            self._caller.violated(call, f"it closed a descriptor of the host, that of {lost}")
 
     @property
     def overwritten(self) -> str:
@@ -256,6 +268,7 @@ class AgentJob:
         if how == Status.E_FAIL and self._caller.canceled:
             how = Status.E_CANCELLED
         self._caller.call_to_the_end(Call.close_stream, self._api.close_stream, self._address, how)
+        self._check_files(Call.close_stream)
 
     @property
     def parallel(self) -> int:

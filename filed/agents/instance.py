@@ -103,6 +103,7 @@ class Agent:
 
     settings: from `check_options`. cancel_pipe: a descriptor that becomes readable
     when a cancel is asked for. clock: monotonic seconds. All on one thread, the job thread.
+    lost: which file of the host's has lost its descriptor, "" for none; asked after each call of a backup.
     shape, callbacks: what `filed agent check` varies: the host's sizes, and who makes its tables.
     """
 
@@ -118,12 +119,13 @@ class Agent:
         clock: Callable[[], float] = time.monotonic,
         shape: HostShape = SHAPE,
         callbacks: Callable[..., Callbacks] = Callbacks,
+        lost: Callable[[], str] = str,
     ) -> None:
         self.library = library
         self.version = shape.version or library.version
         self.status_page = status_page
         self._services, self._cancel_pipe, self._timeout_s, self._clock = services, cancel_pipe, timeout_s, clock
-        self._settings, self._shape, self._make_table = settings, shape, callbacks
+        self._settings, self._shape, self._make_table, self._lost = settings, shape, callbacks, lost
         self._address = 0
         self._streams: BpStreams | None = None
         self._phases: BpPhases | None = None
@@ -315,6 +317,7 @@ class Agent:
             patience=Patience(self.status_page, self._timeout_s, self._cancel_pipe, self._clock),
             reader=PageReader(self.label, absolute=self.descriptor.names_are_absolute),
             check_process_state=self.check_process_state,
+            lost=self._lost,
             shape=self._shape,
             version=self.version,
             streams=self._streams,

@@ -77,6 +77,11 @@ class Catalog:
     def path(self) -> Path:
         return self.database.path
 
+    @property
+    def lost(self) -> bool:
+        """As `Database.lost`: it can only be closed."""
+        return self.database.lost
+
     def close(self) -> None:
         self.database.close()
 

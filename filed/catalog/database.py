@@ -7,6 +7,7 @@ before it then, too).
 
 from __future__ import annotations
 
+import ctypes
 import errno
 import os
 import sqlite3
@@ -20,6 +21,7 @@ from urllib.parse import quote
 
 from filed.catalog.schema import APPLICATION_ID, VERSION, migrate, version_of
 from filed.errors import CatalogDamagedError, CatalogError
+from filed.process.open_files import OpenFiles
 from filed.process.system import free_bytes, open_file, read_only
 
 CATALOG_FILE: Final = "catalog.sqlite"
@@ -60,6 +62,7 @@ class Database:
     def __init__(self, path: Path, uri: str) -> None:
         self.path = path
         self.uri = uri
+        self._files = OpenFiles(())
         with translated(path):
             self.connection = sqlite3.connect(
                 uri, timeout=BUSY_TIMEOUT_MS / 1000, isolation_level=None, uri=True, cached_statements=256
@@ -94,6 +97,7 @@ class Database:
                     if path.exists() and path.stat().st_ino == before.st_ino:
                         database._prepare("MEMORY" if in_place else "WAL")
                         migrate(database.connection)
+                        database._files = OpenFiles((path, *_beside(path)))
                         return database
             except BaseException:
                 database.close()
@@ -166,7 +170,15 @@ class Database:
             else:
                 return
 
+    @property
+    def lost(self) -> bool:
+        """Did somebody else in this process, an agent, close one of its descriptors? Nothing can be written any more."""
+        return self._files.lost
+
     def close(self) -> None:
+        if self.lost:  # SQLite would move its log into whatever file has the descriptor now, and remove the log
+            ctypes.pythonapi.Py_IncRef(ctypes.py_object(self.connection))
+            return
         self.connection.close()
 
     def __enter__(self) -> Self:
@@ -180,6 +192,8 @@ class Database:
     @contextmanager
     def transaction(self) -> Iterator[sqlite3.Connection]:
         """All or nothing; the write lock is taken at once, so that two writers wait and never collide."""
+        if self.lost:
+            raise CatalogError(f"a descriptor of the catalog {self.path} was closed by an agent of this Job")
         with translated(self.path):
             self.connection.execute("BEGIN IMMEDIATE")
             try:
@@ -279,7 +293,7 @@ def _room(directory: Path) -> int:
 
 
 def _must_exist(path: Path) -> None:
-    for one in (path, *(path.with_name(path.name + end) for end in SQLITES_OWN)):
+    for one in (path, *_beside(path)):
         if one.is_symlink():
             raise CatalogError(f"{one} is a symbolic link, and none is followed; put the file itself there")
     if path.exists():
@@ -323,6 +337,10 @@ def _refuse_strangers(path: Path, connection: sqlite3.Connection, *, empty: bool
         raise CatalogError(f"{path} is a SQLite file of another program; filed does not touch it")
     if not application and not empty:
         raise CatalogError(f"the catalog {path} is empty; make it anew: filed catalog rebuild -s {path.parent}")
+
+
+def _beside(path: Path) -> list[Path]:
+    return [path.with_name(path.name + end) for end in SQLITES_OWN]
 
 
 def _uri(path: Path, mode: str) -> str:

@@ -71,7 +71,7 @@ def _save(job: BackupJob | NetworkBackup, end: BackupEnd, context: JobContext) -
     messages, counters, cancellation = context.messages, context.counters, context.cancellation
     keys = load_keys(job.keys)
     with ExitStack() as stack:
-        libraries = Libraries(job.agents, messages, cancellation, context.status_page)
+        libraries = Libraries(job.agents, messages, cancellation, context.status_page, end.lost)
         release_left(libraries, end.scratch, messages)
         fileset = expanded(job.fileset, cancellation.pipe, messages.warning)
         made = instances(libraries, fileset, messages, stack)

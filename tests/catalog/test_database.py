@@ -273,3 +273,34 @@ def test_rows_come_one_by_one(tmp_path: Path) -> None:
         database: Database = catalog.database
         rows = database.rows("WITH RECURSIVE n (i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n) SELECT i FROM n")
         assert [next(rows)[0] for _ in range(3)] == [1, 2, 3]
+
+
+@pytest.mark.parametrize("end", ["", "-wal"])
+def test_a_descriptor_that_somebody_else_closed_costs_no_log(tmp_path: Path, end: str) -> None:
+    """A library that closes a descriptor twice closes ours, and opens a file of its own under that number."""
+    catalog = open_catalog(tmp_path)
+    backup(catalog, {b"/a": Item(1)})
+    (number,) = (
+        int(fd.name) for fd in Path("/proc/self/fd").iterdir() if points_to(fd, tmp_path / f"{CATALOG_FILE}{end}")
+    )
+    kept = os.dup(number)
+    os.dup2(os.open(tmp_path / "other", os.O_RDWR | os.O_CREAT), number)
+    try:
+        assert catalog.lost
+        with pytest.raises(CatalogError, match="was closed by an agent of this Job"):
+            backup(catalog, {b"/b": Item(1)})
+        catalog.close()
+        assert (tmp_path / "other").read_bytes() == b""
+    finally:
+        os.dup2(kept, number)
+    with Catalog.open(tmp_path) as again:
+        assert [job.good for job in again.jobs()] == [True]
+        with again.base_list(again.jobs()[0].job_id) as base:
+            assert base.lookup([b"/a"]) != [None]
+
+
+def points_to(descriptor: Path, file: Path) -> bool:
+    try:
+        return descriptor.readlink() == file
+    except OSError:
+        return False

@@ -18,10 +18,17 @@ class Libraries:
     """The agents of a setup, loaded when first needed."""
 
     def __init__(
-        self, setup: AgentSetup, messages: Messages, cancellation: Cancellation, status_page: StatusPage
+        self,
+        setup: AgentSetup,
+        messages: Messages,
+        cancellation: Cancellation,
+        status_page: StatusPage,
+        lost: Callable[[], str] = str,
     ) -> None:
+        """lost: as of `Agent`."""
         self.setup = setup
         self._messages, self._cancellation, self._status_page = messages, cancellation, status_page
+        self._lost = lost
         self._loaded: dict[str, Library] = {}
         self._limits = LimitsInForce()
 
@@ -56,6 +63,7 @@ class Libraries:
             settings,
             cancel_pipe=self._cancellation.pipe,
             timeout_s=self.setup.timeout_s if own is None else own,
+            lost=self._lost,
         )
 
     def line_of(self, name: str) -> AgentLine:

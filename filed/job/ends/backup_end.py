@@ -31,6 +31,9 @@ class BackupEnd(Protocol):
     feed: RecordFeed | None
     neighbours: int
 
+    def lost(self) -> str:
+        """The name of a file of ours, open to the Job's end, whose descriptor was closed by an agent; "" while all are as they were."""
+
     def selection(self, stack: ExitStack) -> Selection:
         """What is sent, compared with what the base has."""
 

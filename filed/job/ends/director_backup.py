@@ -61,6 +61,9 @@ class DirectorBackup:
             states=BaseStates(catalog, base_job, self._fileset_digest, job.who.director),
         )
 
+    def lost(self) -> str:
+        return ""  # the Director has the catalog
+
     def selection(self, stack: ExitStack) -> Selection:
         return selection_by_director(self._job.changes, self._job.who.work, stack)
 

@@ -42,7 +42,7 @@ def volumes_backup(job: BackupJob, context: JobContext) -> Iterator[VolumesBacku
         try:
             yield VolumesBackup(job, volumes, catalog, base, row, context)
         except BaseException as error:
-            if context.parent.committed is None:
+            if context.parent.committed is None and not catalog.lost:  # else the next command marks the Job as failed
                 _failed(context, catalog, row, error)
             raise
 
@@ -71,6 +71,9 @@ class VolumesBackup:
         self.feed: RecordFeed | None = catalog.feed(row.job_id)
         states = BaseStates(catalog, base.base.job if base.base is not None else None, row.fileset_digest)
         self.basis = Basis(Kind.BACKUP, row.job, base.level, base.since, accurate=True, states=states)
+
+    def lost(self) -> str:
+        return self._catalog.path.name if self._catalog.lost else ""
 
     def selection(self, stack: ExitStack) -> Selection:
         return selection_upon(self._catalog, self._base, self._job, stack)

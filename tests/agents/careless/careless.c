@@ -84,7 +84,7 @@ static void leave_at_once(void)
 }
 
 /* "That was our old descriptor": it closes a number that is the Volume's by now, and its own file takes it. */
-static void close_twice(void)
+static void close_twice(const char *whose)
 {
   char link[64], path[4096];
   for (int fd = 3; fd < 256; fd++) {
@@ -94,7 +94,7 @@ static void close_twice(void)
     if (n <= 0)
       continue;
     path[n] = 0;
-    if (strstr(path, "/Vol-")) {
+    if (strstr(path, whose)) {
       close(fd);
       if (open("/tmp", O_TMPFILE | O_RDWR | O_CLOEXEC, 0600) != fd)
         abort();
@@ -367,7 +367,9 @@ static bp_status close_stream(bp_job *job, bp_status how)
   while (is(job->agent, "timer") && job->cookie == 7)
     bp_beat(job->host); /* until its time has come */
   if (is(job->agent, "closes-the-volume") && job->cookie == 1)
-    close_twice();
+    close_twice("/Vol-");
+  if (is(job->agent, "closes-the-catalog") && job->cookie == 1)
+    close_twice("/catalog.sqlite");
   return BP_OK;
 }
 

@@ -1,0 +1,37 @@
+"""Files that this process has open, and that a guest in it may close by mistake: a descriptor closed twice is another's by then."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterable
+from pathlib import Path
+
+FileId = tuple[int, int]
+
+
+class OpenFiles:
+    """The descriptors of some files as they are now; a look costs half a microsecond for each. Knows of none where /proc is not."""
+
+    def __init__(self, paths: Iterable[Path]) -> None:
+        wanted = {_identity(path) for path in paths if path.exists()}
+        self._opened = {number: found for number in _numbers() if (found := _identity(number)) in wanted}
+
+    @property
+    def lost(self) -> bool:
+        """Was one of the descriptors closed, or does it lead elsewhere?"""
+        return any(_identity(number) != opened for number, opened in self._opened.items())
+
+
+def _identity(file: Path | int) -> FileId | None:
+    try:
+        status = os.stat(file)  # noqa: PTH116  of a descriptor, too
+    except OSError:
+        return None
+    return status.st_dev, status.st_ino
+
+
+def _numbers() -> list[int]:
+    try:
+        return [int(name) for name in os.listdir("/proc/self/fd")]  # noqa: PTH208  names are numbers
+    except OSError:
+        return []

@@ -12,10 +12,14 @@ import re
 import struct
 from collections.abc import Iterator
 from pathlib import Path
+from typing import BinaryIO
 
 _MACHINES = {3: "i386", 21: "ppc64", 22: "s390", 40: "arm", 62: "x86-64", 183: "aarch64", 243: "riscv"}
 _HEAD_BYTES = 64
-_PT_LOAD, _PT_DYNAMIC = 1, 2
+_PT_LOAD, _PT_DYNAMIC, _PT_NOTE = 1, 2, 4
+_NOTE_OF_GO = struct.Struct("=III4s")  # length of the name, length of what follows, type; the linker of Go writes one
+_GO = b"Go\0\0"
+_MOST_NOTES = 64 << 10
 _DT_NULL, _DT_STRTAB, _DT_RPATH, _DT_RUNPATH = 0, 5, 15, 29
 
 
@@ -37,12 +41,18 @@ def why_not_loadable(path: Path) -> str:
         table, entry_bytes, entries = _program_headers(head)
         library.seek(table)
         headers = library.read(entry_bytes * entries)
-    if len(headers) < entry_bytes * entries:
-        return f"{path} is cut short: it has {size} bytes"
-    for at in range(0, len(headers), entry_bytes):
-        kind, offset, _, length = _segment(headers[at : at + entry_bytes], head[4])
-        if kind in (_PT_LOAD, _PT_DYNAMIC) and offset + length > size:
-            return f"{path} is cut short: it has {size} bytes, its contents end at {offset + length}"
+        if len(headers) < entry_bytes * entries:
+            return f"{path} is cut short: it has {size} bytes"
+        segments = [_segment(headers[at : at + entry_bytes], head[4]) for at in range(0, len(headers), entry_bytes)]
+        for kind, offset, _, length in segments:
+            if kind in (_PT_LOAD, _PT_DYNAMIC) and offset + length > size:
+                return f"{path} is cut short: it has {size} bytes, its contents end at {offset + length}"
+        inside = [(offset, length) for kind, offset, _, length in segments if kind == _PT_NOTE and offset < size]
+        if any(_is_of_go(_at(library, offset, length)) for offset, length in inside):
+            return (
+                f"{path} is written in Go, whose runtime takes the signal handlers of the process and never lets go of"
+                " its threads: build it as a program, and run that by an agent in C, C++ or Rust, or by the agent pipe"
+            )
     return ""
 
 
@@ -68,6 +78,22 @@ def made_for_python(path: Path) -> str:
     """The version of Python that is in it ("3.11"); "" when there is none."""
     found = re.search(rb"bplugin python (\d+\.\d+)\0", path.read_bytes())
     return found[1].decode() if found else ""
+
+
+def _at(library: BinaryIO, offset: int, length: int) -> bytes:
+    library.seek(offset)
+    return library.read(min(length, _MOST_NOTES))
+
+
+def _is_of_go(notes: bytes) -> bool:
+    """Notes, one after another, each part of them a multiple of 4 long."""
+    at = 0
+    while at + _NOTE_OF_GO.size <= len(notes):
+        name, rest, _, text = _NOTE_OF_GO.unpack_from(notes, at)
+        if name == len(_GO) and text == _GO:
+            return True
+        at += 12 + (name + 3 & ~3) + (rest + 3 & ~3)
+    return False
 
 
 def _dynamic(content: bytes, at: int, length: int) -> Iterator[tuple[int, int]]:

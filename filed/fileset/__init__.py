@@ -5,7 +5,7 @@ The reader of a conf's FileSet is `filed.fileset.conf`, left out of the door: it
 
 from filed.fileset.expand import expanded
 from filed.fileset.lines import agent_text, as_text, wire_lines
-from filed.fileset.match import Matcher, Verdict
+from filed.fileset.match import Matcher, Verdict, unused
 from filed.fileset.model import Compression, CompressionKind, FileSet, Include, Options, Signature
 from filed.fileset.parse import Parsed, parse_lines, parse_text
 
@@ -24,5 +24,6 @@ __all__ = [
     "expanded",
     "parse_lines",
     "parse_text",
+    "unused",
     "wire_lines",
 ]

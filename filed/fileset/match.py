@@ -21,7 +21,7 @@ from filed.fileset.fstype import listed, type_name
 from filed.fileset.model import FileSet, Include, Options, merged
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterable, Sequence
 
 
 class Verdict(IntEnum):
@@ -48,18 +48,16 @@ class Matcher:
         The same for the entry of a directory.
     always
         The options of every file and of every directory but those of File lines; None where that depends on their names or flags.
-    unused_excludes
-        Excludes that have taken nothing away yet.
+    excludes, unused
+        What can take names away, in words: Exclude entries and the patterns of Options with `exclude`. And which of them have matched nothing yet.
     strips
         How many leading components are taken off names: all values that the Options blocks have.
     """
 
     def __init__(self, fileset: FileSet) -> None:
-        excludes = _Excludes(fileset.excludes)
-        self.unused_excludes = excludes.unused
-        excluded = excludes.has if fileset.excludes else None
         (include,) = fileset.includes or (Include(),)
-        self._rules = _Rules(include, excluded, fileset.barred)
+        self._rules = _Rules(include, fileset.excludes, fileset.barred)
+        self.excludes = self.unused()
         self.strips = {options.strip_path for options in include.options}
         self._borders: list[tuple[bytes, int]] = []
         self._top = b""
@@ -96,6 +94,9 @@ class Matcher:
             self._borders.append((_inside(path), dev))
         return Verdict.TAKE, None
 
+    def unused(self) -> frozenset[str]:
+        return frozenset(text for one in self._rules.exclusions for text in one.unused())
+
     @property
     def top_entry(self) -> Options:
         """The options of a File line's own entry in a page."""
@@ -122,33 +123,74 @@ class Matcher:
         return dev
 
 
-class _Excludes:
-    """The Exclude entries of a FileSet, and which of them have matched nothing yet."""
+def unused(matchers: Sequence[Matcher]) -> list[str]:
+    """What took nothing away in any of the Includes that have it, in words."""
+    left = {matcher: matcher.unused() for matcher in matchers}
+    return sorted(
+        text
+        for text in frozenset().union(*left.values())
+        if all(text in left[matcher] for matcher in matchers if text in matcher.excludes)
+    )
 
-    def __init__(self, patterns: tuple[bytes, ...]) -> None:
-        self._any = wild.matcher(patterns) if patterns else None
-        self.unused = {pattern: wild.matcher((pattern,)) for pattern in patterns}
 
-    def has(self, path: str) -> bool:
-        if self._any is None or not self._any(path):
-            return False
-        if self.unused:
-            for pattern in [pattern for pattern, match in self.unused.items() if match(path)]:
-                del self.unused[pattern]
-        return True
+class _Exclusion:
+    """Patterns that take names away, and which of them have matched nothing yet.
+
+    A path that is taken away is compared with those patterns alone, too; and with each of them when one matches.
+    """
+
+    def __init__(self, options: Options, text: str) -> None:
+        """text: of one pattern, with its kind and itself."""
+        self._left, self._text = options, text
+        self._again: dict[bool, Callable[[bytes], object] | None] = {}
+
+    def noting(self, test: Callable[[bytes], object], *, directories: bool) -> Callable[[bytes], object]:
+        """The same test of all patterns, which notes what matched."""
+
+        def noted(path: bytes) -> object:
+            if not test(path):
+                return False
+            if self._left.has_patterns:
+                self._note(path, directories=directories)
+            return True
+
+        return noted
+
+    def unused(self) -> Iterable[str]:
+        return (self._text.format(kind, printable(pattern)) for kind, pattern in self._left.patterns)
+
+    def _note(self, path: bytes, *, directories: bool) -> None:
+        if directories not in self._again:
+            self._again[directories] = _test(self._left, directories=directories)
+        again = self._again[directories]
+        if again is None or not again(path):
+            return
+        self._left = self._left.with_patterns(
+            [one for one in self._left.patterns if not self._matches(one, path, directories=directories)]
+        )
+        self._again.clear()
+
+    def _matches(self, pattern: tuple[str, bytes], path: bytes, *, directories: bool) -> bool:
+        test = _test(self._left.with_patterns([pattern]), directories=directories)
+        return test is not None and bool(test(path))
 
 
 class _Rules:
     """One Include's rules, made ready: patterns compiled, the usual case (no pattern) a function that only answers."""
 
-    def __init__(
-        self, include: Include, excluded: Callable[[str], object] | None, barred: tuple[bytes, ...] = ()
-    ) -> None:
+    def __init__(self, include: Include, excludes: tuple[bytes, ...], barred: tuple[bytes, ...] = ()) -> None:
         last = include.options[-1] if include.options else Options()
         honor = any(options.honor_nodump for options in include.options)
         self.top = merged(include.options)
-        self.file, always = _decider(include.options, excluded, last, directories=False)
-        self.directory, too = _decider(include.options, excluded, last, directories=True)
+        blocks = [
+            (options, _Exclusion(options, 'Options: {0} = "{1}" with exclude = yes')) for options in include.options
+        ]
+        if excludes:
+            entries = Options(exclude=True, wild=excludes)
+            blocks.append((entries, _Exclusion(entries, 'Exclude "{1}"')))
+        self.exclusions = [exclusion for options, exclusion in blocks if options.exclude]
+        self.file, always = _decider(blocks, last, directories=False)
+        self.directory, too = _decider(blocks, last, directories=True)
         self.always = last if always and too and not honor and not barred else None
         if honor:
             self.file = _unless_nodump(self.file)
@@ -157,30 +199,19 @@ class _Rules:
             self.file, self.directory = _unless_within(places, self.file), _unless_within(places, self.directory)
 
 
-def _decider(
-    blocks: tuple[Options, ...],
-    excluded: Callable[[str], object] | None,
-    last: Options,
-    *,
-    directories: bool,
-) -> tuple[Decide, bool]:
+def _decider(blocks: Iterable[tuple[Options, _Exclusion]], last: Options, *, directories: bool) -> tuple[Decide, bool]:
     """And whether it takes everything by the options of the last block."""
     tests: list[tuple[Callable[[bytes], object], Options | None]] = []
     default: Options | None = last
-    for options in blocks:
+    for options, exclusion in blocks:
         test = _test(options, directories=directories)
-        if test is not None:
-            tests.append((test, None if options.exclude else options))
+        if test is not None and options.exclude:
+            tests.append((exclusion.noting(test, directories=directories), None))
+        elif test is not None:
+            tests.append((test, options))
         elif options.exclude and not options.has_patterns:
-            default, excluded = None, None
+            default = None
             break
-    if excluded is not None:
-        asked = excluded
-
-        def by_exclude(path: bytes) -> object:
-            return asked(path.decode("utf-8", "surrogateescape"))
-
-        tests.append((by_exclude, None))
 
     def unconditional(path: bytes, nodump: bool = False, /) -> Options | None:  # noqa: ARG001, FBT001, FBT002  hot: no keywords
         return default

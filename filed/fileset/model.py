@@ -14,7 +14,7 @@ from enum import Enum, StrEnum
 from typing import TYPE_CHECKING, TypeVar
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Collection
 
 Item = TypeVar("Item", bytes, str)
 
@@ -59,6 +59,9 @@ class Replace(StrEnum):
     ALWAYS = "a"
     IFNEWER = "w"
     NEVER = "n"
+
+
+PATTERNS = ("wild", "wilddir", "wildfile", "wildbase", "regex", "regexdir", "regexfile")
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,6 +118,28 @@ class Options:
     def has_patterns(self) -> bool:
         return bool(
             self.wild or self.wilddir or self.wildfile or self.wildbase or self.regex or self.regexdir or self.regexfile
+        )
+
+    @property
+    def patterns(self) -> tuple[tuple[str, bytes], ...]:
+        """(kind, pattern) of all."""
+        return tuple((kind, pattern) for kind in PATTERNS for pattern in getattr(self, kind))
+
+    def with_patterns(self, patterns: Collection[tuple[str, bytes]]) -> Options:
+        """The same block with these alone."""
+
+        def of(wanted: str) -> tuple[bytes, ...]:
+            return tuple(pattern for kind, pattern in patterns if kind == wanted)
+
+        return replace(
+            self,
+            wild=of("wild"),
+            wilddir=of("wilddir"),
+            wildfile=of("wildfile"),
+            wildbase=of("wildbase"),
+            regex=of("regex"),
+            regexdir=of("regexdir"),
+            regexfile=of("regexfile"),
         )
 
 

@@ -12,8 +12,8 @@ from functools import partial
 
 from filed.agents import Begin
 from filed.catalog import Level, state_object
-from filed.errors import AgentError, JobError, printable
-from filed.fileset import agent_text, expanded
+from filed.errors import AgentError, JobError
+from filed.fileset import agent_text, expanded, unused
 from filed.job.agents import instance as agents
 from filed.job.agents.base_states import Basis
 from filed.job.agents.libraries import Libraries
@@ -117,8 +117,13 @@ def _save(job: BackupJob | NetworkBackup, end: BackupEnd, context: JobContext) -
             _list_all(instance, why, listing, encoder, context, stack)
         if entry_filter.saw_nothing(full=end.basis.level is Level.FULL):
             raise JobError("none of its paths could be looked at; nothing is saved. Is a disk not mounted?")
-        for pattern in set.intersection(*(set(instance.matcher.unused_excludes) for instance in made)) if made else ():
-            messages.info(f'Exclude "{printable(pattern)}" matched nothing')
+        if end.basis.level is Level.FULL or all(
+            instance.job is not None and instance.job.complete for instance in made
+        ):
+            # a Director's FileSet is for many machines: most of what it excludes is not on this one
+            report = messages.info if isinstance(job, BackupJob) else messages.debug
+            for text in unused([instance.matcher for instance in made]):
+                report(f"{text} matched nothing")
         listing.deletions()
         entries.take_over(selection.taken_over())
         states = agents.states_to_seal(made, messages)

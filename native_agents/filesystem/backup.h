@@ -18,7 +18,10 @@
 /* A longer path is left out and told: 16 times what one call of the kernel takes. */
 #define PATH_BYTES_MAX (64u * 1024)
 
-/* A file of size 0 may have content anyway, as those in /proc have: it is read, and no more of it than this. */
+/*
+ * A file of size 0 may have content anyway, as those in /proc have: it is read, and no more of it than this. Those of /sys say a
+ * page, whatever they have: a size of that kind is taken for 0.
+ */
 #define UNSIZED_MOST (64u << 20)
 
 /* Files that fetch leaves open for their data, at most; an eighth of what the process may have open. */
@@ -33,6 +36,7 @@ typedef struct slot {
   uint32_t path_len, name; /* name: offset into the path of the last component; at the path's end: `at` itself */
   uint32_t mode, nlink, flags;
   uint32_t uid, gid;
+  bool     nominal;     /* its size means nothing: 0 is what we say */
   bool     unseen;      /* a mount point that is not looked at, as that may hang */
   int      ahead;       /* opened before its turn, while the disk reads it; -1: not */
   int      held;        /* a file whose attributes fetch gave and whose data is still to be read: opened then; -1: not */
@@ -102,6 +106,12 @@ const char *slot_name(const backup *b, const slot *s); /* "" when `at` is meant 
 
 /* What statx said, as an entry; type 0 for a socket. Times, sizes and numbers, no flags, no streams. */
 void entry_from_stat(bp_entry *entry, const struct statx *st);
+
+/* The same of one that was listed. */
+void entry_from_stat_again(bp_entry *entry, const struct statx *st, const slot *s);
+
+/* A file that the kernel writes when it is read; fs_type has to be known. */
+bool has_nominal_size(const bp_entry *entry);
 
 /* A mount point of which no more is known. */
 bp_entry entry_unseen(uint64_t cookie, uint32_t flags);

@@ -3,8 +3,11 @@
 #define _GNU_SOURCE
 #include "backup.h"
 
+#include <linux/magic.h>
 #include <string.h>
 #include <sys/sysmacros.h>
+
+#define CONFIGFS_MAGIC 0x62656570
 
 slot *backup_slot(backup *b, uint64_t cookie)
 {
@@ -65,6 +68,19 @@ void entry_from_stat(bp_entry *entry, const struct statx *st)
   }
   if (st->stx_attributes & STATX_ATTR_NODUMP)
     entry->attrs |= BP_ATTR_NODUMP;
+}
+
+void entry_from_stat_again(bp_entry *entry, const struct statx *st, const slot *s)
+{
+  entry_from_stat(entry, st);
+  if (s->nominal)
+    entry->size = 0;
+}
+
+bool has_nominal_size(const bp_entry *entry)
+{
+  return entry->type == BP_TYPE_REGULAR && entry->valid & BP_HAS_FSTYPE
+         && (entry->fs_type == SYSFS_MAGIC || entry->fs_type == CONFIGFS_MAGIC);
 }
 
 bp_entry entry_unseen(uint64_t cookie, uint32_t flags)

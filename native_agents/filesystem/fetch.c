@@ -145,7 +145,7 @@ static page_status add_contents(backup *b, bp_page *page, const slot *s, bool al
       bp_page_inline_drop(page);
       return BP_OK;
     }
-    entry_from_stat(&now, &st);
+    entry_from_stat_again(&now, &st, s);
     if (entry_changed(entry, &now)) {
       bp_page_inline_drop(page);
       return BP_OK;

@@ -90,7 +90,7 @@ bool open_slot(backup *b, slot *s, bool reading, handle *h, bp_entry *entry)
     errno = number;
     return false;
   }
-  entry_from_stat(entry, &st);
+  entry_from_stat_again(entry, &st, s);
   /*
    * An editor that saves by renaming puts another file there, and `ln -sf` another link: the name's content is that one, by now.
    * Not so when the host may have taken the listed one for the first name of a file with several.
@@ -137,7 +137,7 @@ bool open_same(backup *b, slot *s, handle *h, bp_entry *entry)
     errno = number;
     return false;
   }
-  entry_from_stat(entry, &st);
+  entry_from_stat_again(entry, &st, s);
   return true;
 }
 

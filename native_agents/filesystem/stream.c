@@ -217,7 +217,7 @@ bp_status backup_close(backup *b, bp_status how)
     struct statx st_now;
     bp_entry before = { .size = s->size, .mtime = s->mtime, .chtime = s->chtime }, now;
     if (statx(st->fd, "", AT_EMPTY_PATH, STAT_MASK, &st_now) == 0) {
-      entry_from_stat(&now, &st_now);
+      entry_from_stat_again(&now, &st_now, s);
       changed |= entry_changed(&before, &now);
     }
   }

@@ -101,6 +101,7 @@ static bp_status remember(backup *b, dir *at, uint32_t name, const bp_entry *ent
   s = &b->slots[b->n_slots++];
   *s = (slot){ .at = dirs_keep(at), .ahead = -1, .held = -1, .path = b->text_used, .path_len = b->path_len, .name = name };
   slot_remember(s, entry);
+  s->nominal = has_nominal_size(entry);
   memcpy(b->slots_text + b->text_used, b->path, b->path_len);
   b->slots_text[b->text_used + b->path_len] = 0;
   b->text_used += b->path_len + 1;
@@ -365,7 +366,12 @@ static bp_status look(backup *b, bp_page *page, dir *at, uint32_t name, uint32_t
   if (b->now && b->now->entry.dev == entry.dev) {
     entry.fs_type = b->now->entry.fs_type;
     entry.valid |= b->now->entry.valid & BP_HAS_FSTYPE;
+  } else if (entry.type == BP_TYPE_REGULAR && entry.size && !entry.blocks
+             && fs_type(b, at, component, entry.dev, &entry.fs_type)) {
+    entry.valid |= BP_HAS_FSTYPE;
   }
+  if (has_nominal_size(&entry))
+    entry.size = 0;
   if (entry.type == BP_TYPE_SYMLINK) {
     n = readlinkat(fd, component, link, sizeof link);
     if (n < 0 && (errno == ENOENT || errno == EINVAL)) {

@@ -47,6 +47,17 @@ def test_a_library_of_another_width_is_told(tmp_path: Path) -> None:
     assert "i386, 32-bit" in why_not_loadable(path)
 
 
+def test_a_library_of_go_is_told_by_the_note_of_its_linker(tmp_path: Path) -> None:
+    source, library = tmp_path / "go.c", tmp_path / "go.so"
+    note = '__asm__(".section %s,\\"a\\",@note\\n.long 4,4,4\\n.asciz \\"%s\\"\\n.balign 4\\n.long 0\\n.text");\n'
+    source.write_text(note % (".note.other", "ABC") + note % (".note.go.buildid", "Go\\\\0"))
+    subprocess.run(["gcc", "-shared", "-fPIC", "-o", library, source], check=True)
+    assert "is written in Go, whose runtime takes the signal handlers" in why_not_loadable(library)
+    source.write_text(note % (".note.other", "ABC"))
+    subprocess.run(["gcc", "-shared", "-fPIC", "-o", library, source], check=True)
+    assert why_not_loadable(library) == ""
+
+
 def test_a_windows_library_and_a_text_are_told(tmp_path: Path) -> None:
     path = tmp_path / "a.so"
     path.write_bytes(b"MZ" + bytes(100))

@@ -15,6 +15,7 @@ from filed.conformance.advice import advice
         ("made no progress for 10 s", "bp_beat"),
         ("a name has a part . or ..", "absolute"),
         ("no bytes, and not the last chunk", "bp_chunk_set"),
+        ("x.so is written in Go, whose runtime", "section 8"),
         ("8 equal Jobs leave behind 200 bytes of malloc each", "bplugin.h"),
     ],
 )

@@ -4,7 +4,7 @@ import timeit
 import pytest
 
 from filed.errors import JobError
-from filed.fileset.match import Matcher, Verdict
+from filed.fileset.match import Matcher, Verdict, unused
 from filed.fileset.model import Compression, CompressionKind, FileSet, Include, Options, Signature
 
 EXT4 = 0xEF53
@@ -212,3 +212,19 @@ def test_a_file_costs_less_than_a_third_of_a_microsecond():
         cost = min(timeit.repeat(lambda match=match: match.file(path), number=100_000, repeat=3)) * 10
         print(f"{name}: {cost:.3f} us a file")
         assert cost < limit
+
+
+def test_what_took_nothing_away_is_known_and_what_one_include_uses_is_used() -> None:
+    block = Options(exclude=True, wild=(b"*.o", b"*.tmp"), wilddir=(b"*.o",), regexfile=(b"core$",))
+    first, second = (Matcher(FileSet((Include((block, Options())),), (b"/proc",))) for _ in range(2))
+    assert first.file(b"/a.o") is None
+    assert second.file(b"/core") is None
+    assert first.file(b"/b.c") is not None
+    assert unused([first, second]) == [
+        'Exclude "/proc"',
+        'Options: wild = "*.tmp" with exclude = yes',
+        'Options: wilddir = "*.o" with exclude = yes',
+    ]
+    assert second.directory_entry(b"/b.o") is None
+    assert second.file(b"/proc") is None
+    assert unused([first, second]) == ['Options: wild = "*.tmp" with exclude = yes']

@@ -98,6 +98,17 @@ def test_an_exclude_that_matched_nothing_is_reported(store: Store, source: Path)
     assert said.err.count("matched nothing") == 1
 
 
+def test_a_pattern_of_options_that_matched_nothing_is_reported(place: Path, store: Store, source: Path) -> None:
+    (source / "a.o").touch()
+    store("init")
+    chosen = conf(place, store, 'wild = "*.o"; wilddir = "*/tmp"; regexfile = "~$"; exclude = yes')
+    for _ in range(2):
+        said = filed("backup", "-c", chosen).err
+        assert 'Options: wilddir = "*/tmp" with exclude = yes matched nothing\n' in said
+        assert 'Options: regexfile = "~$" with exclude = yes matched nothing\n' in said
+        assert said.count("matched nothing") == 2
+
+
 def test_a_list_of_paths_is_saved_and_another_list_needs_no_full(store: Store, place: Path, source: Path) -> None:
     paths = place / "paths"
     paths.write_bytes(b"s/a\n\n" + os.fsencode(source / "b") + b"\n")

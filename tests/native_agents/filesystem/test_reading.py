@@ -137,6 +137,14 @@ def test_a_file_of_size_0_that_has_content_is_read(
     assert item.data.count(b"x") == size
 
 
+@pytest.mark.parametrize("top", ["/sys/module/kernel/parameters", "/sys/module/kernel/parameters/panic"])
+def test_the_files_of_sys_say_the_size_of_a_page_and_have_less(driver: Driver, top: str) -> None:
+    file = Path("/sys/module/kernel/parameters/panic")
+    assert file.stat().st_size == 4096
+    item = named(driver.backup(fileset_of(Path(top)), options=WantOption.CHECK_CHANGES), file)
+    assert (item.data, item.trouble, item.entry.size) == (file.read_bytes(), "", 0)
+
+
 @pytest.mark.root
 def test_one_that_never_seems_to_end_is_told(driver: Driver, environment: Callable[[int], Path]) -> None:
     pages = environment(1).with_name("pagemap")

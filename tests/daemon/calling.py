@@ -7,6 +7,7 @@ import socket
 import subprocess
 import sys
 import time
+from collections.abc import Callable
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
@@ -53,11 +54,15 @@ class Daemon:
         return self.process.wait(TIMEOUT_S)
 
     def wait_for(self, text: str) -> None:
+        self.wait_until(lambda: text in self.log())
+
+    def wait_until(self, condition: Callable[[], object]) -> None:
+        """Until something shows that it tells nobody."""
         end = time.monotonic() + TIMEOUT_S
-        while text not in self.log():
+        while not condition():
             assert time.monotonic() < end, self.log()
             assert self.process.poll() is None, self.log()
-            time.sleep(0.02)  # its log is all there is to wait on
+            time.sleep(0.02)
 
     def log(self) -> str:
         return self._log.read_text(errors="replace") if self._log.exists() else ""

@@ -39,7 +39,7 @@ def test_the_daemon_keeps_a_watcher_and_shows_it_to_prometheus(tmp_path: Path, m
         eventually(lambda: running_pid(store) not in {0, first})
         assert "journal: the watcher ended with code -9" in daemon.log()
         eventually(lambda: watches(store))
-        with urllib.request.urlopen(f"http://127.0.0.1:{port}/metrics", timeout=30) as answer:
+        with urllib.request.urlopen(f"http://127.0.0.1:{port}/metrics", timeout=60) as answer:
             lines = answer.read().decode().splitlines()
         assert "filed_journal_running 1.0" in lines
         assert f'filed_journal_watched{{path="{made.path}"}} 1.0' in lines

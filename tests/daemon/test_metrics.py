@@ -64,7 +64,7 @@ def test_prometheus_asks_the_daemon_and_a_stalled_one_stops_nobody(tmp_path: Pat
             job.name(7)
             job.say(b"RunBeforeJob /bin/false\n")
             job.rest()
-        with socket.create_connection(("127.0.0.1", port), 10), urllib.request.urlopen(url, timeout=30) as answer:
+        with socket.create_connection(("127.0.0.1", port), 60), urllib.request.urlopen(url, timeout=60) as answer:
             lines = answer.read().decode().splitlines()
         assert 'filed_ended_jobs_total{level="F",status="E",type=""} 1.0' in lines
         with daemon.call() as talk:
@@ -83,7 +83,7 @@ def test_metrics_that_died_are_there_again(tmp_path: Path) -> None:
             os.kill(metrics, signal.SIGKILL)
             wait_until(lambda gone=metrics: daemon.visits() not in ([], [gone]))
             assert f"metrics was killed by SIGKILL; it begins again in {time} s" in daemon.log()
-            with urllib.request.urlopen(f"http://127.0.0.1:{port}/metrics", timeout=30) as answer:
+            with urllib.request.urlopen(f"http://127.0.0.1:{port}/metrics", timeout=60) as answer:
                 assert b"filed_start_time_seconds" in answer.read()
     assert daemon.process.returncode == 0
 

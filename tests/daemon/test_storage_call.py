@@ -2,7 +2,6 @@ from __future__ import annotations
 
 import socket
 import threading
-import time
 from pathlib import Path
 
 from filed.wire import reply
@@ -56,8 +55,7 @@ def test_one_that_is_faster_than_the_director_waits_for_it(tmp_path: Path) -> No
         named(talk, tmp_path / "tree")
         calling = threading.Thread(target=storage.call, args=(daemon.port, JOB))
         calling.start()
-        while len(daemon.visits()) < 2:
-            time.sleep(0.01)  # a call shows nowhere else
+        daemon.wait_until(lambda: len(daemon.visits()) >= 2)  # a call shows nowhere else
         talk.say(CALLED)
         assert talk.text() == reply.OK_STORAGE
         assert run(talk).term_code == "T"

@@ -42,7 +42,7 @@ def compile_watcher(into: Path, changes: Sequence[Change] = (), *, sanitize: boo
     return into / "watcher"
 
 
-def eventually(condition: Callable[[], object], seconds: float = 30) -> None:
+def eventually(condition: Callable[[], object], seconds: float = 60) -> None:
     deadline = time.monotonic() + seconds
     while not condition():
         assert time.monotonic() < deadline, "it did not happen in time"

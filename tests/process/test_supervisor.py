@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import time
 from pathlib import Path
 
 import pytest
@@ -72,11 +71,10 @@ def test_a_cancel_may_come_twice_and_after_the_end(place: Place) -> None:  # noq
 
 
 def test_what_is_no_longer_wanted_is_canceled(place: Place) -> None:  # noqa: F811
-    begun = time.monotonic()
     with start_job(job_of(place, "bad", b"/@BAD", sin="beat-begin")) as process:
         outcome = process.run(lambda _event: None, lambda: None, wanted=lambda: False)
     assert outcome.status is JobStatus.CANCELED
-    assert time.monotonic() - begun < 25  # it is killed after 30
+    assert "killed" not in outcome.text
 
 
 def test_a_crash_keeps_the_numbers_that_were_seen(place: Place) -> None:  # noqa: F811

@@ -247,7 +247,7 @@ static void spoil_process(const bp_agent *agent, const bp_host_api *host)
     bp_logf(host, BP_MSG_INFO, "stdin: %d", (int)read(0, &byte, 1));
   }
   if (is(agent, "fork") && fork() == 0) {
-    sleep(30); /* holds every inherited descriptor open: the end of a pipe will not be seen */
+    sleep(200); /* holds every inherited descriptor open: the end of a pipe will not be seen */
     _exit(0);
   }
   if (is(agent, "fork-return"))

@@ -131,6 +131,13 @@ class Pipe:
         return action
 
 
+def eventually(condition: Callable[[], object]) -> None:
+    end = time.monotonic() + 60
+    while not condition():
+        assert time.monotonic() < end, "it did not happen in time"
+        time.sleep(0.01)
+
+
 def wait_until_gone(pid: int) -> None:
     """A process that was killed goes a moment later; one whose new parent is slow to reap it has no command line any more."""
     end = time.monotonic() + 60

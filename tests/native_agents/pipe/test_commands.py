@@ -13,7 +13,7 @@ import pytest
 from filed.agents import Action, AgentJob, EntryFlag, Kind, Library, Replace, Status
 from filed.errors import AgentError, ItemError, JobCanceled
 from filed.process.status_page import Cancel
-from tests.native_agents.pipe.driving import Pipe, wait_until_gone
+from tests.native_agents.pipe.driving import Pipe, eventually, wait_until_gone
 
 C_LIBRARYS = (
     0b11 << 31
@@ -113,13 +113,11 @@ def test_a_command_inherits_nothing(pipe: Pipe) -> None:
 
 
 @pytest.mark.parametrize("command", ["sleep 100", "trap '' TERM; while true; do sleep 1; done", "yes"])
-def test_a_cancel_ends_the_command_and_its_group_within_a_second(pipe: Pipe, command: str, tmp_path: Path) -> None:
-    pids, threads, took = tmp_path / "pids", [], []
+def test_a_cancel_ends_the_command_and_its_group(pipe: Pipe, command: str, tmp_path: Path) -> None:
+    pids, threads = tmp_path / "pids", []
 
     def cancel(job: AgentJob) -> None:
-        while not pids.exists() or len(pids.read_text().split()) < 2:
-            time.sleep(0.01)  # it is the command that says when it runs
-        took.append(time.monotonic())
+        eventually(lambda: pids.exists() and len(pids.read_text().split()) == 2)  # the command says when it runs
         pipe.status_page.ask_cancel(Cancel.ASKED)
         job.cancel()
 
@@ -130,7 +128,6 @@ def test_a_cancel_ends_the_command_and_its_group_within_a_second(pipe: Pipe, com
     with pytest.raises(JobCanceled):
         pipe.saved(f"bpipe:/dump/a:sleep 200 & echo $$ $! > {pids}; {command}:cat", soon)
     threads[0].join()
-    assert time.monotonic() - took[0] < 3  # half a second of politeness, on a busy machine
     for pid in pids.read_text().split():
         wait_until_gone(int(pid))
 

@@ -217,7 +217,7 @@ def test_a_locked_database_is_waited_for_and_then_told(place: Place, home: Path,
             agent(place), files=[b"/@SQLITE" + os.fsencode(home)], stop=lambda: time.monotonic() > begun + 1
         )
         assert canceled.outcome.status is JobStatus.CANCELED
-        assert canceled.answered_s < 3
+        assert "killed" not in canceled.outcome.text
     assert names(place, ran) == ["locked.db", "other.db"]  # that of the Full
     assert full.job is not None
     assert sound(restored(place, ran, tmp_path / "to", home) / "locked.db") == [(100, 10_000)]

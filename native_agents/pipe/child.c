@@ -43,9 +43,10 @@ void child_init(child *child)
 /* ---- start ------------------------------------------------------------------------------------------------------- */
 
 /* Between fork and exec: only what is safe there. Nobody's descriptors, handlers or blocked signals go along.
- * group: to join; 0 for one of its own, which is killed with the parent, and not begun when that is gone. */
-static _Noreturn void become(const char *command, pid_t group, int in, int out, int err, pid_t parent)
+ * group: to join; 0 for one of its own, which is killed with the parent. go: to wait at for a byte; without one nothing is begun. */
+static _Noreturn void become(const char *command, pid_t group, int in, int out, int err, const int go[2])
 {
+  char byte;
   struct sigaction usual;
   sigset_t none;
   memset(&usual, 0, sizeof usual);
@@ -57,7 +58,9 @@ static _Noreturn void become(const char *command, pid_t group, int in, int out, 
   (void)setpgid(0, group);
   if (!group)
     (void)prctl(PR_SET_PDEATHSIG, SIGKILL); /* at once; the rest of its group is the guard's */
-  if ((group || getppid() == parent) && dup2(in, 0) == 0 && dup2(out, 1) == 1 && dup2(err, 2) == 2) {
+  if (go)
+    close(go[1]);
+  if ((!go || read(go[0], &byte, 1) == 1) && dup2(in, 0) == 0 && dup2(out, 1) == 1 && dup2(err, 2) == 2) {
     if (syscall(SYS_close_range, FIRST_DESCRIPTOR, ~0u, 0) != 0)
       for (int other = FIRST_DESCRIPTOR; other < (int)sysconf(_SC_OPEN_MAX); other++)
         close(other); /* a kernel before 5.9 */
@@ -67,7 +70,7 @@ static _Noreturn void become(const char *command, pid_t group, int in, int out, 
 }
 
 /* A Job that is killed leaves nothing running: what waits in the command's group for the end of a pipe sees that filed is gone. */
-static int start_guard(child *child, int null, pid_t parent)
+static int start_guard(child *child, int null)
 {
   static const char guard[] = "trap '' TERM; read end; kill -9 0";
   int life[2], failed;
@@ -75,7 +78,7 @@ static int start_guard(child *child, int null, pid_t parent)
     return errno;
   child->guard = fork();
   if (child->guard == 0)
-    become(guard, child->pid, life[0], null, null, parent);
+    become(guard, child->pid, life[0], null, null, NULL);
   failed = child->guard < 0 ? errno : 0;
   if (failed)
     child->guard = 0;
@@ -87,25 +90,28 @@ static int start_guard(child *child, int null, pid_t parent)
 bp_status child_start(child *child, child_way way, const char *command)
 {
   int data[2] = { -1, -1 }, words[2] = { -1, -1 }, null = open("/dev/null", O_RDWR | O_CLOEXEC);
-  int ours = way == CHILD_READS ? 0 : 1, failed = 0;
-  pid_t parent = getpid();
+  int go[2] = { -1, -1 }, ours = way == CHILD_READS ? 0 : 1, failed = 0;
   child->told = child->used = 0;
   child->last[0] = 0;
-  if (null < 0 || pipe2(data, O_CLOEXEC) != 0 || pipe2(words, O_CLOEXEC) != 0)
+  if (null < 0 || pipe2(data, O_CLOEXEC) != 0 || pipe2(words, O_CLOEXEC) != 0 || pipe2(go, O_CLOEXEC) != 0)
     failed = errno;
   else {
     (void)fcntl(data[0], F_SETPIPE_SZ, PIPE_BYTES);
     child->pid = fork();
     if (child->pid == 0)
-      become(command, 0, way == CHILD_READS ? null : data[0], way == CHILD_READS ? data[1] : words[1], words[1], parent);
+      become(command, 0, way == CHILD_READS ? null : data[0], way == CHILD_READS ? data[1] : words[1], words[1], go);
     failed = child->pid < 0 ? errno : 0;
   }
   if (failed)
     child->pid = 0;
   else {
     (void)setpgid(child->pid, child->pid); /* whoever of us is first */
-    failed = start_guard(child, null, parent);
+    failed = start_guard(child, null);
+    if (!failed && write(go[1], "", 1) != 1) /* a command may kill us at once: its guard is there before it begins */
+      failed = errno;
   }
+  close_if_open(&go[0]);
+  close_if_open(&go[1]);
   close_if_open(&null);
   close_if_open(&data[!ours]);
   close_if_open(&words[1]);

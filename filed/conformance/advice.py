@@ -62,6 +62,8 @@ _ADVICE = (
     (r"though no state is given|just put", "BP_E_BASE is for a base that is gone; without a state, send everything"),
     (r"a cancel during", "look at bp_cancelled at least every second; let `cancel` wake what blocks"),
     (r"memory|descriptor", "release what begin made in end, and what create made in destroy, errors included"),
+    (r"and it leaves a file", "answer WANT or CREATED where `replace` lets the entry win, and truncate what is there"),
+    (r"are kept: their owner", "close what was written, and leave it: restore_done says BP_E_CORRUPT, the report names the file"),
     (r"is written in Go", "docs/agents.md says in section 8 what to do instead"),
     (r"process|forked", "start commands with fork and exec or posix_spawn, and wait for them before `end` returns"),
     (r"standard (input|output)", "descriptors 0 to 2 are not the agent's: say things with bp_logf"),

@@ -53,6 +53,7 @@ CHECKS = (
     Check("memory", "listing keeps nothing", saving.memory),
     Check("plan", "a restore that is only planned", restoring.plan),
     Check("restore", "a restore, compared", restoring.restore),
+    Check("replaced", "what gives way to what is restored", restoring.replaced, ("restore",)),
     Check("order", "directories before and without their content", restoring.order, ("restore",)),
     Check("gaps", "content with gaps", restoring.gaps, ("restore",)),
     Check("corrupt", "data that its digest denies", restoring.corrupt, ("restore",)),

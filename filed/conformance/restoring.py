@@ -41,6 +41,14 @@ _REFUSING = {
 }
 
 
+_GIVING_WAY = {Replace.ALWAYS: 0, Replace.IFNEWER: -3600, Replace.IFOLDER: 3600}  # seconds from the time of the entry
+_OTHER = {
+    Replace.ALWAYS: "a file with another content",
+    Replace.IFNEWER: "a file that is older than the entry",
+    Replace.IFOLDER: "a file that is newer than the entry",
+}
+
+
 @dataclass(slots=True)
 class Brought:
     """What a restore did with each entry."""
@@ -73,6 +81,34 @@ def restore(room: Room) -> None:
                         text = f"replace {replace.name}, and it asks for the data of {which}"
                         room.failed(text, "restore_entry", name)
             _compare(room, seen, brought, where)
+
+
+def replaced(room: Room) -> None:
+    """Files that are there with another content: those that `replace` gives way are as they were saved afterwards."""
+    with source(room) as (seen, spool):
+        where = room.directory("replaced")
+        brought = bring_back(room, seen, spool, where)
+        files = [
+            one
+            for one in seen.values()
+            if one.entry.type == EntryType.REGULAR and one.entry.valid & Has.MTIME
+            if brought.actions.get(one.name) == Action.WANT and _on_disk(where, one.name).is_file()
+        ]
+        if not files:
+            raise Skipped("it leaves no files below where")
+        for replace_, seconds in _GIVING_WAY.items():
+            for one in files:
+                file, time = _on_disk(where, one.name), one.entry.mtime + seconds
+                file.unlink()  # it may be read-only
+                file.write_bytes(b"another content")
+                os.utime(file, (time, time))
+            again = bring_back(room, {one.name: one for one in files}, spool, where, replace_)
+            for name in (one.name for one in files if again.actions.get(one.name) == Action.SKIP):
+                room.failed(
+                    f"replace {replace_.name}, and it leaves {_OTHER[replace_]} as it is", "restore_entry", name
+                )
+            _compare(room, seen, again, where)
+        room.note(f"{len(files):,} files replaced")
 
 
 def plan(room: Room) -> None:
@@ -148,11 +184,19 @@ def _with_gaps(job: AgentJob, one: Seen, where: Path, size: int) -> bool:
 
 
 def corrupt(room: Room) -> None:
-    """Digests that do not match: told with restore_done, and the Job goes on."""
+    """Digests that do not match: told with restore_done, and the Job goes on. What was written is kept, under whatever name."""
     with source(room) as (seen, spool):
-        where = room.directory("corrupt")
+        where, whole = room.directory("corrupt"), room.directory("whole")
+        bring_back(room, seen, spool, whole)
         brought = bring_back(room, seen, spool, where, how=lambda _name: Status.E_CORRUPT)
+        if _files(where) < _files(whole):
+            rule = f"of {_files(whole):,} files whose digest did not match, {_files(where):,} are kept: their owner decides"
+            room.failed(rule, "restore_done")
         room.note(f"{len(brought.actions):,} entries said to be corrupt")
+
+
+def _files(where: Path) -> int:
+    return sum(file.is_file() for file in where.rglob("*"))
 
 
 def given_up(room: Room) -> None:

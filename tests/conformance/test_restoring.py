@@ -26,11 +26,20 @@ FLAWS = {
     ("gaps", "no-gaps"): "failed: write: /@SUBTLE/d/0: restored content: a gap in the offsets",
     ("restore", "where-exists"): "warning: : /@SUBTLE/d/0: an entry could not be restored: .*No such file",
     ("corrupt", "corrupt-fails"): "failed: restore_done: .*/@SUBTLE/d/0: it failed without saying why",
+    ("corrupt", "corrupt-removed"): "failed: restore_done: : of 20 files whose digest did not match, 0 are kept",
+    (
+        "replaced",
+        "stays-always",
+    ): "failed: restore_entry: /@SUBTLE/d/0: replace ALWAYS, and it leaves a file with another",
+    (
+        "replaced",
+        "stays-if-newer",
+    ): "failed: restore_entry: /@SUBTLE/d/0: replace IFNEWER, and it leaves a file that is older",
     ("links", "through-link"): "failed: restore_entry: : it wrote outside of where",
 }
 
 
-@pytest.mark.parametrize("name", ["restore", "order", "gaps", "corrupt", "given-up-restore", "links"])
+@pytest.mark.parametrize("name", ["restore", "replaced", "order", "gaps", "corrupt", "given-up-restore", "links"])
 def test_an_agent_that_keeps_the_contract_passes(check: Checking, name: str) -> None:
     said = check(name)
     assert said.verdict is Verdict.PASSED, words(said)

@@ -265,6 +265,8 @@ static int stays(const bp_job *job, uint32_t replace)
   struct stat status;
   if (lstat(job->dest, &status))
     return 0;
+  if (is(job->agent, "stays-always") || (is(job->agent, "stays-if-newer") && replace == BP_REPLACE_IFNEWER))
+    return 1;
   if (replace == BP_REPLACE_NEVER)
     return !is(job->agent, "ignores-never");
   if (is(job->agent, "ignores-newer"))
@@ -324,6 +326,8 @@ static bp_status restore_done(bp_job *job, bp_status how)
   struct timespec times[2] = { { job->mtime, 0 }, { job->mtime, 0 } };
   if (how == BP_E_CORRUPT && is(job->agent, "corrupt-fails"))
     return BP_E_FAIL;
+  if (how == BP_E_CORRUPT && is(job->agent, "corrupt-removed"))
+    (void)unlink(job->dest);
   if (job->fd < 0 && is(job->agent, "times-early"))
     (void)utimensat(AT_FDCWD, job->dest, times, AT_SYMLINK_NOFOLLOW);
   if (job->fd < 0)

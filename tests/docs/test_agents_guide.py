@@ -11,6 +11,7 @@ from pathlib import Path
 
 import pytest
 
+from filed.conformance import CHECKS
 from tests.agents.compile import compile_agent
 
 GUIDE = Path(__file__).parents[2] / "docs" / "agents.md"
@@ -91,3 +92,14 @@ def test_every_call_and_constant_that_the_guide_names_is_in_the_headers() -> Non
     headers = (abi / "bplugin.h").read_text() + (abi / "bplugin_sdk.h").read_text()
     for name in set(re.findall(r"`(bp_\w+|BP_\w+)`", GUIDE.read_text())):
         assert re.search(rf"\b{name}\b", headers), name
+
+
+def test_every_check_stands_beside_what_it_tries() -> None:
+    table = GUIDE.read_text().partition("## 9. ")[2].partition("\n\n| the header says | why")[0]
+    named = [
+        name
+        for row in table.splitlines()
+        if row.startswith("|")
+        for name in re.findall(r"`([a-z_-]+)`", row.rpartition(" | ")[2])
+    ]
+    assert sorted(named) == sorted(check.name for check in CHECKS)

@@ -5,7 +5,10 @@ BIN    := $(VENV)/bin
 
 QUICK  := $(addprefix tests/,test_layout.py wire pipeline volume config fileset catalog transport director job storage)
 
-WINDOWS := $(addprefix tests/,wire pipeline config fileset catalog process volume/test_source.py volume/test_writer.py volume/test_reader.py)
+# What runs in a Windows Python: rooms that are the same everywhere, and whole Jobs of exchange.dll.
+EXCHANGE := test_restoring.py::test_a_chain_comes_back_as_it_was_at_each_of_its_jobs test_scenarios.py::test_a_cancel_is_obeyed_and_leaves_exchange_as_it_was
+WINDOWS  := $(addprefix tests/,wire pipeline config fileset catalog process agents/test_pe.py agents/test_on_windows.py) \
+            $(addprefix tests/volume/test_,source.py writer.py reader.py) $(addprefix tests/native_agents/exchange/,$(EXCHANGE))
 
 .PHONY: demo test quick agents lint types check windows live bench clean peers
 
@@ -22,6 +25,7 @@ check: $(VENV)/.ready peers agents
 
 windows: $(VENV)/.ready peers agents   ## some rooms in a Windows Python under wine; docs/windows.md
 	tools/windows-python $(BIN)/python .peers/windows-python
+	$(BIN)/python -m tests.windows_libraries
 	tools/windows-test .peers/windows-python .peers/wine -q $(WINDOWS)
 
 agents: $(VENV)/.ready                 ## filed/_agents/*.so

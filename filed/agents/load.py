@@ -17,13 +17,18 @@ from pathlib import Path
 
 from filed.agents.abi import HOST_MAX, HOST_MIN, QUERY_SYMBOL, BpAgentApi, QueryFn, version_text
 from filed.agents.descriptor import ID, Descriptor, read_descriptor
-from filed.agents.elf import made_for_python, search_paths, why_not_loadable
 from filed.agents.trust import Writers, check_digest, check_path, check_search_paths, trusted_writers
 from filed.errors import AgentLoadError
 from filed.process.identity import Identity
 from filed.process.status_page import Call, StatusPage
+from filed.process.system import LIBRARY_SUFFIX, library_at, open_library
 
-SUFFIX = ".dll" if sys.platform == "win32" else ".so"
+if sys.platform == "win32":
+    from filed.agents.pe import made_for_python, search_paths, why_not_loadable
+else:
+    from filed.agents.elf import made_for_python, search_paths, why_not_loadable
+
+SUFFIX = LIBRARY_SUFFIX
 _ANY_SUFFIX = (".so", ".dll")
 
 
@@ -136,7 +141,7 @@ def load(
         raise AgentLoadError(agent, "load", 0, f"not loaded: {text}")
     with _marked(status_page, agent, Call.load):
         try:
-            handle = ctypes.CDLL(str(path), mode=os.RTLD_NOW | os.RTLD_LOCAL)
+            handle = open_library(path)
         except OSError as why:
             raise AgentLoadError(agent, "load", 0, f"not loaded: {why}") from why
     query = query_function(agent, path, handle)
@@ -162,15 +167,6 @@ def _marked(status_page: StatusPage | None, agent: str, call: Call) -> Iterator[
         status_page.unmark()
 
 
-class _DlInfo(ctypes.Structure):
-    _fields_ = [
-        ("file", ctypes.c_char_p),
-        ("base", ctypes.c_void_p),
-        ("symbol", ctypes.c_char_p),
-        ("address", ctypes.c_void_p),
-    ]
-
-
 def query_function(agent: str, path: Path, handle: ctypes.CDLL) -> Callable[[int, int], int | None]:
     """The entry point, which must be in that very file: dlsym also searches what the library was linked with."""
     try:
@@ -180,9 +176,7 @@ def query_function(agent: str, path: Path, handle: ctypes.CDLL) -> Callable[[int
             agent, "load", 0, f"not loaded: {path} does not export {QUERY_SYMBOL}: it is no agent"
         ) from why
     address = ctypes.cast(symbol, ctypes.c_void_p).value or 0
-    info = _DlInfo()
-    found = ctypes.CDLL(None).dladdr(ctypes.c_void_p(address), ctypes.byref(info))
-    where = Path(os.fsdecode(info.file)) if found and info.file else None
+    where = library_at(address)
     if where is None or not where.samefile(path):
         raise AgentLoadError(
             agent, "load", 0, f"not loaded: {QUERY_SYMBOL} comes from {where}, which {path} was linked with"

@@ -10,6 +10,7 @@ import difflib
 import re
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
+from pathlib import PurePath
 from types import MappingProxyType
 
 from filed.agents.abi import OptionFlag, OptionType
@@ -110,7 +111,7 @@ def parse_value(agent: str, spec: OptionSpec, text: str) -> str:
             value = _quantity(folded, _DURATION_UNITS)
         case OptionType.PATH:
             wanted = "an absolute path"
-            value = text if text.startswith("/") and "\0" not in text else None
+            value = text if PurePath(text).is_absolute() and "\0" not in text else None
         case OptionType.ENUM:
             wanted = "one of " + ", ".join(spec.choices)
             value = text if text in spec.choices else None

@@ -34,9 +34,10 @@ from filed.agents.abi import (
     Status,
 )
 from filed.errors import AgentError, LocalProtocolError
+from filed.process.system import LIBRARY_SUFFIX
 from filed.wire.acl import pack_acl
 
-LIBRARY = Path(__file__).resolve().parents[1] / "_native" / "page_check.so"
+LIBRARY = Path(__file__).resolve().parents[1] / "_native" / f"page_check{LIBRARY_SUFFIX}"
 
 # Agents report sizes as u64; what comes after us (files, databases, the wire) counts in i64.
 MAX_SIZE = 2**63 - 1

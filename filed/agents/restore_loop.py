@@ -16,8 +16,9 @@ from typing import Any, NamedTuple
 from filed.agents.abi import ENTRY, SIZE_UNKNOWN, AgentStream, BpAgentApi, Entry, Replace
 from filed.agents.buffers import Buffer
 from filed.process.status_page import Call, Slot
+from filed.process.system import LIBRARY_SUFFIX
 
-LIBRARY = Path(__file__).resolve().parents[1] / "_native" / "restore_loop.so"
+LIBRARY = Path(__file__).resolve().parents[1] / "_native" / f"restore_loop{LIBRARY_SUFFIX}"
 PAGE_BYTES = 1 << 20
 PAGE_ENTRIES = 256
 

@@ -22,10 +22,11 @@ from filed.agents.abi import Feature, OptionFlag, OptionType
 from filed.agents.descriptor import Descriptor, OptionSpec
 from filed.agents.load import SUFFIX, find, load
 from filed.errors import AgentLoadError
+from filed.process.backtrace import Backtrace
 from filed.process.exit_report import describe_exit, describe_hang
 from filed.process.limits import bound_process
 from filed.process.status_page import PAGE_BYTES, StatusPage
-from filed.process.system import SharedMemory, handed_memory, kill_group
+from filed.process.system import SharedMemory, exit_code, handed_memory, kill_group
 
 SCAN_TIMEOUT_S = 30.0
 
@@ -76,7 +77,9 @@ def examine(
             kill_group(process.pid)  # with whatever it started
             process.communicate()
         if process.returncode:
-            return Scanned(agent, path, None, refused=f"{describe_exit(status_page, process.returncode)}; not loaded")
+            return Scanned(
+                agent, path, None, refused=f"{describe_exit(status_page, exit_code(process.returncode))}; not loaded"
+            )
     return _judge(agent, path, answer, status_page)
 
 
@@ -120,6 +123,8 @@ def main() -> None:
     answer = os.dup(1)
     os.dup2(2, 1)  # what agents' constructors print is not for the answer
     bound_process()
+    if sys.platform == "win32":
+        Backtrace().install()  # else ctypes would make an exception of a crash
     question = json.load(sys.stdin)
     directories = [Path(directory) for directory in question["directories"]]
     try:

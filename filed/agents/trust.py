@@ -6,11 +6,13 @@ import contextlib
 import hashlib
 import os
 import stat
+import sys
 from collections.abc import Collection
 from dataclasses import dataclass
 from pathlib import Path
 
 import filed
+from filed.config import access_list
 from filed.errors import AgentLoadError
 
 
@@ -29,6 +31,8 @@ def trusted_writers() -> Writers:
     Debian's /usr/local, where groups may write: anyone who can replace filed's own code needs no agent to run his, so
     trusting him with agents gives nothing away.
     """
+    if sys.platform == "win32":
+        return Writers(frozenset())  # SIDs stand in access lists, and `trusted_here` has them
     users, groups = {0, os.geteuid()}, set()
     package = Path(filed.__file__).parent
     with contextlib.suppress(PermissionError):  # privileges dropped since it was imported: nobody more is trusted
@@ -73,6 +77,9 @@ def check_search_paths(agent: str, path: Path, written: Collection[str], writers
 
 
 def _check_parts(agent: str, path: Path, writers: Writers, *, may_be_missing: bool = False) -> None:
+    if sys.platform == "win32":
+        _check_access(agent, path)
+        return
     shared = False  # the directory that holds the part: anybody may make something in it
     for part in (*reversed(path.parents), path):
         try:
@@ -96,6 +103,23 @@ def _check_parts(agent: str, path: Path, writers: Writers, *, may_be_missing: bo
             continue
         if mode & stat.S_IWOTH or (mode & stat.S_IWGRP and status.st_gid not in writers.groups):
             raise _refusal(agent, f"{part} can be written by group or others; chmod go-w {part}")
+
+
+if sys.platform == "win32":
+
+    def _check_access(agent: str, path: Path) -> None:
+        """The same by Windows' access lists. In the library's own directory nobody else may make files either: others of its name are found there first."""
+        for part in (*reversed(path.parents), path):
+            mask = access_list.WRITE if part in (path, path.parent) else access_list.REPLACE
+            try:
+                found, trusted = access_list.descriptor_of(part), access_list.trusted_here()
+            except OSError as why:
+                raise _refusal(agent, f"cannot look at {part}: {why.strerror}") from why
+            flaw = access_list.why_not_owned(part, found, trusted) or access_list.why_changeable(
+                part, found, trusted, mask
+            )
+            if flaw:
+                raise _refusal(agent, flaw)
 
 
 def check_digest(agent: str, path: Path, accepted: Collection[str]) -> None:

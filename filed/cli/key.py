@@ -12,6 +12,7 @@ from filed.cli.exit import Exit
 from filed.cli.output import report
 from filed.errors import ConfigError
 from filed.pipeline.new_key import new_pair
+from filed.process.system import open_file
 
 
 @click.group(epilog="\b\nExample:\n  filed key new /root/backup-key.pem")
@@ -41,7 +42,7 @@ def new(name: str | None, bits: int, file: Path) -> int:
 
 def _write(path: Path, content: bytes, mode: int) -> None:
     try:
-        descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, mode)
+        descriptor = open_file(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, mode)
     except FileExistsError:
         raise ConfigError(f"{path} is there already; a key is never written over") from None
     with os.fdopen(descriptor, "wb") as file:

@@ -8,13 +8,14 @@ from __future__ import annotations
 
 import json
 import os
+import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
 from filed.config.trust import why_not_trusted
-from filed.process.system import lock_file
+from filed.process.system import lock_file, open_file
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,7 +28,10 @@ class Known:
 
 def state_file() -> Path:
     base = os.environ.get("XDG_STATE_HOME", "")
-    home = Path(base) if base.startswith("/") else Path("~/.local/state").expanduser()
+    if sys.platform == "win32":
+        home = Path(base or os.environ.get("LOCALAPPDATA", "~")).expanduser()
+    else:
+        home = Path(base) if base.startswith("/") else Path("~/.local/state").expanduser()
     return home / "filed" / "storages.json"
 
 
@@ -66,6 +70,8 @@ def remember(directory: Path, storage_id: str) -> bool:
 
 def filesystem_of(directory: Path) -> str:
     """The source, kind and mount point of the file system that a path is on; "" where the system does not say."""
+    if sys.platform == "win32":
+        return directory.resolve().anchor
     try:
         device = directory.stat().st_dev
         lines = Path("/proc/self/mountinfo").read_text().splitlines()
@@ -101,7 +107,7 @@ def _parse(text: str) -> dict[str, Known]:
 
 @contextmanager
 def _locked(path: Path) -> Iterator[None]:
-    descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+    descriptor = open_file(path, os.O_RDWR | os.O_CREAT)
     try:
         lock_file(descriptor, wait=True)
         yield

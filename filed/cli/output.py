@@ -60,7 +60,7 @@ def _shown(text: str) -> str:
 
 def silence(descriptor: int) -> None:
     """What is still buffered for 1 or 2 goes nowhere: Python would fail again at its exit."""
-    null = os.open(os.devnull, os.O_WRONLY | os.O_CLOEXEC)
+    null = os.open(os.devnull, os.O_WRONLY)
     os.dup2(null, descriptor)
     os.close(null)
 

@@ -151,9 +151,9 @@ if sys.platform == "win32":
 
     def descriptor_of(path: object) -> Descriptor:
         """Raises OSError."""
+        name = str(path)
         found = ctypes.c_void_p()
         nothing = (None, None, None, None)
-        name = str(path)
         if code := _advapi.GetNamedSecurityInfoW(name, _FILE_OBJECT, _OWNER_AND_LIST, *nothing, ctypes.byref(found)):
             raise OSError(None, ctypes.FormatError(code).strip(), name, code)
         try:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import mmap
 import os
 import random
 import time
@@ -12,7 +11,6 @@ from collections.abc import Iterable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from functools import partial
-from pathlib import Path
 
 from filed.agents import (
     Agent,
@@ -34,6 +32,7 @@ from filed.conformance.room import Room, Skipped
 from filed.conformance.walk import Reading, Seen, digest_of, read_whole, walk
 from filed.conformance.witness import Witness
 from filed.errors import AgentError, ItemError, printable
+from filed.process.system import resident_bytes
 
 FLAT_BYTES = 48 << 20  # the host's own pages and buffers, and what malloc keeps of an agent's
 ENOUGH_ENTRIES = 20_000  # of which nothing may be kept, to see it
@@ -433,9 +432,3 @@ def memory(room: Room) -> None:
     else:
         enough = count >= ENOUGH_ENTRIES
         room.note(text if enough else f"{text}; {ENOUGH_ENTRIES:,} would show what is kept of each (--entries)")
-
-
-def resident_bytes() -> int:
-    """Of this process now."""
-    pages_ = int(Path("/proc/self/statm").read_text(encoding="ascii").split()[1])
-    return pages_ * mmap.PAGESIZE

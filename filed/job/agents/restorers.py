@@ -19,6 +19,7 @@ from filed.job.agents.lines import parse_plugin_line
 from filed.job.agents.spot_check import SpotCheck
 from filed.job.context import Cancellation, Messages
 from filed.job.description import NetworkRestore, RestoreJob
+from filed.process.system import name_of
 
 
 class Restorer:
@@ -133,7 +134,7 @@ class Restorers:
         return self._open.enter_context(self._libraries.agent(library, services, settings))
 
     def _why(self, agent: Agent, command: bytes) -> Begin:
-        where = bytes(self._job.where).rstrip(b"/")
+        where = name_of(self._job.where).rstrip(b"/")
         fileset = b""
         if agent.descriptor.features & Feature.VERBATIM and command:
             line = command.decode("utf-8", "surrogateescape")

@@ -27,6 +27,7 @@ from filed.job.decode.written import Written
 from filed.job.description import NetworkRestore, Replace, RestoreJob
 from filed.pipeline import Decoder, Digest
 from filed.process.status_page import StatusPage
+from filed.process.system import name_of
 from filed.volume import Session
 from filed.wire.attributes import Attributes, attributes_of, decode_stat
 from filed.wire.plugin_name import parse_plugin_name
@@ -52,7 +53,7 @@ class Receiving:
         self._messages, self._counters, self._status_page = messages, counters, status_page
         self._decoder = decoder
         self._restorers = restorers
-        self._where, self._replace, self._began = bytes(job.where), job.replace, time.time()
+        self._where, self._replace, self._began = name_of(job.where), job.replace, time.time()
         self._command = b""
         self._destination: Destination | None = None
         self._item: EntryOnItsWay | None = None

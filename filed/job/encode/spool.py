@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Final, NamedTuple
 
 from filed.agents import Chunk
-from filed.process.system import read_at, write_at
+from filed.process.system import free_bytes, read_at, write_at
 
 MEMORY_BYTES: Final = 2 << 20  # of each stream
 QUOTA_BYTES: Final = 4 << 30
@@ -141,10 +141,9 @@ class Spool:
 
 def _free(directory: Path) -> int:
     try:
-        found = os.statvfs(directory)
+        return free_bytes(directory)
     except OSError:
         return 0
-    return found.f_bavail * found.f_frsize
 
 
 def _nameless(directory: Path) -> int:

@@ -20,8 +20,9 @@ from filed.agents import Page
 from filed.catalog import UNKNOWN_PLUGIN, BaseRow, is_at_or_below
 from filed.errors import CatalogError
 from filed.job.select.accurate_entry import digest_record
+from filed.process.system import LIBRARY_SUFFIX
 
-LIBRARY: Final = Path(__file__).resolve().parents[2] / "_native" / "accurate_list.so"
+LIBRARY: Final = Path(__file__).resolve().parents[2] / "_native" / f"accurate_list{LIBRARY_SUFFIX}"
 RUN_BYTES: Final = 16 << 20  # of entries that are sorted in memory; a list of 100,000 is one run
 TEMPORARY_PREFIX: Final = ".filed-base-"
 BAD_ENTRY: Final = 1

@@ -110,9 +110,40 @@ def resident_bytes() -> int:
 LIBRARY_SUFFIX: Final = ".so"
 
 
+class _DlInfo(ctypes.Structure):
+    _fields_ = (
+        ("file", ctypes.c_char_p),
+        ("base", ctypes.c_void_p),
+        ("symbol", ctypes.c_char_p),
+        ("address", ctypes.c_void_p),
+    )
+
+
+def open_library(path: Path) -> ctypes.CDLL:
+    """With all it needs, and its names seen by nobody else. Raises OSError."""
+    return ctypes.CDLL(str(path), mode=os.RTLD_NOW | os.RTLD_LOCAL)
+
+
+def library_at(address: int) -> Path | None:
+    """Whose code lies there."""
+    info = _DlInfo()
+    found = _libc.dladdr(ctypes.c_void_p(address), ctypes.byref(info))
+    return Path(os.fsdecode(info.file)) if found and info.file else None
+
+
 def handle_of(descriptor: int) -> int:
     """What C code calls it."""
     return descriptor
+
+
+def exit_code(returncode: int) -> int:
+    """Of a program that `subprocess` waited for, or minus the signal that ended it."""
+    return returncode
+
+
+def open_handles() -> int:
+    """How many descriptors this process has."""
+    return len(os.listdir("/proc/self/fd")) - 1  # noqa: PTH208  names are numbers; one is that of the list
 
 
 def lead_group(pid: int = 0) -> None:
@@ -379,6 +410,11 @@ def free_bytes(directory: Path) -> int:
 def memory_file(name: str) -> int:
     """A descriptor of a new file without a place on a disk; a child that is given it finds its content."""
     return os.memfd_create(name, os.MFD_CLOEXEC)
+
+
+def name_of(path: Path | bytes) -> bytes:
+    """As it stands in names of entries."""
+    return bytes(path)
 
 
 # -- what programs print ------------------------------------------------------------------------------------------

@@ -40,6 +40,8 @@ _WAIT_OBJECT, _INFINITE = 0, 0xFFFF_FFFF
 _ACCESS_DENIED, _LOCK_VIOLATION, _IO_PENDING, _HANDLE_EOF = 5, 33, 997, 38
 _EXTENDED_LIMITS, _KILL_ON_JOB_CLOSE, _PROCESS_MEMORY = 9, 0x2000, 0x100
 _PAGE_NOACCESS, _PAGE_READONLY, _PAGE_READWRITE = 1, 2, 4
+_FROM_ITS_DIRECTORY, _FROM_SYSTEM = 0x100, 0x800  # where LoadLibraryEx looks for what a library needs
+_BY_ADDRESS = 6  # and the module's count of uses stays
 _ALL_PROCESSES = 2
 _NO_DIALOGS = 0x8003  # critical errors, faults, files that cannot be opened
 _BELOW_NORMAL = 0x4000
@@ -140,6 +142,9 @@ for _name, _result, *_arguments in (
     ("SetErrorMode", wintypes.UINT, wintypes.UINT),
     ("SetPriorityClass", wintypes.BOOL, wintypes.HANDLE, wintypes.DWORD),
     ("PeekNamedPipe", wintypes.BOOL, wintypes.HANDLE, ctypes.c_void_p, wintypes.DWORD, *[wintypes.LPDWORD] * 3),
+    ("GetModuleHandleExW", wintypes.BOOL, wintypes.DWORD, ctypes.c_void_p, ctypes.POINTER(wintypes.HMODULE)),
+    ("GetModuleFileNameW", wintypes.DWORD, wintypes.HMODULE, wintypes.LPWSTR, wintypes.DWORD),
+    ("GetProcessHandleCount", wintypes.BOOL, wintypes.HANDLE, wintypes.LPDWORD),
     ("VirtualProtect", wintypes.BOOL, ctypes.c_void_p, ctypes.c_size_t, wintypes.DWORD, wintypes.LPDWORD),
     ("TerminateJobObject", wintypes.BOOL, wintypes.HANDLE, wintypes.UINT),
     ("CreateFileW", wintypes.HANDLE, wintypes.LPCWSTR, *[wintypes.DWORD] * 2, ctypes.c_void_p, *[wintypes.DWORD] * 2,
@@ -170,6 +175,19 @@ def _checked(result: int | None) -> int:
 
 
 LIBRARY_SUFFIX: Final = ".dll"
+
+
+def open_library(path: Path) -> ctypes.CDLL:
+    """With all it needs, from its own directory and Windows' alone. Raises OSError."""
+    return ctypes.CDLL(native(path), winmode=_FROM_ITS_DIRECTORY | _FROM_SYSTEM)
+
+
+def library_at(address: int) -> Path | None:
+    """Whose code lies there."""
+    module, name = wintypes.HMODULE(), ctypes.create_unicode_buffer(1 << 15)
+    if not _kernel.GetModuleHandleExW(_BY_ADDRESS, ctypes.c_void_p(address), ctypes.byref(module)):
+        return None
+    return Path(name.value) if _kernel.GetModuleFileNameW(module, name, len(name)) else None
 
 
 def handle_of(descriptor: int) -> int:
@@ -246,7 +264,7 @@ class Process:
         self._tree.kill()
         for sock in self._handed:
             sock.close()
-        return -code if code >= _FIRST_STATUS else code
+        return exit_code(code)
 
     def close(self) -> None:
         self._ended.close()
@@ -303,6 +321,11 @@ def handed_sockets() -> list[int]:
 
 _own_tree: Tree | None = None
 _parent = 0
+
+
+def exit_code(returncode: int) -> int:
+    """Of a program that `subprocess` waited for, or minus the status that the system ended it with."""
+    return -returncode if returncode >= _FIRST_STATUS else returncode
 
 
 def join(tree: int, parent: int) -> None:
@@ -387,6 +410,13 @@ def resident_bytes() -> int:
     found = _Memory(size=ctypes.sizeof(_Memory))
     _kernel.K32GetProcessMemoryInfo(_kernel.GetCurrentProcess(), ctypes.byref(found), found.size)
     return int(found.working_set)
+
+
+def open_handles() -> int:
+    """How many files, threads, events and the like this process has open."""
+    found = wintypes.DWORD()
+    _kernel.GetProcessHandleCount(_kernel.GetCurrentProcess(), ctypes.byref(found))
+    return found.value
 
 
 def exists(pid: int) -> bool:
@@ -653,6 +683,11 @@ def memory_file(name: str) -> int:
     path = Path(tempfile.gettempdir()) / f"filed-{secrets.token_hex(8)}-{name}"
     flags = os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_BINARY | os.O_NOINHERIT
     return os.open(path, flags | os.O_TEMPORARY | os.O_SHORT_LIVED)
+
+
+def name_of(path: Path | bytes) -> bytes:
+    """As it stands in names of entries: `C:/Users/...` in UTF-8."""
+    return path if isinstance(path, bytes) else os.fsencode(path.as_posix())
 
 
 # -- what programs print ------------------------------------------------------------------------------------------

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import ctypes
 import os
+import sys
 from pathlib import Path
 
 import pytest
 
 from filed.job.setup import shipped_agents
+from tests import windows_libraries
 from tests.esesim.compile import Built, compile_simulator
 from tests.esesim.simulator import MAILBOX, PUBLIC, Store
 from tests.native_agents.exchange.jobs import Jobs
@@ -17,6 +19,8 @@ from tests.system_agents.jobs import Place
 
 @pytest.fixture(scope="session")
 def simulator(tmp_path_factory: pytest.TempPathFactory) -> Built:
+    if sys.platform == "win32":
+        return windows_libraries.simulator()
     return compile_simulator(tmp_path_factory.mktemp("esesim"), sanitize="FILED_TEST_AGENTS" in os.environ)
 
 

@@ -6,12 +6,14 @@ import ctypes
 from pathlib import Path
 from typing import Final
 
+from filed.process.system import LIBRARY_SUFFIX
+
 DIRECTORY: Final = Path(__file__).resolve().parents[1] / "_native"
 
 
 def native_library(name: str, directory: Path = DIRECTORY) -> ctypes.CDLL | None:
     """None on a machine where it was not built."""
     try:
-        return ctypes.CDLL(str(directory / f"{name}.so"))
+        return ctypes.CDLL(str(directory / f"{name}{LIBRARY_SUFFIX}"))
     except OSError:
         return None

@@ -86,6 +86,13 @@ class Decoder:
         wanted = self.digests.expected() if digests is None else tuple(digests)
         return EntryDecoder(self, file_index, wanted)
 
+    def know(self, digests: Collection[Digest]) -> None:
+        """A catalog knows all files that follow: they have digests of these kinds alone. What signatures need shows later."""
+        if self.keyring.empty:
+            self.digests = DigestsInUse(digests)
+        else:
+            self.digests.need(digests)
+
     def session_key(self, record: bytes) -> SessionKey:
         """One RSA operation for each different record."""
         key = self._sessions.get(record)

@@ -297,6 +297,18 @@ def test_digests_are_learned_from_the_job(workers):
     assert entry.check(40, bytes(8)) is Checked.UNCHECKED
 
 
+def test_of_what_a_catalog_knows_no_other_digest_is_calculated(workers):
+    """From the first file on; signatures, for which there are keys, may need another one."""
+    for keyring, others in ((None, Checked.UNCHECKED), (KEYRING, Checked.SAME)):
+        decoder = Decoder(keyring, workers)
+        decoder.know({Digest.SHA256})
+        entry = decoder.entry(1)
+        list(entry.feed(2, b"content"))
+        list(entry.finish())
+        assert entry.check(Digest.SHA256.stream, Digest.SHA256.new(b"content").digest()) is Checked.SAME
+        assert entry.check(Digest.MD5.stream, Digest.MD5.new(b"content").digest()) is others
+
+
 def test_a_job_without_digests_stops_calculating_them():
     decoder = Decoder()
     for number in range(UNKNOWN_FILES + 1):

@@ -18,6 +18,7 @@ from filed.wire.attributes import (
     parse_attributes,
     parse_looked_for,
     parse_nanoseconds,
+    stat_field,
 )
 from tests.wire.golden import hex_record
 
@@ -164,3 +165,13 @@ def test_a_nul_in_a_path_is_our_bug():
 )
 def test_other_extended_fields_hold_no_nanoseconds(extended):
     assert parse_nanoseconds(extended) is None
+
+
+def test_one_number_of_a_stat_is_the_one_of_all():
+    lstat = encode_stat(range(16))
+    assert [stat_field(lstat, place) for place in range(16)] == list(range(16))
+    short = encode_stat(range(13))
+    assert (stat_field(short, 12), stat_field(short, 13)) == (12, 0)
+    for wrong in (b"", b"A A", b"A A ?"):
+        with pytest.raises(StreamError):
+            stat_field(wrong, 7 if wrong != b"A A ?" else 2)

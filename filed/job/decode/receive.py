@@ -68,7 +68,10 @@ class Receiving:
         objects: of its agents; each gets its own before its first file, also for a few paths alone.
         """
         self._destination, self._command = Destination(self._where, part), b""
-        self._decoder.digests.need(part.known.digests)
+        if part.known.count and part.known.count >= part.file_indexes.count:
+            self._decoder.know(part.known.digests)
+        else:
+            self._decoder.digests.need(part.known.digests)
         self._objects = {}
         for item in objects:
             self._objects.setdefault(item.command, []).append(item)

@@ -14,9 +14,10 @@ from dataclasses import dataclass, field
 from filed.catalog import METADATA_ONLY, Catalog, FileRow, Job, JobMedia
 from filed.job.decode.known import KnownEntries
 from filed.volume import Session
-from filed.wire.attributes import Attributes, FileType, decode_stat
+from filed.wire.attributes import Attributes, FileType, Stat, stat_field
 
 _ALL = 0xFF
+_SIZE, _LINK_FI = Stat._fields.index("size"), Stat._fields.index("link_fi")
 _BLOCK_BYTES = 128
 _BLOCK_SHIFT = (
     10  # FileIndexes in a block, as a power of two: small, since on a forged Volume each may be in one of its own
@@ -89,12 +90,12 @@ class Wanted:
     def add(self, row: FileRow) -> None:
         self.file_indexes.add(row.file_index)
         self.known.add(row)
-        stat = decode_stat(row.lstat)
         if row.type == FileType.HARD_LINK:
-            if 0 < stat.link_fi < row.file_index:  # the first name came first, whatever a Volume says
-                self._links.extend((row.file_index, stat.link_fi))
+            first = stat_field(row.lstat, _LINK_FI)
+            if 0 < first < row.file_index:  # the first name came first, whatever a Volume says
+                self._links.extend((row.file_index, first))
         else:
-            self.data_bytes += max(stat.size, 0)
+            self.data_bytes += max(stat_field(row.lstat, _SIZE), 0)
 
     def orphans(self) -> dict[int, int]:
         """Links whose first name is not wanted: FileIndex of the link -> that of the first name."""

@@ -84,7 +84,7 @@ class _JobCheck:
     def __init__(self, job: Job, known: KnownEntries, decoder: Decoder, messages: Messages, counters: Counters) -> None:
         self._job, self._messages, self._known = job, messages, known
         self._last_index = self._found = 0
-        decoder.digests.need(known.digests)
+        decoder.know(known.digests)
         self._check = RecordCheck(
             decoder,
             messages,

@@ -93,7 +93,7 @@ class AgentJob:
         self.listed_all = self.complete = self.gap = False
         self._caller, self._callbacks, self._api, self._address = caller, callbacks, api, address
         self._patience, self._reader, self._check_process_state = patience, reader, check_process_state
-        self._lost, self._shape = lost, shape
+        self._call, self._lost, self._shape = caller.call, lost, shape
         self._committed = self._listed_some = False
         self._cancel_lock = threading.Lock()
         self._canceled = False
@@ -124,16 +124,12 @@ class AgentJob:
     def label(self) -> str:
         return self._caller.label
 
-    def _call(self, call: Call, function: Callable[..., int], *arguments: object) -> int:
-        status = self._caller.call(call, function, *arguments)
-        self._check_files(call)
-        return status
-
     def _check_files(self, call: Call) -> None:
-        """Raises AgentError when a file of the host's was closed in the call."""
+        """Raises AgentError when a file of the host's was closed. Of a stream's calls the last one is looked at: 3 us, not 9."""
         if lost := self._lost():
             self._lost = str  # said once: the calls that end the Job follow
-            self._caller.violated(call, f"it closed a descriptor of the host, that of {lost}")
+            rule = f"it closed a descriptor of the host, that of {lost}"
+            self._caller.violated(call, f"{rule} (in this call, or in one before it for the same entry)")
 
     @property
     def overwritten(self) -> str:
@@ -162,6 +158,7 @@ class AgentJob:
         while True:
             buffer.clear()
             end = self._call(Call.next_entries, self._api.next_entries, self._address, buffer.address) == Status.END
+            self._check_files(Call.next_entries)
             page = buffer.parse(self._reader, "next_entries", end=end)
             if len(page) or end:
                 break
@@ -200,6 +197,7 @@ class AgentJob:
         self._caller.entry = listed[wants[0].cookie][1]
         records = pack_wants(wants)
         self._call(Call.fetch, self._api.fetch, self._address, records, len(wants), buffer.address)
+        self._check_files(Call.fetch)
         page = buffer.parse(self._reader, "fetch", end=False)
         if not len(page):
             self._caller.violated(Call.fetch, "it returned no entry")

@@ -103,7 +103,7 @@ class Agent:
 
     settings: from `check_options`. cancel_pipe: a descriptor that becomes readable
     when a cancel is asked for. clock: monotonic seconds. All on one thread, the job thread.
-    lost: which file of the host's has lost its descriptor, "" for none; asked after each call of a backup.
+    lost: which file of the host's has lost its descriptor, "" for none; asked after pages and streams of a backup.
     shape, callbacks: what `filed agent check` varies: the host's sizes, and who makes its tables.
     """
 

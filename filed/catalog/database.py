@@ -97,7 +97,7 @@ class Database:
                     if path.exists() and path.stat().st_ino == before.st_ino:
                         database._prepare("MEMORY" if in_place else "WAL")
                         migrate(database.connection)
-                        database._files = OpenFiles((path, *_beside(path)))
+                        database._files = OpenFiles((path, path.with_name(f"{path.name}-wal")))
                         return database
             except BaseException:
                 database.close()

@@ -231,7 +231,7 @@ RESTORES = (restore, restore_by_page)
 def in_child(
     work: Callable[[StatusPage], object],
     *,
-    timeout_s: float = 0.5,
+    timeout_s: float = 60,
     grace_s: float = 0.3,
     cancel_after_s: float | None = None,
 ) -> str:

@@ -161,8 +161,11 @@ def settings(sin: str) -> Settings:
     return Settings((("sin", sin),))
 
 
-def saving(library: Library, sin: str) -> str:
-    return in_child(lambda status_page: backup(library, Recorder(), status_page, settings(sin)).errors)
+def saving(library: Library, sin: str, timeout_s: float = 60) -> str:
+    """timeout_s: how long a call may make no progress."""
+    return in_child(
+        lambda status_page: backup(library, Recorder(), status_page, settings(sin)).errors, timeout_s=timeout_s
+    )
 
 
 @pytest.mark.parametrize("sin", VIOLATIONS)
@@ -252,7 +255,7 @@ def test_a_death_in_a_restore_is_told_with_the_call_and_the_entry(bad: Library, 
 
 @pytest.mark.parametrize("call", ["ready", "begin", "next_entries", "read", "commit", "end"])
 def test_a_call_that_hangs_is_told_and_ends_with_the_cancel_word(bad: Library, call: str) -> None:
-    report = saving(bad, f"hang-{call}")
+    report = saving(bad, f"hang-{call}", timeout_s=0.5)
     assert re.match(rf"agent bad 6.6 made no progress for \d s in {call}", report)
 
 

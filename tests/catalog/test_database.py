@@ -2,7 +2,6 @@ from __future__ import annotations
 
 import multiprocessing
 import os
-import re
 import shutil
 import sqlite3
 import stat
@@ -12,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from filed.catalog import CATALOG_FILE, Catalog
+from filed.catalog import CATALOG_FILE, Catalog, path_glob
 from filed.catalog.database import Database, explain
 from filed.catalog.schema import APPLICATION_ID
 from filed.errors import CatalogError
@@ -228,7 +227,7 @@ def test_a_table_that_is_missing_sends_to_the_rebuild(tmp_path: Path) -> None:
     with open_catalog(tmp_path) as catalog:
         catalog.database.connection.execute("DROP TABLE file")
         with pytest.raises(CatalogError, match=r"not as filed makes it.*rebuild"):
-            list(catalog.find(re.compile(b"."), [1]))
+            list(catalog.find(path_glob(b"*"), [1]))
 
 
 @pytest.mark.root

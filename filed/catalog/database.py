@@ -21,7 +21,7 @@ from urllib.parse import quote
 
 from filed.catalog.schema import APPLICATION_ID, VERSION, migrate, version_of
 from filed.errors import CatalogDamagedError, CatalogError
-from filed.process.open_files import OpenFiles
+from filed.process.open_files import OpenFiles, open_numbers
 from filed.process.system import free_bytes, open_file, read_only
 
 CATALOG_FILE: Final = "catalog.sqlite"
@@ -62,7 +62,7 @@ class Database:
     def __init__(self, path: Path, uri: str) -> None:
         self.path = path
         self.uri = uri
-        self._files = OpenFiles(())
+        self._files = OpenFiles()
         with translated(path):
             self.connection = sqlite3.connect(
                 uri, timeout=BUSY_TIMEOUT_MS / 1000, isolation_level=None, uri=True, cached_statements=256
@@ -87,6 +87,7 @@ class Database:
         for _ in range(MAX_REOPENED):
             _must_exist(path)
             before = path.stat()
+            others = open_numbers()
             database = cls(path, _uri(path, "rw"))
             try:
                 with translated(path):
@@ -97,7 +98,7 @@ class Database:
                     if path.exists() and path.stat().st_ino == before.st_ino:
                         database._prepare("MEMORY" if in_place else "WAL")
                         migrate(database.connection)
-                        database._files = OpenFiles((path, path.with_name(f"{path.name}-wal")))
+                        database._files = OpenFiles((path, path.with_name(f"{path.name}-wal")), others)
                         return database
             except BaseException:
                 database.close()
@@ -169,6 +170,12 @@ class Database:
                 time.sleep(LOOK_AGAIN_S)
             else:
                 return
+
+    def remove_log(self) -> bool:
+        """Put the log into the file and remove it; False where somebody else has the file open."""
+        self._files = OpenFiles()  # the log's descriptor goes with it
+        (mode,) = self.connection.execute("PRAGMA journal_mode = DELETE").fetchone()
+        return bool(mode == "delete")
 
     @property
     def lost(self) -> bool:

@@ -184,7 +184,7 @@ def _build(path: Path, events: Iterable[Event], old: Catalog | None, now: float)
             _carry_marks(catalog.database, old.database)
         with translated(path):
             catalog.database.connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
-            catalog.database.connection.execute("PRAGMA journal_mode = DELETE")
+            catalog.database.remove_log()
     with path.open("r+b") as file:
         os.fsync(file.fileno())
     return report
@@ -368,8 +368,7 @@ def _take_place(new_path: Path, path: Path, old: Catalog | None, highest: int) -
             # Puts the log into the file and removes it, and works only when nobody else has the file open: a log left
             # behind, or removed by a late closer, would ruin the new file.
             connection.execute("PRAGMA busy_timeout = 1000")
-            (mode,) = connection.execute("PRAGMA journal_mode = DELETE").fetchone()
-            if mode != "delete":
+            if not old.database.remove_log():
                 raise CatalogError(f"the catalog {path} is in use by another process; try again when it has ended")
             connection.execute("BEGIN EXCLUSIVE")
         except sqlite3.Error as error:

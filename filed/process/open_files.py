@@ -10,11 +10,15 @@ FileId = tuple[int, int]
 
 
 class OpenFiles:
-    """The descriptors of some files as they are now; a look costs a microsecond for each. Knows of none where /proc is not."""
+    """The descriptors of some files as they are now; a look costs a microsecond for each. Knows of none where /proc is not.
 
-    def __init__(self, paths: Iterable[Path]) -> None:
+    others: descriptors that belong to somebody else, who may have the same files open and close them.
+    """
+
+    def __init__(self, paths: Iterable[Path] = (), others: frozenset[int] = frozenset()) -> None:
         wanted = {_identity(path) for path in paths if path.exists()}
-        self._found = [(number, found) for number in _numbers() if (found := _identity(number)) and found in wanted]
+        numbers = open_numbers() - others if wanted else ()
+        self._found = [(number, found) for number in numbers if (found := _identity(number)) and found in wanted]
 
     @property
     def lost(self) -> bool:
@@ -35,8 +39,10 @@ def _identity(file: Path | int) -> FileId | None:
     return status.st_dev, status.st_ino
 
 
-def _numbers() -> list[int]:
+def open_numbers() -> frozenset[int]:
+    """The descriptors that are open now; none where /proc is not."""
     try:
-        return [int(name) for name in os.listdir("/proc/self/fd")]  # noqa: PTH208  names are numbers
+        numbers = [int(name) for name in os.listdir("/proc/self/fd")]  # noqa: PTH208  names are numbers
     except OSError:
-        return []
+        return frozenset()
+    return frozenset(number for number in numbers if _identity(number))  # that of the listing is gone by now

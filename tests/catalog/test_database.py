@@ -298,6 +298,14 @@ def test_a_descriptor_that_somebody_else_closed_costs_no_log(tmp_path: Path, end
             assert base.lookup([b"/a"]) != [None]
 
 
+def test_a_catalog_that_is_opened_twice_may_be_closed_once(tmp_path: Path) -> None:
+    first = open_catalog(tmp_path)
+    with Catalog.open(tmp_path) as second:
+        first.close()
+        assert not second.lost
+        assert backup(second, {b"/a": Item(1)}).job_id == 1
+
+
 def points_to(descriptor: Path, file: Path) -> bool:
     try:
         return descriptor.readlink() == file

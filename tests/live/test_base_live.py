@@ -80,14 +80,14 @@ def large() -> dict[str, bytes]:
 
 
 def stop(bacula: Bacula, job: str) -> int:
-    """Run a backup slowly, and stop it when its third file is on the way. Returns its JobId.
+    """Run a backup slowly, and stop it when its sixth file is on the way: the first ones are stored by then. Returns its JobId.
 
     With what is `large` it cannot end before it is stopped, however busy the machine is.
     """
     bacula.console(f"setbandwidth client={bacula.client} limit=1mb/s")
     (found,) = re.findall(r"JobId=(\d+)", bacula.console(f"run job={job} yes"))
     end = time.monotonic() + TIMEOUT_S
-    while not re.search(r" Files=([3-9]|\d\d)", said := bacula.console(f"status client={bacula.client}")):
+    while not re.search(r" Files=([6-9]|\d\d)", said := bacula.console(f"status client={bacula.client}")):
         assert time.monotonic() < end, said
     bacula.console(f"stop jobid={found}", "wait")
     expect_report(bacula, int(found))

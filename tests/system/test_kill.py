@@ -127,7 +127,7 @@ def test_the_volumes_that_a_killed_job_had_filled_are_taken_back(whom: str, memo
     limit = ("--max-volume-bytes", "2000000")
     store.backup("full", tree, *limit)
     before = {path.name: path.stat().st_size for path in store.path.glob("Vol-*")}
-    running = Running("backup", "-s", store.path, tree, *limit)
+    running = Running("backup", "-s", store.path, "--level", "full", tree, *limit)
     wait_until(lambda: len(list(store.path.glob("Vol-*"))) > len(before) + 2)
     victims = Victims(running)
     victims.kill(whom)
@@ -180,7 +180,7 @@ def test_killed_at_each_step_of_making_a_volume_nothing_stays(burns: int, memory
     limit = ("--max-volume-bytes", "2000000")
     store.backup("full", tree, *limit)
     before = {path.name: path.stat().st_size for path in store.path.glob("Vol-*")}
-    running = Running("backup", "-s", store.path, tree, *limit, before=Fuse(burns).lay)
+    running = Running("backup", "-s", store.path, "--level", "full", tree, *limit, before=Fuse(burns).lay)
     running.ended(code=-signal.SIGKILL)
     left = {path.name for path in store.path.glob("Vol-*")}
     assert len(left) >= len(before) + 2  # it was in the midst of it

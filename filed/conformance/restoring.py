@@ -196,7 +196,8 @@ def corrupt(room: Room) -> None:
 
 
 def _files(where: Path) -> int:
-    return sum(file.is_file() for file in where.rglob("*"))
+    """Files and not names: a further name of a damaged file need not be made."""
+    return len({(file.stat().st_dev, file.stat().st_ino) for file in where.rglob("*") if file.is_file()})
 
 
 def given_up(room: Room) -> None:

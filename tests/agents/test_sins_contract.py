@@ -81,7 +81,7 @@ VIOLATIONS = {
     "cwd": "next_entries: .*changed working directory",
     "umask": "next_entries: .*changed umask",
     "descriptors-leak": "next_entries: .*changed spare descriptors",
-    "descriptors-close": "next_entries: .*changed descriptors",
+    "descriptors-close": "(next_entries|end): .*changed descriptors",
     "return-next_entries:77": "next_entries: .*returned 77, which is no status",
     "return-ready:-61": "ready: .*BP_E_VIOLATION",
     "streams-no-read": "extension: .*its table bp.streams/1 has no read",

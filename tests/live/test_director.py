@@ -111,7 +111,8 @@ def test_a_job_is_seen_and_canceled(bacula: Bacula, tree: Path) -> None:
         bacula.console("cancel jobid=1", "wait jobid=1")
         assert time.monotonic() - begun < TIMEOUT_S
         assert status_of(bacula, 1) == "A"
-        assert "No Jobs running." in bacula.console(f"status client={bacula.client}")
+        while "No Jobs running." not in (said := bacula.console(f"status client={bacula.client}")):
+            assert time.monotonic() < begun + TIMEOUT_S, said
         bacula.console(f"setbandwidth client={bacula.client} limit=0")
         (tree / "large").unlink()
         saved(bacula, "Plain")

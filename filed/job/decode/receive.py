@@ -103,7 +103,7 @@ class Receiving:
     def gathering(self) -> Gathering:
         """Of the records that follow. Where content must be signed, each entry is looked at by itself."""
         assert self._destination is not None
-        return Gathering(self._destination, by_page=BY_PAGE and not self._decoder.keyring.signed)
+        return Gathering(self._destination, by_page=BY_PAGE and self._decoder.keyring.empty)
 
     def take(self, batch: Batch) -> None:
         """What `Gathering` made of the records. Raises nothing about one entry: that is reported and counted."""

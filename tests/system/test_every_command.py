@@ -120,7 +120,7 @@ ROWS: dict[str, Row] = {
     "agent list": Row(lambda _: (), answers=True),
     "agent new": Row(lambda world: ("facts", "-d", world.empty())),
     "agent options": Row(lambda _: ("filesystem",), answers=True),
-    "agent ready": Row(lambda world: (world.conf,)),
+    "agent ready": Row(lambda world: (world.conf,), answers=True),
     "agent run": Row(lambda world: (FILESYSTEM, "--list", "--path", world.tree), answers=True),
     "key new": Row(lambda world: ("--bits", "2048", world.fresh())),
     "daemon": Row(lambda world: ("-t", "-c", world.daemon)),

@@ -15,8 +15,7 @@ WINDOWS  := $(addprefix tests/,wire pipeline config fileset catalog process agen
 demo: $(VENV)/.ready agents            ## back up real trees, change them, restore both points in time
 	$(BIN)/python tools/demo.py
 
-test: lint types                       ## everything but bench; the Windows tests run beside the others
-	$(MAKE) -j 2 --output-sync=line check windows
+test: lint types check                 ## everything but bench and windows
 
 quick: lint types agents               ## for every edit: the rooms that need no peer, below two minutes
 	$(BIN)/pytest -n 2 --dist loadfile -q $(QUICK)

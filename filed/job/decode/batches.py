@@ -11,9 +11,9 @@ from typing import Final, NamedTuple, TypeAlias
 from filed.errors import FiledError
 from filed.job.decode.destination import Destination
 from filed.job.decode.native_entries import LIBRARY, Native, NativeEntries
-from filed.job.decode.native_runs import SMALL_ENTRY_BYTES, NativeRuns
+from filed.job.decode.native_runs import SMALL_ENTRY_BYTES, NativeRuns, PlainRuns
 from filed.job.decode.whole_entries import Kept, WholeEntries
-from filed.volume import Record, Run, Session, records_between
+from filed.volume import Record, Run, Session
 from filed.wire.stream import ATTRIBUTE_STREAMS, STREAM_TYPE_MASK, Buffer, Stream
 
 LOOSE_BYTES: Final = 256 << 10  # of a list of records
@@ -71,7 +71,7 @@ class Gathering:
         self._destination, self._by_page = destination, by_page
         part = destination.part
         self._native: NativeEntries | None = None
-        self._runs: NativeRuns | None = None
+        self._runs: NativeRuns | PlainRuns = PlainRuns(self._record)
         if by_page and native is not None and part.renamed_indexes is not None:
             self._native = NativeEntries(native, destination.where, part.known, part.renamed_indexes)
             self._runs = NativeRuns(self._native, self._record, self._ready_for_native, self._flush)
@@ -84,25 +84,17 @@ class Gathering:
 
     def record(self, word: int, file_index: int, data: Buffer) -> None:
         """HOT."""
-        (self._record if self._runs is None else self._runs.record)(word, file_index, data)
+        self._runs.record(word, file_index, data)
 
     def run(self, data: bytes, begin: int, end: int) -> None:
         """data[begin:end]: whole records, each behind its header, as on a Volume; HOT."""
-        if self._runs is not None:
-            self._runs.run(data, begin, end)
-            return
-        for file_index, word, content in records_between(data, begin, end):
-            self._record(word, file_index, content)
+        self._runs.run(data, begin, end)
 
     def _ready_for_native(self) -> None:
         if self._entry is not None:
             self._complete()
         if self._loose:
             self._flush()
-
-    def _let_go(self) -> None:
-        if self._runs is not None:
-            self._runs.let_go()
 
     def _record(self, word: int, file_index: int, data: Buffer) -> None:
         """HOT."""
@@ -131,7 +123,7 @@ class Gathering:
 
     def broken_off(self) -> None:
         """No record follows, and nobody knows whether the entry at hand had more."""
-        self._let_go()
+        self._runs.let_go()
         self._spill()
         self._flush()
 
@@ -142,7 +134,7 @@ class Gathering:
 
     def end(self) -> None:
         """The last record was given."""
-        self._let_go()
+        self._runs.let_go()
         self._complete()
         self._flush()
 

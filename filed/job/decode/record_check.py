@@ -10,10 +10,9 @@ from filed.job.decode.attribute_update import WITH_CONTENT
 from filed.job.decode.attributes import META_STREAMS, meta_streams
 from filed.job.decode.known import NOTHING_KNOWN, KnownEntries, check_attributes, check_metadata
 from filed.job.decode.native_entries import Native, NativeEntries, Purpose
-from filed.job.decode.native_runs import NativeRuns
+from filed.job.decode.native_runs import NativeRuns, PlainRuns
 from filed.job.decode.stored_file import StoredFile
 from filed.pipeline import Decoder, Digest
-from filed.volume import records_between
 from filed.wire.attributes import Attributes, FileType, attributes_of
 from filed.wire.metadata_digest import METADATA_STREAMS, MetadataDigest
 from filed.wire.plugin_name import parse_plugin_name
@@ -56,26 +55,21 @@ class RecordCheck:
         self.entries = 0
         self._on_page = on_page
         self._native: NativeEntries | None = None
-        self._runs: NativeRuns | None = None
+        self._runs: NativeRuns | PlainRuns = PlainRuns(self._record)
         if native is not None and decoder.keyring.empty:
             self._native = NativeEntries(native, b"", known, purpose=Purpose.CHECK)
             self._runs = NativeRuns(self._native, self._record, self._end_entry, self._count_page)
 
     def record(self, word: int, file_index: int, data: Buffer) -> None:
-        (self._record if self._runs is None else self._runs.record)(word, file_index, data)
+        self._runs.record(word, file_index, data)
 
     def run(self, data: bytes, begin: int, end: int) -> None:
         """data[begin:end]: whole records, each behind its header, as on a Volume."""
-        if self._runs is not None:
-            self._runs.run(data, begin, end)
-            return
-        for file_index, word, content in records_between(data, begin, end):
-            self._record(word, file_index, content)
+        self._runs.run(data, begin, end)
 
     def end(self) -> None:
         """All records of a session have come."""
-        if self._runs is not None:
-            self._runs.let_go()
+        self._runs.let_go()
         self._count_page()
         self._end_entry()
 

@@ -34,10 +34,8 @@ from filed.agents.abi import (
     Status,
 )
 from filed.errors import AgentError, LocalProtocolError
-from filed.process.system import LIBRARY_SUFFIX
+from filed.process.native import DIRECTORY, native_library
 from filed.wire.acl import pack_acl
-
-LIBRARY = Path(__file__).resolve().parents[1] / "_native" / f"page_check{LIBRARY_SUFFIX}"
 
 # Agents report sizes as u64; what comes after us (files, databases, the wire) counts in i64.
 MAX_SIZE = 2**63 - 1
@@ -188,11 +186,10 @@ def violated(agent: str, call: str, rule: str, entry: bytes = b"") -> NoReturn:
     raise AgentError(agent, call, Status.E_VIOLATION, f"broke the contract: {rule}", entry)
 
 
-def load(library: Path = LIBRARY) -> ctypes.CDLL | None:
+def load(directory: Path = DIRECTORY) -> ctypes.CDLL | None:
     """The checks in C; None on a machine where they were not built."""
-    try:
-        loaded = ctypes.CDLL(str(library))
-    except OSError:
+    loaded = native_library("page_check", directory)
+    if loaded is None:
         return None
     page = (ctypes.c_char_p, ctypes.c_uint32, ctypes.c_uint32, ctypes.c_char_p, ctypes.c_uint32)
     loaded.page_is_sound.argtypes = (*page, ctypes.c_uint32, ctypes.c_uint64, ctypes.c_uint64, ctypes.c_uint32)

@@ -9,16 +9,14 @@ from __future__ import annotations
 import ctypes
 import os
 from collections.abc import Iterable
-from pathlib import Path
 from struct import Struct
 from typing import Any, NamedTuple
 
 from filed.agents.abi import ENTRY, SIZE_UNKNOWN, AgentStream, BpAgentApi, Entry, Replace
 from filed.agents.buffers import Buffer
+from filed.process.native import native_library
 from filed.process.status_page import Call, Slot
-from filed.process.system import LIBRARY_SUFFIX
 
-LIBRARY = Path(__file__).resolve().parents[1] / "_native" / f"restore_loop{LIBRARY_SUFFIX}"
 PAGE_BYTES = 1 << 20
 PAGE_ENTRIES = 256
 
@@ -226,10 +224,10 @@ class RestoreLoop:
 
 
 def _load() -> Any:
-    try:
-        loop = ctypes.CDLL(str(LIBRARY)).hand_over
-    except OSError:
+    library = native_library("restore_loop")
+    if library is None:
         return None
+    loop = library.hand_over
     loop.argtypes = (ctypes.c_void_p, ctypes.c_char_p, ctypes.c_uint64)
     loop.restype = ctypes.c_uint32
     return loop

@@ -10,12 +10,11 @@ import ctypes
 import os
 import re
 import time
-from pathlib import Path
 
 from filed.errors import printable
-from filed.process.system import LIBRARY_SUFFIX, ask_where_it_is, handle_of, memory_file, read_at
+from filed.process.native import native_library
+from filed.process.system import ask_where_it_is, handle_of, memory_file, read_at
 
-LIBRARY = Path(__file__).resolve().parents[1] / "_native" / f"postmortem{LIBRARY_SUFFIX}"
 MAX_BYTES = 64 << 10
 _FAULT = re.compile(rb"signal \d+, address 0x([0-9a-f]+)")
 END = b"end\n"  # of one backtrace
@@ -34,9 +33,8 @@ class Backtrace:
 
     def install(self) -> None:
         """In the job process, on the thread that calls agents."""
-        try:
-            library = ctypes.CDLL(str(LIBRARY), use_errno=True)
-        except OSError:
+        library = native_library("postmortem", use_errno=True)
+        if library is None:
             return
         if library.postmortem_install(ctypes.c_void_p(handle_of(self.descriptor))):
             raise OSError(ctypes.get_errno(), "cannot prepare for a crash")

@@ -2,10 +2,8 @@ from __future__ import annotations
 
 import contextlib
 import ctypes
-import os
 import struct
 from collections.abc import Iterator
-from pathlib import Path
 
 import pytest
 from hypothesis import given
@@ -13,7 +11,6 @@ from hypothesis import strategies as st
 
 from filed.agents.abi import ENTRY, AgentStream, Change, Entry, EntryFlag, EntryType, Status
 from filed.agents.page import (
-    LIBRARY,
     Page,
     PageReader,
     is_surely_sound,
@@ -25,6 +22,7 @@ from filed.agents.page import (
 )
 from filed.errors import AgentError
 from tests.agents.pages import CAP, READER, PageMaker, tlv
+from tests.native_host.libraries import native_directory
 
 ENTRY_FIELDS = [*Entry._fields]
 
@@ -70,15 +68,13 @@ def test_entries_come_back_in_order_with_their_parts() -> None:
 
 @pytest.fixture(scope="session")
 def native() -> ctypes.CDLL:
-    """As shipped, or the one with sanitizers that FILED_TEST_AGENTS has."""
-    directory = os.environ.get("FILED_TEST_AGENTS")
-    loaded = load(Path(directory, "page_check.so") if directory else LIBRARY)
+    loaded = load(native_directory())
     assert loaded is not None
     return loaded
 
 
 def surely_sound_said(native: ctypes.CDLL, said: list[bool]) -> PageReader:
-    """A reader that notes what C says, and lets Python check each page all the same."""
+    """A reader that notes what C says, and lets Python check each page, too."""
 
     def note(page: Page, cap: int) -> bool:
         said.append(is_surely_sound(page, cap, native))

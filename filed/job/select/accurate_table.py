@@ -20,9 +20,8 @@ from filed.agents import Page
 from filed.catalog import UNKNOWN_PLUGIN, BaseRow, is_at_or_below
 from filed.errors import CatalogError
 from filed.job.select.accurate_entry import digest_record
-from filed.process.system import LIBRARY_SUFFIX
+from filed.process.native import DIRECTORY, native_library
 
-LIBRARY: Final = Path(__file__).resolve().parents[2] / "_native" / f"accurate_list{LIBRARY_SUFFIX}"
 RUN_BYTES: Final = 16 << 20  # of entries that are sorted in memory; a list of 100,000 is one run
 TEMPORARY_PREFIX: Final = ".filed-base-"
 BAD_ENTRY: Final = 1
@@ -67,11 +66,10 @@ class BadEntryError(Exception):
         self.offset = offset
 
 
-def load(library: Path = LIBRARY) -> ctypes.CDLL | None:
+def load(directory: Path = DIRECTORY) -> ctypes.CDLL | None:
     """The library; None on a machine where it was not built."""
-    try:
-        loaded = ctypes.CDLL(str(library))
-    except OSError:
+    loaded = native_library("accurate_list", directory)
+    if loaded is None:
         return None
     for name, (result, arguments) in _CALLS.items():
         function = getattr(loaded, name)

@@ -22,7 +22,6 @@ from filed.job.decode.record_check import RecordCheck
 from filed.job.decode.renaming import Renaming
 from filed.job.decode.whole_entries import Kept
 from filed.pipeline import Decoder, Digest
-from filed.process.native import DIRECTORY
 from filed.process.outcome import Totals
 from filed.volume import Record, Run
 from filed.wire.attributes import FileType, Stat, attributes_of, encode_stat, pack_attributes
@@ -30,13 +29,12 @@ from filed.wire.stream import Stream
 from tests.job.conftest import new_desk
 from tests.job.decode.test_batches import ENTRIES, MD5, PLAIN, entry
 from tests.job.decode.ways import OfCatalog, came, in_runs, one_by_one
+from tests.native_host.libraries import native_directory
 
 
 @pytest.fixture(scope="session")
 def native() -> Native:
-    """As shipped, or the one with sanitizers that FILED_TEST_AGENTS has."""
-    given_directory = os.environ.get("FILED_TEST_AGENTS")
-    loaded = load(Path(given_directory) if given_directory else DIRECTORY)
+    loaded = load(native_directory())
     assert loaded is not None
     return loaded
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import ctypes
-import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -20,10 +19,11 @@ from filed.errors import CatalogError, RemoteProtocolError
 from filed.fileset import Options
 from filed.job.select.accurate import DiffersFrom
 from filed.job.select.accurate_list import append_packet, list_in_sqlite
-from filed.job.select.accurate_table import LIBRARY, AccurateTable, BadEntryError, load
+from filed.job.select.accurate_table import AccurateTable, BadEntryError, load
 from filed.job.select.chosen import stored_path
 from filed.wire.attributes import Stat, encode_stat
 from tests.agents.pages import PageMaker
+from tests.native_host.libraries import native_directory
 
 LSTAT = b"P4A IOv0 IGk B A A A EAAC BAA I BrBBIG BrBBGe BrBBGe A A C"
 SMALL_RUN = 300  # bytes of entries that are sorted at once: a handful
@@ -31,9 +31,7 @@ SMALL_RUN = 300  # bytes of entries that are sorted at once: a handful
 
 @pytest.fixture(scope="session")
 def library() -> ctypes.CDLL:
-    """As shipped, or the one with sanitizers that FILED_TEST_AGENTS has."""
-    given_directory = os.environ.get("FILED_TEST_AGENTS")
-    loaded = load(Path(given_directory, "accurate_list.so") if given_directory else LIBRARY)
+    loaded = load(native_directory())
     assert loaded is not None
     return loaded
 

@@ -2,27 +2,23 @@
 
 from __future__ import annotations
 
-import os
 from itertools import pairwise
-from pathlib import Path
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from filed.process.native import DIRECTORY
 from filed.storage.daemon.packet_runs import PacketRuns, packet_runs
 from filed.storage.joined import LONG_BYTES
 from filed.volume import Session, records_between
 from filed.wire.frame import FrameReader, Signal, pack_packet, pack_signal
 from filed.wire.storage import RecordHeader
+from tests.native_host.libraries import native_directory
 
 
 @pytest.fixture(scope="session")
 def cutter() -> PacketRuns:
-    """As shipped, or the one with sanitizers that FILED_TEST_AGENTS has."""
-    given_directory = os.environ.get("FILED_TEST_AGENTS")
-    loaded = packet_runs(Path(given_directory) if given_directory else DIRECTORY)
+    loaded = packet_runs(native_directory())
     assert loaded is not None
     return loaded
 

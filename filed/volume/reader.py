@@ -130,11 +130,7 @@ class VolumeReader:
 
         start, end: addresses from the catalog, `end` behind the last byte. Without them the whole Volume is walked.
         """
-        chosen = FileIndexes.everything() if selection is None else selection
-        blocks = self.walk.wanted(session, chosen, start, end)
-        return cast(
-            "Iterator[Record]", self._records(blocks, chosen, Assembly() if assembly is None else assembly, None)
-        )
+        return cast("Iterator[Record]", self._selected(session, selection, start, end, assembly, None))
 
     def runs(
         self,
@@ -145,9 +141,7 @@ class VolumeReader:
         assembly: Assembly | None = None,
     ) -> Iterator[Record | Run]:
         """What `select` gives, together where records follow each other in a block."""
-        chosen = FileIndexes.everything() if selection is None else selection
-        blocks = self.walk.wanted(session, chosen, start, end)
-        return self._records(blocks, chosen, Assembly() if assembly is None else assembly, native_cut())
+        return self._selected(session, selection, start, end, assembly, native_cut())
 
     def close(self) -> None:
         self._source.close()
@@ -157,6 +151,19 @@ class VolumeReader:
 
     def __exit__(self, kind: type[BaseException] | None, value: BaseException | None, at: TracebackType | None) -> None:
         self.close()
+
+    def _selected(  # noqa: PLR0917  those of `select`
+        self,
+        session: Session,
+        selection: FileIndexes | None,
+        start: int,
+        end: int,
+        assembly: Assembly | None,
+        cut: Cut | None,
+    ) -> Iterator[Record | Run]:
+        chosen = FileIndexes.everything() if selection is None else selection
+        blocks = self.walk.wanted(session, chosen, start, end)
+        return self._records(blocks, chosen, Assembly() if assembly is None else assembly, cut)
 
     def _records(
         self, blocks: Iterator[Block], chosen: FileIndexes | None, assembly: Assembly, cut: Cut | None

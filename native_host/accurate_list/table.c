@@ -173,19 +173,25 @@ static uint32_t place_in(held *h, const uint8_t *path, uint32_t length, bool *sa
   return low;
 }
 
+/* The block where the path is or would be, now the last one used; NULL: none, *error says whether that is a failure. */
+static held *reach(table *t, const uint8_t *path, uint32_t length, uint32_t *place, bool *same, int *error)
+{
+  held *h = t->count ? hold(t, block_of(t, path, length), error) : NULL;
+  if (!h)
+    return NULL;
+  t->last = h;
+  *place = place_in(h, path, length, same);
+  return h;
+}
+
 int table_find(table *t, const uint8_t *path, uint32_t length, record *found, uint64_t *number)
 {
   int error = 0;
   bool same;
-  held *h;
   uint32_t place;
-  if (!t->count)
-    return 0;
-  h = hold(t, block_of(t, path, length), &error);
+  held *h = reach(t, path, length, &place, &same, &error);
   if (!h)
     return error;
-  t->last = h;
-  place = place_in(h, path, length, &same);
   h->next = place + same;
   if (!same)
     return 0;
@@ -240,16 +246,10 @@ int accurate_lower(table *t, const uint8_t *path, uint32_t length, uint64_t *num
 {
   int error = 0;
   bool same;
-  held *h;
-  *number = 0;
-  if (!t->count)
-    return 0;
-  h = hold(t, block_of(t, path, length), &error);
-  if (!h)
-    return error;
-  t->last = h;
-  *number = t->blocks[h->block].first + place_in(h, path, length, &same);
-  return 0;
+  uint32_t place;
+  held *h = reach(t, path, length, &place, &same, &error);
+  *number = h ? t->blocks[h->block].first + place : 0;
+  return error;
 }
 
 int accurate_next(table *t, uint64_t from, uint32_t seen, const answer **found, const uint8_t **bytes)

@@ -21,6 +21,7 @@ from typing import Self
 
 from tests.bench.against_bacula_fd import Spent, Work, network
 from tests.bench.beside import MUCH, NOTE
+from tests.bench.datasets import tiny_files
 from tests.bench.measure import machine, spread, warm
 from tests.live.releases import BACULA_9
 
@@ -73,19 +74,6 @@ def descendants(root: int) -> list[int]:
     return found
 
 
-def make(tree: Path, entries: int) -> None:
-    if tree.exists():
-        return
-    growing = tree.with_suffix(".growing")
-    shutil.rmtree(growing, ignore_errors=True)
-    for number in range(entries):
-        directory = growing / f"{number // IN_A_DIRECTORY:04}"
-        if number % IN_A_DIRECTORY == 0:
-            directory.mkdir(parents=True)
-        (directory / f"file-{number % IN_A_DIRECTORY:03}").write_bytes(b"the only copy %d\n" % number)
-    growing.rename(tree)
-
-
 def turn(root: Path, tree: Path, contender: str) -> Turn:
     root.mkdir()
     work = Work("tiny", "signature = MD5", 1.0)
@@ -106,7 +94,7 @@ def main() -> None:
     args = parser.parse_args()
     args.directory.mkdir(parents=True, exist_ok=True)
     tree, turns = args.directory / f"tiny-{args.entries}", defaultdict(list)
-    make(tree, args.entries)
+    tiny_files(tree, args.entries, IN_A_DIRECTORY)
     with tempfile.TemporaryDirectory(dir=args.directory) as scratch:
         os.environ["XDG_STATE_HOME"] = scratch  # what filed remembers of storages
         for number in range(args.rounds):

@@ -127,6 +127,20 @@ def size(tree: Path) -> tuple[int, int]:
     return len(files), sum(path.stat().st_size for path in files)
 
 
+def tiny_files(tree: Path, entries: int, in_a_directory: int) -> None:
+    """Files of some 20 bytes in directories of `in_a_directory` each, unless they are there."""
+    if tree.exists():
+        return
+    growing = tree.with_suffix(".growing")
+    shutil.rmtree(growing, ignore_errors=True)
+    for number in range(entries):
+        directory = growing / f"{number // in_a_directory:04}"
+        if number % in_a_directory == 0:
+            directory.mkdir(parents=True)
+        (directory / f"file-{number:07}").write_bytes(b"the only copy %d\n" % number)
+    growing.rename(tree)
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("name", choices=RECIPES)

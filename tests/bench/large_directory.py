@@ -16,21 +16,10 @@ from pathlib import Path
 
 from tests.bench.beside import MUCH, NOTE, beside
 from tests.bench.contenders import contenders
+from tests.bench.datasets import tiny_files
 from tests.bench.measure import machine, run, spread, warm
 
 IN_A_DIRECTORY = 1000
-
-
-def make(tree: Path, entries: int, in_a_directory: int) -> None:
-    if tree.exists():
-        return
-    growing = tree.with_suffix(".growing")
-    for number in range(entries):
-        directory = growing / f"{number // in_a_directory:04}"
-        if number % in_a_directory == 0:
-            directory.mkdir(parents=True)
-        (directory / f"file-{number:07}").write_bytes(b"the only copy %d\n" % number)
-    growing.rename(tree)
 
 
 def written_bytes() -> int:
@@ -50,7 +39,7 @@ def main() -> None:
     sizes = {"one directory": args.entries, "small ones": IN_A_DIRECTORY}
     figures: dict[str, list[tuple[float, float, float]]] = defaultdict(list)
     for size in sizes.values():
-        make(args.directory / f"large-{args.entries}-{size}", args.entries, size)
+        tiny_files(args.directory / f"large-{args.entries}-{size}", args.entries, size)
     for _ in range(args.rounds):
         for name, size in sizes.items():
             tree = args.directory / f"large-{args.entries}-{size}"

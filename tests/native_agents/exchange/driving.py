@@ -9,12 +9,13 @@ from dataclasses import dataclass, field
 from filed.agents import Agent, AgentJob, Begin, Entry, Kind, Level, Severity, StateWhy, StatusPage, Verdict, load
 from filed.agents.options import check_options
 from tests.native_agents.exchange.jobs import Jobs
+from tests.native_agents.host import OfVersion10
 
 EVERYTHING = b"I\nF /@EXCHANGE/\nN\n"
 
 
 @dataclass
-class Host:
+class Host(OfVersion10):
     """What an agent has said."""
 
     messages: list[tuple[Severity, str]] = field(default_factory=list)
@@ -30,15 +31,6 @@ class Host:
     def put_state(self, state: bytes, state_format: int) -> bool:
         self.state = (state, state_format)
         return True
-
-    def watermark(self, position: int) -> None:
-        raise AssertionError("it has no watermark")
-
-    def expect(self, entries: int, size: int) -> None:
-        raise AssertionError("it expects nothing")
-
-    def hold(self, token: bytes) -> None:
-        raise AssertionError("it holds nothing")
 
     def secret(self, _name: str) -> None:
         """There are none."""

@@ -43,15 +43,6 @@ class JournalHost(Host):
         self.sealed = (state, state_format)
         return True
 
-    def watermark(self, position: int) -> None:
-        raise AssertionError("it has no watermark")
-
-    def expect(self, entries: int, size: int) -> None:
-        raise AssertionError("it expects nothing")
-
-    def hold(self, token: bytes) -> None:
-        raise AssertionError("it holds nothing")
-
     def texts(self) -> str:
         return "\n".join(text for _, text in self.said)
 

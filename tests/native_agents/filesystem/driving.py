@@ -34,6 +34,7 @@ from filed.agents import (
     split_xattr,
 )
 from filed.errors import ItemError
+from tests.native_agents.host import OfVersion10
 
 ALL_STREAMS = sum(stream.bit for stream in AgentStream)
 READ_BYTES = 256 << 10
@@ -68,7 +69,7 @@ class Item:
 
 
 @dataclass
-class Host:
+class Host(OfVersion10):
     """What the Job answers its agent; `rules` says a verdict for a directory's path, else TAKE."""
 
     rules: dict[bytes, Verdict] = field(default_factory=dict)
@@ -87,15 +88,6 @@ class Host:
 
     def put_state(self, state: bytes, state_format: int) -> bool:
         raise AssertionError("this agent has no state")
-
-    def watermark(self, position: int) -> None:
-        raise AssertionError("it has no watermark")
-
-    def expect(self, entries: int, size: int) -> None:
-        raise AssertionError("it expects nothing")
-
-    def hold(self, token: bytes) -> None:
-        raise AssertionError("it holds nothing")
 
     def secret(self, name: str) -> bytes | None:
         raise AssertionError("this agent has no secrets")

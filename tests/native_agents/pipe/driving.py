@@ -27,12 +27,13 @@ from filed.agents import (
     Status,
     StatusPage,
 )
+from tests.native_agents.host import OfVersion10
 
 READ_BYTES = 256 << 10
 
 
 @dataclass
-class Host:
+class Host(OfVersion10):
     said: list[str] = field(default_factory=list)
 
     def message(self, _severity: Severity, text: str) -> None:
@@ -43,15 +44,6 @@ class Host:
 
     def put_state(self, state: bytes, state_format: int) -> bool:
         raise AssertionError("it has no state")
-
-    def watermark(self, position: int) -> None:
-        raise AssertionError("it has no watermark")
-
-    def expect(self, entries: int, size: int) -> None:
-        raise AssertionError("it expects nothing")
-
-    def hold(self, token: bytes) -> None:
-        raise AssertionError("it holds nothing")
 
     def secret(self, name: str) -> bytes | None:
         raise AssertionError("it has no secrets")

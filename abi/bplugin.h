@@ -673,7 +673,7 @@ typedef struct bp_agent_api {
  *
  * Since 1.1. Tables of an agent that may be there: the host asks `extension` for each by its name, once for each
  * instance, between `create` and the first `option`. A table is constant and lives as long as the library. A host that
- * does not know one never asks, and works by the calls above: they have to be there all the same.
+ * does not know one never asks, and works by the calls above: they have to be there, too.
  */
 
 /* What a call says about the error that it is about to return, where `fail` would not know whose it is. Comes with len 0

@@ -39,7 +39,7 @@ class ParallelStream:
     ) -> None:
         """job: address of the bp_job.  opened: where it stands as long as it has to be closed."""
         self.path = path
-        self.on_close: Callable[[], None] = lambda: None  # whoever reads it is to stop
+        self.on_close: Callable[[], None] = lambda: None  # its reader has to stop
         self._table, self._caller, self._opened = table, caller, opened
         self._reading = threading.Lock()
         self._open = False

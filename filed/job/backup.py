@@ -146,7 +146,7 @@ def _save(job: BackupJob | NetworkBackup, end: BackupEnd, context: JobContext) -
 
 
 def _why(instance: agents.Instance, basis: Basis) -> Begin:
-    """What an instance is told when it begins; it hears before that which Job counts."""
+    """What an instance gets when it begins; which Job counts, it hears before."""
     found = instance.find_state(basis.states)
     basis.states.confirm(instance.agent, instance.key, found)
     return basis.begin(found, agent_text(instance.fileset))

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * The names of one directory in the order in which their paths are stored: a directory's ends in a slash. A large directory of ext4
- * gives them by their hashes, and whoever keeps a million of them sorted then writes each of his pages many times.
+ * gives them by their hashes, and a sorted list of a million of them then has each of its pages written many times.
  *
  * What fits into `most` bytes is read at once and sorted. Of more names the first ones are kept, and the directory is read again for those
  * behind them: 10,000,000 names are some twenty readings in 16 MiB.

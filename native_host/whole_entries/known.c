@@ -1,5 +1,5 @@
 /*
- * SipHash-1-3, as Python hashes bytes with: whoever writes a Volume cannot find two entries of one hash without the key.
+ * SipHash-1-3, as Python hashes bytes with: who writes a Volume cannot find two entries of one hash without the key.
  * J.-P. Aumasson, D. J. Bernstein: "SipHash: a fast short-input PRF", 2012.
  */
 #include <string.h>

@@ -1,4 +1,4 @@
-"""Libraries of Windows, made up byte by byte: what is wrong with one is told before it is loaded."""
+"""Libraries of Windows, made up byte by byte: what is wrong with one is reported before it is loaded."""
 
 from __future__ import annotations
 

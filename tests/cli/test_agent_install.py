@@ -73,7 +73,7 @@ def test_what_is_in_the_way_of_each_agent_is_said_before_the_night(filed: Filed,
     said = filed("agent", "ready", conf(tmp_path, "freeze = nowhere"))
     assert said.code == 2
     assert "Error: Save: agent today: option freeze = 'nowhere': give an absolute path" in said.err
-    assert said.out == "Save: agent filesystem 1.0 is ready\n"  # of another agent it is known all the same
+    assert said.out == "Save: agent filesystem 1.0 is ready\n"  # another agent is known without it
 
 
 def test_pkg_config_finds_the_headers_that_come_with_filed(filed: Filed, programs: Callable[..., None]) -> None:

@@ -208,7 +208,7 @@ def test_what_is_held_for_too_long_is_let_go(place: Place, tmp_path: Path, fault
     assert not frozen.exists()
 
 
-# ---- what a restore is told -----------------------------------------------------------------------------------------
+# ---- what a restore knows ---------------------------------------------------------------------------------------------
 
 
 def test_a_restore_is_told_what_it_restores(place: Place, tmp_path: Path) -> None:

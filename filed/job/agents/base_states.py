@@ -17,7 +17,7 @@ _LEVELS = {
 
 @dataclass(frozen=True, slots=True)
 class Found:
-    """What an instance is told about its state. confirmed: it has been told that the base Job counts.
+    """What an instance gets with its state. confirmed: it knows that the base Job counts.
 
     keep_from: the lowest watermark of its states that a Job may still name; 0: not known.  watermark: of this one.
     """

@@ -109,7 +109,7 @@ def _deadline(
 
 
 def release_left(libraries: Libraries, scratch: Path, messages: Messages) -> None:
-    """Let go of what processes that are gone have left held. Raises nothing: what cannot be let go is told, and stays."""
+    """Let go of what processes that are gone have left held. Raises nothing: what cannot be let go is reported, and stays."""
     for held in left(scratch):
         with held.claimed() as ours:
             if not ours:

@@ -41,7 +41,7 @@ class Restorer:
 class Restorers:
     """The instances of a restore, begun at their first entry. As a context manager it ends what was begun.
 
-    on_begin: told the id of each agent that is about to restore.  saved: what each is told of the Job that is restored.
+    on_begin: told the id of each agent that is about to restore.  saved: what each gets to know of the Job that is restored.
     """
 
     def __init__(  # noqa: PLR0917  each is one of the parts that meet here

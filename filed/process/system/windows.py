@@ -204,7 +204,7 @@ def descriptor_of(handle: int) -> int:
 class Tree:
     """A job object: processes that end together, with all that they start, at the latest when nobody has it open any more.
 
-    Its members may have it open themselves: then they outlive whoever made it, until the last of them leaves.
+    Its members may have it open themselves: then they outlive the maker, until the last of them leaves.
     """
 
     def __init__(self, handle: int | None = None) -> None:
@@ -334,11 +334,6 @@ def join(tree: int, parent: int) -> None:
     for handle in (tree, parent):
         os.set_handle_inheritable(handle, False)
     _own_tree, _parent = Tree(tree), parent
-
-
-def own_tree() -> Tree | None:
-    """In a child: the tree that it leads."""
-    return _own_tree
 
 
 def parent_is_gone(_cancel_pipe: int, timeout_s: float | None = 0) -> bool:

@@ -429,7 +429,7 @@ static const bp_option options[] = {
   { "target", "where the log is restored to", NULL, NULL, BP_OPTION_STRING, BP_OPTION_AT_RESTORE },
   { "freeze", "a file that is there as long as it holds still", NULL, NULL, BP_OPTION_PATH, 0 },
   { "lock", "a file that it locks as long as it holds still", NULL, NULL, BP_OPTION_PATH, 0 },
-  { "counter", "a file whose text is told when a Job begins", NULL, NULL, BP_OPTION_PATH, 0 },
+  { "counter", "a file whose text is a message when a Job begins", NULL, NULL, BP_OPTION_PATH, 0 },
   { "fault", "what it does in which call", NULL, NULL, BP_OPTION_STRING, 0 },
   { "noise", "they cannot be compressed", NULL, "no", BP_OPTION_BOOL, 0 },
 };

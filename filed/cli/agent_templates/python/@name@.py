@@ -61,7 +61,7 @@ class LinesJob(Job):
             yield Entry(f"{TOP}{self.number:010}", size=len(line), selected=True, about=at)
 
     def read(self, entry):
-        """CHANGE: the content of an item, piece by piece; on a thread of its own. What it raises is told with its traceback."""
+        """CHANGE: the content of an item, piece by piece; on a thread of its own. What it raises is reported with its traceback."""
         left = entry.size
         while left:
             piece = os.pread(self.file.fileno(), min(left, 1 << 18), entry.about + entry.size - left)
